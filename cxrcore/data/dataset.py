@@ -1,0 +1,108 @@
+"""A dataset: a folder with `dataset.json` and `table.parquet`, one row an image."""
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cxrcore import settings
+from cxrcore.data import classes
+from cxrcore.errors import UserError
+from cxrcore.files import read_json
+
+# `path`, `lungs` and `lesions` (mask files, "" where there is none) are absolute, or relative to the
+# dataset's folder. `patient` is never "": an image whose patient is unknown counts as a patient of its
+# own. `left_out` is "" for the images in use, else `kind: detail`. Width and height are in pixels, 0
+# where the image could not be opened.
+TEXT = [
+    "path",
+    "sha256",
+    "label",
+    "patient",
+    "source",
+    "view",
+    "finding",
+    "left_out",
+    "lungs",
+    "lesions",
+]
+NUMBERS = ["width", "height"]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """`table` has the columns `TEXT` and `NUMBERS`; `about` is the content of dataset.json."""
+
+    name: str
+    folder: Path
+    table: pd.DataFrame
+    about: dict
+
+    @property
+    def usable(self) -> pd.DataFrame:
+        """The rows in use, renumbered from 0."""
+        return self.table[self.table["left_out"] == ""].reset_index(drop=True)
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """The rows that are not used, with the reason."""
+        return self.table[self.table["left_out"] != ""].reset_index(drop=True)
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that have at least one image in use."""
+        return classes.ordered(self.usable["label"])
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether every image was drawn by this project."""
+        return bool(self.about.get("phantom"))
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of images in use by class."""
+        found = self.usable["label"].value_counts()
+        return {name: int(found[name]) for name in self.classes}
+
+    def left_out_counts(self) -> dict[str, int]:
+        """Return the number of images left out by kind of reason."""
+        kinds = self.left_out["left_out"].str.split(":").str[0]
+        return {str(kind): int(count) for kind, count in kinds.value_counts().items()}
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it can name a folder; raise `UserError` otherwise."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"A dataset's name has up to 64 letters, digits, dots, dashes or underscores and starts with a "
+            f"letter or digit. Received: {name!r}"
+        )
+    return name
+
+
+def load(name: str) -> Dataset:
+    """Return the dataset `name` with absolute paths.
+
+    Raises:
+        UserError: there is no such dataset.
+    """
+    folder = settings.datasets_folder() / check_name(name)
+    if not (folder / "dataset.json").is_file():
+        known = ", ".join(names()) or "none yet"
+        raise UserError(f"There is no dataset {name!r}. Datasets: {known}.")
+    table = pd.read_parquet(folder / "table.parquet")
+    for column in ("path", "lungs", "lesions"):
+        table[column] = [str(folder / value) if value else "" for value in table[column]]
+    return Dataset(name, folder, table, read_json(folder / "dataset.json"))
+
+
+def names() -> list[str]:
+    """Return the names of all datasets, sorted."""
+    return sorted(path.parent.name for path in settings.datasets_folder().glob("[!.]*/dataset.json"))
+
+
+def delete(name: str) -> None:
+    """Remove a dataset. Images that were imported from elsewhere stay where they are."""
+    shutil.rmtree(load(name).folder)

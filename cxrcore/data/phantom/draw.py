@@ -1,0 +1,112 @@
+"""One phantom radiograph: body, pose, lesions and exposure to pixels and masks."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from cxrcore.data.phantom import anatomy, lesions
+
+SIZE = 256
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """`image`, `lungs` and `lesions`: uint8 (SIZE, SIZE); the masks hold 0 or 255."""
+
+    image: np.ndarray
+    lungs: np.ndarray
+    lesions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A body and its disease; every image of the patient shows both."""
+
+    disease: lesions.Disease
+    body: anatomy.Anatomy
+    opacities: tuple[lesions.Opacity, ...]
+
+    @classmethod
+    def sample(cls, disease: lesions.Disease, rng: np.random.Generator) -> "Patient":
+        """Draw a patient with `disease`."""
+        body = anatomy.Anatomy.sample(rng)
+        return cls(disease, body, tuple(lesions.sample(disease, body, rng)))
+
+
+def draw(patient: Patient, rng: np.random.Generator, planted_marker: bool = False) -> Phantom:
+    """Return one radiograph of `patient`; `rng` sets pose, exposure, course of disease and noise.
+
+    `planted_marker` burns a small bright token into a corner: linked to a class by the caller, it is a
+    shortcut that an honest audit has to find. The ordinary L or R letter is drawn on every image.
+    """
+    x, y = anatomy.Pose.sample(rng).grid(SIZE)
+    fields = anatomy.lungs(patient.body, x, y)
+    lung = fields[-1] + fields[1]
+    picture = anatomy.chest(patient.body, x, y, lung) + _vessels(patient.body, x, y, lung, rng)
+    illness, mask = _illness(patient, fields, x, y, rng)
+    pixels = _expose(picture + illness, rng)
+    _letter(pixels, rng)
+    if planted_marker:
+        cv2.rectangle(pixels, (8, SIZE - 22), (24, SIZE - 12), 235, -1)
+    return Phantom(pixels, _mask(lung > 0.5), _mask(mask))
+
+
+def _illness(
+    patient: Patient, fields: dict[int, np.ndarray], x: np.ndarray, y: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the brightness that the lesions add and where they are (boolean)."""
+    added, mask = np.zeros_like(x), np.zeros(x.shape, bool)
+    texture = 1 + 0.20 * _noise(rng, 28)
+    for opacity in patient.opacities:
+        course = replace(
+            opacity,
+            x=opacity.x + rng.normal(0, 0.015),
+            y=opacity.y + rng.normal(0, 0.015),
+            density=opacity.density * rng.uniform(0.85, 1.15),
+        )
+        field = course.field(x, y) * fields[course.side]
+        added = np.maximum(added, course.density * field * texture)
+        mask |= field > 0.5
+    return added, mask
+
+
+def _vessels(
+    body: anatomy.Anatomy, x: np.ndarray, y: np.ndarray, lung: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the hilar vessels: a fan of streaks that fades away from the hilum, the same in a patient."""
+    own = np.random.default_rng(body.vessel_seed)
+    run = np.abs(x) - 0.16
+    angle = np.arctan2(y + 0.02, np.maximum(run, 1e-3))
+    streaks = sum(own.uniform(0.5, 1) * np.cos(f * angle + own.uniform(0, 6.3)) for f in (7, 11, 17))
+    fade = np.exp(-np.hypot(run, y + 0.02) / np.float32(0.28))
+    return (0.05 * np.maximum(streaks, 0) + 0.10) * fade * lung + 0.012 * _noise(rng, 12) * lung
+
+
+def _noise(rng: np.random.Generator, cells: int) -> np.ndarray:
+    """Return smooth noise, float32 (SIZE, SIZE), standard deviation about 1."""
+    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
+    return cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+
+
+def _expose(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return uint8 pixels: blur, gain, gamma and quantum noise as a detector would give them."""
+    picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), rng.uniform(0.5, 1.1))
+    picture = np.clip(picture * rng.uniform(0.88, 1.12) + rng.uniform(-0.02, 0.05), 0, 1.2)
+    picture = picture ** np.float32(rng.uniform(0.85, 1.2)) * rng.uniform(0.85, 0.98)
+    picture += rng.standard_normal(picture.shape, dtype=np.float32) * rng.uniform(0.008, 0.02)
+    return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
+def _letter(pixels: np.ndarray, rng: np.random.Generator) -> None:
+    """Burn in the side letter: R at the image's left or L at its right, whatever the disease."""
+    left = rng.random() < 0.5
+    column = int(rng.integers(6, 20)) if left else SIZE - int(rng.integers(22, 36))
+    row, scale = int(rng.integers(20, 48)), float(rng.uniform(0.45, 0.7))
+    cv2.putText(
+        pixels, "R" if left else "L", (column, row), cv2.FONT_HERSHEY_SIMPLEX, scale, 230, 1, cv2.LINE_AA
+    )
+
+
+def _mask(inside: np.ndarray) -> np.ndarray:
+    return inside.astype(np.uint8) * 255

@@ -1,0 +1,1 @@
+"""Backbones, their weights, and the activations they give, computed once and kept."""

@@ -1,0 +1,76 @@
+"""Atomic writes: a reader sees the old file or the new one, never half of either."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cxrcore.errors import UserError
+
+_DISK_ERRNOS = {28: "the disk is full", 122: "the disk quota is used up", 30: "the disk is read-only"}
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target` that replaces it when the block ends without error.
+
+    The temporary file keeps the target's suffix, as some writers choose the format by it. It is removed
+    when the block fails, so a full disk leaves nothing behind; that failure becomes a `UserError`.
+    """
+    temporary = target.with_name(f".{uuid.uuid4().hex[:8]}{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno in _DISK_ERRNOS:
+            raise UserError(
+                f"Could not write {target}: {_DISK_ERRNOS[error.errno]}. Free some space and start again; "
+                f"what was finished before is kept."
+            ) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Replace `target` by `text` (UTF-8)."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Replace `target` by `content`."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Replace `target` by `value` as indented JSON."""
+    write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(source: Path) -> Any:
+    """Return the JSON value in `source`."""
+    return json.loads(source.read_text(encoding="utf-8"))
+
+
+def append_line(target: Path, value: Any) -> None:
+    """Append `value` as one JSON line in a single write, so that readers see whole lines."""
+    line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
+    descriptor = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line)
+    finally:
+        os.close(descriptor)
+
+
+def read_lines(source: Path) -> list[Any]:
+    """Return the JSON values of a file of JSON lines; a last line still being written is left out."""
+    if not source.exists():
+        return []
+    text = source.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]

@@ -1,0 +1,52 @@
+"""The server's settings: environment variables named `CXR_*`, read each time they are needed."""
+
+import os
+from pathlib import Path
+
+from cxrcore.errors import UserError
+
+# Name -> (default, meaning). The README's table is tested against this one.
+SETTINGS = {
+    "CXR_HOME": ("workspace", "Folder that holds datasets/, features/ and runs/."),
+    "CXR_WEIGHTS_DIR": ("", "Folder searched first for <backbone>_notop.weights.h5."),
+    "CXR_MAX_JOBS": ("1", "How many training runs the dashboard runs at the same time; others wait."),
+}
+
+
+def read(name: str) -> str:
+    """Return the text of a setting, or its default."""
+    return os.environ.get(name) or SETTINGS[name][0]
+
+
+def home() -> Path:
+    """Return the workspace folder, absolute; it may not exist yet."""
+    return Path(read("CXR_HOME")).expanduser().resolve()
+
+
+def datasets_folder() -> Path:
+    """Return the folder of datasets."""
+    return home() / "datasets"
+
+
+def features_folder() -> Path:
+    """Return the folder of kept activations."""
+    return home() / "features"
+
+
+def runs_folder() -> Path:
+    """Return the folder of runs."""
+    return home() / "runs"
+
+
+def weights_folder() -> Path | None:
+    """Return the user's folder of weights, or None when the setting is empty."""
+    text = read("CXR_WEIGHTS_DIR")
+    return Path(text).expanduser().resolve() if text else None
+
+
+def max_jobs() -> int:
+    """Return how many jobs may run at once, at least 1."""
+    text = read("CXR_MAX_JOBS")
+    if not text.isdigit() or int(text) < 1:
+        raise UserError(f"CXR_MAX_JOBS must be a whole number of at least 1. Received: {text!r}")
+    return int(text)
