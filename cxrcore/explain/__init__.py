@@ -1,0 +1,1 @@
+"""Where the model looks, and whether that can be believed."""

@@ -1,0 +1,29 @@
+"""The pointing game: is the heatmap's peak inside a lesion? (Zhang et al. 2018, arXiv:1608.00507)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cxrcore.data.images import load_mask
+from cxrcore.explain.overlay import enlarge
+
+
+def hits(heatmaps: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return bool (n,): whether the peak of each heatmap (n, h, w) lies inside its mask, boolean (H, W).
+
+    No tolerance around the mask is given. A heatmap that is 0 everywhere points nowhere: a miss.
+    """
+    return np.array([_hit(heatmap, mask) for heatmap, mask in zip(heatmaps, masks, strict=True)], bool)
+
+
+def read_masks(paths: Sequence[str]) -> list[np.ndarray]:
+    """Return the mask files as boolean arrays."""
+    return [load_mask(Path(path)) for path in paths]
+
+
+def _hit(heatmap: np.ndarray, mask: np.ndarray) -> bool:
+    if heatmap.max() <= 0:
+        return False
+    large = enlarge(heatmap, *mask.shape)
+    return bool(mask[np.unravel_index(large.argmax(), mask.shape)])

@@ -1,0 +1,94 @@
+"""Images to kept activations: each image passes the backbone once, whatever is trained on it later."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cxrcore.data.images import ImageError, load
+from cxrcore.errors import UserError
+from cxrcore.features.spec import FeatureSpec
+from cxrcore.features.store import SHARD_BYTES, Activations, Store
+
+# Keras on two cores is fastest at 8 to 16 images a batch (48 halves the rate: the activations no
+# longer fit into the processor's caches).
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """`progress(done, total)` after every batch; `check()` before it, which may raise to stop."""
+
+    progress: Callable[[int, int], None] = lambda done, total: None
+    check: Callable[[], None] = lambda: None
+
+
+def activations(
+    table: pd.DataFrame, spec: FeatureSpec, model: Callable[[], Any], hooks: Hooks | None = None
+) -> Activations:
+    """Return the activations of all rows of `table` (`path`, `sha256`), computing those not kept yet.
+
+    `model` gives the Keras model of `spec`; it is called only if something has to be computed. What is
+    computed before an interruption is kept.
+
+    Raises:
+        UserError: an image is gone or has become unreadable, or the disk is full.
+    """
+    hooks = hooks or Hooks()
+    store = Store(spec)
+    paths = dict(zip(table["sha256"], table["path"], strict=True))
+    missing = store.missing(table["sha256"])
+    if missing:
+        _compute(store, missing, [Path(paths[value]) for value in missing], spec.size, model(), hooks)
+    return store.read(list(table["sha256"]))
+
+
+def batches(paths: Sequence[Path], size: int) -> Iterator[np.ndarray]:
+    """Yield uint8 (BATCH or fewer, size, size, 3); the next batch is decoded while one is in use."""
+    groups = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
+    with ThreadPoolExecutor() as pool:
+        ahead = [pool.submit(_decode, path, size) for path in groups[0]] if groups else []
+        for position in range(len(groups)):
+            ready = ahead
+            following = groups[position + 1] if position + 1 < len(groups) else []
+            ahead = [pool.submit(_decode, path, size) for path in following]
+            yield np.stack([future.result() for future in ready])
+
+
+def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
+    """Return the model's maps for one batch; a short batch is padded, as a new shape would be compiled anew."""
+    padding = BATCH - len(pixels)
+    full = np.pad(pixels, [(0, padding), (0, 0), (0, 0), (0, 0)]) if padding > 0 else pixels
+    return np.asarray(model.predict_on_batch(full))[: len(pixels)]
+
+
+def _compute(
+    store: Store, hashes: list[str], paths: list[Path], size: int, model: Any, hooks: Hooks
+) -> None:
+    held: list[np.ndarray] = []
+    done = kept = 0
+    try:
+        for pixels in batches(paths, size):
+            hooks.check()
+            held.append(forward(model, pixels))
+            done += len(pixels)
+            hooks.progress(done, len(paths))
+            if sum(maps.nbytes for maps in held) >= SHARD_BYTES:
+                store.add(hashes[kept:done], np.concatenate(held))
+                held, kept = [], done
+    finally:
+        if held:
+            store.add(hashes[kept:done], np.concatenate(held))
+
+
+def _decode(path: Path, size: int) -> np.ndarray:
+    try:
+        return load(path, size)
+    except ImageError as error:
+        raise UserError(
+            f"{path} could be read when it was imported, but not now: {error}. Import the dataset again."
+        ) from error

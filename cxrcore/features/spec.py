@@ -1,0 +1,46 @@
+"""What determines an activation besides the image itself."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cxrcore.features import backbones, preprocessing
+from cxrcore.features.weights import Weights
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """`weights` is the digest of the weights, not their name: other weights are other features."""
+
+    backbone: str
+    weights: str
+    size: int
+    preprocessing: str
+    tap: str
+
+    @property
+    def key(self) -> str:
+        """A folder name that is the same for the same features only."""
+        content = json.dumps(asdict(self), sort_keys=True).encode()
+        return f"{self.backbone}-{hashlib.sha256(content).hexdigest()[:16]}"
+
+    def build(self, weights: Weights) -> Any:
+        """Return the Keras model from raw pixels (N, size, size, 3), 0 to 255, to the tap's map (N, h, w, c).
+
+        The backbone, cut at the tap, is its layer `backbone`; it is frozen and in inference mode.
+
+        Raises:
+            UserError: the file does not hold weights of this backbone.
+        """
+        from cxrcore.features.keras_setup import keras
+
+        if weights.path is None:
+            keras.utils.set_random_seed(weights.seed)
+        full = backbones.get(self.backbone).build(self.size)
+        weights.load_into(full)
+        cut = keras.Model(full.input, full.get_layer(self.tap).output, name="backbone")
+        cut.trainable = False
+        pixels = keras.Input((self.size, self.size, 3), name="pixels")
+        maps = cut(preprocessing.apply(pixels, self.preprocessing), training=False)
+        return keras.Model(pixels, maps, name="features")

@@ -1,0 +1,80 @@
+"""Kept activations: one folder a `FeatureSpec`, files of many images each, read as memory maps."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from cxrcore import settings
+from cxrcore.features.spec import FeatureSpec
+from cxrcore.files import atomic_path, write_json
+
+# A shard is written at once from memory, so its size bounds the memory; a hundred thousand images of
+# half a megabyte are then 800 files rather than 100,000.
+SHARD_BYTES = 64 * 2**20
+
+
+class Activations:
+    """Maps of chosen images, float32 (n, h, w, c), left on disk until rows are asked for."""
+
+    def __init__(self, shards: Sequence[np.ndarray], places: np.ndarray) -> None:
+        """`places` is (n, 2): the shard and the row in it of each image."""
+        self._shards, self._places = shards, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def map_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one map."""
+        height, width, channels = self._shards[0].shape[1:]
+        return height, width, channels
+
+    def rows(self, numbers: Iterable[int]) -> np.ndarray:
+        """Return the maps of these images in this order, float32 (len(numbers), h, w, c)."""
+        places = self._places[np.fromiter(numbers, dtype=np.int64)]
+        out = np.empty((len(places), *self.map_shape), np.float32)
+        for shard in np.unique(places[:, 0]):
+            mine = np.flatnonzero(places[:, 0] == shard)
+            out[mine] = self._shards[shard][places[mine, 1]]
+        return out
+
+
+class Store:
+    """The activations kept for one spec. Several processes may add to it at once."""
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        self.folder: Path = settings.features_folder() / spec.key
+        self._about = asdict(spec)
+
+    def missing(self, hashes: Iterable[str]) -> list[str]:
+        """Return the distinct image hashes that are not kept yet, in order."""
+        kept = self._index()
+        return [value for value in dict.fromkeys(hashes) if value not in kept]
+
+    def add(self, hashes: Sequence[str], maps: np.ndarray) -> None:
+        """Keep float32 maps (n, h, w, c). The index is written last: a shard without one does not count."""
+        write_json(self.folder / "about.json", self._about)
+        name = uuid4().hex
+        with atomic_path(self.folder / f"{name}.npy") as temporary:
+            np.save(temporary, maps.astype(np.float32, copy=False))
+        write_json(self.folder / f"{name}.index", list(hashes))
+
+    def read(self, hashes: Sequence[str]) -> Activations:
+        """Return the activations of these images, all of which must be kept."""
+        index = self._index()
+        names = sorted({index[value][0] for value in hashes})
+        number = {name: position for position, name in enumerate(names)}
+        shards = [np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in names]
+        places = np.array([(number[index[value][0]], index[value][1]) for value in hashes], np.int64)
+        return Activations(shards, places.reshape(-1, 2))
+
+    def _index(self) -> dict[str, tuple[str, int]]:
+        index = {}
+        for path in self.folder.glob("[!.]*.index"):
+            for row, value in enumerate(json.loads(path.read_text())):
+                index[value] = (path.stem, row)
+        return index

@@ -1,0 +1,128 @@
+"""A run folder: everything there is to know about one training, written atomically.
+
+    config.json          the validated config          about.json      classes, weights' digest, versions
+    table.parquet        the images and their part     status.json     state, stage, progress, process
+    events.jsonl         one line an epoch             log.txt         what the process printed
+    model.keras          raw pixels to probabilities   metrics.json    numbers with intervals
+    predictions.parquet  validation and test images    heatmaps.npy    Grad-CAM of the test images
+
+`heatmaps.npy` is float32 (n_test, classes, h, w) in the order of the test rows of the predictions.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+
+from cxrcore import settings
+from cxrcore.errors import UserError
+from cxrcore.files import atomic_path, read_json, read_lines, write_json
+
+QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
+LIVE = {QUEUED, RUNNING}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, read from disk whenever asked."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the run's."""
+        return self.folder.name
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config as plain values."""
+        return read_json(self.folder / "config.json")
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """`state` and, as far as known: `stage`, `done`, `total`, `message`, `pid`, times in seconds."""
+        return read_json(self.folder / "status.json")
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """`classes`, `weights_digest`, `versions`, and `dataset`: what the dataset said of itself."""
+        return read_json(self.folder / "about.json")
+
+    @property
+    def epochs(self) -> list[dict[str, Any]]:
+        """The finished epochs."""
+        return read_lines(self.folder / "events.jsonl")
+
+    @property
+    def metrics(self) -> dict[str, Any] | None:
+        """The test metrics, or None before the evaluation."""
+        path = self.folder / "metrics.json"
+        return read_json(path) if path.is_file() else None
+
+    def predictions(self, split: str = "test") -> pd.DataFrame:
+        """Return the prediction table of the validation or test images."""
+        table = pd.read_parquet(self.folder / "predictions.parquet")
+        return table[table["split"] == split].reset_index(drop=True)
+
+    def heatmaps(self) -> np.ndarray:
+        """Return the Grad-CAM heatmaps of the test images as a memory map."""
+        return np.load(self.folder / "heatmaps.npy", mmap_mode="r")
+
+    def log_tail(self, lines: int = 20) -> str:
+        """Return the end of the log."""
+        path = self.folder / "log.txt"
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def write_array(self, file: str, values: np.ndarray) -> None:
+        """Save an array as `file`, atomically."""
+        with atomic_path(self.folder / file) as temporary:
+            np.save(temporary, values)
+
+    def write_table(self, file: str, table: pd.DataFrame) -> None:
+        """Save a table as `file` (Parquet), atomically."""
+        with atomic_path(self.folder / file) as temporary:
+            table.to_parquet(temporary, index=False)
+
+    def write(self, file: str, value: Any) -> None:
+        """Save plain values as `file` (JSON), atomically."""
+        write_json(self.folder / file, value)
+
+    def save_with(self, file: str, save: Callable[[Path], None]) -> None:
+        """Save `file` by `save(path)`, atomically."""
+        with atomic_path(self.folder / file) as temporary:
+            save(temporary)
+
+
+def create(config: dict[str, Any]) -> Run:
+    """Make the folder of a new run, queued, and return it; the name sorts by time."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    run = Run(settings.runs_folder() / f"{stamp}-{config['backbone']}-{uuid4().hex[:4]}")
+    run.write("config.json", config)
+    run.write("status.json", {"state": QUEUED, "created": datetime.now(UTC).timestamp()})
+    return run
+
+
+def load(name: str) -> Run:
+    """Return the run `name`, or the newest one whose name starts with it; `latest` is the newest of all.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    found = [run for run in listing() if name == "latest" or run.name.startswith(name)]
+    if not _NAME.fullmatch(name) or not found:
+        raise UserError(f"There is no run {name!r}. `cxr runs list` shows what there is.")
+    return found[0]
+
+
+def listing() -> list[Run]:
+    """Return all runs, newest first."""
+    folders = sorted(settings.runs_folder().glob("[!.]*/status.json"), reverse=True)
+    return [Run(path.parent) for path in folders]

@@ -1,0 +1,139 @@
+"""The one validated config of a run, and the presets."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cxrcore.errors import UserError
+from cxrcore.features import backbones
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitConfig(BaseModel):
+    """`patient`: no patient on two sides, stratified. `tutorial`: images at random, as the tutorials."""
+
+    model_config = _STRICT
+
+    kind: Literal["patient", "tutorial"] = "patient"
+    test: float = Field(0.2, gt=0, le=0.5)
+    validation: float = Field(0.1, gt=0, le=0.5)
+    seed: int = Field(0, ge=0, lt=2**32)
+
+
+class PlateauConfig(BaseModel):
+    """Keras's ReduceLROnPlateau on the validation loss."""
+
+    model_config = _STRICT
+
+    factor: float = Field(0.5, gt=0, lt=1)
+    patience: int = Field(5, ge=1)
+    cooldown: int = Field(0, ge=0)
+    minimum: float = Field(1e-5, ge=0)
+
+
+class RunConfig(BaseModel):
+    """Everything that determines a run. `size` and `tap` default to the backbone's own.
+
+    `early_stopping` is a number of epochs without a better validation loss, 0 for never. `keep` says which
+    epoch's weights become the model: the one with the lowest validation loss, or the last.
+    """
+
+    model_config = _STRICT
+
+    dataset: str
+    backbone: str = "cxrtiny"
+    weights: Literal["imagenet", "bundled", "file", "random"] = "bundled"
+    weights_file: Path | None = None
+    size: int = 0
+    tap: str = ""
+    preprocessing: Literal["native", "unit"] = "native"
+    head: Literal["gap", "tutorial"] = "gap"
+    dropout: float = Field(0.2, ge=0, lt=1)
+    learning_rate: float = Field(3e-3, gt=0, le=10)
+    batch_size: int = Field(32, ge=1, le=4096)
+    epochs: int = Field(60, ge=1, le=100_000)
+    plateau: PlateauConfig | None = PlateauConfig()
+    early_stopping: int = Field(15, ge=0)
+    keep: Literal["best", "last"] = "best"
+    split: SplitConfig = SplitConfig()
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_defaults(cls, values: Any) -> Any:
+        """Fill `size` and `tap` from the table of backbones."""
+        if not isinstance(values, dict):
+            return values
+        backbone = backbones.BACKBONES.get(values.get("backbone", "cxrtiny"))
+        if backbone is None:
+            return values
+        own = {"size": backbone.size, "tap": backbone.taps[-1], "weights": backbone.weights_kinds[0]}
+        return own | {name: value for name, value in values.items() if value or name not in own}
+
+    @model_validator(mode="after")
+    def _agrees_with_backbone(self) -> Self:
+        backbone = backbones.get(self.backbone)
+        low, high = backbone.sizes
+        if not low <= self.size <= high:
+            raise UserError(f"size of {backbone.key}: expected {low} to {high} pixels. Received: {self.size}")
+        if self.tap not in backbone.taps:
+            expected = ", ".join(backbone.taps)
+            raise UserError(f"tap of {backbone.key}: expected one of {expected}. Received: {self.tap!r}")
+        if self.weights not in backbone.weights_kinds:
+            expected = ", ".join(backbone.weights_kinds)
+            raise UserError(
+                f"weights of {backbone.key}: expected one of {expected}. Received: {self.weights!r}"
+            )
+        if (self.weights == "file") != (self.weights_file is not None):
+            raise UserError("weights_file: expected a path with weights 'file', and none otherwise.")
+        return self
+
+    @property
+    def preprocessing_mode(self) -> str:
+        """The key of `preprocessing.MODES` that applies."""
+        if self.preprocessing == "unit":
+            return "unit"
+        return backbones.get(self.backbone).preprocessing
+
+
+# What the tutorials do, to the letter. Their ReduceLROnPlateau never acts, as its minimum is the rate.
+TUTORIAL: dict[str, Any] = {
+    "size": 237,
+    "preprocessing": "unit",
+    "head": "tutorial",
+    "dropout": 0.2,
+    "learning_rate": 1e-3,
+    "batch_size": 15,
+    "epochs": 80,
+    "plateau": {"factor": 0.2, "patience": 5, "cooldown": 5, "minimum": 1e-3},
+    "early_stopping": 0,
+    "keep": "last",
+    "split": {"kind": "tutorial", "test": 0.2, "validation": 0.1, "seed": 40},
+}
+PRESETS: dict[str, dict[str, Any]] = {"studio": {}, "tutorial": TUTORIAL}
+
+
+def make(preset: str = "studio", **values: Any) -> RunConfig:
+    """Return a preset with `values` over it; None means not given.
+
+    Raises:
+        UserError: a setting is unknown or out of range; the text names it, what was expected and received.
+    """
+    if preset not in PRESETS:
+        raise UserError(f"preset: expected one of {', '.join(PRESETS)}. Received: {preset!r}")
+    given = {name: value for name, value in values.items() if value is not None}
+    try:
+        return RunConfig(**(PRESETS[preset] | given))
+    except ValidationError as error:
+        raise UserError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        expected = problem["msg"].removeprefix("Input should be ")
+        parts.append(f"{name}: expected {expected}. Received: {problem['input']!r}")
+    return "; ".join(parts)

@@ -1,0 +1,54 @@
+"""What is trained: a small network on a backbone's map. Every head is a stem, a body and a softmax.
+
+The stem has no weights (pooling), so its output is computed once; the body is what learns; it gives logits,
+because Grad-CAM explains the class logit.
+"""
+
+from typing import Any
+
+from cxrcore.errors import UserError
+from cxrcore.features.keras_setup import keras
+
+layers = keras.layers
+
+
+def build(kind: str, map_shape: tuple[int, int, int], classes: int, dropout: float) -> Any:
+    """Return the head as a Keras model: maps (N, h, w, c) to probabilities (N, classes).
+
+    Its layers are `stem` (maps to vectors), `body` (vectors to logits) and `probabilities`.
+
+    Raises:
+        UserError: the map is too small to be pooled.
+    """
+    stem = _stem(kind, map_shape)
+    vector = keras.Input(stem.output_shape[1:], name="vector")
+    x = vector
+    if kind == "tutorial":
+        x = layers.Dense(20, activation="relu", name="hidden")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    body = keras.Model(vector, layers.Dense(classes, name="logits")(x), name="body")
+    maps = keras.Input(map_shape, name="maps")
+    probabilities = layers.Softmax(name="probabilities")(body(stem(maps)))
+    return keras.Model(maps, probabilities, name="head")
+
+
+def _stem(kind: str, map_shape: tuple[int, int, int]) -> Any:
+    maps = keras.Input(map_shape, name="map")
+    if kind == "gap":
+        return keras.Model(maps, layers.GlobalAveragePooling2D(name="pool")(maps), name="stem")
+    if min(map_shape[:2]) < 2:
+        raise UserError(
+            f"head 'tutorial' pools 2 x 2 cells, but this map has {map_shape[0]} x {map_shape[1]}. Choose a "
+            f"larger input size or a shallower tap."
+        )
+    pooled = layers.AveragePooling2D((2, 2), name="pool")(maps)
+    return keras.Model(maps, layers.Flatten(name="flatten")(pooled), name="stem")
+
+
+def whole(features: Any, head: Any) -> Any:
+    """Return one model from raw pixels (N, size, size, 3), 0 to 255, to probabilities.
+
+    Its layers are `features` (see `FeatureSpec.build`) and `head`.
+    """
+    pixels = keras.Input(features.input_shape[1:], name="raw_pixels")
+    return keras.Model(pixels, head(features(pixels)), name="classifier")

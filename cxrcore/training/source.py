@@ -1,0 +1,50 @@
+"""Training data as the body of a head sees it: pooled vectors, in memory when they fit, else in blocks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from cxrcore.features.keras_setup import tf
+from cxrcore.features.store import Activations
+
+# Up to this size the vectors are placed once and an epoch is one compiled call.
+MEMORY_BYTES = 2**30
+_ROWS = 256
+
+
+class Vectors:
+    """The stem's output for chosen rows of `maps`, with their labels as class numbers, int32 (n,)."""
+
+    def __init__(
+        self, maps: Activations, rows: np.ndarray, labels: np.ndarray, stem: Any, memory: int = MEMORY_BYTES
+    ) -> None:
+        self._maps, self._numbers, self._stem = maps, rows, stem
+        self._labels = tf.constant(labels[rows], tf.int32)
+        width = int(np.prod(stem.output_shape[1:]))
+        self._block = max(_ROWS, memory // (4 * width))
+        self._placed = self._read(np.arange(len(rows))) if len(rows) <= self._block else None
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def blocks(self, order: np.ndarray | None = None) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield (vectors, labels, order within the block); all rows in `order` are covered once.
+
+        With everything in memory there is one block, and `order` is used as it is.
+        """
+        order = np.arange(len(self)) if order is None else order
+        if self._placed is not None:
+            yield self._placed, self._labels, tf.constant(order, tf.int32)
+            return
+        for start in range(0, len(order), self._block):
+            part = order[start : start + self._block]
+            yield self._read(part), tf.gather(self._labels, part), tf.range(len(part))
+
+    def _read(self, positions: np.ndarray) -> Any:
+        """Return the vectors at `positions`, pooled a few images at a time."""
+        parts = [
+            self._stem(self._maps.rows(self._numbers[positions[start : start + _ROWS]]))
+            for start in range(0, len(positions), _ROWS)
+        ]
+        return tf.concat(parts, axis=0)
