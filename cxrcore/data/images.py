@@ -65,6 +65,13 @@ def load(source: Path | Upload, size: int) -> np.ndarray:
     return pixels(open_rgb(source), size)
 
 
+def display(source: Path | Upload, longest: int = 640) -> np.ndarray:
+    """Return uint8 (H, W, 3) for looking at: undistorted, at most `longest` pixels a side."""
+    image = open_rgb(source)
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
 def load_mask(path: Path, size: int | None = None) -> np.ndarray:
     """Return a mask file as boolean (H, W), or (size, size) by nearest neighbour."""
     image = Image.open(path).convert("L")

@@ -2,7 +2,7 @@
 
 Depthwise-separable blocks as in MobileNet (Howard et al. 2017, arXiv:1704.04861), kept at stride 8 so
 that its last map, 16 x 16 for a 128-pixel image, is fine enough to point at a lesion. The last blocks
-are dilated instead of strided (Yu & Koltun 2016, arXiv:1511.07122).
+are dilated instead of strided, and few, so that a cell sees its neighbourhood and not the whole chest (Yu & Koltun 2016, arXiv:1511.07122).
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ BUNDLED_WEIGHTS = Path(__file__).with_name("cxrtiny_notop.weights.h5")
 
 
 def build(input_shape: tuple[int, int, int]) -> Any:
-    """Return the Keras model without a top: float32 (N, H, W, 3) in -1 to 1, to (N, H/8, W/8, 128)."""
+    """Return the Keras model without a top: float32 (N, H, W, 3) in -1 to 1, to (N, H/8, W/8, 64)."""
     from keras import Input, Model, layers
 
     def conv(x: Any, filters: int, strides: int, name: str) -> Any:
@@ -35,8 +35,8 @@ def build(input_shape: tuple[int, int, int]) -> Any:
     x = conv(x, 32, 2, "block2")
     x = separable(x, 48, "block3a")
     x = separable(x, 64, "block3b", strides=2)
-    x = separable(x, 96, "block4a", dilation=2)
-    x = separable(x, 96, "block4b", dilation=4)
-    x = separable(x, 96, "block4c", dilation=2)
-    x = separable(x, 128, "block5")
+    x = separable(x, 96, "block4a")
+    x = separable(x, 96, "block4b", dilation=2)
+    x = separable(x, 96, "block4c")
+    x = separable(x, 64, "block5")
     return Model(pixels, x, name="cxrtiny")

@@ -1,7 +1,6 @@
 """The fit loop: one compiled call an epoch on kept activations."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -10,28 +9,8 @@ import numpy as np
 from cxrcore.errors import Stopped
 from cxrcore.features.keras_setup import keras, tf
 from cxrcore.training.config import RunConfig
+from cxrcore.training.events import Epoch, Fit
 from cxrcore.training.source import Vectors
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The numbers of one epoch. Training loss and accuracy are means while learning, as Keras reports."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    learning_rate: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How a fit ended: the epoch whose weights were kept, and whether the user stopped it."""
-
-    kept_epoch: int
-    stopped: bool
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:

@@ -83,6 +83,11 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
     return stopped
 
 
+def check(config: RunConfig) -> None:
+    """Raise `UserError` for what can be known before a run is made: no such dataset, no such split."""
+    parts(config, dataset.load(config.dataset).usable)
+
+
 def parts(config: RunConfig, table: pd.DataFrame) -> pd.Series:
     """Return the part of each row as the config's split says."""
     chosen = split.by_patient if config.split.kind == "patient" else split.tutorial

@@ -13,7 +13,7 @@ import psutil
 from cxrcore.errors import Stopped
 from cxrcore.files import append_line
 from cxrcore.runs import RUNNING, Run
-from cxrcore.training.fit import Epoch
+from cxrcore.training.events import Epoch
 
 # Called with the stage's name, what is done and what there is in all.
 Listener = Callable[[str, int, int], None]

@@ -1,0 +1,37 @@
+"""The command line, `cxr` or `python -m cxrcore`: one call into cxrcore a command."""
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from cxrcore.cli import data, runs, train
+from cxrcore.errors import UserError
+
+app = typer.Typer(
+    name="cxr",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Chest X-ray studio: train, evaluate and explain. For research and teaching, not for clinical use.",
+)
+app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
+app.command()(train.demo)
+app.command()(train.train)
+app.command()(runs.evaluate)
+app.command()(runs.explain)
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends with code 2 and one line, without a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except (UserError, TyperException) as error:
+        if str(error):  # empty when only the help was asked for
+            print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except (typer.Abort, KeyboardInterrupt):
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code or 0)

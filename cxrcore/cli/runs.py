@@ -1,0 +1,81 @@
+"""`cxr runs`, `cxr evaluate` and `cxr explain`: what came of a training."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from cxrcore import runs
+from cxrcore.cli import terminal
+from cxrcore.cli.data import Json
+from cxrcore.data.images import ImageError, png
+from cxrcore.errors import UserError
+from cxrcore.files import write_bytes
+
+app = typer.Typer(no_args_is_help=True, help="List the runs.")
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or its beginning, or `latest`.")]
+
+
+@app.command("list")
+def list_(json: Json = False) -> None:
+    """List the runs, newest first."""
+    rows = []
+    for run in runs.listing():
+        metrics, status = run.metrics, run.status
+        accuracy = metrics["accuracy"] if metrics else None
+        rows.append({"run": run.name, "state": status["state"], "accuracy": accuracy})
+    lines = [
+        f"{row['run']}  {row['state']}" + (f"  {terminal.percent(row['accuracy'])}" if row["accuracy"] else "")
+        for row in rows
+    ]
+    terminal.result({"runs": rows}, "\n".join(lines) or "No run yet: `cxr demo`, or `cxr train --data NAME`.", json)
+
+
+def evaluate(run: RunName, json: Json = False) -> None:
+    """Test the saved model on the run's test images again, from their raw pixels."""
+    from cxrcore.evaluation import metrics as numbers
+    from cxrcore.evaluation import predict
+    from cxrcore.features.extract import Hooks
+
+    chosen = runs.load(run)
+    with terminal.progress() as listen:
+        hooks = Hooks(progress=lambda done, total: listen("predicting", done, total))
+        table, metrics = predict.evaluate(chosen, hooks)
+    columns = numbers.probability_columns(metrics["classes"])
+    apart = float(np.abs(table[columns].to_numpy() - chosen.predictions("test")[columns].to_numpy()).max())
+    value = {"run": chosen.name, "largest_difference": apart} | metrics
+    lines = [f"Test accuracy {terminal.percent(metrics['accuracy'])}."]
+    for name, row in metrics["by_class"].items():
+        lines.append(f"  {name}: sensitivity {terminal.percent(row['recall'])}")
+    lines.append(f"Largest difference from the stored probabilities: {apart:.1e}.")
+    terminal.result(value, "\n".join(lines), json)
+
+
+def explain(
+    run: RunName,
+    images: Annotated[list[Path] | None, typer.Argument(metavar="IMAGE", help="Default: all test images.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("explanations"),
+    opacity: Annotated[float, typer.Option(min=0, max=1)] = 0.5,
+    json: Json = False,
+) -> None:
+    """Write the Grad-CAM of the predicted class over each image, under a banner with the label, as PNG."""
+    from cxrcore.explain import pictures
+
+    chosen = runs.load(run)
+    written, refused = [], {}
+    with terminal.progress() as listen:
+        total = len(images or chosen.predictions("test"))
+        drawn = pictures.of_files(chosen, images, opacity) if images else pictures.of_tests(chosen, opacity)
+        for done, (path, picture) in enumerate(drawn, 1):
+            listen("drawing", done, total)
+            if isinstance(picture, ImageError):
+                refused[str(path)] = str(picture)
+                continue
+            target = out / f"{done:04d}_{path.stem}.png"
+            write_bytes(target, png(picture))
+            written.append(str(target))
+    if not written:
+        raise UserError("; ".join(f"{path}: {reason}" for path, reason in refused.items()))
+    lines = [f"{len(written)} pictures in {out}.", *(f"{path}: {why}" for path, why in refused.items())]
+    terminal.result({"run": chosen.name, "files": written, "refused": refused}, "\n".join(lines), json)

@@ -1,0 +1,50 @@
+"""What a command shows: progress on a terminal, nothing in a pipe, one JSON object at the end if asked."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import ProgressColumn, Task
+from rich.text import Text
+
+from cxrcore.training.recorder import Listener
+
+
+class _Rate(ProgressColumn):
+    """Steps a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+@contextmanager
+def progress() -> Iterator[Listener]:
+    """Yield a listener that draws one bar a stage, with rate and time left, if stderr is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn(), _Rate())
+    bars: dict[str, TaskID] = {}
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as shown:
+
+        def listen(stage: str, done: int, total: int) -> None:
+            if stage not in bars:
+                bars[stage] = shown.add_task(stage, total=total or None)
+            shown.update(bars[stage], completed=done, total=total or None)
+
+        yield listen
+
+
+def result(value: dict[str, Any], text: str, as_json: bool) -> None:
+    """Print `text`, or `value` as one line of JSON."""
+    print(json.dumps(value, ensure_ascii=False) if as_json else text)
+
+
+def percent(metric: dict[str, Any]) -> str:
+    """Return for example `97.3 % (73 of 75; 95 % interval 90.8 to 99.3 %)`."""
+    low, high = metric["ci95"]
+    return (
+        f"{100 * metric['value']:.1f} % ({metric['successes']} of {metric['n']}; 95 % interval "
+        f"{100 * low:.1f} to {100 * high:.1f} %)"
+    )

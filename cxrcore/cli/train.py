@@ -1,0 +1,104 @@
+"""`cxr demo` and `cxr train`."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cxrcore import runs
+from cxrcore.cli import terminal
+from cxrcore.cli.data import Json
+from cxrcore.runs import Run
+from cxrcore.training import config, pipeline
+from cxrcore.training.recorder import STOP_FILE
+
+
+def demo(json: Json = False) -> None:
+    """Draw phantoms, train CXRTiny's head on them, and test it. No network, under a minute."""
+    from cxrcore import demo as demonstration
+
+    with terminal.progress() as listen:
+        run, pointing = demonstration.demo(listen)
+    value = summary(run) | {"pointing_game": pointing["value"], "pointing_game_ci95": pointing["ci95"]}
+    text = f"{_text(run)}\nThe Grad-CAM peak lies inside a lesion in {terminal.percent(pointing)}."
+    terminal.result(value, text, json)
+
+
+def train(
+    data: Annotated[str, typer.Option(help="Name of the dataset.")],
+    preset: Annotated[str, typer.Option(help="studio, or tutorial: the tutorials' recipe to the letter.")] = "studio",
+    backbone: Annotated[str, typer.Option(help="A key of the table of backbones.")] = "cxrtiny",
+    weights: Annotated[str | None, typer.Option(help="imagenet, bundled, file or random.")] = None,
+    weights_file: Annotated[Path | None, typer.Option(help="A .weights.h5 file without a top.")] = None,
+    size: Annotated[int | None, typer.Option(help="Input height and width in pixels.")] = None,
+    tap: Annotated[str | None, typer.Option(help="Backbone layer whose output the head sees.")] = None,
+    preprocessing: Annotated[str | None, typer.Option(help="native or unit.")] = None,
+    head: Annotated[str | None, typer.Option(help="gap or tutorial.")] = None,
+    dropout: Annotated[float | None, typer.Option()] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    batch_size: Annotated[int | None, typer.Option()] = None,
+    epochs: Annotated[int | None, typer.Option()] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the head's start and the batch order.")] = None,
+    json: Json = False,
+) -> None:
+    """Train on a dataset, test and explain; Ctrl-C stops and keeps the best epoch so far."""
+    given: dict[str, Any] = {
+        "backbone": backbone, "weights": weights, "size": size, "tap": tap, "head": head,
+        "weights_file": weights_file, "preprocessing": preprocessing, "dropout": dropout,
+        "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs, "seed": seed,
+    }  # fmt: skip
+    if weights_file and weights is None:
+        given["weights"] = "file"
+    chosen = config.make(preset, dataset=data, **given)
+    pipeline.check(chosen)
+    run = runs.create(chosen.model_dump(mode="json"))
+    with terminal.progress() as listen, _interrupt_stops(run):
+        pipeline.run(chosen, run.folder, listen)
+    if run.metrics is None:
+        terminal.result({"run": run.name, "state": run.status["state"]}, run.status["message"], json)
+        return
+    terminal.result(summary(run), _text(run), json)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return what `--json` prints of a run."""
+    metrics = run.metrics
+    assert metrics is not None
+    return {
+        "run": run.name,
+        "state": run.status["state"],
+        "backbone": run.config["backbone"],
+        "n_train": metrics["n_train"],
+        "n_val": metrics["n_validation"],
+        "n_test": metrics["n_test"],
+        "accuracy": metrics["accuracy"]["value"],
+        "accuracy_ci95": metrics["accuracy"]["ci95"],
+        "seconds": metrics["seconds"],
+    }
+
+
+def _text(run: Run) -> str:
+    metrics = run.metrics
+    assert metrics is not None
+    return (
+        f"Run {run.name} ({run.status['state']}), {metrics['seconds']['total']:.0f} s.\n"
+        f"Test accuracy {terminal.percent(metrics['accuracy'])}."
+    )
+
+
+@contextmanager
+def _interrupt_stops(run: Run) -> Iterator[None]:
+    """Make the first Ctrl-C ask the run to stop; a second one interrupts as usual."""
+
+    def ask(number: int, frame: Any) -> None:
+        (run.folder / STOP_FILE).touch()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,46 @@
+"""The demonstration: phantoms, CXRTiny, and whether Grad-CAM points at the lesions. Needs no network."""
+
+from typing import Any
+
+import numpy as np
+
+from cxrcore import runs
+from cxrcore.data import dataset
+from cxrcore.data.phantom import dataset as phantoms
+from cxrcore.explain import pointing
+from cxrcore.runs import Run
+from cxrcore.training import config, pipeline
+from cxrcore.training.recorder import Listener
+
+DATASET = "phantom"
+
+
+def prepare(listener: Listener | None = None) -> dataset.Dataset:
+    """Return the phantom dataset; draw it if it is not there yet."""
+    if DATASET in dataset.names():
+        return dataset.load(DATASET)
+    progress = (lambda done, total: listener("drawing phantoms", done, total)) if listener else None
+    return phantoms.create(DATASET, progress=progress)
+
+
+def demo(listener: Listener | None = None) -> tuple[Run, dict[str, Any]]:
+    """Train CXRTiny's head on phantoms, by patient; return the run and its pointing game."""
+    prepare(listener)
+    chosen = config.make(dataset=DATASET)
+    run = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder, listener)
+    return run, pointing_game(run)
+
+
+def pointing_game(run: Run) -> dict[str, Any]:
+    """Return the share of hits among the test images with lesions that were predicted right.
+
+    The heatmap is that of the true class; see `explain.pointing`. The value is a `metrics.proportion`.
+    """
+    from cxrcore.evaluation.metrics import proportion
+
+    table, classes = run.predictions("test"), run.about["classes"]
+    rows = np.flatnonzero((table["lesions"] != "") & table["correct"])
+    labels = table["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
+    heatmaps = run.heatmaps()[rows, labels[rows]]
+    hits = pointing.hits(heatmaps, pointing.read_masks(list(table["lesions"].iloc[rows])))
+    return proportion(int(hits.sum()), len(rows))

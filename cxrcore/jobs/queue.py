@@ -1,0 +1,122 @@
+"""The queue is the run folders themselves: what says `queued` waits, oldest first.
+
+Every change of state happens under one file lock, so two browser tabs, a worker that ends and a second
+server agree. Nothing lives in a server's memory.
+"""
+
+import subprocess
+import sys
+import time
+
+import psutil
+from filelock import FileLock
+
+from cxrcore import settings
+from cxrcore.errors import UserError
+from cxrcore.jobs import processes
+from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, create, listing
+from cxrcore.training import pipeline
+from cxrcore.training.config import RunConfig
+from cxrcore.training.recorder import STOP_FILE
+
+STOP_SECONDS = 1.5
+# Before the first epoch there is nothing to keep, so a run that does not react may be ended.
+_NOTHING_TO_KEEP = {"starting", "reading", "weights", "backbone", "features"}
+
+
+def submit(config: RunConfig) -> Run:
+    """Queue a run and start it if a place is free.
+
+    Raises:
+        UserError: the config does not fit the dataset.
+    """
+    pipeline.check(config)
+    run = create(config.model_dump(mode="json"))
+    dispatch()
+    return run
+
+
+def dispatch() -> None:
+    """Mark runs whose process is gone as failed, then start queued runs while places are free."""
+    with lock():
+        states = [(run, run.status) for run in reversed(listing())]
+        running = 0
+        for run, status in states:
+            if status["state"] == RUNNING:
+                running += 1 if processes.alive(status) else 0
+                _mark_if_dead(run, status)
+        waiting = [run for run, status in states if status["state"] == QUEUED]
+        for run in waiting[: max(0, settings.max_jobs() - running)]:
+            _start(run)
+
+
+def position(run: Run) -> int:
+    """Return how many runs are before this queued one: those that run and those that wait longer."""
+    states = [(other.name, other.status["state"]) for other in listing()]
+    running = sum(state == RUNNING for _, state in states)
+    return running + sum(state == QUEUED and name < run.name for name, state in states)
+
+
+def stop(run: Run) -> None:
+    """Stop a run within 2 seconds and return when it has ended.
+
+    A queued run is taken off the queue. A run that has finished an epoch keeps its best one, evaluates it
+    and saves its model, for which large models may take longer than these 2 seconds.
+
+    Raises:
+        UserError: the run does not run or wait.
+    """
+    with lock():
+        status = run.status
+        if status["state"] == QUEUED:
+            run.write("status.json", status | {"state": STOPPED, "message": "Taken off the queue."})
+            return
+    if status["state"] != RUNNING:
+        raise UserError(f"Run {run.name} has ended already ({status['state']}).")
+    (run.folder / STOP_FILE).touch()
+    _wait_for_end(run)
+    dispatch()
+
+
+def _wait_for_end(run: Run) -> None:
+    deadline = time.monotonic() + STOP_SECONDS
+    while (status := run.status)["state"] == RUNNING and processes.alive(status):
+        if time.monotonic() > deadline and status.get("stage") in _NOTHING_TO_KEEP:
+            processes.kill(status)
+            message = "Stopped before the first epoch, so nothing was learned."
+            run.write("status.json", run.status | {"state": STOPPED, "message": message, "ended": time.time()})
+            return
+        time.sleep(0.05)
+
+
+def _start(run: Run) -> None:
+    with (run.folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cxrcore.jobs.worker", str(run.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a server that is stopped with Ctrl-C leaves its runs alone
+        )
+    now = time.time()
+    started = psutil.Process(process.pid).create_time()
+    running = {"state": RUNNING, "stage": "starting", "stage_started": now, "started": now}
+    run.write("status.json", run.status | running | {"pid": process.pid, "pid_started": started})
+
+
+def _mark_if_dead(run: Run, status: dict) -> None:
+    if processes.alive(status):
+        return
+    status = run.status  # it may have ended well between the two looks
+    if status["state"] == RUNNING:
+        message = (
+            f"The process ended without a word during the stage '{status.get('stage', 'starting')}': it was "
+            f"killed, or the machine ran out of memory. Activations computed so far are kept; start again."
+        )
+        run.write("status.json", status | {"state": FAILED, "message": message, "ended": time.time()})
+
+
+def lock() -> FileLock:
+    """Return the lock under which states change."""
+    settings.home().mkdir(parents=True, exist_ok=True)
+    return FileLock(settings.home() / "jobs.lock", timeout=20)
