@@ -17,7 +17,7 @@ from cxrcore.data.images import ImageError, Upload, open_rgb
 from cxrcore.data.readers import detect
 from cxrcore.data.readers.base import Reading
 from cxrcore.errors import UserError
-from cxrcore.files import write_json
+from cxrcore.files import atomic_path, write_json
 
 Progress = Callable[[int, int], None]
 
@@ -48,8 +48,8 @@ def import_folders(
     table = merged(readings, mapping or {})
     with staging() as folder:
         table = _opened(table, folder, progress)
-        table["left_out"] = _over_limits(table, limits or {})
         _refuse_empty(table)
+        table["left_out"] = _over_limits(table, limits or {})
         return publish(folder, name, table, _about(readings, mapping or {}))
 
 
@@ -88,8 +88,9 @@ def staging() -> Iterator[Path]:
 def publish(folder: Path, name: str, table: pd.DataFrame, about: dict) -> dataset.Dataset:
     """Write the table and rename the staged folder to its place: a dataset is there whole or not at all."""
     table = table.reindex(columns=[*dataset.TEXT, *dataset.NUMBERS])
-    table[dataset.TEXT] = table[dataset.TEXT].fillna("").astype(str)
-    table.to_parquet(folder / "table.parquet", index=False)
+    table[dataset.TEXT] = table[dataset.TEXT].astype(object).fillna("").astype(str)
+    with atomic_path(folder / "table.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
     write_json(folder / "dataset.json", about)
     target = settings.datasets_folder() / name
     with staging() as old:

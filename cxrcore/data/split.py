@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from cxrcore.errors import UserError
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 
 def check(table: pd.DataFrame) -> None:
@@ -45,49 +45,48 @@ def by_patient(table: pd.DataFrame, test: float, validation: float, seed: int) -
     part[_one_fold(table, test, seed)] = TEST
     rest = table[part == TRAIN]
     part[_one_fold(rest, validation, seed)] = VALIDATION
-    return part
+    return _complete(part, table)
 
 
 def tutorial(table: pd.DataFrame, test: float, validation: float, seed: int) -> pd.Series:
     """Return the tutorials' split: rows at random, one patient's images may be on both sides.
 
     `train_test_split(test_size, random_state)`, then the last rows of the training part, unshuffled, as
-    Keras's `validation_split` takes them. The rows keep the order that training sees: see `order`.
+    Keras's `validation_split` takes them.
+
+    Raises:
+        UserError: one class.
     """
     check(table)
-    train, tested = _shuffled(len(table), test, seed)
+    train, tested = train_test_split(np.arange(len(table)), test_size=test, random_state=seed)
     part = pd.Series(TRAIN, index=table.index)
     part.iloc[tested] = TEST
     part.iloc[train[math.floor(len(train) * (1 - validation)) :]] = VALIDATION
+    return _complete(part, table)
+
+
+def _complete(part: pd.Series, table: pd.DataFrame) -> pd.Series:
+    """Return `part` if something can be learned and tested with it."""
+    absent = set(table["label"]) - set(table["label"][part == TRAIN])
+    empty = [name for name in PARTS if not (part == name).any()]
+    if absent or empty:
+        what = f"class {sorted(absent)[0]!r} has no image to train on" if absent else f"no image is left to {empty[0]}"
+        raise UserError(f"The dataset is too small for this split: {what}. Add images, or change the shares.")
     return part
 
 
-def order(table: pd.DataFrame, kind: str, test: float, seed: int) -> np.ndarray:
-    """Return row numbers in the order in which a part is to be read: the tutorials' own, else the table's."""
-    if kind != "tutorial":
-        return np.arange(len(table))
-    return np.concatenate(_shuffled(len(table), test, seed))
-
-
-def _shuffled(count: int, test: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    train, tested = train_test_split(np.arange(count), test_size=test, random_state=seed)
-    return train, tested
-
-
 def _one_fold(table: pd.DataFrame, share: float, seed: int) -> pd.Index:
-    """Return the index of one fold of about `share` of the rows, stratified, whole patients.
+    """Return the index of one stratified fold of whole patients, of about `share` of the rows.
 
-    Folds are cut as finely as the smallest class has patients, and merged up to the share asked for, so
-    that every class is on both sides.
+    There are at most as many folds as the smallest class has patients, so that every class can be on both
+    sides; of the folds, the one that comes nearest to that, and then to `share`, is taken.
     """
-    folds = min(round(1 / share), int(table.groupby("label")["patient"].nunique().min()))
-    splitter = StratifiedGroupKFold(n_splits=max(2, folds), shuffle=True, random_state=seed)
-    best = None
-    for _, rows in splitter.split(table, table["label"], table["patient"]):
-        chosen = table.iloc[rows]
-        missing = table["label"].nunique() - chosen["label"].nunique()
-        score = (missing, abs(len(chosen) / len(table) - share))
-        if best is None or score < best[0]:
-            best = (score, chosen.index)
-    assert best is not None
-    return best[1]
+    smallest = int(table.groupby("label")["patient"].nunique().min())
+    splitter = StratifiedGroupKFold(max(2, min(round(1 / share), smallest)), shuffle=True, random_state=seed)
+    labels = table["label"].nunique()
+
+    def misfit(rows: tuple[np.ndarray, np.ndarray]) -> tuple[int, float]:
+        counts = [table["label"].iloc[side].nunique() for side in rows]
+        return 2 * labels - sum(counts), abs(len(rows[1]) / len(table) - share)
+
+    return table.index[min(splitter.split(table, table["label"], table["patient"]), key=misfit)[1]]

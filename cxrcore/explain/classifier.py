@@ -10,7 +10,8 @@ import numpy as np
 
 from cxrcore.data.images import Upload, load
 from cxrcore.errors import UserError
-from cxrcore.explain.gradcam import POOLED, HeadCam, PixelCam
+from cxrcore.explain.gradcam import HeadCam, PixelCam
+from cxrcore.explain.layers import POOLED
 from cxrcore.features import extract
 from cxrcore.features.keras_setup import keras
 from cxrcore.runs import Run

@@ -13,7 +13,6 @@ import numpy as np
 
 from cxrcore.features.keras_setup import keras, tf
 
-POOLED = "pooled"  # the head's pooled map: the layer that the tutorials explain
 _CHUNK = 32
 
 
@@ -67,12 +66,6 @@ class PixelCam:
             scores = [logits[:, k] for k in range(logits.shape[-1])]
         cams = [_cam(target, tape.gradient(score, target)) for score in scores]
         return np.asarray(tf.stack(cams, axis=1))
-
-
-def layers(classifier_taps: tuple[str, ...], tap: str, head_kind: str) -> list[str]:
-    """Return the layers that can be explained, the kept map first: the taps up to `tap`, and `POOLED`."""
-    upto = classifier_taps[: classifier_taps.index(tap) + 1]
-    return [*reversed(upto), *([POOLED] if head_kind == "tutorial" else [])]
 
 
 def _cam(target: Any, gradient: Any) -> Any:

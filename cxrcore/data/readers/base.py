@@ -28,5 +28,5 @@ def rows(records: list[dict]) -> pd.DataFrame:
     """Return records as a table with all of `COLUMNS`; what a record lacks is ""."""
     table = pd.DataFrame.from_records(records, columns=COLUMNS)
     text = [name for name in COLUMNS if name != "content"]
-    table[text] = table[text].fillna("").astype(str)
+    table[text] = table[text].astype(object).fillna("").astype(str)
     return table

@@ -1,0 +1,1 @@
+"""Arrays and tables to figures and files. Knows no run folder, no model and no Streamlit."""

@@ -1,0 +1,1 @@
+"""Pieces that pages share. Only this package, `pages/` and `streamlit_app.py` import Streamlit."""

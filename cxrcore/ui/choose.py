@@ -1,0 +1,62 @@
+"""What is in view: the dataset and the run, kept in the URL so that a reload or a link shows the same."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from cxrcore import runs
+from cxrcore.data import dataset
+from cxrcore.features import backbones
+from cxrcore.runs import Run
+from cxrcore.ui.messages import percent
+
+
+def choose_dataset() -> str | None:
+    """Show the datasets to choose from; return the chosen name, or None when there is none."""
+    names = dataset.names()
+    if not names:
+        return None
+    wanted = _wanted("dataset")
+    name = st.selectbox("Dataset", names, index=names.index(wanted) if wanted in names else 0)
+    _keep("dataset", name)
+    return name
+
+
+def choose_run(with_results: bool = True) -> Run | None:
+    """Show the runs to choose from, newest first; return the chosen one, or None when there is none."""
+    found = [run for run in runs.listing() if not with_results or run.metrics]
+    if not found:
+        return None
+    names = [run.name for run in found]
+    wanted = _wanted("run")
+    if wanted and wanted not in names:
+        st.warning(f"Run {wanted} has no results to show (any more); this is the newest one that has.")
+    labels = {run.name: run_label(run) for run in found}
+    name = st.selectbox(
+        "Run", names, index=names.index(wanted) if wanted in names else 0, format_func=labels.__getitem__
+    )
+    _keep("run", name)
+    return found[names.index(name)]
+
+
+def show_run(run: Run) -> None:
+    """Put `run` into view."""
+    _keep("run", run.name)
+
+
+def run_label(run: Run) -> str:
+    """Return for example `22 Nov 04:05 · Xception · phantom · 97.3 %`."""
+    config, status, metrics = run.config, run.status, run.metrics
+    when = datetime.fromtimestamp(status.get("created", status.get("started", 0))).strftime("%d %b %H:%M")
+    title = backbones.get(config["backbone"]).title
+    end = percent(metrics["accuracy"]) if metrics else status["state"]
+    return f"{when} · {title} · {config['dataset']} · {end}"
+
+
+def _wanted(name: str) -> str | None:
+    return st.query_params.get(name) or st.session_state.get(f"in_view_{name}")
+
+
+def _keep(name: str, value: str) -> None:
+    st.query_params[name] = value
+    st.session_state[f"in_view_{name}"] = value

@@ -1,0 +1,87 @@
+"""Looking at a dataset: how many of what, from where, a sample, and what was left out."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from cxrcore.data import split
+from cxrcore.data.dataset import Dataset
+from cxrcore.report import figures
+from cxrcore.ui import gallery, messages
+
+_PER_PAGE = 24
+
+
+def show(data: Dataset) -> None:
+    """Show a dataset."""
+    table = data.usable
+    columns = st.columns(4)
+    columns[0].metric("Images in use", len(table))
+    columns[1].metric("Patients", table["patient"].nunique())
+    columns[2].metric("Classes", len(data.classes))
+    columns[3].metric("Left out", len(data.left_out))
+    if data.is_phantom:
+        planted = data.about["phantom"].get("planted_class")
+        text = "These are phantoms: drawn by this program, not X-rays of people."
+        st.info(text + (f" Every {planted} image carries a planted marker." if planted else ""))
+    _counts(data, table)
+    _sample(data, table)
+    _left_out(data)
+    _sources(data)
+    if st.button("Train on this dataset", type="primary", icon=":material/model_training:"):
+        st.switch_page("pages/train.py", query_params={"dataset": data.name})
+
+
+def _counts(data: Dataset, table: pd.DataFrame) -> None:
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**By source**")
+        _bars(table, table["source"], data.classes, "by-source")
+    with right:
+        st.markdown("**By part, when split by patient**")
+        with messages.friendly():
+            parts = split.by_patient(table, test=0.2, validation=0.1, seed=0)
+            _bars(table, parts.astype(pd.CategoricalDtype(split.PARTS)), data.classes, "by-part")
+
+
+def _bars(table: pd.DataFrame, group: pd.Series, classes: list[str], key: str) -> None:
+    counted = pd.crosstab(group, table["label"]).to_dict("index")
+    alt = "; ".join(f"{name}: {counts}" for name, counts in counted.items())
+    st.plotly_chart(figures.class_counts(counted, classes), key=key, alt=alt)
+
+
+def _sample(data: Dataset, table: pd.DataFrame) -> None:
+    st.subheader("Images")
+    left, right = st.columns([3, 1])
+    chosen = left.pills("Class", data.classes, selection_mode="multi", default=data.classes)
+    shown = table[table["label"].isin(chosen)]
+    with right:
+        rows = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, "sample page")]
+    gallery.show(
+        [
+            gallery.Card(row.path, row.label, row.label, (Path(row.path).name, row.view or "view unknown"))
+            for row in rows.itertuples()
+        ],
+        data.classes,
+    )
+
+
+def _left_out(data: Dataset) -> None:
+    if data.left_out.empty:
+        return
+    st.subheader("Left out, and why")
+    counts = ", ".join(f"{count} by {kind}" for kind, count in data.left_out_counts().items())
+    st.caption(f"{len(data.left_out)} rows: {counts}.")
+    table = data.left_out.assign(file=[Path(path).name for path in data.left_out["path"]])
+    st.dataframe(
+        table[["file", "left_out", "source", "finding", "view"]].rename(columns={"left_out": "reason"}),
+        hide_index=True,
+        height=240,
+    )
+
+
+def _sources(data: Dataset) -> None:
+    with st.expander("Sources and citations"):
+        for source in data.about["sources"]:
+            st.markdown(f"**{source['layout']}** {source['path']}  \n{source['citation']}")

@@ -1,0 +1,83 @@
+"""X-rays in a grid that fits any window: grey, undistorted, with a caption below each."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+
+from cxrcore.data.images import ImageError, open_rgb
+from cxrcore.report import palette
+
+_SIDE = 320
+_STYLE = """<style>
+.cxr-grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
+.cxr-grid figure { margin: 0; }
+.cxr-grid .picture { aspect-ratio: 1; background: #000; border-radius: 6px; overflow: hidden; }
+.cxr-grid .wrong { outline: 3px solid #C0392B; outline-offset: 1px; }
+.cxr-grid img { width: 100%; height: 100%; object-fit: contain; display: block; }
+.cxr-grid .gone { color: #ddd; font-size: 13px; padding: 12px; }
+.cxr-grid figcaption { font-size: 13px; line-height: 1.35; padding-top: 5px; overflow-wrap: anywhere; }
+.cxr-grid .dot { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin-right: 5px; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One image of the grid: the dot has the colour of class `label`; `title` and `lines` stand below."""
+
+    path: str
+    label: str
+    title: str
+    lines: tuple[str, ...] = ()
+    wrong: bool = False
+
+
+def show(cards: Sequence[Card], classes: Sequence[str]) -> None:
+    """Show the cards; wrong ones have a red frame and say so in words."""
+    colours = palette.class_colours(classes)
+    st.html(_STYLE + f'<div class="cxr-grid">{"".join(_figure(card, colours) for card in cards)}</div>')
+
+
+def page_of(count: int, size: int, key: str) -> slice:
+    """Show page numbers when `count` items need more than one page of `size`; return the page's slice."""
+    pages = -(-count // size)
+    if pages < 2:
+        return slice(0, count)
+    number = st.number_input(f"Page (of {pages})", 1, pages, key=key, width=160)
+    return slice((int(number) - 1) * size, int(number) * size)
+
+
+def _figure(card: Card, colours: dict[str, str]) -> str:
+    dot = f'<span class="dot" style="background:{colours.get(card.label, "#888")}"></span>'
+    mark = "<b>wrong</b> · " if card.wrong else ""
+    lines = "<br>".join(escape(line) for line in card.lines)
+    about = escape(f"X-ray, {card.title}. {' '.join(card.lines)}", quote=True)
+    found = _thumbnail(card.path)
+    inner = (
+        f'<img src="{found}" alt="{about}" loading="lazy">'
+        if found.startswith("data:")
+        else f'<div class="gone">{escape(found)}</div>'
+    )
+    style = "picture wrong" if card.wrong else "picture"
+    return (
+        f'<figure><div class="{style}">{inner}</div>'
+        f"<figcaption>{dot}{mark}{escape(card.title)}<br>{lines}</figcaption></figure>"
+    )
+
+
+@st.cache_data(max_entries=3000, show_spinner=False)
+def _thumbnail(path: str) -> str:
+    """Return a small JPEG as a data address, or the reason why there is none."""
+    try:
+        image = open_rgb(Path(path))
+    except ImageError as error:
+        return f"{Path(path).name}: {error}"
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.convert("L").save(buffer, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,27 @@
+"""Train: choose, start, watch, stop."""
+
+import streamlit as st
+
+from cxrcore import runs
+from cxrcore.jobs import queue
+from cxrcore.ui import choose, messages, train_form, train_watch
+
+st.title("Train")
+
+in_view = st.query_params.get("run")
+if in_view and in_view in {run.name for run in runs.listing()}:
+    train_watch.watch(runs.load(in_view))
+
+with st.container(border=True):
+    st.subheader("New run")
+    dataset_name = choose.choose_dataset()
+    if dataset_name is None:
+        messages.empty("There is no dataset to train on yet.", "Add a dataset", "pages/data.py")
+    else:
+        chosen = train_form.form(dataset_name)
+        if chosen:
+            with messages.friendly():
+                choose.show_run(queue.submit(chosen))
+                st.rerun()
+
+train_watch.others(in_view)

@@ -1,0 +1,92 @@
+"""Fixtures: an empty workspace, a small phantom dataset, the real files where they are at hand."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def pytest_collection_modifyitems(items):
+    reason = "the real X-rays and weights are not at hand (../shared)"
+    for item in items:
+        if item.get_closest_marker("shared") and not SHARED.is_dir():
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """An empty workspace of the test's own; no settings of the user's."""
+    for name in ("CXR_WEIGHTS_DIR", "CXR_MAX_JOBS"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("CXR_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _drawn(tmp_path_factory):
+    """A phantom dataset drawn once: 3 classes, 10 patients each, 2 images a patient."""
+    from cxrcore.data.phantom import dataset as phantoms
+
+    folder = tmp_path_factory.mktemp("drawn")
+    before = os.environ.get("CXR_HOME")
+    os.environ["CXR_HOME"] = str(folder)
+    phantoms.create("phantom", patients=10, images=2, seed=5)
+    os.environ.pop("CXR_HOME") if before is None else os.environ.update(CXR_HOME=before)
+    return folder
+
+
+@pytest.fixture
+def phantom(home, _drawn):
+    """The dataset `phantom` in the test's workspace: 60 images of 30 patients."""
+    from cxrcore.data import dataset
+
+    shutil.copytree(_drawn / "datasets", home / "datasets")
+    return dataset.load("phantom")
+
+
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory, _drawn):
+    """A workspace with one finished run of CXRTiny at 64 pixels on the phantoms."""
+    from cxrcore import runs
+    from cxrcore.training import config, pipeline
+
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(_drawn / "datasets", folder / "datasets")
+    before = os.environ.get("CXR_HOME")
+    os.environ["CXR_HOME"] = str(folder)
+    chosen = config.make(dataset="phantom", size=64, epochs=20)
+    name = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder).name
+    os.environ.pop("CXR_HOME") if before is None else os.environ.update(CXR_HOME=before)
+    return folder, name
+
+
+@pytest.fixture
+def trained(home, _trained):
+    """A finished run in the test's workspace."""
+    from cxrcore import runs
+
+    folder, name = _trained
+    shutil.copytree(folder, home)
+    return runs.load(name)
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Write pixels as an image file below tmp_path and return its path."""
+
+    def write(name, pixels, **options):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(pixels)).save(path, **options)
+        return path
+
+    return write

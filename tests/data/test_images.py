@@ -1,0 +1,102 @@
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from cxrcore.data import images
+from cxrcore.data.images import ImageError, Upload
+
+
+def test_grey_becomes_three_equal_channels(save):
+    path = save("a.png", np.array([[0, 100], [200, 255]], np.uint8))
+    found = np.asarray(images.open_rgb(path))
+    assert found[..., 0].tolist() == [[0, 100], [200, 255]]
+    assert (found[..., 0] == found[..., 1]).all() and (found[..., 1] == found[..., 2]).all()
+
+
+def test_sixteen_bits_are_scaled_by_their_range_not_clipped(save):
+    path = save("deep.png", np.array([[1000, 2000], [3000, 4000]], np.uint16))
+    assert np.asarray(images.open_rgb(path))[..., 0].tolist() == [[0, 85], [170, 255]]
+
+
+def test_a_constant_sixteen_bit_image_is_black(save):
+    assert not np.asarray(images.open_rgb(save("flat.png", np.full((2, 2), 9000, np.uint16)))).any()
+
+
+def test_transparency_is_composed_on_black(save):
+    pixels = np.array([[[200, 200, 200, 255], [200, 200, 200, 0], [200, 200, 200, 128]]], np.uint8)
+    assert np.asarray(images.open_rgb(save("alpha.png", pixels)))[0, :, 0].tolist() == [200, 0, 100]
+
+
+def test_orientation_in_exif_is_obeyed(tmp_path):
+    picture = Image.fromarray(np.array([[10, 250]], np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise
+    picture.save(tmp_path / "turned.png", exif=exif)
+    assert images.open_rgb(tmp_path / "turned.png").size == (1, 2)
+
+
+def test_load_resizes_as_pillow_does(save):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    expected = np.asarray(Image.fromarray(pixels).resize((16, 16)))
+    assert (images.load(save("b.png", pixels), 16) == expected).all()
+
+
+def _png_header(width, height):
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"this is a text file, named .png", "not an image"),
+        (_png_header(30_000, 30_000), "at most 100 million"),
+        (_png_header(11_000, 11_000), "at most 100 million"),
+    ],
+)
+def test_bad_content_is_refused_with_its_reason(content, reason):
+    with pytest.raises(ImageError, match=reason):
+        images.open_rgb(Upload("x.png", content))
+
+
+def test_a_truncated_jpeg_is_refused(save):
+    path = save("whole.jpg", np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
+    with pytest.raises(ImageError, match="cut off"):
+        images.open_rgb(Upload("cut.jpg", path.read_bytes()[:-400]))
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ImageError, match="missing"):
+        images.open_rgb(tmp_path / "nowhere.png")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_mutated_files_give_an_image_or_a_reason(data):
+    kind = data.draw(st.sampled_from(["PNG", "JPEG", "TIFF", "WEBP"]))
+    import io
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(24 * 24, dtype=np.uint8).reshape(24, 24)).save(buffer, kind)
+    content = bytearray(buffer.getvalue())
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        assert images.open_rgb(Upload("x", bytes(content))).mode == "RGB"
+    except ImageError as error:
+        assert str(error)
+
+
+def test_display_keeps_the_shape_of_the_picture(save):
+    assert images.display(save("wide.png", np.zeros((500, 1000), np.uint8)), 640).shape == (320, 640, 3)

@@ -1,0 +1,175 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxrcore.data import dataset
+from cxrcore.data.importing import import_folders
+from cxrcore.errors import UserError
+
+
+def _pixels(seed, size=12):
+    return np.random.default_rng(seed).integers(0, 256, (size, size), dtype=np.uint8)
+
+
+@pytest.fixture
+def folders(save, tmp_path):
+    """Class folders as the tutorials know them."""
+    for k in range(3):
+        save(f"set/train/NORMAL/IM-{k:04d}-0001.jpeg", _pixels(k))
+        save(f"set/train/PNEUMONIA/person{k}_virus_7.jpeg", _pixels(10 + k))
+        save(f"set/train/PNEUMONIA/person{k}_bacteria_8.jpeg", _pixels(20 + k))
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def collection(save, tmp_path):
+    """A small COVID collection: every reason for which a row is left out."""
+    save("collection/images/a.png", _pixels(1))
+    save("collection/images/b.png", _pixels(2))
+    save("collection/images/s.png", _pixels(3))
+    rows = [
+        ("1", "COVID-19", "PA", "X-ray", "a.png"),
+        ("1", "COVID-19, ARDS", "AP Supine", "X-ray", "b.png"),
+        ("2", "COVID-19", "L", "X-ray", "c.png"),
+        ("2", "COVID-19", "Axial", "CT", "d.png"),
+        ("3", "SARS", "PA", "X-ray", "s.png"),
+        ("4", "COVID-19", "AP", "X-ray", "gone.png"),
+        ("1", "COVID-19", "PA", "X-ray", "a.png"),
+    ]
+    table = pd.DataFrame(rows, columns=["patientid", "finding", "view", "modality", "filename"])
+    table.to_csv(tmp_path / "collection" / "metadata.csv", index=False)
+    return tmp_path / "collection"
+
+
+def test_class_folders(folders):
+    data = import_folders([folders], "kids")
+    assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 6}
+    assert sorted(data.usable["patient"].unique()) == [
+        *(f"set:IM-{k:04d}" for k in range(3)),
+        *(f"set:person{k}" for k in range(3)),
+    ]
+    assert (data.usable["width"] == 12).all()
+
+
+def test_the_collection_names_why_rows_are_left_out(collection):
+    data = import_folders([collection], "covid")
+    assert data.counts() == {"COVID": 2}
+    assert data.usable["patient"].tolist() == ["collection:1", "collection:1"]
+    assert data.left_out_counts() == {"view": 2, "finding": 1, "missing": 1, "repeated": 1}
+    missing = data.left_out[data.left_out["left_out"].str.startswith("missing")]
+    assert missing["path"].iloc[0].endswith("gone.png")
+
+
+def test_several_sources_merge_and_the_mapping_can_be_changed(collection, folders):
+    data = import_folders([collection, folders], "both", mapping={"sars": "OTHER INFECTION", "PNEUMONIA": ""})
+    assert data.counts() == {"COVID": 2, "NORMAL": 3, "OTHER INFECTION": 1}
+    assert data.left_out_counts()["finding"] == 6
+
+
+def test_a_folder_above_known_layouts_is_searched(collection, folders, tmp_path):
+    (tmp_path / "all").mkdir()
+    collection.rename(tmp_path / "all" / "collection")
+    folders.rename(tmp_path / "all" / "set")
+    assert import_folders([tmp_path / "all"], "all").counts() == {"COVID": 2, "NORMAL": 3, "OTHER INFECTION": 6}
+
+
+def test_limits_keep_the_first_images_and_say_so(folders):
+    data = import_folders([folders], "few", limits={"OTHER INFECTION": 2})
+    assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 2}
+    assert data.left_out_counts() == {"limit": 4}
+
+
+def test_arrays_become_images_with_the_same_pixels(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (6, 9, 9, 3), dtype=np.uint8)
+    y = np.eye(3)[[0, 1, 2, 0, 1, 2]]
+    np.save(tmp_path / "X_train.npy", x)
+    np.save(tmp_path / "Y_train.npy", y)
+    data = import_folders([tmp_path], "arrays")
+    assert data.usable["label"].tolist() == ["COVID", "NORMAL", "OTHER INFECTION"] * 2
+    from cxrcore.data.images import load
+
+    for row, expected in zip(data.usable.itertuples(), x, strict=True):
+        assert (load(_path(row.path), 9) == expected).all()
+
+
+def _path(text):
+    from pathlib import Path
+
+    return Path(text)
+
+
+def test_arrays_of_objects_are_refused(tmp_path):
+    np.save(tmp_path / "X_a.npy", np.array([{"code": "runs"}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "Y_a.npy", np.eye(3)[:1])
+    with pytest.raises(UserError, match="Python objects are refused"):
+        import_folders([tmp_path], "bad")
+    assert dataset.names() == []
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "expected"),
+    [
+        (np.zeros((2, 4, 4, 3), np.float32), np.eye(3)[:2], "expected uint8"),
+        (np.zeros((2, 4, 4, 3), np.uint8), np.eye(3), r"expected one-hot of shape \(2, 3\)"),
+        (np.zeros((2, 4, 4, 3), np.uint8), np.ones((2, 3)), "exactly one 1"),
+    ],
+)
+def test_wrong_arrays_are_refused(tmp_path, x, y, expected):
+    np.save(tmp_path / "X_a.npy", x)
+    np.save(tmp_path / "Y_a.npy", y)
+    with pytest.raises(UserError, match=expected):
+        import_folders([tmp_path], "bad")
+
+
+def test_bad_files_are_set_aside_by_name(folders):
+    bad = folders / "train" / "NORMAL"
+    (bad / "empty.png").write_bytes(b"")
+    (bad / "text.png").write_text("hello")
+    whole = (bad / "IM-0000-0001.jpeg").read_bytes()
+    (bad / "cut.jpeg").write_bytes(whole[: len(whole) // 2])
+    data = import_folders([folders], "some")
+    assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 6}
+    reasons = {row.path.rsplit("/", 1)[1]: row.left_out for row in data.left_out.itertuples()}
+    assert "0 bytes" in reasons["empty.png"]
+    assert "not an image" in reasons["text.png"]
+    assert "cut off" in reasons["cut.jpeg"]
+
+
+def test_an_empty_folder_says_what_was_expected(tmp_path):
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(UserError, match=r"No image was found .* metadata\.csv"):
+        import_folders([tmp_path / "nothing"], "none")
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match="There is no folder"):
+        import_folders([tmp_path / "nope"], "none")
+
+
+def test_unknown_findings_only(save, tmp_path):
+    save("set/cats/a.png", _pixels(0))
+    with pytest.raises(UserError, match="Map a finding to a class"):
+        import_folders([tmp_path / "set"], "cats")
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 65])
+def test_names_that_could_leave_the_folder_are_refused(folders, name):
+    with pytest.raises(UserError, match="dataset's name"):
+        import_folders([folders], name)
+
+
+def test_a_failed_import_leaves_nothing_behind(folders, home, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    with pytest.raises(UserError, match="disk is full"):
+        import_folders([folders], "kids")
+    assert list((home / "datasets").iterdir()) == []
+
+
+def test_deleting_a_dataset_keeps_the_imported_images(folders):
+    import_folders([folders], "kids")
+    dataset.delete("kids")
+    assert dataset.names() == []
+    assert len(list(folders.rglob("*.jpeg"))) == 9

@@ -1,0 +1,85 @@
+import cv2
+import numpy as np
+import pytest
+
+from cxrcore.data import dataset, split
+from cxrcore.data.images import load_mask
+from cxrcore.data.phantom import dataset as phantoms
+from cxrcore.data.phantom.series import BACKBONE_STREAM, DISEASES, Shot, shots, take
+from cxrcore.errors import UserError
+
+
+def test_the_same_shot_gives_the_same_pixels_whatever_was_drawn_before():
+    shot = Shot("COVID", 3, 1)
+    first = take(shot, seed=1)
+    take(Shot("NORMAL", 0, 0), seed=9)
+    assert (first.image == take(shot, seed=1).image).all()
+    assert (first.image != take(shot, seed=2).image).any()
+
+
+def test_the_backbone_learns_from_other_pictures_than_any_dataset_holds():
+    shot = Shot("OTHER INFECTION", 0, 0)
+    assert (take(shot, 0).image != take(shot, 0, stream=BACKBONE_STREAM).image).any()
+
+
+@pytest.mark.parametrize("disease", DISEASES)
+def test_masks_are_where_the_disease_says(disease):
+    for patient in range(12):
+        phantom = take(Shot(disease, patient, 0), seed=4)
+        lungs, lesions = phantom.lungs > 0, phantom.lesions > 0
+        assert 0.12 < lungs.mean() < 0.5
+        assert (lesions & ~lungs).sum() <= 0.02 * max(lesions.sum(), 1)
+        columns = np.flatnonzero(lesions.any(axis=0))
+        if disease == "NORMAL":
+            assert columns.size == 0
+        elif disease == "COVID":
+            assert columns.min() < 128 < columns.max(), "bilateral"
+        else:
+            assert columns.max() < 140 or columns.min() > 116, "one-sided"
+
+
+def test_lesions_are_brighter_than_the_same_lung_without():
+    brighter = []
+    for patient in range(10):
+        phantom = take(Shot("OTHER INFECTION", patient, 0), seed=4)
+        lung = (phantom.lungs > 0) & (phantom.lesions == 0)
+        brighter.append(phantom.image[phantom.lesions > 0].mean() - phantom.image[lung].mean())
+    assert min(brighter) > 15
+
+
+def test_the_planted_marker_is_on_every_image_of_its_class_and_no_other():
+    for shot in shots(3, 2):
+        corner = (slice(234, 244), slice(8, 24))
+        difference = cv2.absdiff(take(shot, 0).image, take(shot, 0, planted_class="COVID").image)
+        assert difference.any() == (shot.disease == "COVID")
+        difference[corner] = 0
+        assert difference[:230].sum() == 0
+
+
+def test_the_letter_says_nothing_about_the_class():
+    """Left or right half of the top rows holds the letter; both sides occur in each class."""
+    for disease in DISEASES:
+        sides = {bool(take(Shot(disease, p, 0), 0).image[6:48, :32].max() > 220) for p in range(12)}
+        assert sides == {True, False}
+
+
+def test_the_dataset_on_disk(phantom):
+    assert phantom.counts() == {"COVID": 20, "NORMAL": 20, "OTHER INFECTION": 20}
+    assert phantom.is_phantom
+    assert phantom.usable["patient"].nunique() == 30
+    assert phantom.usable["sha256"].nunique() == 60
+    row = phantom.usable[phantom.usable["label"] == "COVID"].iloc[0]
+    assert load_mask(row["lesions"]).any() and load_mask(row["lungs"]).shape == (256, 256)
+    assert (phantom.usable["lesions"] == "").sum() == 20
+    part = split.by_patient(phantom.usable, 0.2, 0.1, 0)
+    assert (part == split.TEST).sum() == 12
+
+
+def test_a_taken_name_is_refused_and_nothing_is_lost(phantom):
+    with pytest.raises(UserError, match="exists already"):
+        phantoms.create("phantom", 3, 1)
+    assert len(dataset.load("phantom").usable) == 60
+
+
+def test_replacing_needs_to_be_asked_for(phantom):
+    assert len(phantoms.create("phantom", 3, 1, replace=True).usable) == 9

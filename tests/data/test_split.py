@@ -1,0 +1,82 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
+
+from cxrcore.data import split
+from cxrcore.errors import UserError
+
+
+def _table(patients_by_class, images=2):
+    rows = [
+        {"label": label, "patient": f"{label}{patient}"}
+        for label, count in patients_by_class.items()
+        for patient in range(count)
+        for _ in range(images)
+    ]
+    return pd.DataFrame(rows)
+
+
+@st.composite
+def tables(draw):
+    rows = []
+    for label in "ABC"[: draw(st.integers(2, 3))]:
+        for patient in range(draw(st.integers(3, 25))):
+            rows += [{"label": label, "patient": f"{label}{patient}"}] * draw(st.integers(1, 4))
+    return pd.DataFrame(rows).sample(frac=1, random_state=draw(st.integers(0, 99))).reset_index(drop=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables(), st.integers(0, 2**31))
+def test_no_patient_is_in_two_parts_and_every_row_is_in_one(table, seed):
+    try:
+        part = split.by_patient(table, 0.2, 0.1, seed)
+    except UserError:
+        assume(False)
+    assert table.groupby("patient")["label"].size().index.size == table.groupby("patient")[["label"]].apply(
+        lambda rows: part[rows.index].nunique() == 1
+    ).sum()
+    assert set(part) == set(split.PARTS)
+    assert set(table["label"][part == split.TRAIN]) == set(table["label"])
+    assert part.equals(split.by_patient(table, 0.2, 0.1, seed))
+
+
+def test_large_sets_get_the_shares_asked_for_in_every_class():
+    table = _table({"A": 100, "B": 50, "C": 50})
+    part = split.by_patient(table, 0.2, 0.1, seed=3)
+    tested = table["label"][part == split.TEST].value_counts()
+    assert tested.to_dict() == {"A": 40, "B": 20, "C": 20}
+    validated = table["label"][part == split.VALIDATION].value_counts()
+    assert validated.to_dict() == {"A": 16, "B": 8, "C": 8}
+
+
+def test_another_seed_gives_another_split():
+    table = _table({"A": 30, "B": 30})
+    assert not split.by_patient(table, 0.2, 0.1, 0).equals(split.by_patient(table, 0.2, 0.1, 1))
+
+
+def test_the_tutorial_split_is_theirs():
+    table = _table({"A": 175, "B": 100, "C": 100}, images=1)
+    part = split.tutorial(table, 0.2, 0.1, 40)
+    train, test = train_test_split(np.arange(375), test_size=0.2, random_state=40)
+    assert sorted(np.flatnonzero(part == split.TEST)) == sorted(test)
+    assert set(np.flatnonzero(part == split.VALIDATION)) == set(train[270:])  # the last tenth, unshuffled
+    assert (part == split.TRAIN).sum() == 270
+
+
+@pytest.mark.parametrize("chosen", [split.by_patient, split.tutorial])
+def test_one_class_is_refused(chosen):
+    with pytest.raises(UserError, match="at least two classes"):
+        chosen(_table({"A": 20}), 0.2, 0.1, 0)
+
+
+def test_a_class_with_one_patient_is_refused_by_name():
+    with pytest.raises(UserError, match="Class 'B' has 1 patient; .* at least 3"):
+        split.by_patient(_table({"A": 20, "B": 1}, images=9), 0.2, 0.1, 0)
+
+
+def test_too_few_images_for_the_random_split():
+    with pytest.raises(UserError, match="too small"):
+        split.tutorial(_table({"A": 1, "B": 1}, images=1), 0.5, 0.1, 0)
