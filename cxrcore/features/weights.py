@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,8 +36,11 @@ class Weights:
         if self.path is None:
             return
         try:
-            model.load_weights(self.path)
-        except (ValueError, OSError, KeyError) as error:
+            with warnings.catch_warnings():
+                # Keras only warns when a file lacks a layer, and leaves that layer at random.
+                warnings.filterwarnings("error", "Skipping nested container", UserWarning)
+                model.load_weights(self.path)
+        except (ValueError, OSError, KeyError, UserWarning) as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"{self.path} does not hold weights of {model.name}: {reason}") from error
 

@@ -30,6 +30,7 @@ def submit(config: RunConfig) -> Run:
     Raises:
         UserError: the config does not fit the dataset.
     """
+    settings.max_jobs()
     pipeline.check(config)
     run = create(config.model_dump(mode="json"))
     dispatch()

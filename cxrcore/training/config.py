@@ -51,11 +51,11 @@ class RunConfig(BaseModel):
     preprocessing: Literal["native", "unit"] = "native"
     head: Literal["gap", "tutorial"] = "gap"
     dropout: float = Field(0.2, ge=0, lt=1)
-    learning_rate: float = Field(3e-3, gt=0, le=10)
+    learning_rate: float = Field(5e-3, gt=0, le=10)
     batch_size: int = Field(32, ge=1, le=4096)
-    epochs: int = Field(60, ge=1, le=100_000)
+    epochs: int = Field(100, ge=1, le=100_000)
     plateau: PlateauConfig | None = PlateauConfig()
-    early_stopping: int = Field(15, ge=0)
+    early_stopping: int = Field(20, ge=0)
     keep: Literal["best", "last"] = "best"
     split: SplitConfig = SplitConfig()
     seed: int = Field(0, ge=0, lt=2**32)

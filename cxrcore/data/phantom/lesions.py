@@ -57,7 +57,7 @@ def _lobar(body: Anatomy, rng: np.random.Generator) -> Opacity:
     upper = rng.random() < 0.5
     return Opacity(
         side=side,
-        x=side * (body.lung_x + rng.uniform(-0.35, 0.25) * body.lung_width),
+        x=side * (body.lung_x + rng.uniform(-0.05, 0.35) * body.lung_width),
         y=rng.uniform(-0.52, -0.25) if upper else rng.uniform(0.05, body.diaphragm - 0.10),
         width=rng.uniform(0.17, 0.27),
         height=rng.uniform(0.16, 0.25),

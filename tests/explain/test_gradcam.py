@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from cxrcore.explain import layers
+from cxrcore.explain.classifier import Classifier
+from cxrcore.explain.gradcam import HeadCam, PixelCam
+from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
+from cxrcore.features.keras_setup import keras, tf
+from cxrcore.features.spec import FeatureSpec
+from cxrcore.features.weights import Weights
+from cxrcore.training import heads
+
+
+def _head(kind, shape, seed=0):
+    keras.utils.set_random_seed(seed)
+    return heads.build(kind, shape, 3, 0.0)
+
+
+def test_a_map_worked_out_by_hand():
+    """With global average pooling and a linear layer, alpha_k is w_k / Z: the map is ReLU(sum w_k A_k) / Z."""
+    head = _head("gap", (2, 2, 2))
+    weights = np.array([[1.0, -1.0, 0.0], [2.0, 0.5, 0.0]])
+    head.get_layer("body").set_weights([weights, np.zeros(3)])
+    maps = np.array([[[[4.0, 0.0], [0.0, 4.0]], [[-4.0, 0.0], [1.0, 1.0]]]], np.float32)
+    found = HeadCam(head)(maps)
+    assert found.shape == (1, 3, 2, 2)
+    assert found[0, 0].tolist() == [[1.0, 2.0], [0.0, 0.75]]  # (A0 + 2 A1) / 4
+    assert found[0, 1].tolist() == [[0.0, 0.5], [1.0, 0.0]]  # (-A0 + A1 / 2) / 4, cut at 0
+    assert not found[0, 2].any()
+
+
+def test_the_tutorials_head_agrees_with_a_plain_gradient_of_the_logit():
+    head = _head("tutorial", (4, 4, 5), seed=2)
+    maps = np.random.default_rng(0).normal(size=(3, 4, 4, 5)).astype(np.float32)
+    found = HeadCam(head)(maps)
+    inputs = tf.Variable(maps)
+    logits_of = keras.Sequential([head.get_layer("stem"), head.get_layer("body")])
+    for k in range(3):
+        with tf.GradientTape() as tape:
+            score = tf.reduce_sum(logits_of(inputs)[:, k])
+        alpha = np.asarray(tape.gradient(score, inputs)).mean(axis=(1, 2), keepdims=True)
+        assert found[:, k] == pytest.approx(np.maximum((alpha * maps).sum(axis=-1), 0), abs=1e-6)
+
+
+def test_the_pooled_layer_is_the_tutorials():
+    """On a map that is constant over each 2 x 2 cell, the pooled map tells the same at half the size."""
+    head = _head("tutorial", (4, 4, 3), seed=3)
+    coarse = np.random.default_rng(1).normal(size=(2, 2, 2, 3)).astype(np.float32)
+    fine = coarse.repeat(2, axis=1).repeat(2, axis=2)
+    pooled, full = HeadCam(head, pooled=True)(fine), HeadCam(head)(fine)
+    assert pooled.shape == (2, 3, 2, 2)
+    # dy/dA of a fine cell is a quarter of its coarse cell's, and so is its mean
+    assert pooled == pytest.approx(4 * full[:, :, ::2, ::2], abs=1e-5)
+
+
+def test_many_images_are_explained_in_chunks_like_single_ones():
+    head = _head("gap", (3, 3, 4))
+    maps = np.random.default_rng(0).normal(size=(70, 3, 3, 4)).astype(np.float32)
+    cam = HeadCam(head)
+    assert cam(maps)[69] == pytest.approx(cam(maps[69:])[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["gap", "tutorial"])
+def test_kept_activations_and_the_whole_model_give_the_same_map_fresh_and_after_loading(kind, tmp_path):
+    spec = FeatureSpec("cxrtiny", "bundled", 64, "minus_one_to_one", "block4c_out")
+    features = spec.build(Weights(BUNDLED_WEIGHTS, "bundled"))
+    head = _head(kind, features.output_shape[1:])
+    model = heads.whole(features, head)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    kept = HeadCam(head)(features.predict(pixels, verbose=0))
+    assert kept.max() > 1e-3
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.models.load_model(tmp_path / "model.keras")):
+        found = PixelCam(each, "block4c_out")(pixels)
+        assert found == pytest.approx(kept, abs=1e-5 * float(kept.max()))
+
+
+def test_a_shallower_layer_has_a_finer_map(trained):
+    classifier = Classifier(trained)
+    from pathlib import Path
+
+    path = Path(trained.predictions("test")["path"][0])
+    deep, shallow = classifier.explain(path, "block5_out"), classifier.explain(path, "block3a_out")
+    assert deep.heatmaps.shape == (3, 8, 8) and shallow.heatmaps.shape == (3, 16, 16)
+    assert (deep.probabilities == shallow.probabilities).all()
+
+
+def test_the_runs_heatmaps_are_those_of_its_loaded_model(trained):
+    from pathlib import Path
+
+    classifier, tested = Classifier(trained), trained.predictions("test")
+    for number in (0, 7):
+        found = classifier.explain(Path(tested["path"][number]), trained.config["tap"])
+        assert found.heatmaps == pytest.approx(trained.heatmaps()[number], abs=1e-4)
+
+
+def test_layers_to_choose_from():
+    config = {"backbone": "vgg16", "tap": "block4_pool", "head": "tutorial"}
+    assert layers.choices(config) == ["block4_pool", "block3_pool", "block2_pool", "pooled"]
+    assert layers.choices(config | {"head": "gap"})[-1] == "block2_pool"

@@ -1,0 +1,111 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxrcore.data.images import load
+from cxrcore.errors import Stopped, UserError
+from cxrcore.features import extract, store
+from cxrcore.features.extract import BATCH, Hooks
+from cxrcore.features.spec import FeatureSpec
+from cxrcore.features.store import Store
+from cxrcore.features.weights import Weights
+
+SPEC = FeatureSpec("cxrtiny", "random-3", 64, "unit", "block3b_out")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SPEC.build(Weights(None, "random-3", 3))
+
+
+@pytest.fixture
+def table(save):
+    rows = []
+    for k in range(BATCH + 3):
+        pixels = np.random.default_rng(k).integers(0, 256, (40, 50), dtype=np.uint8)
+        rows.append({"path": str(save(f"{k}.png", pixels)), "sha256": f"hash{k}"})
+    return pd.DataFrame(rows)
+
+
+def _never():
+    raise AssertionError("the backbone was built although everything is kept")
+
+
+def test_activations_are_the_models_own_in_the_tables_order(table, model):
+    kept = extract.activations(table, SPEC, lambda: model)
+    pixels = np.stack([load(path, 64) for path in map(_path, table["path"])])
+    expected = model.predict(pixels, verbose=0)
+    assert kept.rows(range(len(table))) == pytest.approx(expected, abs=1e-5)
+    assert kept.rows([4, 0]) == pytest.approx(expected[[4, 0]], abs=1e-5)
+
+
+def test_what_is_kept_is_not_computed_again(table, model):
+    first = extract.activations(table, SPEC, lambda: model).rows([0])
+    again = extract.activations(table.iloc[::-1], SPEC, _never)
+    assert (again.rows([len(table) - 1]) == first).all()
+
+
+def test_only_what_is_missing_is_computed(table, model):
+    extract.activations(table.head(3), SPEC, lambda: model)
+    seen = []
+    extract.activations(table, SPEC, lambda: model, Hooks(progress=lambda done, total: seen.append((done, total))))
+    assert seen[-1] == (len(table) - 3, len(table) - 3)
+
+
+def test_the_same_image_twice_is_computed_once(table, model):
+    doubled = pd.concat([table.head(2), table.head(2)])
+    seen = []
+    kept = extract.activations(doubled, SPEC, lambda: model, Hooks(progress=lambda *pair: seen.append(pair)))
+    assert seen == [(2, 2)]
+    assert (kept.rows([0]) == kept.rows([2])).all()
+
+
+def test_stopping_keeps_what_was_done(table, model):
+    calls = []
+
+    def check():
+        calls.append(1)
+        if len(calls) == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        extract.activations(table, SPEC, lambda: model, Hooks(check=check))
+    assert len(Store(SPEC).missing(table["sha256"])) == 3
+
+
+def test_a_full_disk_is_a_clear_message_and_leaves_no_half_file(table, model, monkeypatch):
+    def full(path, array):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store.np, "save", full)
+    with pytest.raises(UserError, match="the disk is full"):
+        extract.activations(table, SPEC, lambda: model)
+    assert list(Store(SPEC).folder.glob("*.npy")) == []
+    assert len(Store(SPEC).missing(table["sha256"])) == len(table)
+
+
+def test_an_image_that_is_gone_is_named(table, model):
+    _path(table["path"][1]).unlink()
+    with pytest.raises(UserError, match=r"1\.png could be read when it was imported, but not now"):
+        extract.activations(table, SPEC, lambda: model)
+
+
+def test_large_sets_are_written_in_shards_and_read_as_memory_maps(table, model, monkeypatch):
+    monkeypatch.setattr(extract, "SHARD_BYTES", 1)
+    kept = extract.activations(table, SPEC, lambda: model)
+    assert len(list(Store(SPEC).folder.glob("*.npy"))) == 2
+    assert all(isinstance(shard, np.memmap) for shard in kept._shards)
+    assert kept.rows(range(len(table))).shape == (len(table), *kept.map_shape)
+
+
+def test_a_shard_without_its_index_does_not_count(table, model):
+    extract.activations(table, SPEC, lambda: model)
+    next(Store(SPEC).folder.glob("*.index")).unlink()
+    assert len(Store(SPEC).missing(table["sha256"])) == len(table)
+
+
+def _path(text):
+    from pathlib import Path
+
+    return Path(text)

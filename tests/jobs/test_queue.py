@@ -1,0 +1,127 @@
+"""Runs as processes: waiting, stopping, being killed. Real worker processes on a small dataset."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from cxrcore import runs
+from cxrcore.errors import UserError
+from cxrcore.jobs import processes, queue
+from cxrcore.training import config
+
+LONG = {"dataset": "phantom", "size": 64, "epochs": 100_000, "early_stopping": 0, "plateau": None}
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers(home):
+    yield
+    for run in runs.listing():
+        if run.status["state"] in runs.LIVE:
+            processes.kill(run.status)
+
+
+def _wait(run, reached, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if reached(run):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"not reached; {run.status}\n{run.log_tail()}")
+
+
+def _state(*states):
+    return lambda run: run.status["state"] in states
+
+
+def _has_epochs(run):
+    return len(run.epochs) > 3
+
+
+def test_one_runs_and_the_next_waits_and_starts_by_itself(phantom):
+    first, second = queue.submit(config.make(**LONG)), queue.submit(config.make(**LONG | {"epochs": 2}))
+    assert first.status["state"] == "running" and second.status["state"] == "queued"
+    assert queue.position(second) == 1
+    assert first.status["pid"] != os.getpid()
+    _wait(first, _has_epochs)
+    queue.stop(first)
+    assert first.status["state"] == "stopped" and first.metrics["n_test"] == 12
+    _wait(second, _state("finished", "failed"))
+    assert second.status["state"] == "finished", second.log_tail()
+
+
+def test_stop_in_training_takes_at_most_two_seconds_and_keeps_the_best_epoch(phantom):
+    run = queue.submit(config.make(**LONG))
+    _wait(run, _has_epochs)
+    start = time.monotonic()
+    queue.stop(run)
+    assert time.monotonic() - start < 2.5  # 2 s and the noise of a shared machine
+    assert run.status["state"] == "stopped"
+    assert run.metrics["accuracy"]["n"] == 12 and (run.folder / "model.keras").is_file()
+
+
+def test_stop_while_the_libraries_load(phantom):
+    run = queue.submit(config.make(**LONG))
+    _wait(run, lambda run: run.status.get("stage") in {"starting", "reading", "backbone"})
+    start = time.monotonic()
+    queue.stop(run)
+    assert time.monotonic() - start < 2.5
+    assert run.status["state"] == "stopped" and not processes.alive(run.status)
+
+
+def test_a_waiting_run_can_be_taken_off_the_queue(phantom):
+    first, second = queue.submit(config.make(**LONG)), queue.submit(config.make(**LONG))
+    queue.stop(second)
+    assert second.status["state"] == "stopped" and first.status["state"] == "running"
+
+
+def test_a_killed_worker_is_shown_as_failed_and_the_next_starts(phantom):
+    first, second = queue.submit(config.make(**LONG)), queue.submit(config.make(**LONG | {"epochs": 2}))
+    _wait(first, _has_epochs)
+    os.kill(first.status["pid"], signal.SIGKILL)
+    _wait(first, lambda run: not processes.alive(run.status))
+    queue.dispatch()
+    assert first.status["state"] == "failed" and "killed" in first.status["message"]
+    assert len(first.epochs) > 3
+    _wait(second, _state("finished", "failed"))
+    assert second.status["state"] == "finished"
+
+
+def test_two_starts_at_once_give_two_runs_of_which_one_waits(phantom):
+    made = config.make(**LONG)
+    threads = [threading.Thread(target=queue.submit, args=(made,)) for _ in range(2)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sorted(run.status["state"] for run in runs.listing()) == ["queued", "running"]
+
+
+def test_more_places_when_the_server_allows_them(phantom, monkeypatch):
+    monkeypatch.setenv("CXR_MAX_JOBS", "2")
+    found = [queue.submit(config.make(**LONG)) for _ in range(3)]
+    assert [run.status["state"] for run in found] == ["running", "running", "queued"]
+
+
+@pytest.mark.parametrize("text", ["0", "many", "-1"])
+def test_a_wrong_number_of_places_is_named(phantom, monkeypatch, text):
+    monkeypatch.setenv("CXR_MAX_JOBS", text)
+    with pytest.raises(UserError, match=f"CXR_MAX_JOBS .* Received: '{text}'"):
+        queue.submit(config.make(**LONG))
+    assert runs.listing() == []
+
+
+def test_a_process_number_used_again_is_not_taken_for_the_run(phantom):
+    assert processes.alive({"pid": os.getpid(), "pid_started": processes.psutil.Process().create_time()})
+    assert not processes.alive({"pid": os.getpid(), "pid_started": 1.0})
+
+
+def test_an_ended_run_cannot_be_stopped(trained):
+    with pytest.raises(UserError, match="ended already"):
+        queue.stop(trained)
+
+
+def test_a_failing_run_says_why(phantom):
+    run = queue.submit(config.make(dataset="phantom", size=64, weights="file", weights_file="/no.weights.h5"))
+    _wait(run, _state("failed"))
+    assert "there is no file" in run.status["message"]

@@ -1,0 +1,185 @@
+"""Pages as scripts, without a browser: what they say, offer and do."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cxrcore import runs
+from cxrcore.data import dataset
+from cxrcore.jobs import processes, queue
+
+APP = str(Path(__file__).parents[2] / "streamlit_app.py")
+
+
+@pytest.fixture
+def open_page():
+    def go(page, **query):
+        test = AppTest.from_file(APP, default_timeout=60)
+        test.run()
+        assert "not for clinical use" in test.sidebar.caption[0].value
+        for name, value in query.items():
+            test.query_params[name] = value
+        test.switch_page(f"pages/{page}.py").run()
+        assert not test.exception, test.exception
+        return test
+
+    yield go
+    for run in runs.listing():
+        if run.status["state"] in runs.LIVE:
+            processes.kill(run.status)
+
+
+def _texts(test):
+    kinds = (test.title, test.subheader, test.markdown, test.caption, test.info, test.warning, test.success, test.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def _button(test, label):
+    return next(button for button in test.button if label in button.label)
+
+
+@pytest.mark.parametrize(
+    ("page", "text", "button"),
+    [
+        ("home", "synthetic X-rays", "Draw phantoms and train"),
+        ("data", "No dataset yet", "Draw"),
+        ("train", "no dataset to train on", "Add a dataset"),
+        ("results", "no finished run", "Train a model"),
+        ("explain", "no finished run", "Train a model"),
+    ],
+)
+def test_empty_states_name_the_next_step(open_page, page, text, button):
+    test = open_page(page)
+    assert text in _texts(test)
+    assert _button(test, button)
+
+
+def test_home_lists_what_there_is(open_page, trained):
+    test = open_page("home")
+    assert "Latest runs" in _texts(test) and "CXRTiny · phantom" in _texts(test)
+    assert test.dataframe[0].value["images"].tolist() == [60]
+
+
+def test_data_shows_counts_and_says_phantom(open_page, phantom):
+    test = open_page("data")
+    assert {metric.label: metric.value for metric in test.metric} == {
+        "Images in use": "60", "Patients": "30", "Classes": "3", "Left out": "0",
+    }  # fmt: skip
+    assert "These are phantoms" in _texts(test)
+
+
+def test_data_draws_phantoms(open_page):
+    test = open_page("data")
+    test.text_input[0].set_value("mine")
+    next(box for box in test.number_input if box.label == "Patients in each class").set_value(3)
+    _button(test, "Draw").click().run()
+    assert not test.exception
+    assert dataset.load("mine").counts() == {"COVID": 6, "NORMAL": 6, "OTHER INFECTION": 6}
+
+
+def test_data_imports_folders_with_the_mapping_shown(open_page, save, tmp_path):
+    import numpy as np
+
+    for k in range(2):
+        save(f"set/NORMAL/{k}.png", np.full((8, 8), k, np.uint8))
+        save(f"set/FLU/{k}.png", np.full((8, 8), 9 + k, np.uint8))
+    test = open_page("data")
+    test.text_area[0].set_value(str(tmp_path / "set")).run()
+    assert not test.exception
+    _button(test, "Import").click().run()
+    assert dataset.load("mydata").counts() == {"NORMAL": 2}
+    assert dataset.load("mydata").left_out_counts() == {"finding": 2}
+
+
+def test_data_names_a_folder_that_is_not_there(open_page):
+    test = open_page("data")
+    test.text_area[0].set_value("/no/such/folder").run()
+    assert "There is no folder /no/such/folder" in _texts(test)
+
+
+def test_train_starts_a_run_that_the_url_names(open_page, phantom):
+    test = open_page("train")
+    _button(test, "Start training").click().run()
+    assert not test.exception
+    (run,) = runs.listing()
+    assert test.query_params["run"] == run.name
+    assert run.config["split"]["kind"] == "patient" and run.config["backbone"] == "cxrtiny"
+    queue.stop(run)
+
+
+def test_train_offers_the_tutorials_recipe_with_its_truths(open_page, phantom):
+    test = open_page("train")
+    test.segmented_control[0].set_value("tutorial").run()
+    assert "may be on both sides" in _texts(test) and "never acts" in _texts(test)
+    values = {widget.label: widget.value for widget in [*test.number_input, *test.slider]}
+    assert values["Epochs"] == 80 and values["Batch size"] == 15 and values["Learning rate"] == 1e-3
+    assert values["Input size"] == 237 and values["Dropout"] == 0.2
+
+
+def test_train_says_what_a_backbone_costs(open_page, phantom):
+    test = open_page("train")
+    next(box for box in test.selectbox if box.label == "Backbone").set_value("vgg16").run()
+    assert "images a second" in _texts(test) and "59 MB" in _texts(test) and "downloaded first" in _texts(test)
+
+
+def test_train_shows_a_mistake_as_a_message(open_page, phantom):
+    test = open_page("train")
+    next(box for box in test.selectbox if box.label == "Weights").set_value("file").run()
+    _button(test, "Start training").click().run()
+    assert "weights_file: expected a path" in _texts(test) and runs.listing() == []
+
+
+def test_train_shows_a_finished_run(open_page, trained):
+    test = open_page("train", run=trained.name)
+    assert "Finished after" in _texts(test) and "95 % interval" in _texts(test)
+
+
+def test_train_shows_a_failed_run_with_the_end_of_its_log(open_page, trained):
+    trained.write("status.json", {"state": "failed", "message": "It was killed."})
+    (trained.folder / "log.txt").write_text("the last words")
+    test = open_page("train", run=trained.name)
+    assert "This run failed. It was killed." in _texts(test)
+    assert "the last words" in test.code[0].value
+
+
+def test_results_have_n_and_interval(open_page, trained):
+    test = open_page("results", run=trained.name)
+    accuracy = trained.metrics["accuracy"]
+    shown = {metric.label: metric.value for metric in test.metric}
+    assert shown["Right"] == f"{accuracy['successes']} of 12"
+    assert " to " in shown["95 % interval (Wilson)"]
+    assert "12 test images are few" in _texts(test) and "Measured on phantoms" in _texts(test)
+    assert test.dataframe[0].value["class"].tolist() == trained.about["classes"]
+
+
+def test_results_warn_about_the_tutorials_split(open_page, trained):
+    trained.write("config.json", trained.config | {"split": {"kind": "tutorial"}})
+    assert "makes the result look better than it is" in _texts(open_page("results", run=trained.name))
+
+
+def test_an_unknown_run_in_the_url_is_said(open_page, trained):
+    assert "Run nonsense has no results" in _texts(open_page("results", run="nonsense"))
+
+
+def test_explain_changes_class_layer_and_image(open_page, trained):
+    test = open_page("explain", run=trained.name)
+    boxes = {box.label: box for box in test.selectbox}
+    boxes["Class to explain"].set_value("NORMAL")
+    boxes["Layer"].set_value("block3a_out")
+    boxes["Test image, wrong ones first"].set_value(5)
+    test.run()
+    assert not test.exception
+    assert test.query_params["image"] == "5"
+    assert "Predicted **" in _texts(test)
+
+
+def test_explain_an_upload(open_page, trained, tmp_path):
+    test = open_page("explain", run=trained.name)
+    next(c for c in test.segmented_control if "Upload" in c.options).set_value("Upload").run()
+    content = Path(trained.predictions("test")["path"][0]).read_bytes()
+    test.file_uploader[0].upload("x.png", content, "image/png").run()
+    assert not test.exception
+    assert "gives one of them to any picture" in _texts(test) and "Predicted **" in _texts(test)
+    test.file_uploader[0].upload("bad.png", b"not an image", "image/png").run()
+    assert not test.exception and "not an image" in _texts(test)
