@@ -5,5 +5,5 @@ class UserError(Exception):
     """A mistake or a circumstance the user can act on; its text says what to do. Exit code 2."""
 
 
-class Stopped(Exception):  # noqa: N818 - a request that was obeyed, not an error
+class Stopped(Exception):
     """The user asked a run to stop; raised at the next point where nothing is half done."""

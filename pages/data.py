@@ -7,7 +7,10 @@ from cxrcore.ui import choose, data_add, data_look, messages
 
 st.title("Data")
 
-look, add = st.tabs(["Look at a dataset", "Add a dataset"], default="Look at a dataset" if dataset.names() else "Add a dataset")
+look, add = st.tabs(
+    ["Look at a dataset", "Add a dataset"],
+    default="Look at a dataset" if dataset.names() else "Add a dataset",
+)
 
 with add:
     data_add.phantoms()

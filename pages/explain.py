@@ -11,7 +11,11 @@ if run is None:
     messages.empty("There is no finished run yet.", "Train a model", "pages/train.py")
 else:
     source = st.segmented_control(
-        "Images", ["Test images", "Upload"], default="Test images", required=True, label_visibility="collapsed"
+        "Images",
+        ["Test images", "Upload"],
+        default="Test images",
+        required=True,
+        label_visibility="collapsed",
     )
     with messages.friendly():
         (explain_test if source == "Test images" else explain_upload).show(run)

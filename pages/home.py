@@ -13,9 +13,7 @@ st.markdown(
     "Train a classifier on chest X-rays, test it, see where it looks, and find out what it really learned. "
     "On this machine: no image leaves it."
 )
-st.warning(
-    f"{messages.NOTICE} A model trained here may be right for the wrong reasons.", icon=":material/warning:"
-)
+st.warning(f"{messages.NOTICE} A model trained here may be right for the wrong reasons.", icon=":material/warning:")
 
 names, found = dataset.names(), runs.listing()
 
@@ -60,9 +58,5 @@ if names:
 if found:
     st.subheader("Latest runs")
     for run in found[:5]:
-        left, right = st.columns([4, 1], vertical_alignment="center")
-        left.markdown(choose.run_label(run))
         target = "results" if run.metrics else "train"
-        right.page_link(
-            f"pages/{target}.py", label="Results" if run.metrics else "Progress", query_params={"run": run.name}
-        )
+        st.page_link(f"pages/{target}.py", label=choose.run_label(run), query_params={"run": run.name})

@@ -28,8 +28,9 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except (UserError, TyperException) as error:
-        if str(error):  # empty when only the help was asked for
-            print(f"Error: {error}", file=sys.stderr)
+        text = error.format_message() if isinstance(error, TyperException) else str(error)
+        if text:  # empty when only the help was asked for
+            print(f"Error: {text}", file=sys.stderr)
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         print("Interrupted.", file=sys.stderr)

@@ -34,11 +34,11 @@ def list_(json: Json = False) -> None:
 
 def evaluate(run: RunName, json: Json = False) -> None:
     """Test the saved model on the run's test images again, from their raw pixels."""
+    chosen = runs.load(run)
     from cxrcore.evaluation import metrics as numbers
     from cxrcore.evaluation import predict
     from cxrcore.features.extract import Hooks
 
-    chosen = runs.load(run)
     with terminal.progress() as listen:
         hooks = Hooks(progress=lambda done, total: listen("predicting", done, total))
         table, metrics = predict.evaluate(chosen, hooks)

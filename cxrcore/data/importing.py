@@ -159,8 +159,7 @@ def _about(readings: Sequence[Reading], mapping: Mapping[str, str]) -> dict:
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "sources": [
-            {"layout": reading.layout, "path": str(reading.root), "citation": reading.citation}
-            for reading in readings
+            {"layout": reading.layout, "path": str(reading.root), "citation": reading.citation} for reading in readings
         ],
         "mapping": dict(mapping),
     }

@@ -47,7 +47,7 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
             "n": actual,
             "precision": proportion(hits, called),
             "recall": proportion(hits, actual),
-            "f1": {"value": _plain(f1[k]), "ci95": [_plain(low[k]), _plain(high[k])], "n": len(table)},
+            "f1": {"value": _plain(f1[k]), "ci95": _f1_bounds(f1[k], low[k], high[k], hits), "n": len(table)},
         }
     return {
         "n": len(table),
@@ -80,6 +80,13 @@ def _f1_interval(
         warnings.filterwarnings("ignore", "All-NaN slice")
         low, high = intervals.by_patient(true, predicted, patients, classes, _f1)
     return low, high
+
+
+def _f1_bounds(value: float, low: float, high: float, hits: int) -> list[float | None]:
+    """Return the interval of F1. Where all is right, no resample errs and the bootstrap has no width, though a
+    handful of images proves little: then Wilson's interval for `hits` of `hits` stands in.
+    """
+    return list(intervals.wilson(hits, hits)) if value == 1 else [_plain(low), _plain(high)]
 
 
 def _plain(value: float) -> float | None:

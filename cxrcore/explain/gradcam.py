@@ -37,7 +37,7 @@ class HeadCam:
                 scores = [logits[:, k] for k in range(classes)]
             return tf.stack([_cam(target, tape.gradient(score, target)) for score in scores], axis=1)
 
-        self._run = tf.function(run, reduce_retracing=True)
+        self._run = tf.function(run, input_signature=[tf.TensorSpec(stem.input_shape, tf.float32)])
 
     def __call__(self, maps: np.ndarray) -> np.ndarray:
         """Return heatmaps float32 (n, classes, h, w), at least 0, not normalised, of maps (n, h, w, c)."""

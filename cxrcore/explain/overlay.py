@@ -17,9 +17,7 @@ def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.resize(heatmap.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def overlay(
-    image: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5, colours: str = "viridis"
-) -> np.ndarray:
+def overlay(image: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5, colours: str = "viridis") -> np.ndarray:
     """Return uint8 (H, W, 3): `opacity` of the coloured heatmap over `image`, uint8 (H, W, 3).
 
     The heatmap, float (h, w) and at least 0, is scaled so that its own maximum is 1; one that is 0
@@ -27,7 +25,7 @@ def overlay(
     """
     large = enlarge(heatmap, *image.shape[:2])
     top = float(large.max())
-    scaled = np.uint8(np.clip(large / top, 0, 1) * 255) if top > 0 else np.zeros(large.shape, np.uint8)
+    scaled = np.clip(large * (255 / top if top > 0 else 0), 0, 255).astype(np.uint8)
     coloured = cv2.cvtColor(cv2.applyColorMap(scaled, COLOUR_MAPS[colours]), cv2.COLOR_BGR2RGB)
     return cv2.addWeighted(coloured, opacity, image, 1 - opacity, 0)
 

@@ -19,7 +19,7 @@ class Backbone:
         sizes: smallest and largest input that make sense.
         taps: layer names from shallow to deep; the last is the default.
         megabytes: size of the weights file.
-        rate: images a second at `size` on two laptop-class cores, measured by `python -m benchmarks`.
+        rate: images a second at `size` on two laptop-class cores, measured by `python -m benchmarks.rates`.
         licence: of the weights.
         download: where Keras keeps the ImageNet weights, and their MD5 ("" where Keras knows none).
     """
@@ -61,24 +61,24 @@ BACKBONES = {
         Backbone(
             "cxrtiny", "CXRTiny", "", "minus_one_to_one", 128, (64, 512),
             ("block3a_out", "block3b_out", "block4a_out", "block4b_out", "block4c_out", "block5_out"),
-            0.3, 150, "MIT, trained by this project on phantoms",
+            0.3, 580, "MIT, trained by this project on phantoms",
         ),
         Backbone(
             "mobilenetv2", "MobileNetV2", "MobileNetV2", "minus_one_to_one", 224, (64, 640),
             ("block_5_add", "block_9_add", "block_12_add", "block_15_add", "out_relu"),
-            9, 60, "Apache 2.0",
+            9, 43, "Apache 2.0",
             ("mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5", ""),
         ),
         Backbone(
             "efficientnetv2b0", "EfficientNetV2B0", "EfficientNetV2B0", "torch", 224, (64, 640),
             ("block2b_add", "block3b_add", "block4c_add", "block5e_add", "block6h_add", "top_activation"),
-            24, 35, "Apache 2.0",
+            24, 51, "Apache 2.0",
             ("efficientnet_v2/efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"),
         ),
         Backbone(
             "densenet121", "DenseNet121", "DenseNet121", "torch", 224, (64, 640),
             ("conv2_block6_concat", "conv3_block12_concat", "conv4_block24_concat", "relu"),
-            29, 18, "MIT (Keras)",
+            29, 14, "MIT (Keras)",
             ("densenet/densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
              "30ee3e1110167f948a6b9946edeeb738"),
         ),
@@ -92,14 +92,14 @@ BACKBONES = {
         Backbone(
             "vgg16", "VGG16", "VGG16", "caffe", 237, (64, 640),
             ("block2_pool", "block3_pool", "block4_pool", "block5_conv3", "block5_pool"),
-            59, 8, "CC BY 4.0",
+            59, 3.8, "CC BY 4.0",
             ("vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
         ),
         Backbone(
             "xception", "Xception", "Xception", "minus_one_to_one", 237, (96, 640),
             ("block4_sepconv1_act", "block5_sepconv1_act", "block9_sepconv1_act",
              "block13_sepconv1_act", "block14_sepconv2_act"),
-            84, 14, "MIT (Keras)",
+            84, 10, "MIT (Keras)",
             ("xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
              "b0042744bf5b25fce3cb969f33bebb97"),
         ),

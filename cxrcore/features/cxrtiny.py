@@ -1,8 +1,9 @@
 """CXRTiny: a small MobileNet-like network of our own, trained on phantoms by `scripts/train_cxrtiny.py`.
 
 Depthwise-separable blocks as in MobileNet (Howard et al. 2017, arXiv:1704.04861), kept at stride 8 so
-that its last map, 16 x 16 for a 128-pixel image, is fine enough to point at a lesion. The last blocks
-are dilated instead of strided, and few, so that a cell sees its neighbourhood and not the whole chest (Yu & Koltun 2016, arXiv:1511.07122).
+that its last map, 16 x 16 for a 128-pixel image, is fine enough to point at a lesion. One late block is
+dilated instead of strided (Yu & Koltun 2016, arXiv:1511.07122); the blocks are few, so that a cell sees
+its neighbourhood and not the whole chest.
 """
 
 from pathlib import Path

@@ -66,9 +66,7 @@ def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict_on_batch(full))[: len(pixels)]
 
 
-def _compute(
-    store: Store, hashes: list[str], paths: list[Path], size: int, model: Any, hooks: Hooks
-) -> None:
+def _compute(store: Store, hashes: list[str], paths: list[Path], size: int, model: Any, hooks: Hooks) -> None:
     held: list[np.ndarray] = []
     done = kept = 0
     try:

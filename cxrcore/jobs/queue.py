@@ -4,9 +4,11 @@ Every change of state happens under one file lock, so two browser tabs, a worker
 server agree. Nothing lives in a server's memory.
 """
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 from filelock import FileLock
@@ -97,12 +99,20 @@ def _start(run: Run) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            env=_environment(),
             start_new_session=True,  # a server that is stopped with Ctrl-C leaves its runs alone
         )
     now = time.time()
     started = psutil.Process(process.pid).create_time()
     running = {"state": RUNNING, "stage": "starting", "stage_started": now, "started": now}
     run.write("status.json", run.status | running | {"pid": process.pid, "pid_started": started})
+
+
+def _environment() -> dict[str, str]:
+    """Return the worker's environment: the same workspace and the same package, wherever the server was started."""
+    package = str(Path(__file__).parents[2])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"CXR_HOME": str(settings.home()), "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _mark_if_dead(run: Run, status: dict) -> None:

@@ -12,7 +12,14 @@ _LAYOUT = {
     "plot_bgcolor": "rgba(0,0,0,0)",
     "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
     "hovermode": "x unified",
-    "legend": {"traceorder": "normal", "orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+    "legend": {
+        "traceorder": "normal",
+        "orientation": "h",
+        "y": 1.02,
+        "yanchor": "bottom",
+        "x": 1,
+        "xanchor": "right",
+    },
 }
 
 
@@ -45,7 +52,13 @@ def curves(
     else:
         figure.update_yaxes(rangemode="tozero", hoverformat=".4f")
     if kept:
-        figure.add_vline(x=kept, line={"dash": "dot", "color": "#888"}, annotation_text=f"kept: {kept}")
+        side = "top right" if kept < planned / 2 else "top left"
+        figure.add_vline(
+            x=kept,
+            line={"dash": "dot", "color": "#888"},
+            annotation_text=f"kept: {kept}",
+            annotation_position=side,
+        )
     return figure
 
 
@@ -56,23 +69,27 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], normalise
     """
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    texts = [
-        [f"<b>{n}</b><br>{share:.0%}" for n, share in zip(row, part, strict=True)]
-        for row, part in zip(counts, shares, strict=True)
-    ]
     figure = go.Figure(layout=_LAYOUT | {"height": 110 + 90 * len(classes), "hovermode": "closest"})
     figure.add_heatmap(
         z=shares if normalised else counts,
         x=list(classes),
         y=list(classes),
-        text=texts,
-        texttemplate="%{text}",
-        textfont={"size": 15},
-        colorscale=[[0, "rgba(20,135,123,0.06)"], [1, "rgba(20,135,123,0.75)"]],
+        colorscale=[[0, "rgba(20,135,123,0.08)"], [1, "rgba(20,135,123,0.60)"]],
         showscale=False,
         xgap=3,
         ygap=3,
         hovertemplate="true %{y}<br>predicted %{x}<extra></extra>",
+    )
+    rows, columns = np.indices(counts.shape).reshape(2, -1)
+    # The numbers are a trace of their own: they take the theme's text colour, which the cells suit in light and dark.
+    figure.add_scatter(
+        x=[classes[k] for k in columns],
+        y=[classes[k] for k in rows],
+        text=[f"<b>{n}</b><br>{share:.0%}" for n, share in zip(counts.ravel(), shares.ravel(), strict=True)],
+        mode="text",
+        textfont={"size": 15},
+        hoverinfo="skip",
+        showlegend=False,
     )
     figure.update_xaxes(title="predicted", side="bottom", showgrid=False)
     figure.update_yaxes(title="true", autorange="reversed", showgrid=False)
@@ -85,9 +102,7 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]
     figure = go.Figure(layout=_LAYOUT | {"barmode": "stack", "height": 100 + 44 * len(counts)})
     for name in classes:
         values = [group.get(name, 0) for group in counts.values()]
-        figure.add_bar(
-            y=list(counts), x=values, name=name, orientation="h", marker_color=colours[name], text=values
-        )
+        figure.add_bar(y=list(counts), x=values, name=name, orientation="h", marker_color=colours[name], text=values)
     figure.update_xaxes(gridcolor="rgba(128,128,128,0.25)")
     figure.update_yaxes(autorange="reversed")
     return figure
@@ -96,7 +111,14 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]
 def probabilities(values: Mapping[str, float]) -> go.Figure:
     """Return one bar a class, 0 to 100 %."""
     colours = palette.class_colours(list(values))
-    figure = go.Figure(layout=_LAYOUT | {"height": 40 + 40 * len(values), "hovermode": "closest", "margin": {"l": 8, "r": 16, "t": 4, "b": 8}})
+    figure = go.Figure(
+        layout=_LAYOUT
+        | {
+            "height": 40 + 40 * len(values),
+            "hovermode": "closest",
+            "margin": {"l": 8, "r": 16, "t": 4, "b": 8},
+        }
+    )
     figure.add_bar(
         x=list(values.values()),
         y=list(values),

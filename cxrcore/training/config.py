@@ -83,9 +83,7 @@ class RunConfig(BaseModel):
             raise UserError(f"tap of {backbone.key}: expected one of {expected}. Received: {self.tap!r}")
         if self.weights not in backbone.weights_kinds:
             expected = ", ".join(backbone.weights_kinds)
-            raise UserError(
-                f"weights of {backbone.key}: expected one of {expected}. Received: {self.weights!r}"
-            )
+            raise UserError(f"weights of {backbone.key}: expected one of {expected}. Received: {self.weights!r}")
         if (self.weights == "file") != (self.weights_file is not None):
             raise UserError("weights_file: expected a path with weights 'file', and none otherwise.")
         return self

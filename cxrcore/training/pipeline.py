@@ -58,17 +58,13 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
     result.write_table("table.parquet", table)
     recorder.stage("weights")
     backbone = backbones.get(config.backbone)
-    found = weights.resolve(
-        backbone, config.weights, config.weights_file, config.seed, progress=recorder.progress
-    )
+    found = weights.resolve(backbone, config.weights, config.weights_file, config.seed, progress=recorder.progress)
     spec = FeatureSpec(backbone.key, found.digest, config.size, config.preprocessing_mode, config.tap)
     result.write("about.json", _about(data, found.digest))
     recorder.stage("backbone")
     features = _features_model(spec, found)
     recorder.stage("features", len(table))
-    maps = extract.activations(
-        table, spec, lambda: features, extract.Hooks(recorder.progress, recorder.check)
-    )
+    maps = extract.activations(table, spec, lambda: features, extract.Hooks(recorder.progress, recorder.check))
     extracted = time.perf_counter()
     head, kept, stopped = _train(config, table, maps, data.classes, recorder)
     trained = time.perf_counter()
@@ -126,9 +122,7 @@ def _train(
     return head, outcome.kept_epoch, outcome.stopped
 
 
-def _evaluate(
-    result: Run, table: pd.DataFrame, maps: Activations, head: Any, classes: list[str]
-) -> dict[str, Any]:
+def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, classes: list[str]) -> dict[str, Any]:
     from cxrcore.evaluation import metrics
     from cxrcore.explain.gradcam import HeadCam
 

@@ -36,12 +36,20 @@ def choose_run(with_results: bool = True) -> Run | None:
         "Run", names, index=names.index(wanted) if wanted in names else 0, format_func=labels.__getitem__
     )
     _keep("run", name)
-    return found[names.index(name)]
+    chosen = found[names.index(name)]
+    if is_phantom(chosen):
+        st.info("Trained and tested on phantoms: drawn by this program, not X-rays of people.")
+    return chosen
 
 
 def show_run(run: Run) -> None:
     """Put `run` into view."""
     _keep("run", run.name)
+
+
+def is_phantom(run: Run) -> bool:
+    """Tell whether the run's images were drawn by this project."""
+    return bool(run.about["dataset"].get("phantom"))
 
 
 def run_label(run: Run) -> str:

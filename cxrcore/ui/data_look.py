@@ -16,11 +16,14 @@ _PER_PAGE = 24
 def show(data: Dataset) -> None:
     """Show a dataset."""
     table = data.usable
-    columns = st.columns(4)
-    columns[0].metric("Images in use", len(table))
-    columns[1].metric("Patients", table["patient"].nunique())
-    columns[2].metric("Classes", len(data.classes))
-    columns[3].metric("Left out", len(data.left_out))
+    messages.numbers(
+        {
+            "Images in use": len(table),
+            "Patients": table["patient"].nunique(),
+            "Classes": len(data.classes),
+            "Left out": len(data.left_out),
+        }
+    )
     if data.is_phantom:
         planted = data.about["phantom"].get("planted_class")
         text = "These are phantoms: drawn by this program, not X-rays of people."
@@ -42,7 +45,7 @@ def _counts(data: Dataset, table: pd.DataFrame) -> None:
         st.markdown("**By part, when split by patient**")
         with messages.friendly():
             parts = split.by_patient(table, test=0.2, validation=0.1, seed=0)
-            _bars(table, parts.astype(pd.CategoricalDtype(split.PARTS)), data.classes, "by-part")
+            _bars(table, parts.astype(pd.CategoricalDtype(list(split.PARTS))), data.classes, "by-part")
 
 
 def _bars(table: pd.DataFrame, group: pd.Series, classes: list[str], key: str) -> None:

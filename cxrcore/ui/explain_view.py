@@ -47,7 +47,12 @@ def knobs(run: Run) -> Knobs:
 
 
 def picture(
-    name: str, image: np.ndarray, probabilities: dict[str, float], heatmaps: np.ndarray, chosen: Knobs, true: str
+    name: str,
+    image: np.ndarray,
+    probabilities: dict[str, float],
+    heatmaps: np.ndarray,
+    chosen: Knobs,
+    true: str,
 ) -> None:
     """Show the original and the overlay.
 

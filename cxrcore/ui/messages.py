@@ -36,6 +36,13 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def numbers(values: dict[str, str | int]) -> None:
+    """Show numbers side by side under their names; a narrow window wraps them."""
+    row = st.container(horizontal=True, gap="large")
+    for name, value in values.items():
+        row.metric(name, value, width="content")
+
+
 def percent(metric: dict) -> str:
     """Return a metric's value, for example `97.3 %`; a dash where nothing defines it."""
     return "–" if metric["value"] is None else f"{100 * metric['value']:.1f} %"

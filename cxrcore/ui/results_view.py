@@ -1,6 +1,5 @@
 """The results of one run: accuracy with its interval, confusion matrix, metrics by class, the grid."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,7 @@ from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.report import figures, tiles
 from cxrcore.report.grid_pdf import render
 from cxrcore.runs import Run
-from cxrcore.ui import gallery, messages
+from cxrcore.ui import choose, gallery, messages
 
 _PER_PAGE = 25
 
@@ -19,21 +18,22 @@ def show(run: Run) -> None:
     """Show the results of a run that has metrics."""
     metrics, config = run.metrics, run.config
     assert metrics is not None
-    _accuracy(metrics, config, run.about)
+    _accuracy(metrics, config)
     _confusion(metrics)
     _by_class(metrics)
     _grid(run, metrics["classes"])
 
 
-def _accuracy(metrics: dict[str, Any], config: dict[str, Any], about: dict[str, Any]) -> None:
+def _accuracy(metrics: dict[str, Any], config: dict[str, Any]) -> None:
     accuracy = metrics["accuracy"]
-    a, b, c, d = st.columns([3, 5, 3, 3])
-    a.metric("Test accuracy", messages.percent(accuracy))
-    b.metric("95 % interval (Wilson)", messages.interval(accuracy))
-    c.metric("Right", f"{accuracy['successes']} of {accuracy['n']}")
-    d.metric("Test patients", metrics["patients"])
-    if about["dataset"].get("phantom"):
-        st.info("Measured on phantoms: drawn by this program, not X-rays of people.")
+    messages.numbers(
+        {
+            "Test accuracy": messages.percent(accuracy),
+            "95 % interval (Wilson)": messages.interval(accuracy),
+            "Right": f"{accuracy['successes']} of {accuracy['n']}",
+            "Test patients": metrics["patients"],
+        }
+    )
     if config["split"]["kind"] == "tutorial":
         st.warning(
             "The images were split at random, as in the tutorials: images of one patient may be among those it "
@@ -67,7 +67,8 @@ def _by_class(metrics: dict[str, Any]) -> None:
     st.dataframe(rows, hide_index=True)
     st.caption(
         "Precision: of those called so, how many are. Recall: of those that are, how many are called so. In "
-        "brackets the 95 % interval: Wilson's for precision and recall, bootstrap by patient for F1."
+        "brackets the 95 % interval: Wilson's for precision and recall, bootstrap by patient for F1 "
+        "(Wilson's where all are right)."
     )
 
 
@@ -98,9 +99,15 @@ def _download(run: Run, table: pd.DataFrame) -> None:
     """Offer the tutorials' PDF; it is made when asked for, and kept."""
 
     def make() -> bytes:
-        name = Path(run.folder).name
-        return render(tiles.from_predictions(table, run.about["classes"]), f"Predicted and true labels, run {name}")
+        drawn = " (phantoms: drawn, not X-rays of people)" if choose.is_phantom(run) else ""
+        heading = f"Predicted and true labels, run {run.name}{drawn}"
+        return render(tiles.from_predictions(table, run.about["classes"]), heading)
 
     st.download_button(
-        "Grid as PDF", make, f"{run.name}-grid.pdf", "application/pdf", icon=":material/download:", on_click="ignore"
+        "Grid as PDF",
+        make,
+        f"{run.name}-grid.pdf",
+        "application/pdf",
+        icon=":material/download:",
+        on_click="ignore",
     )

@@ -73,7 +73,10 @@ def _state(run: Run, status: dict[str, Any]) -> None:
         )
         left, right, _ = st.columns([1, 1, 3])
         left.page_link(
-            "pages/results.py", label="See the results", icon=":material/analytics:", query_params={"run": run.name}
+            "pages/results.py",
+            label="See the results",
+            icon=":material/analytics:",
+            query_params={"run": run.name},
         )
         right.page_link(
             "pages/explain.py", label="See where it looks", icon=":material/visibility:",
@@ -86,11 +89,14 @@ def _epochs(run: Run, status: dict[str, Any], config: dict[str, Any]) -> None:
     if not epochs:
         return
     last = epochs[-1]
-    numbers = st.columns(4)
-    numbers[0].metric("Epoch", f"{last['epoch']} of {config['epochs']}")
-    numbers[1].metric("Validation accuracy", f"{last['val_accuracy']:.1%}")
-    numbers[2].metric("Validation loss", f"{last['val_loss']:.4f}")
-    numbers[3].metric("Learning rate", f"{last['learning_rate']:.2g}")
+    messages.numbers(
+        {
+            "Epoch": f"{last['epoch']} of {config['epochs']}",
+            "Validation accuracy": f"{last['val_accuracy']:.1%}",
+            "Validation loss": f"{last['val_loss']:.4f}",
+            "Learning rate": f"{last['learning_rate']:.2g}",
+        }
+    )
     thinned = epochs[:: max(1, len(epochs) // _POINTS)]
     planned = config["epochs"] if status["state"] in LIVE else len(epochs)
     kept = (run.metrics or {}).get("kept_epoch")

@@ -17,7 +17,8 @@ def _points(page):
 
 def _wait_for_points(page, more_than):
     page.wait_for_function(
-        "least => (document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length ?? 0) > least", arg=more_than
+        "least => (document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length ?? 0) > least",
+        arg=more_than,
     )
     return _points(page)
 

@@ -70,7 +70,11 @@ def test_a_folder_above_known_layouts_is_searched(collection, folders, tmp_path)
     (tmp_path / "all").mkdir()
     collection.rename(tmp_path / "all" / "collection")
     folders.rename(tmp_path / "all" / "set")
-    assert import_folders([tmp_path / "all"], "all").counts() == {"COVID": 2, "NORMAL": 3, "OTHER INFECTION": 6}
+    assert import_folders([tmp_path / "all"], "all").counts() == {
+        "COVID": 2,
+        "NORMAL": 3,
+        "OTHER INFECTION": 6,
+    }
 
 
 def test_limits_keep_the_first_images_and_say_so(folders):

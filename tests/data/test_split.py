@@ -35,9 +35,10 @@ def test_no_patient_is_in_two_parts_and_every_row_is_in_one(table, seed):
         part = split.by_patient(table, 0.2, 0.1, seed)
     except UserError:
         assume(False)
-    assert table.groupby("patient")["label"].size().index.size == table.groupby("patient")[["label"]].apply(
-        lambda rows: part[rows.index].nunique() == 1
-    ).sum()
+    assert (
+        table.groupby("patient")["label"].size().index.size
+        == table.groupby("patient")[["label"]].apply(lambda rows: part[rows.index].nunique() == 1).sum()
+    )
     assert set(part) == set(split.PARTS)
     assert set(table["label"][part == split.TRAIN]) == set(table["label"])
     assert part.equals(split.by_patient(table, 0.2, 0.1, seed))
@@ -73,7 +74,7 @@ def test_one_class_is_refused(chosen):
 
 
 def test_a_class_with_one_patient_is_refused_by_name():
-    with pytest.raises(UserError, match="Class 'B' has 1 patient; .* at least 3"):
+    with pytest.raises(UserError, match=r"Class 'B' has 1 patient; .* at least 3"):
         split.by_patient(_table({"A": 20, "B": 1}, images=9), 0.2, 0.1, 0)
 
 

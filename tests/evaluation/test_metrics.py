@@ -49,6 +49,11 @@ def test_they_are_scikit_learns(pairs):
             assert (np.nan if value is None else value) == pytest.approx(values[k], abs=1e-9, nan_ok=True)
 
 
+def test_all_right_is_not_certain():
+    found = metrics.evaluate(_table(np.repeat([0, 1], 10), np.repeat([0, 1], 10)), CLASSES)
+    assert found["by_class"]["COVID"]["f1"]["ci95"] == pytest.approx([0.7225, 1.0], abs=1e-4)
+
+
 def test_a_class_that_does_not_occur_has_no_value_rather_than_zero():
     found = metrics.evaluate(_table(np.array([0, 1]), np.array([0, 1])), CLASSES)
     absent = found["by_class"]["OTHER INFECTION"]

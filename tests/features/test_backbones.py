@@ -50,7 +50,12 @@ def test_preprocessing_by_hand(mode, expected):
 def test_native_preprocessing_is_keras_own(key):
     from cxrcore.features.keras_setup import keras
 
-    module = {"vgg16": "vgg16", "densenet121": "densenet", "mobilenetv2": "mobilenet_v2", "xception": "xception"}
+    module = {
+        "vgg16": "vgg16",
+        "densenet121": "densenet",
+        "mobilenetv2": "mobilenet_v2",
+        "xception": "xception",
+    }
     x = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3)).astype(np.float32)
     expected = getattr(keras.applications, module[key]).preprocess_input(x.copy())
     pixels = keras.Input((4, 4, 3))

@@ -88,7 +88,7 @@ def test_a_refusal_or_a_wrong_file_is_not_kept(server, answer):
 
 
 def test_kinds_that_a_backbone_does_not_have():
-    with pytest.raises(UserError, match="expected one of bundled, file, random. Received: 'imagenet'"):
+    with pytest.raises(UserError, match=r"expected one of bundled, file, random. Received: 'imagenet'"):
         weights.resolve(TINY, "imagenet")
 
 

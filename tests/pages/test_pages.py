@@ -31,7 +31,16 @@ def open_page():
 
 
 def _texts(test):
-    kinds = (test.title, test.subheader, test.markdown, test.caption, test.info, test.warning, test.success, test.error)
+    kinds = (
+        test.title,
+        test.subheader,
+        test.markdown,
+        test.caption,
+        test.info,
+        test.warning,
+        test.success,
+        test.error,
+    )
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
@@ -149,7 +158,7 @@ def test_results_have_n_and_interval(open_page, trained):
     shown = {metric.label: metric.value for metric in test.metric}
     assert shown["Right"] == f"{accuracy['successes']} of 12"
     assert " to " in shown["95 % interval (Wilson)"]
-    assert "12 test images are few" in _texts(test) and "Measured on phantoms" in _texts(test)
+    assert "12 test images are few" in _texts(test) and "tested on phantoms" in _texts(test)
     assert test.dataframe[0].value["class"].tolist() == trained.about["classes"]
 
 

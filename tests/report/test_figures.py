@@ -20,7 +20,8 @@ def test_the_confusion_matrix_has_counts_and_shares():
     figure = figures.confusion([[9, 1, 0], [0, 5, 5], [0, 0, 0]], CLASSES, normalised=True)
     assert figure.data[0].z[0].tolist() == pytest.approx([0.9, 0.1, 0.0])
     assert figure.data[0].z[2].tolist() == [0, 0, 0]  # an empty class is no division by zero
-    assert figure.data[0].text[0][0] == "<b>9</b><br>90%"
+    assert figure.data[1].text[:2] == ("<b>9</b><br>90%", "<b>1</b><br>10%")
+    assert figure.data[1].x[1] == "NORMAL" and figure.data[1].y[1] == "COVID"  # a COVID called NORMAL
     assert figure.layout.yaxis.autorange == "reversed"
 
 

@@ -8,7 +8,12 @@ def test_the_tutorial_preset_to_the_letter():
     made = config.make("tutorial", dataset="d", backbone="xception")
     assert (made.size, made.preprocessing_mode, made.head, made.dropout) == (237, "unit", "tutorial", 0.2)
     assert (made.learning_rate, made.batch_size, made.epochs, made.keep) == (1e-3, 15, 80, "last")
-    assert (made.split.kind, made.split.test, made.split.validation, made.split.seed) == ("tutorial", 0.2, 0.1, 40)
+    assert (made.split.kind, made.split.test, made.split.validation, made.split.seed) == (
+        "tutorial",
+        0.2,
+        0.1,
+        40,
+    )
     plateau = made.plateau
     assert (plateau.factor, plateau.patience, plateau.minimum, plateau.cooldown) == (0.2, 5, 1e-3, 5)
     assert made.tap == "block14_sepconv2_act" and made.weights == "imagenet" and made.early_stopping == 0

@@ -58,9 +58,7 @@ class Pose:
     @classmethod
     def sample(cls, rng: np.random.Generator) -> "Pose":
         """Draw a pose within what a technician would accept."""
-        return cls(
-            rng.normal(0, 0.035), rng.uniform(-0.06, 0.06), rng.uniform(-0.06, 0.06), rng.uniform(0.9, 1.08)
-        )
+        return cls(rng.normal(0, 0.035), rng.uniform(-0.06, 0.06), rng.uniform(-0.06, 0.06), rng.uniform(0.9, 1.08))
 
     def grid(self, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the body coordinates (x, y) of every pixel, each float32 (size, size)."""

@@ -103,9 +103,7 @@ def _letter(pixels: np.ndarray, rng: np.random.Generator) -> None:
     left = rng.random() < 0.5
     column = int(rng.integers(6, 20)) if left else SIZE - int(rng.integers(22, 36))
     row, scale = int(rng.integers(20, 48)), float(rng.uniform(0.45, 0.7))
-    cv2.putText(
-        pixels, "R" if left else "L", (column, row), cv2.FONT_HERSHEY_SIMPLEX, scale, 230, 1, cv2.LINE_AA
-    )
+    cv2.putText(pixels, "R" if left else "L", (column, row), cv2.FONT_HERSHEY_SIMPLEX, scale, 230, 1, cv2.LINE_AA)
 
 
 def _mask(inside: np.ndarray) -> np.ndarray:

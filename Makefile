@@ -1,0 +1,44 @@
+# `make app` and `make test` do everything on a fresh machine with Python 3.11 to 3.13.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: app test demo lint bench tiny lock clean
+
+app: .venv/app  ## make the environment and start the dashboard
+	$(BIN)/streamlit run streamlit_app.py
+
+test: .venv/dev  ## the whole suite, on two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+demo: .venv/app  ## phantoms, CXRTiny and Grad-CAM on the command line
+	$(BIN)/python -m cxrcore demo
+
+lint: .venv/dev  ## format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/dev  ## our way against the tutorials' way; needs ../shared
+	$(BIN)/python -m benchmarks
+
+tiny: .venv/dev  ## train CXRTiny anew
+	$(BIN)/python scripts/train_cxrtiny.py
+
+lock: .venv/dev  ## write the exact versions from pyproject.toml's ranges
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+.venv/app: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed. Name yours: make app PYTHON=/path/to/python3.12"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+.venv/dev: .venv/app requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+clean:  ## remove the environment; the workspace stays
+	rm -rf .venv

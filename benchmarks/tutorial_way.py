@@ -1,0 +1,67 @@
+"""What the tutorials do, with plain Keras: the whole network in every epoch, a new gradient model an image."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from sklearn.model_selection import train_test_split
+
+from cxrcore.features.keras_setup import keras, tf
+
+SIZE, EPOCHS, CLASSES = 237, 80, ("COVID", "NORMAL", "OTHER INFECTION")
+
+
+def read(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return x float32 (n, SIZE, SIZE, 3) in 0 to 1, and y one-hot (n, 3)."""
+    pictures = [np.asarray(Image.open(path).convert("RGB").resize((SIZE, SIZE))) for path in table["path"]]
+    y = np.eye(3, dtype=np.float32)[table["label"].map({name: k for k, name in enumerate(CLASSES)})]
+    return np.stack(pictures).astype(np.float32) / 255, y
+
+
+def build(weights_file: Path) -> Any:
+    """Return their compiled model on a frozen Xception."""
+    base = keras.applications.Xception(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
+    base.load_weights(weights_file)
+    base.trainable = False
+    x = keras.layers.AveragePooling2D((2, 2), name="pooled")(base.output)
+    x = keras.layers.Dense(20, activation="relu")(keras.layers.Flatten()(x))
+    outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.Dropout(0.2)(x))
+    model = keras.Model(base.input, outputs)
+    model.compile(keras.optimizers.Adam(1e-3), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def train_seconds(model: Any, x: np.ndarray, y: np.ndarray, measured: int) -> tuple[float, np.ndarray]:
+    """Return the seconds of 80 epochs, scaled from `measured` ones (at least 2), and the test images.
+
+    The first epoch, which compiles, counts once; the others give the rate.
+    """
+    train_x, test_x, train_y, _ = train_test_split(x, y, test_size=0.2, random_state=40)
+    seconds = []
+    for _ in range(measured):
+        start = perf_counter()
+        model.fit(train_x, train_y, batch_size=15, validation_split=0.1, verbose=0)
+        seconds.append(perf_counter() - start)
+    return seconds[0] + (EPOCHS - 1) * float(np.mean(seconds[1:])), test_x
+
+
+def gradcam_seconds(model: Any, images: np.ndarray, measured: int) -> float:
+    """Return the seconds of their Grad-CAM over all `images`, scaled from the first `measured`."""
+    start = perf_counter()
+    for image in images[:measured]:
+        _gradcam(model, image[None])
+    return (perf_counter() - start) / measured * len(images)
+
+
+def _gradcam(model: Any, image: np.ndarray) -> np.ndarray:
+    predicted = int(model.predict(image, verbose=0).argmax())
+    both = keras.Model(model.inputs, [model.get_layer("pooled").output, model.output])
+    with tf.GradientTape() as tape:
+        maps, probabilities = both(image)
+        score = probabilities[:, predicted]
+    gradient = tape.gradient(score, maps)
+    weights = tf.reduce_mean(gradient, axis=(0, 1, 2))
+    return np.maximum(np.asarray(tf.reduce_sum(maps[0] * weights, axis=-1)), 0)

@@ -1,0 +1,82 @@
+"""The command line as its users meet it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cxrcore.cli import app
+
+ROOT = Path(__file__).parent.parent
+
+
+def cxr(*words):
+    """Run a command in this process; return the JSON object of its last line."""
+    result = CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def mistake(*words):
+    """Run a command that must fail in a process of its own; return its one line."""
+    command = [sys.executable, "-m", "cxrcore", *words]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 2, result.stderr
+    (line,) = result.stderr.strip().splitlines()
+    return line
+
+
+def test_train_prints_what_is_promised(phantom):
+    value = cxr("train", "--data", "phantom", "--size", "64", "--epochs", "3", "--seed", "1")
+    assert set(value) >= {"run", "backbone", "n_train", "n_val", "n_test", "accuracy", "accuracy_ci95", "seconds"}
+    assert (value["backbone"], value["n_train"] + value["n_val"] + value["n_test"]) == ("cxrtiny", 60)
+    assert set(value["seconds"]) == {"features", "training", "total"}
+    low, high = value["accuracy_ci95"]
+    assert low <= value["accuracy"] <= high
+    assert cxr("runs", "list")["runs"][0]["run"] == value["run"]
+
+
+def test_evaluate_repeats_the_stored_result(trained):
+    value = cxr("evaluate", trained.name[:12])
+    assert value["accuracy"] == trained.metrics["accuracy"] and value["largest_difference"] < 1e-4
+
+
+def test_explain_all_test_images_and_named_ones(trained, tmp_path):
+    assert len(cxr("explain", "latest", "--out", str(tmp_path / "all"))["files"]) == 12
+    assert len(list((tmp_path / "all").glob("*.png"))) == 12
+    good, bad = Path(trained.predictions("test")["path"][0]), tmp_path / "bad.png"
+    bad.write_text("no image")
+    value = cxr("explain", "latest", str(good), str(bad), "--out", str(tmp_path / "some"))
+    assert len(value["files"]) == 1 and "not an image" in value["refused"][str(bad)]
+
+
+def test_import_and_list(save, tmp_path):
+    import numpy as np
+
+    for k, name in enumerate(["NORMAL", "NORMAL", "SARS"]):
+        save(f"set/{name}/{k}.png", np.full((8, 8), k, np.uint8))
+    options = ["--name", "mine", "--map", "SARS=OTHER INFECTION", "--limit", "NORMAL=1"]
+    value = cxr("data", "import", str(tmp_path / "set"), *options)
+    assert value["classes"] == {"NORMAL": 1, "OTHER INFECTION": 1} and value["left_out"] == {"limit": 1}
+    assert cxr("data", "list")["datasets"] == [{"name": "mine", "classes": value["classes"]}]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["train", "--data", "nothing"], "Error: There is no dataset 'nothing'"),
+        (["train", "--data", "x", "--epochs", "many"], "Error: Invalid value for '--epochs'"),
+        (["data", "import", "/no/such/folder"], "Error: There is no folder /no/such/folder"),
+        (["evaluate", "latest"], "Error: There is no run 'latest'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_two(words, text):
+    assert mistake(*words).startswith(text)
+
+
+def test_a_mistake_leaves_no_run_behind(phantom):
+    mistake("train", "--data", "phantom", "--learning-rate", "-1")
+    assert cxr("runs", "list")["runs"] == []

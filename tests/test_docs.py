@@ -1,0 +1,69 @@
+"""What the documents name exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cxrcore.cli import app
+from cxrcore.features.backbones import BACKBONES
+from cxrcore.settings import SETTINGS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def backbone_rows():
+    kinds = {True: "downloaded once", False: "bundled, its own"}
+    return [
+        f"| `{b.key}` | {b.megabytes:g} | {b.rate:g} at {b.size} x {b.size} | "
+        f"{kinds[b.download is not None]}, {b.licence} |"
+        for b in BACKBONES.values()
+    ]
+
+
+def setting_rows():
+    return [
+        f"| `{name}` | {f'`{default}`' if default else ''} | {text} |" for name, (default, text) in SETTINGS.items()
+    ]
+
+
+@pytest.mark.parametrize("row", [*backbone_rows(), *setting_rows()])
+def test_the_readmes_tables_are_those_of_the_code(row):
+    assert row in README
+
+
+def test_every_setting_named_exists():
+    named = set(re.findall(r"CXR_[A-Z_]+", README))
+    assert named == set(SETTINGS)
+
+
+def test_every_setting_read_is_in_the_table():
+    code = "\n".join(path.read_text() for path in (ROOT / "cxrcore").rglob("*.py"))
+    assert set(re.findall(r"[\"'](CXR_[A-Z_]+)[\"']", code)) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^cxr (.*?)\s*(?:#.*)?$", README, re.MULTILINE))
+def test_every_command_in_the_readme_exists_with_its_options(line):
+    words = line.split()
+    commands = [word for word in words[:2] if re.fullmatch("[a-z]+", word) and word != "latest"]
+    while commands:
+        result = CliRunner().invoke(app, [*commands, "--help"], terminal_width=200)
+        if result.exit_code == 0:
+            break
+        commands.pop()
+    assert commands, line
+    for option in re.findall(r"--[a-z-]+", line):
+        assert option in result.output, option
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_make_targets_and_files_named_exist(document):
+    text = (ROOT / document).read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?make ([a-z]+)`?", text)) <= targets
+    for path in re.findall(r"`((?:cxrcore|scripts|tests|docs|pages)/[\w./]+)`", text):
+        assert (ROOT / path).exists(), path
+    for link in re.findall(r"\]\(((?!http)[^)]+)\)", text):
+        assert (ROOT / link).exists(), link
