@@ -3,7 +3,6 @@
 from time import perf_counter
 
 import numpy as np
-import pandas as pd
 
 from cxrcore import runs
 from cxrcore.features.keras_setup import keras
@@ -29,7 +28,7 @@ def gradcam_seconds(run: Run) -> float:
     from cxrcore.explain.gradcam import HeadCam
 
     head = keras.models.load_model(run.folder / "model.keras").get_layer("head")
-    table = pd.read_parquet(run.folder / "table.parquet")
+    table = run.table
     made = config.RunConfig(**run.config)
     spec = FeatureSpec(made.backbone, run.about["weights_digest"], made.size, made.preprocessing_mode, made.tap)
     start = perf_counter()

@@ -5,6 +5,7 @@
     events.jsonl         one line an epoch             log.txt         what the process printed
     model.keras          raw pixels to probabilities   metrics.json    numbers with intervals
     predictions.parquet  validation and test images    heatmaps.npy    Grad-CAM of the test images
+    shortcut.json        the shortcut audit, if made
 
 `heatmaps.npy` is float32 (n_test, classes, h, w) in the order of the test rows of the predictions.
 """
@@ -64,6 +65,17 @@ class Run:
     def metrics(self) -> dict[str, Any] | None:
         """The test metrics, or None before the evaluation."""
         path = self.folder / "metrics.json"
+        return read_json(path) if path.is_file() else None
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The images the run saw, with their part in `split`."""
+        return pd.read_parquet(self.folder / "table.parquet")
+
+    @property
+    def shortcut(self) -> dict[str, Any] | None:
+        """The shortcut audit (see `evaluation.shortcut`), or None before it was made."""
+        path = self.folder / "shortcut.json"
         return read_json(path) if path.is_file() else None
 
     def predictions(self, split: str = "test") -> pd.DataFrame:

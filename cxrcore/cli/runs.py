@@ -79,3 +79,18 @@ def explain(
         raise UserError("; ".join(f"{path}: {reason}" for path, reason in refused.items()))
     lines = [f"{len(written)} pictures in {out}.", *(f"{path}: {why}" for path, why in refused.items())]
     terminal.result({"run": chosen.name, "files": written, "refused": refused}, "\n".join(lines), json)
+
+
+def shortcut(run: RunName, json: Json = False) -> None:
+    """Audit a run for shortcuts: can the class be told from the border alone, and can the source be told?"""
+    from cxrcore.evaluation import shortcut as shortcuts
+
+    chosen = runs.load(run)
+    with terminal.progress() as listen:
+        found = shortcuts.audit(chosen, listen)
+    lines = [f"whole image: {found['full']['accuracy']:.1%}", f"chance: {found['chance']:.1%}"]
+    for key, means in (("border", "backbone"), ("border_pixels", "plain pixels")):
+        lines += [f"border of {width} pixels, {means}: {part['accuracy']:.1%}" for width, part in found[key].items()]
+    if found["source"]:
+        lines.append(f"telling the source: {found['source']['accuracy']:.1%}")
+    terminal.result({"run": chosen.name} | found, "\n".join([*lines, found["sentence"]]), json)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cxrcore.data.images import ImageError, load
 from cxrcore.errors import UserError
+from cxrcore.features import alterations
 from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
@@ -43,7 +44,7 @@ def activations(
     paths = dict(zip(table["sha256"], table["path"], strict=True))
     missing = store.missing(table["sha256"])
     if missing:
-        _compute(store, missing, [Path(paths[value]) for value in missing], spec.size, model(), hooks)
+        _compute(store, missing, [Path(paths[value]) for value in missing], spec, model(), hooks)
     return store.read(list(table["sha256"]))
 
 
@@ -66,13 +67,13 @@ def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict_on_batch(full))[: len(pixels)]
 
 
-def _compute(store: Store, hashes: list[str], paths: list[Path], size: int, model: Any, hooks: Hooks) -> None:
+def _compute(store: Store, hashes: list[str], paths: list[Path], spec: FeatureSpec, model: Any, hooks: Hooks) -> None:
     held: list[np.ndarray] = []
     done = kept = 0
     try:
-        for pixels in batches(paths, size):
+        for pixels in batches(paths, spec.size):
             hooks.check()
-            held.append(forward(model, pixels))
+            held.append(forward(model, alterations.apply(pixels, spec.alteration)))
             done += len(pixels)
             hooks.progress(done, len(paths))
             if sum(maps.nbytes for maps in held) >= SHARD_BYTES:

@@ -11,13 +11,19 @@ from cxrcore.features.weights import Weights
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """`weights` is the digest of the weights, not their name: other weights are other features."""
+    """`weights` is the digest of the weights, not their name: other weights are other features.
+
+    `pooled` keeps only each channel's mean, as a map of one cell. `alteration` is done to the pixels first (see
+    `alterations`), "" for none.
+    """
 
     backbone: str
     weights: str
     size: int
     preprocessing: str
     tap: str
+    pooled: bool = False
+    alteration: str = ""
 
     @property
     def key(self) -> str:
@@ -43,4 +49,6 @@ class FeatureSpec:
         cut.trainable = False
         pixels = keras.Input((self.size, self.size, 3), name="pixels")
         maps = cut(preprocessing.apply(pixels, self.preprocessing), training=False)
+        if self.pooled:
+            maps = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(maps)
         return keras.Model(pixels, maps, name="features")

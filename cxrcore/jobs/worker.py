@@ -1,6 +1,7 @@
 """The process of one run: `python -m cxrcore.jobs.worker FOLDER`."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from cxrcore.errors import UserError
@@ -10,12 +11,18 @@ from cxrcore.training.config import RunConfig
 from cxrcore.training.pipeline import run
 
 
+def _log_stage(stage: str, done: int, total: int) -> None:
+    """Write the beginning of each stage into the log, so that a killed run's log says how far it came."""
+    if done == 0:
+        print(f"{datetime.now():%H:%M:%S} {stage}", flush=True)
+
+
 def main(folder: Path) -> int:
     """Run what the folder's config says, then start whoever waits. Return the exit code."""
     with queue.lock():
         pass  # whoever started this process writes its number first
     try:
-        run(RunConfig(**Run(folder).config), folder)
+        run(RunConfig(**Run(folder).config), folder, _log_stage)
     except UserError as error:
         print(error)
         return 2

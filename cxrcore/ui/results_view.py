@@ -9,7 +9,7 @@ from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.report import figures, tiles
 from cxrcore.report.grid_pdf import render
 from cxrcore.runs import Run
-from cxrcore.ui import choose, gallery, messages
+from cxrcore.ui import choose, gallery, messages, shortcut_view
 
 _PER_PAGE = 25
 
@@ -21,6 +21,7 @@ def show(run: Run) -> None:
     _accuracy(metrics, config)
     _confusion(metrics)
     _by_class(metrics)
+    shortcut_view.show(run)
     _grid(run, metrics["classes"])
 
 

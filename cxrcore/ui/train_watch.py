@@ -92,8 +92,10 @@ def _epochs(run: Run, status: dict[str, Any], config: dict[str, Any]) -> None:
     messages.numbers(
         {
             "Epoch": f"{last['epoch']} of {config['epochs']}",
-            "Validation accuracy": f"{last['val_accuracy']:.1%}",
-            "Validation loss": f"{last['val_loss']:.4f}",
+            "Accuracy, training": f"{last['accuracy']:.1%}",
+            "Accuracy, validation": f"{last['val_accuracy']:.1%}",
+            "Loss, training": f"{last['loss']:.3f}",
+            "Loss, validation": f"{last['val_loss']:.3f}",
             "Learning rate": f"{last['learning_rate']:.2g}",
         }
     )

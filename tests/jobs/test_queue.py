@@ -83,7 +83,7 @@ def test_a_killed_worker_is_shown_as_failed_and_the_next_starts(phantom):
     _wait(first, lambda run: not processes.alive(run.status))
     queue.dispatch()
     assert first.status["state"] == "failed" and "killed" in first.status["message"]
-    assert len(first.epochs) > 3
+    assert len(first.epochs) > 3 and first.log_tail().endswith("training")
     assert second.status["state"] == "running"
 
 
