@@ -1,5 +1,6 @@
 """The demonstration: phantoms, CXRTiny, and whether Grad-CAM points at the lesions. Needs no network."""
 
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,18 @@ DATASET = "phantom"
 
 
 def prepare(listener: Listener | None = None) -> dataset.Dataset:
-    """Return the phantom dataset; draw it if it is not there yet."""
-    if DATASET in dataset.names():
-        return dataset.load(DATASET)
+    """Return a phantom dataset as `phantoms.create` draws it by default; draw it if it is not there yet."""
+    for name in dataset.names():
+        if (data := dataset.load(name)).about.get("phantom") == phantoms.DEFAULTS:
+            return data
+    name = next(name for name in (DATASET, *(f"{DATASET}-{k}" for k in count(2))) if name not in dataset.names())
     progress = (lambda done, total: listener("drawing phantoms", done, total)) if listener else None
-    return phantoms.create(DATASET, progress=progress)
+    return phantoms.create(name, progress=progress)
 
 
 def demo(listener: Listener | None = None) -> tuple[Run, dict[str, Any]]:
     """Train CXRTiny's head on phantoms, by patient; return the run and its pointing game."""
-    prepare(listener)
-    chosen = config.make(dataset=DATASET)
+    chosen = config.make(dataset=prepare(listener).name)
     run = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder, listener)
     return run, pointing_game(run)
 

@@ -1,5 +1,6 @@
 """Atomic writes: a reader sees the old file or the new one, never half of either."""
 
+import errno
 import json
 import os
 import uuid
@@ -10,7 +11,26 @@ from typing import Any
 
 from cxrcore.errors import UserError
 
-_DISK_ERRNOS = {28: "the disk is full", 122: "the disk quota is used up", 30: "the disk is read-only"}
+_DISK_ERRNOS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than this system allows",
+    errno.EROFS: "the disk is read-only",
+}
+
+
+@contextmanager
+def _disk_errors(target: Path) -> Iterator[None]:
+    """Turn a disk's refusal into a sentence. NumPy and HDF5 raise errors without a number when a write is cut short."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.errno not in _DISK_ERRNOS:
+            raise
+        reason = _DISK_ERRNOS.get(error.errno or 0, "the disk is full or refused the write")
+        raise UserError(
+            f"Could not write {target}: {reason}. Free some space and start again; what was finished before is kept."
+        ) from error
 
 
 @contextmanager
@@ -22,16 +42,10 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """
     temporary = target.with_name(f".{uuid.uuid4().hex[:8]}{target.suffix}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        if error.errno in _DISK_ERRNOS:
-            raise UserError(
-                f"Could not write {target}: {_DISK_ERRNOS[error.errno]}. Free some space and start again; "
-                f"what was finished before is kept."
-            ) from error
-        raise
+        with _disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -63,7 +77,9 @@ def append_line(target: Path, value: Any) -> None:
     line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
     descriptor = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, line)
+        with _disk_errors(target):
+            if os.write(descriptor, line) < len(line):
+                raise OSError("the line was cut short")
     finally:
         os.close(descriptor)
 

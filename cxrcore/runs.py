@@ -10,6 +10,7 @@
 `heatmaps.npy` is float32 (n_test, classes, h, w) in the order of the test rows of the predictions.
 """
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from uuid import uuid4
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from cxrcore import settings
 from cxrcore.errors import UserError
@@ -113,12 +115,21 @@ class Run:
             save(temporary)
 
 
-def create(config: dict[str, Any]) -> Run:
-    """Make the folder of a new run, queued, and return it; the name sorts by time."""
+def own_process() -> dict[str, Any]:
+    """Return what a status says of this process; the start time tells it from a later one with its number."""
+    return {"pid": os.getpid(), "pid_started": psutil.Process().create_time()}
+
+
+def create(config: dict[str, Any], queued: bool = False) -> Run:
+    """Make the folder of a new run and return it; the name sorts by time.
+
+    A run is this process's own, unless it is `queued`: then the first worker that is free takes it.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
     run = Run(settings.runs_folder() / f"{stamp}-{config['backbone']}-{uuid4().hex[:4]}")
     run.write("config.json", config)
-    run.write("status.json", {"state": QUEUED, "created": datetime.now(UTC).timestamp()})
+    status = {"state": QUEUED} if queued else {"state": RUNNING, "stage": "starting"} | own_process()
+    run.write("status.json", status | {"created": datetime.now(UTC).timestamp()})
     return run
 
 

@@ -47,6 +47,6 @@ def weights_folder() -> Path | None:
 def max_jobs() -> int:
     """Return how many jobs may run at once, at least 1."""
     text = read("CXR_MAX_JOBS")
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise UserError(f"CXR_MAX_JOBS must be a whole number of at least 1. Received: {text!r}")
     return int(text)

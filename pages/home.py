@@ -15,6 +15,8 @@ st.markdown(
 )
 st.warning(f"{messages.NOTICE} A model trained here may be right for the wrong reasons.", icon=":material/warning:")
 
+with messages.friendly():
+    queue.dispatch()  # a worker that died is said to have, and whoever waits starts
 names, found = dataset.names(), runs.listing()
 
 if not found:
@@ -26,8 +28,8 @@ if not found:
     if st.button("Draw phantoms and train", type="primary", icon=":material/play_arrow:"):
         with messages.friendly():
             move = progress.bar("Drawing phantoms")
-            demo.prepare(lambda stage, done, total: move(done, total))
-            run = queue.submit(config.make(dataset=demo.DATASET))
+            data = demo.prepare(lambda stage, done, total: move(done, total))
+            run = queue.submit(config.make(dataset=data.name))
             st.switch_page("pages/train.py", query_params={"run": run.name})
     st.caption("Or begin with your own images on the Data page.")
 

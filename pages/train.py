@@ -8,6 +8,8 @@ from cxrcore.ui import choose, messages, train_form, train_watch
 
 st.title("Train")
 
+with messages.friendly():
+    queue.dispatch()
 in_view = st.query_params.get("run")
 if in_view and in_view in {run.name for run in runs.listing()}:
     train_watch.watch(runs.load(in_view))

@@ -71,6 +71,7 @@ def test_import_and_list(save, tmp_path):
         (["train", "--data", "x", "--epochs", "many"], "Error: Invalid value for '--epochs'"),
         (["data", "import", "/no/such/folder"], "Error: There is no folder /no/such/folder"),
         (["evaluate", "latest"], "Error: There is no run 'latest'"),
+        (["train", "--data", "x", "--split", "fair"], "Error: split.kind: expected 'patient' or 'tutorial'"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_two(words, text):

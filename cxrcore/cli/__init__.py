@@ -28,6 +28,9 @@ def main() -> None:
     """Run the command; a user's mistake ends with code 2 and one line, without a traceback."""
     try:
         code = app(standalone_mode=False)
+    except OSError as error:
+        print(f"Error: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        sys.exit(2)
     except (UserError, TyperException) as error:
         text = error.format_message() if isinstance(error, TyperException) else str(error)
         if text:  # empty when only the help was asked for

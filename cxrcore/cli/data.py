@@ -66,6 +66,6 @@ def _pair(text: str, option: str, form: str) -> tuple[str, str]:
 
 def _limit(text: str) -> tuple[str, int]:
     name, count = _pair(text, "--limit", "CLASS=NUMBER")
-    if not count.isdigit():
+    if not count.isdecimal():
         raise UserError(f"--limit: expected CLASS=NUMBER. Received: {text!r}")
     return name, int(count)

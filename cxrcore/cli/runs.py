@@ -12,6 +12,7 @@ from cxrcore.cli.data import Json
 from cxrcore.data.images import ImageError, png
 from cxrcore.errors import UserError
 from cxrcore.files import write_bytes
+from cxrcore.jobs import queue
 
 app = typer.Typer(no_args_is_help=True, help="List the runs.")
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or its beginning, or `latest`.")]
@@ -20,6 +21,7 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or its
 @app.command("list")
 def list_(json: Json = False) -> None:
     """List the runs, newest first."""
+    queue.dispatch()  # a worker that died is said to have, and whoever waits starts
     rows = []
     for run in runs.listing():
         metrics, status = run.metrics, run.status
@@ -63,6 +65,8 @@ def explain(
     from cxrcore.explain import pictures
 
     chosen = runs.load(run)
+    if chosen.metrics is None:
+        raise UserError(f"Run {chosen.name} has no results ({chosen.status['state']}). Choose a finished run.")
     written, refused = [], {}
     with terminal.progress() as listen:
         total = len(images or chosen.predictions("test"))

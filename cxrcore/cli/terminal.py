@@ -51,6 +51,8 @@ def result(value: dict[str, Any], text: str, as_json: bool) -> None:
 
 def percent(metric: dict[str, Any]) -> str:
     """Return for example `97.3 % (73 of 75; 95 % interval 90.8 to 99.3 %)`."""
+    if metric["value"] is None:
+        return "not defined (0 of 0)"
     low, high = metric["ci95"]
     return (
         f"{100 * metric['value']:.1f} % ({metric['successes']} of {metric['n']}; 95 % interval "

@@ -41,6 +41,9 @@ def train(
     learning_rate: Annotated[float | None, typer.Option()] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
+    early_stopping: Annotated[int | None, typer.Option(help="Epochs without improvement; 0 for never.")] = None,
+    split: Annotated[str | None, typer.Option(help="patient, or tutorial: at random, by image.")] = None,
+    split_seed: Annotated[int | None, typer.Option(help="Of the split.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the head's start and the batch order.")] = None,
     json: Json = False,
 ) -> None:
@@ -49,7 +52,10 @@ def train(
         "backbone": backbone, "weights": weights, "size": size, "tap": tap, "head": head,
         "weights_file": weights_file, "preprocessing": preprocessing, "dropout": dropout,
         "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs, "seed": seed,
+        "early_stopping": early_stopping,
     }  # fmt: skip
+    if parts := {name: value for name, value in (("kind", split), ("seed", split_seed)) if value is not None}:
+        given["split"] = parts
     if weights_file and weights is None:
         given["weights"] = "file"
     chosen = config.make(preset, dataset=data, **given)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from cxrcore.errors import UserError
+
 CLASSES = ("COVID", "NORMAL", "OTHER INFECTION")  # in the tutorials' order
 LEAVE_OUT = ""
 
@@ -20,10 +22,23 @@ FOLDER_NAMES = {
 }
 
 
-def to_class(finding: str, known: Mapping[str, str], chosen: Mapping[str, str]) -> str:
-    """Return the class of `finding`, or `LEAVE_OUT`: the user's choice first, then the source's default."""
+def to_class(finding: str, source: str, known: Mapping[str, str], chosen: Mapping[str, str]) -> str:
+    """Return the class of `finding`, or `LEAVE_OUT`: the user's choice first, then the source's default.
+
+    A choice is made for `source/finding`, or for `finding` wherever it occurs. Capitals do not count.
+    """
     chosen = {name.upper(): label for name, label in chosen.items()}
-    return chosen.get(finding.upper(), known.get(finding.upper(), LEAVE_OUT))
+    for name in (f"{source}/{finding}".upper(), finding.upper()):
+        if name in chosen:
+            return chosen[name]
+    return known.get(finding.upper(), LEAVE_OUT)
+
+
+def check(names: Iterable[str], what: str) -> None:
+    """Raise `UserError` for a name that is no class."""
+    for name in names:
+        if name not in (*CLASSES, LEAVE_OUT):
+            raise UserError(f"{what}: expected one of {', '.join(CLASSES)}. Received: {name!r}")
 
 
 def ordered(labels: Iterable[str]) -> list[str]:

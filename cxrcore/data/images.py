@@ -12,6 +12,8 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 # A chest radiograph has at most about 20 million pixels; a header that claims far more is an accident
 # or an attack (a "decompression bomb") and would need gigabytes to open.
 MAX_PIXELS = 100_000_000
+# Others, such as EPS, would hand a stranger's file to further programs.
+_FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _WIDE_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -36,23 +38,25 @@ def open_rgb(source: Path | Upload) -> Image.Image:
     Raises:
         ImageError: the file is missing, empty, no image, cut off, or larger than `MAX_PIXELS`.
     """
-    content = _content(source)
+    content = source.content if isinstance(source, Upload) else read(source)
     if not content:
         raise ImageError("the file is empty (0 bytes)")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content))
+            image = Image.open(io.BytesIO(content), formats=_FORMATS)
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(_too_large(f"{image.width} x {image.height}"))
             image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large("over 178 million")) from error
     except UnidentifiedImageError as error:
         raise ImageError("the file is not an image, whatever its name says") from error
-    except (OSError, SyntaxError, ValueError, MemoryError, EOFError) as error:
+    except ImageError:
+        raise
+    except Exception as error:  # damaged files reach corners of the decoders that raise anything
         raise ImageError(f"the image is cut off or damaged ({error})") from error
-    return _to_rgb(ImageOps.exif_transpose(image))
 
 
 def pixels(image: Image.Image, size: int) -> np.ndarray:
@@ -87,11 +91,10 @@ def png(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _content(source: Path | Upload) -> bytes:
-    if isinstance(source, Upload):
-        return source.content
+def read(path: Path) -> bytes:
+    """Return the bytes of a file. Raises `ImageError`."""
     try:
-        return source.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError("the file is missing") from error
     except OSError as error:

@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from cxrcore import settings
 from cxrcore.data import classes, dataset
-from cxrcore.data.images import ImageError, Upload, open_rgb
+from cxrcore.data.images import ImageError, Upload, open_rgb, read
 from cxrcore.data.readers import detect
 from cxrcore.data.readers.base import Reading
 from cxrcore.errors import UserError
-from cxrcore.files import atomic_path, write_json
+from cxrcore.files import atomic_path, write_bytes, write_json
 
 Progress = Callable[[int, int], None]
 
@@ -44,13 +45,16 @@ def import_folders(
         UserError: a folder holds nothing known, the name is taken, or no image is usable.
     """
     refuse_taken(name, replace)
+    classes.check((mapping or {}).values(), "class to map to")
+    classes.check(limits or {}, "class to limit")
     readings = [reading for folder in folders for reading in detect.read(Path(folder))]
     table = merged(readings, mapping or {})
     with staging() as folder:
         table = _opened(table, folder, progress)
+        table["left_out"] = _same_pictures(table)
         _refuse_empty(table)
         table["left_out"] = _over_limits(table, limits or {})
-        return publish(folder, name, table, _about(readings, mapping or {}))
+        return publish(folder, name, table, _about(readings, mapping or {}), replace)
 
 
 def refuse_taken(name: str, replace: bool) -> None:
@@ -64,12 +68,16 @@ def merged(readings: Sequence[Reading], mapping: Mapping[str, str]) -> pd.DataFr
     tables = []
     for reading in readings:
         rows = reading.rows.copy()
-        rows["label"] = [classes.to_class(finding, reading.known, mapping) for finding in rows["finding"]]
+        rows["label"] = [
+            classes.to_class(finding, source, reading.known, mapping)
+            for finding, source in zip(rows["finding"], rows["source"], strict=True)
+        ]
         rows["left_out"] = rows["left_out"].mask(
             (rows["label"] == "") & (rows["left_out"] == ""), "finding: " + rows["finding"]
         )
         tables.append(rows)
     table = pd.concat(tables, ignore_index=True)
+    _refuse_unknown_findings(table, mapping)
     own = table["path"].where(table["patient"] == "", table["patient"])
     return table.assign(patient=table["source"] + ":" + own)
 
@@ -85,18 +93,27 @@ def staging() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(folder: Path, name: str, table: pd.DataFrame, about: dict) -> dataset.Dataset:
-    """Write the table and rename the staged folder to its place: a dataset is there whole or not at all."""
+def publish(folder: Path, name: str, table: pd.DataFrame, about: dict, replace: bool) -> dataset.Dataset:
+    """Write the table and rename the staged folder to its place: a dataset is there whole or not at all.
+
+    Raises:
+        UserError: the name was taken meanwhile, or the disk is full.
+    """
     table = table.reindex(columns=[*dataset.TEXT, *dataset.NUMBERS])
     table[dataset.TEXT] = table[dataset.TEXT].astype(object).fillna("").astype(str)
     with atomic_path(folder / "table.parquet") as temporary:
         table.to_parquet(temporary, index=False)
     write_json(folder / "dataset.json", about)
     target = settings.datasets_folder() / name
-    with staging() as old:
+    with FileLock(settings.datasets_folder() / ".lock"), staging() as old:
+        refuse_taken(name, replace)
         if target.exists():
             target.replace(old / name)
-        folder.replace(target)
+        try:
+            folder.replace(target)
+        except OSError:
+            (old / name).replace(target)
+            raise
     return dataset.load(name)
 
 
@@ -117,13 +134,14 @@ def _open_one(record: dict, folder: Path) -> dict:
     found = {"sha256": "", "width": 0, "height": 0}
     if record["left_out"]:
         return record | found
-    if isinstance(record["content"], bytes):
-        relative = Path("images") / record["path"]
-        (folder / relative).write_bytes(record["content"])
+    if callable(record["content"]):
+        content = record["content"]()
+        relative = Path("images") / f"{hashlib.sha256(content).hexdigest()[:16]}-{record['path']}"
+        write_bytes(folder / relative, content)
         record = record | {"path": str(relative)}
     path = folder / record["path"]
     try:
-        content = _read(path)
+        content = read(path)
         image = open_rgb(Upload(path.name, content))
     except ImageError as error:
         kind = "missing" if not path.exists() else "unreadable"
@@ -132,11 +150,26 @@ def _open_one(record: dict, folder: Path) -> dict:
     return record | {"sha256": digest, "width": image.width, "height": image.height}
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"the file cannot be read ({error.strerror})") from error
+def _same_pictures(table: pd.DataFrame) -> pd.Series:
+    """Return `left_out` with pictures that occur again, as files of equal content, left out.
+
+    One picture in two rows could be learned from and tested on; one with two classes has no truth.
+    """
+    used = table[table["left_out"] == ""]
+    classes_of = used.groupby("sha256")["label"].transform("nunique")
+    again = used["sha256"].duplicated()
+    left_out = table["left_out"].copy()
+    left_out[again[again].index] = "repeated: the same picture is in the dataset already"
+    left_out[classes_of[classes_of > 1].index] = "conflict: the same picture occurs with another class"
+    return left_out
+
+
+def _refuse_unknown_findings(table: pd.DataFrame, mapping: Mapping[str, str]) -> None:
+    known = {*table["finding"].str.upper(), *(table["source"] + "/" + table["finding"]).str.upper()}
+    for name in mapping:
+        if name.upper() not in known:
+            found = ", ".join(sorted(table["finding"].unique())[:20])
+            raise UserError(f"finding to map: expected one of {found}. Received: {name!r}")
 
 
 def _over_limits(table: pd.DataFrame, limits: Mapping[str, int]) -> pd.Series:

@@ -1,6 +1,7 @@
 """Who trains, who validates, who tests."""
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ def by_patient(table: pd.DataFrame, test: float, validation: float, seed: int) -
     for label, count in patients[patients < 3].items():
         raise UserError(
             f"Class {label!r} has {count} patient{'s' if count > 1 else ''}; a split by patient needs at least "
-            f"3, one each to train, validate and test. Add patients, or choose the random split, "
+            f"3, one each to train, validate and test. Add patients, or choose the random split ('tutorial'), "
             f"whose result then says nothing about new patients."
         )
     part = pd.Series(TRAIN, index=table.index)
@@ -78,15 +79,17 @@ def _complete(part: pd.Series, table: pd.DataFrame) -> pd.Series:
 def _one_fold(table: pd.DataFrame, share: float, seed: int) -> pd.Index:
     """Return the index of one stratified fold of whole patients, of about `share` of the rows.
 
-    There are at most as many folds as the smallest class has patients, so that every class can be on both
-    sides; of the folds, the one that comes nearest to that, and then to `share`, is taken.
+    Of the folds, the one with most classes on both sides is taken, then the one nearest to `share`: a class with few
+    patients is then in some folds only.
     """
-    smallest = int(table.groupby("label")["patient"].nunique().min())
-    splitter = StratifiedGroupKFold(max(2, min(round(1 / share), smallest)), shuffle=True, random_state=seed)
+    count = min(round(1 / share), table["patient"].nunique(), int(table["label"].value_counts().max()))
+    splitter = StratifiedGroupKFold(max(2, count), shuffle=True, random_state=seed)
     labels = table["label"].nunique()
 
     def misfit(rows: tuple[np.ndarray, np.ndarray]) -> tuple[int, float]:
         counts = [table["label"].iloc[side].nunique() for side in rows]
         return 2 * labels - sum(counts), abs(len(rows[1]) / len(table) - share)
 
-    return table.index[min(splitter.split(table, table["label"], table["patient"]), key=misfit)[1]]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return table.index[min(splitter.split(table, table["label"], table["patient"]), key=misfit)[1]]

@@ -47,7 +47,11 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
             "n": actual,
             "precision": proportion(hits, called),
             "recall": proportion(hits, actual),
-            "f1": {"value": _plain(f1[k]), "ci95": _f1_bounds(f1[k], low[k], high[k], hits), "n": len(table)},
+            "f1": {
+                "value": _plain(f1[k]),
+                "ci95": _f1_bounds(f1[k], low[k], high[k], hits, actual + called),
+                "n": len(table),
+            },
         }
     return {
         "n": len(table),
@@ -57,6 +61,11 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
         "confusion": matrix.tolist(),
         "by_class": by_class,
     }
+
+
+def certainty(probability: float) -> str:
+    """Return a probability as text, for example `97%`; never `100%`, as no finite evidence is certain."""
+    return f"{'>99' if probability > 0.995 else round(100 * probability)}%"
 
 
 def proportion(successes: int, n: int) -> dict[str, Any]:
@@ -82,11 +91,14 @@ def _f1_interval(
     return low, high
 
 
-def _f1_bounds(value: float, low: float, high: float, hits: int) -> list[float | None]:
-    """Return the interval of F1. Where all is right, no resample errs and the bootstrap has no width, though a
-    handful of images proves little: then Wilson's interval for `hits` of `hits` stands in.
+def _f1_bounds(value: float, low: float, high: float, hits: int, involved: int) -> list[float | None]:
+    """Return the interval of F1. Where all is right or all wrong, every resample says the same and the bootstrap has
+    no width, though a handful of images proves little: then Wilson's interval of the `hits`, or of none among the
+    `involved` images, stands in.
     """
-    return list(intervals.wilson(hits, hits)) if value == 1 else [_plain(low), _plain(high)]
+    if value in (0, 1):
+        return list(intervals.wilson(hits, hits if value == 1 else involved))
+    return [_plain(low), _plain(high)]
 
 
 def _plain(value: float) -> float | None:

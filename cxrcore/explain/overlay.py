@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from cxrcore.evaluation.metrics import certainty
+
 COLOUR_MAPS = {
     "viridis": cv2.COLORMAP_VIRIDIS,
     "inferno": cv2.COLORMAP_INFERNO,
@@ -42,5 +44,5 @@ def banner(image: np.ndarray, text: str) -> np.ndarray:
 
 
 def label_text(label: str, probability: float) -> str:
-    """Return the banner's text, for example `COVID: 97%`; never `100%`, as no finite evidence is certain."""
-    return f"{label}: {'>99' if probability > 0.995 else round(100 * probability)}%"
+    """Return the banner's text, for example `COVID: 97%`."""
+    return f"{label}: {certainty(probability)}"

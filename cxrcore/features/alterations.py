@@ -19,7 +19,7 @@ def apply(pixels: np.ndarray, name: str) -> np.ndarray:
     if not name:
         return pixels
     kind, _, value = name.partition(":")
-    if kind != "border" or not value.isdigit():
+    if kind != "border" or not value.isdecimal():
         raise UserError(f"alteration: expected border:<pixels>. Received: {name!r}")
     width = int(value)
     altered = pixels.copy()

@@ -1,15 +1,17 @@
 """Images to kept activations: each image passes the backbone once, whatever is trained on it later."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cxrcore.data.images import ImageError, load
+from cxrcore.data.images import ImageError, Upload, load, read
 from cxrcore.errors import UserError
 from cxrcore.features import alterations
 from cxrcore.features.spec import FeatureSpec
@@ -18,6 +20,8 @@ from cxrcore.features.store import SHARD_BYTES, Activations, Store
 # Keras on two cores is fastest at 8 to 16 images a batch (48 halves the rate: the activations no
 # longer fit into the processor's caches).
 BATCH = 8
+# What is computed is written at least this often, so that a run that is killed loses little.
+FLUSH_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -44,19 +48,25 @@ def activations(
     paths = dict(zip(table["sha256"], table["path"], strict=True))
     missing = store.missing(table["sha256"])
     if missing:
-        _compute(store, missing, [Path(paths[value]) for value in missing], spec, model(), hooks)
+        images = {value: Path(paths[value]) for value in missing}
+        _compute(store, images, spec, model(), hooks)
     return store.read(list(table["sha256"]))
 
 
-def batches(paths: Sequence[Path], size: int) -> Iterator[np.ndarray]:
-    """Yield uint8 (BATCH or fewer, size, size, 3); the next batch is decoded while one is in use."""
-    groups = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
+def batches(paths: Sequence[Path], size: int, hashes: Sequence[str] | None = None) -> Iterator[np.ndarray]:
+    """Yield uint8 (BATCH or fewer, size, size, 3); the next batch is decoded while one is in use.
+
+    Raises:
+        UserError: an image cannot be read any more, or is not the one with the SHA-256 in `hashes`, if given.
+    """
+    images = list(zip(paths, hashes or [""] * len(paths), strict=True))
+    groups = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     with ThreadPoolExecutor() as pool:
-        ahead = [pool.submit(_decode, path, size) for path in groups[0]] if groups else []
+        ahead = [pool.submit(_decode, path, digest, size) for path, digest in groups[0]] if groups else []
         for position in range(len(groups)):
             ready = ahead
             following = groups[position + 1] if position + 1 < len(groups) else []
-            ahead = [pool.submit(_decode, path, size) for path in following]
+            ahead = [pool.submit(_decode, path, digest, size) for path, digest in following]
             yield np.stack([future.result() for future in ready])
 
 
@@ -67,26 +77,30 @@ def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict_on_batch(full))[: len(pixels)]
 
 
-def _compute(store: Store, hashes: list[str], paths: list[Path], spec: FeatureSpec, model: Any, hooks: Hooks) -> None:
+def _compute(store: Store, images: dict[str, Path], spec: FeatureSpec, model: Any, hooks: Hooks) -> None:
     held: list[np.ndarray] = []
     done = kept = 0
+    hashes, paths, flushed = list(images), list(images.values()), monotonic()
     try:
-        for pixels in batches(paths, spec.size):
+        for pixels in batches(paths, spec.size, hashes):
             hooks.check()
             held.append(forward(model, alterations.apply(pixels, spec.alteration)))
             done += len(pixels)
             hooks.progress(done, len(paths))
-            if sum(maps.nbytes for maps in held) >= SHARD_BYTES:
+            if sum(maps.nbytes for maps in held) >= SHARD_BYTES or monotonic() - flushed > FLUSH_SECONDS:
                 store.add(hashes[kept:done], np.concatenate(held))
-                held, kept = [], done
+                held, kept, flushed = [], done, monotonic()
     finally:
         if held:
             store.add(hashes[kept:done], np.concatenate(held))
 
 
-def _decode(path: Path, size: int) -> np.ndarray:
+def _decode(path: Path, digest: str, size: int) -> np.ndarray:
     try:
-        return load(path, size)
+        content = read(path)
+        if digest and hashlib.sha256(content).hexdigest() != digest:
+            raise ImageError("it is another picture than then")
+        return load(Upload(path.name, content), size)
     except ImageError as error:
         raise UserError(
             f"{path} could be read when it was imported, but not now: {error}. Import the dataset again."

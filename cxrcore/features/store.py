@@ -1,8 +1,9 @@
 """Kept activations: one folder a `FeatureSpec`, files of many images each, read as memory maps."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,14 +16,17 @@ from cxrcore.files import atomic_path, write_json
 # A shard is written at once from memory, so its size bounds the memory; a hundred thousand images of
 # half a megabyte are then 800 files rather than 100,000.
 SHARD_BYTES = 64 * 2**20
+CHUNK_BYTES = 128 * 2**20
 
 
 class Activations:
     """Maps of chosen images, float32 (n, h, w, c), left on disk until rows are asked for."""
 
-    def __init__(self, shards: Sequence[np.ndarray], places: np.ndarray) -> None:
+    def __init__(self, shards: Sequence[Path], places: np.ndarray) -> None:
         """`places` is (n, 2): the shard and the row in it of each image."""
         self._shards, self._places = shards, places
+        # Each open shard holds a file descriptor, of which a process has about a thousand.
+        self._open = lru_cache(maxsize=64)(lambda shard: np.load(self._shards[shard], mmap_mode="r"))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -30,8 +34,14 @@ class Activations:
     @property
     def map_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one map."""
-        height, width, channels = self._shards[0].shape[1:]
+        height, width, channels = self._open(0).shape[1:]
         return height, width, channels
+
+    def chunks(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield `numbers` in parts whose maps take at most about `CHUNK_BYTES` of memory."""
+        size = max(1, CHUNK_BYTES // (4 * int(np.prod(self.map_shape))))
+        for start in range(0, len(numbers), size):
+            yield numbers[start : start + size]
 
     def rows(self, numbers: Iterable[int]) -> np.ndarray:
         """Return the maps of these images in this order, float32 (len(numbers), h, w, c)."""
@@ -39,7 +49,7 @@ class Activations:
         out = np.empty((len(places), *self.map_shape), np.float32)
         for shard in np.unique(places[:, 0]):
             mine = np.flatnonzero(places[:, 0] == shard)
-            out[mine] = self._shards[shard][places[mine, 1]]
+            out[mine] = self._open(int(shard))[places[mine, 1]]
         return out
 
 
@@ -68,7 +78,7 @@ class Store:
         index = self._index()
         names = sorted({index[value][0] for value in hashes})
         number = {name: position for position, name in enumerate(names)}
-        shards = [np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in names]
+        shards = [self.folder / f"{name}.npy" for name in names]
         places = np.array([(number[index[value][0]], index[value][1]) for value in hashes], np.int64)
         return Activations(shards, places.reshape(-1, 2))
 

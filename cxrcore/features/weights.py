@@ -41,7 +41,7 @@ class Weights:
                 warnings.filterwarnings("error", "Skipping nested container", UserWarning)
                 model.load_weights(self.path)
         except (ValueError, OSError, KeyError, UserWarning) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(f"{self.path} does not hold weights of {model.name}: {reason}") from error
 
 

@@ -22,8 +22,9 @@ from cxrcore.training.config import RunConfig
 from cxrcore.training.recorder import STOP_FILE
 
 STOP_SECONDS = 1.5
-# Before the first epoch there is nothing to keep, so a run that does not react may be ended.
-_NOTHING_TO_KEEP = {"starting", "reading", "weights", "backbone", "features"}
+# A run that tests its best epoch on a large dataset, or that another program runs, is not waited for longer.
+PATIENCE_SECONDS = 20
+_BEFORE_TRAINING = {"starting", "reading", "weights", "backbone", "features"}
 
 
 def submit(config: RunConfig) -> Run:
@@ -34,7 +35,7 @@ def submit(config: RunConfig) -> Run:
     """
     settings.max_jobs()
     pipeline.check(config)
-    run = create(config.model_dump(mode="json"))
+    run = create(config.model_dump(mode="json"), queued=True)
     dispatch()
     return run
 
@@ -64,7 +65,7 @@ def stop(run: Run) -> None:
     """Stop a run within 2 seconds and return when it has ended.
 
     A queued run is taken off the queue. A run that has finished an epoch keeps its best one, evaluates it
-    and saves its model, for which large models may take longer than these 2 seconds.
+    and saves its model, for which large datasets may take longer than these 2 seconds.
 
     Raises:
         UserError: the run does not run or wait.
@@ -82,14 +83,23 @@ def stop(run: Run) -> None:
 
 
 def _wait_for_end(run: Run) -> None:
-    deadline = time.monotonic() + STOP_SECONDS
+    start = time.monotonic()
     while (status := run.status)["state"] == RUNNING and processes.alive(status):
-        if time.monotonic() > deadline and status.get("stage") in _NOTHING_TO_KEEP:
+        waited = time.monotonic() - start
+        if waited > PATIENCE_SECONDS:
+            return
+        if waited > STOP_SECONDS and status.get("worker") and _nothing_to_keep(run, status):
             processes.kill(status)
             message = "Stopped before the first epoch, so nothing was learned."
             run.write("status.json", run.status | {"state": STOPPED, "message": message, "ended": time.time()})
             return
         time.sleep(0.05)
+
+
+def _nothing_to_keep(run: Run, status: dict) -> bool:
+    """Tell whether a run may be ended at once: before its first epoch nothing is lost."""
+    stage = status.get("stage")
+    return stage in _BEFORE_TRAINING or (stage == "training" and not run.epochs)
 
 
 def _start(run: Run) -> None:
@@ -105,7 +115,7 @@ def _start(run: Run) -> None:
     now = time.time()
     started = psutil.Process(process.pid).create_time()
     running = {"state": RUNNING, "stage": "starting", "stage_started": now, "started": now}
-    run.write("status.json", run.status | running | {"pid": process.pid, "pid_started": started})
+    run.write("status.json", run.status | running | {"pid": process.pid, "pid_started": started, "worker": True})
 
 
 def _environment() -> dict[str, str]:
@@ -122,7 +132,7 @@ def _mark_if_dead(run: Run, status: dict) -> None:
     if status["state"] == RUNNING:
         message = (
             f"The process ended without a word during the stage '{status.get('stage', 'starting')}': it was "
-            f"killed, or the machine ran out of memory. Activations computed so far are kept; start again."
+            f"killed, or the machine ran out of memory. Activations written so far are kept; start again."
         )
         run.write("status.json", status | {"state": FAILED, "message": message, "ended": time.time()})
 

@@ -10,6 +10,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
+from cxrcore.evaluation.metrics import certainty
 from cxrcore.report import palette
 
 COLUMNS, ROWS, MARGIN, CAPTION = 5, 6, 36, 24
@@ -72,7 +73,7 @@ def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, 
     canvas.setFillColor(colour)
     canvas.setFont("Helvetica-Bold", 6.5)
     mark = "" if tile.right else "WRONG  "
-    canvas.drawString(left, bottom + 14, f"{mark}Predicted: {tile.predicted} ({tile.probability:.0%})")
+    canvas.drawString(left, bottom + 14, f"{mark}Predicted: {tile.predicted} ({certainty(tile.probability)})")
     canvas.setFillColor(HexColor("#17212B"))
     canvas.setFont("Helvetica", 6.5)
     canvas.drawString(left, bottom + 6, f"True: {tile.true}")

@@ -122,6 +122,8 @@ def make(preset: str = "studio", **values: Any) -> RunConfig:
     if preset not in PRESETS:
         raise UserError(f"preset: expected one of {', '.join(PRESETS)}. Received: {preset!r}")
     given = {name: value for name, value in values.items() if value is not None}
+    if isinstance(given.get("split"), dict):
+        given["split"] = PRESETS[preset].get("split", {}) | given["split"]
     try:
         return RunConfig(**(PRESETS[preset] | given))
     except ValidationError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cxrcore.errors import Stopped
+from cxrcore.errors import Stopped, UserError
 from cxrcore.features.keras_setup import keras, tf
 from cxrcore.training.config import RunConfig
 from cxrcore.training.events import Epoch, Fit
@@ -44,6 +44,8 @@ def fit(
                 raise
             stopped = True
             break
+        if not np.isfinite([epoch.loss, epoch.val_loss]).all():
+            raise UserError(f"The loss is no number any more in epoch {number}. Lower the learning rate.")
         if config.keep == "last" or epoch.val_loss < best or kept == 0:
             best, kept, weights = epoch.val_loss, number, body.get_weights()
         on_epoch(epoch)

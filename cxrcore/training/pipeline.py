@@ -108,7 +108,7 @@ def _train(
     head = heads.build(config.head, maps.map_shape, len(classes), config.dropout)
     labels = table["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
     train, validation = (
-        Vectors(maps, np.flatnonzero(table["split"] == part), labels, head.get_layer("stem"))
+        Vectors(maps, np.flatnonzero(table["split"] == part), labels, head.get_layer("stem"), config.batch_size)
         for part in (split.TRAIN, split.VALIDATION)
     )
     outcome = fit.fit(
@@ -127,12 +127,12 @@ def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, cl
     from cxrcore.explain.gradcam import HeadCam
 
     rows = np.flatnonzero(table["split"] != split.TRAIN)
-    chunks = [rows[start : start + 256] for start in range(0, len(rows), 256)]
-    probabilities = np.concatenate([np.asarray(head(maps.rows(chunk), training=False)) for chunk in chunks])
+    answers = [np.asarray(head(maps.rows(chunk), training=False)) for chunk in maps.chunks(rows)]
+    probabilities = np.concatenate(answers)
     predictions = metrics.predictions(table.iloc[rows], probabilities, classes)
     result.write_table("predictions.parquet", predictions)
     cam, tested = HeadCam(head), np.flatnonzero(table["split"] == split.TEST)
-    heatmaps = [cam(maps.rows(tested[start : start + 256])) for start in range(0, len(tested), 256)]
+    heatmaps = [cam(maps.rows(chunk)) for chunk in maps.chunks(tested)]
     result.write_array("heatmaps.npy", np.concatenate(heatmaps))
     return metrics.evaluate(predictions[predictions["split"] == split.TEST], classes)
 

@@ -1,6 +1,5 @@
 """What a run says of itself while it runs: on disk for everyone, and to one listener in its own process."""
 
-import os
 import time
 import traceback
 from collections.abc import Callable
@@ -8,11 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from cxrcore.errors import Stopped
 from cxrcore.files import append_line
-from cxrcore.runs import RUNNING, Run
+from cxrcore.runs import RUNNING, Run, own_process
 from cxrcore.training.events import Epoch
 
 # Called with the stage's name, what is done and what there is in all.
@@ -28,16 +25,10 @@ class Recorder:
         self.run = run
         self._listener = listener or (lambda stage, done, total: None)
         self._written = 0.0
-        process = psutil.Process()
-        # The start time tells this process from a later one that got the same number.
-        self._status: dict[str, Any] = {
-            "state": RUNNING,
-            "pid": os.getpid(),
-            "pid_started": process.create_time(),
-            "started": time.time(),
-        }
+        self._status: dict[str, Any] = {"state": RUNNING, "started": time.time()} | own_process()
         if (run.folder / "status.json").is_file():
-            self._status["created"] = run.status.get("created", time.time())
+            before = run.status
+            self._status |= {name: before[name] for name in ("created", "worker") if name in before}
 
     def stage(self, name: str, total: int = 0) -> None:
         """Begin a stage of `total` steps, 0 if they cannot be counted."""

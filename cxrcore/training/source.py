@@ -10,19 +10,26 @@ from cxrcore.features.store import Activations
 
 # Up to this size the vectors are placed once and an epoch is one compiled call.
 MEMORY_BYTES = 2**30
-_ROWS = 256
+_LEAST_ROWS = 256
 
 
 class Vectors:
     """The stem's output for chosen rows of `maps`, with their labels as class numbers, int32 (n,)."""
 
     def __init__(
-        self, maps: Activations, rows: np.ndarray, labels: np.ndarray, stem: Any, memory: int = MEMORY_BYTES
+        self,
+        maps: Activations,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        stem: Any,
+        batch_size: int = 1,
+        memory: int = MEMORY_BYTES,
     ) -> None:
         self._maps, self._numbers, self._stem = maps, rows, stem
         self._labels = tf.constant(labels[rows], tf.int32)
         width = int(np.prod(stem.output_shape[1:]))
-        self._block = max(_ROWS, memory // (4 * width))
+        fitting = max(_LEAST_ROWS, memory // (4 * width))
+        self._block = max(batch_size, fitting - fitting % batch_size)  # no short batch in the middle of an epoch
         self._placed = self._read(np.arange(len(rows))) if len(rows) <= self._block else None
 
     def __len__(self) -> int:
@@ -43,8 +50,5 @@ class Vectors:
 
     def _read(self, positions: np.ndarray) -> Any:
         """Return the vectors at `positions`, pooled a few images at a time."""
-        parts = [
-            self._stem(self._maps.rows(self._numbers[positions[start : start + _ROWS]]))
-            for start in range(0, len(positions), _ROWS)
-        ]
+        parts = [self._stem(self._maps.rows(chunk)) for chunk in self._maps.chunks(self._numbers[positions])]
         return tf.concat(parts, axis=0)

@@ -69,7 +69,9 @@ def _mapping_and_import(paths: list[Path]) -> None:
     name = st.text_input("Name of the dataset", _free_name("mydata"))
     if st.button("Import", type="primary"):
         move = progress.bar("Opening images")
-        mapping = {row["finding"]: row["class"].replace(_LEAVE_OUT, "") for _, row in edited.iterrows()}
+        mapping = {
+            f"{row['source']}/{row['finding']}": row["class"].replace(_LEAVE_OUT, "") for _, row in edited.iterrows()
+        }
         importing.import_folders(paths, name, mapping, progress=move)
         _added(name)
 

@@ -20,7 +20,7 @@ def show(run: Run) -> None:
     columns = probability_columns(classes)
     wrong_first = table.sort_values("correct", kind="stable").index.tolist()
     wanted = st.query_params.get("image", "")
-    start = wrong_first.index(int(wanted)) if wanted.isdigit() and int(wanted) in wrong_first else 0
+    start = wrong_first.index(int(wanted)) if wanted.isdecimal() and int(wanted) in wrong_first else 0
     number = st.selectbox(
         "Test image, wrong ones first",
         wrong_first,

@@ -57,11 +57,11 @@ def _figure(card: Card, colours: dict[str, str]) -> str:
     mark = "<b>wrong</b> · " if card.wrong else ""
     lines = "<br>".join(escape(line) for line in card.lines)
     about = escape(f"X-ray, {card.title}. {' '.join(card.lines)}", quote=True)
-    found = _thumbnail(card.path)
+    encoded, reason = _thumbnail(card.path, _written(card.path))
     inner = (
-        f'<img src="{found}" alt="{about}" loading="lazy">'
-        if found.startswith("data:")
-        else f'<div class="gone">{escape(found)}</div>'
+        f'<img src="data:image/jpeg;base64,{encoded}" alt="{about}" loading="lazy">'
+        if encoded
+        else f'<div class="gone">{escape(reason)}</div>'
     )
     style = "picture wrong" if card.wrong else "picture"
     return (
@@ -70,14 +70,20 @@ def _figure(card: Card, colours: dict[str, str]) -> str:
     )
 
 
+def _written(path: str) -> float:
+    """Return when the file was written last, 0 if it is gone: another picture under its name is another thumbnail."""
+    file = Path(path)
+    return file.stat().st_mtime if file.is_file() else 0.0
+
+
 @st.cache_data(max_entries=3000, show_spinner=False)
-def _thumbnail(path: str) -> str:
-    """Return a small JPEG as a data address, or the reason why there is none."""
+def _thumbnail(path: str, written: float) -> tuple[str, str]:
+    """Return a small JPEG in base 64 and "", or "" and the reason why there is none."""
     try:
         image = open_rgb(Path(path))
     except ImageError as error:
-        return f"{Path(path).name}: {error}"
+        return "", f"{Path(path).name}: {error}"
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.convert("L").save(buffer, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return base64.b64encode(buffer.getvalue()).decode(), ""

@@ -18,6 +18,8 @@ def friendly() -> Iterator[None]:
         yield
     except (UserError, ImageError) as error:
         st.error(str(error), icon=":material/error:")
+    except OSError as error:
+        st.error(f"{error.strerror or error}: {error.filename or ''}", icon=":material/error:")
 
 
 def empty(text: str, label: str, page: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from cxrcore.evaluation.metrics import probability_columns
+from cxrcore.evaluation.metrics import certainty, probability_columns
 from cxrcore.report import figures, tiles
 from cxrcore.report.grid_pdf import render
 from cxrcore.runs import Run
@@ -44,7 +44,8 @@ def _accuracy(metrics: dict[str, Any], config: dict[str, Any]) -> None:
     if accuracy["n"] < 200:
         st.caption(
             f"{accuracy['n']} test images are few: on new images of the same kind the true accuracy may well be "
-            f"anywhere from {messages.interval(accuracy)}. It says nothing about another hospital."
+            f"anywhere from {messages.interval(accuracy)}. That counts images as independent, though they come from "
+            f"{metrics['patients']} patients, and it says nothing about another hospital."
         )
 
 
@@ -92,7 +93,7 @@ def _grid(run: Run, classes: list[str]) -> None:
 
 def _card(row: dict[str, Any], classes: list[str]) -> gallery.Card:
     best = max(row[name] for name in probability_columns(classes))
-    title = f"predicted {row['predicted']} {best:.0%}"
+    title = f"predicted {row['predicted']} {certainty(best)}"
     return gallery.Card(row["path"], row["predicted"], title, (f"true {row['label']}",), not row["correct"])
 
 

@@ -11,6 +11,7 @@ from cxrcore.training.config import RunConfig
 from cxrcore.ui import messages
 
 PRESETS = {"studio": "Studio", "tutorial": "Tutorial, to the letter"}
+_SPLITS = {"patient": "by patient", "tutorial": "by image, at random (the tutorials')"}
 _ABOUT = {
     "studio": "Native preprocessing, global pooling, split **by patient**, the best epoch becomes the model.",
     "tutorial": (
@@ -83,6 +84,12 @@ def _knobs(preset: str, backbone: Backbone) -> dict[str, Any]:
         "size": int(
             b.number_input("Input size", *backbone.sizes, base.size, help=note("size"), key=f"size {key}")
         ),
+        "split": {
+            "kind": a.selectbox(
+                "Split", list(_SPLITS), list(_SPLITS).index(base.split.kind), format_func=_SPLITS.__getitem__,
+                key=f"split {key}", help="By patient, the test says how it does on new patients.",
+            )
+        },
         "seed": int(
             c.number_input("Seed", 0, 2**31, base.seed, key=f"seed {key}", help="Of the start and the batch order.")
         ),

@@ -35,7 +35,8 @@ def others(in_view: str | None) -> None:
 
 def _view(run: Run, was_live: bool) -> None:
     if was_live:
-        queue.dispatch()
+        with messages.friendly():
+            queue.dispatch()
     status, config = run.status, run.config
     if was_live and status["state"] not in LIVE:
         st.rerun()  # the whole page, so that the looking ends
@@ -99,7 +100,8 @@ def _epochs(run: Run, status: dict[str, Any], config: dict[str, Any]) -> None:
             "Learning rate": f"{last['learning_rate']:.2g}",
         }
     )
-    thinned = epochs[:: max(1, len(epochs) // _POINTS)]
+    step = max(1, len(epochs) // _POINTS)
+    thinned = [*epochs[:-1:step], last]
     planned = config["epochs"] if status["state"] in LIVE else len(epochs)
     kept = (run.metrics or {}).get("kept_epoch")
     left, right = st.columns(2)

@@ -61,7 +61,7 @@ def test_the_collection_names_why_rows_are_left_out(collection):
 
 
 def test_several_sources_merge_and_the_mapping_can_be_changed(collection, folders):
-    data = import_folders([collection, folders], "both", mapping={"sars": "OTHER INFECTION", "PNEUMONIA": ""})
+    data = import_folders([collection, folders], "both", mapping={"sars": "OTHER INFECTION", "set/PNEUMONIA": ""})
     assert data.counts() == {"COVID": 2, "NORMAL": 3, "OTHER INFECTION": 1}
     assert data.left_out_counts()["finding"] == 6
 
@@ -75,6 +75,34 @@ def test_a_folder_above_known_layouts_is_searched(collection, folders, tmp_path)
         "NORMAL": 3,
         "OTHER INFECTION": 6,
     }
+
+
+def test_a_choice_for_one_source_leaves_the_others_alone(folders, save, tmp_path):
+    save("other/PNEUMONIA/x.png", _pixels(77))
+    data = import_folders([folders, tmp_path / "other"], "both", mapping={"other/pneumonia": ""})
+    assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 6}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mapping": {"NORMAL": "Healthy"}}, "class to map to: expected one of COVID, NORMAL.* Received: 'Healthy'"),
+        ({"mapping": {"FLU": "COVID"}}, "finding to map: expected one of NORMAL, PNEUMONIA. Received: 'FLU'"),
+        ({"limits": {"normal": 1}}, "class to limit: expected one of .* Received: 'normal'"),
+    ],
+)
+def test_wrong_names_are_named(folders, options, message):
+    with pytest.raises(UserError, match=message):
+        import_folders([folders], "kids", **options)
+
+
+def test_the_same_picture_twice_counts_once_and_with_two_classes_not_at_all(folders):
+    one, two = (folders / "train" / name for name in ("NORMAL", "PNEUMONIA"))
+    (one / "copy.jpeg").write_bytes((one / "IM-0000-0001.jpeg").read_bytes())
+    (two / "conflict.jpeg").write_bytes((one / "IM-0001-0001.jpeg").read_bytes())
+    data = import_folders([folders], "kids")
+    assert data.counts() == {"NORMAL": 2, "OTHER INFECTION": 6}
+    assert data.left_out_counts() == {"repeated": 1, "conflict": 2}
 
 
 def test_limits_keep_the_first_images_and_say_so(folders):
@@ -94,6 +122,16 @@ def test_arrays_become_images_with_the_same_pixels(tmp_path):
 
     for row, expected in zip(data.usable.itertuples(), x, strict=True):
         assert (load(_path(row.path), 9) == expected).all()
+
+
+def test_two_array_sources_with_the_same_names_stay_apart(tmp_path):
+    for k, folder in enumerate(("a", "b")):
+        (tmp_path / folder).mkdir()
+        x = np.random.default_rng(k).integers(0, 256, (3, 5, 5, 3), dtype=np.uint8)
+        np.save(tmp_path / folder / "X_train.npy", x)
+        np.save(tmp_path / folder / "Y_train.npy", np.eye(3))
+    data = import_folders([tmp_path / "a", tmp_path / "b"], "both")
+    assert data.usable["path"].nunique() == 6 and data.usable["sha256"].nunique() == 6
 
 
 def _path(text):

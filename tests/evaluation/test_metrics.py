@@ -54,6 +54,12 @@ def test_all_right_is_not_certain():
     assert found["by_class"]["COVID"]["f1"]["ci95"] == pytest.approx([0.7225, 1.0], abs=1e-4)
 
 
+def test_all_wrong_is_not_certain_either():
+    found = metrics.evaluate(_table(np.zeros(5, int), np.ones(5, int)), CLASSES)
+    f1 = found["by_class"]["COVID"]["f1"]
+    assert f1["value"] == 0 and f1["ci95"] == pytest.approx([0, 0.4345], abs=1e-3)
+
+
 def test_a_class_that_does_not_occur_has_no_value_rather_than_zero():
     found = metrics.evaluate(_table(np.array([0, 1]), np.array([0, 1])), CLASSES)
     absent = found["by_class"]["OTHER INFECTION"]

@@ -1,3 +1,7 @@
+import hashlib
+import resource
+import signal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +27,8 @@ def table(save):
     rows = []
     for k in range(BATCH + 3):
         pixels = np.random.default_rng(k).integers(0, 256, (40, 50), dtype=np.uint8)
-        rows.append({"path": str(save(f"{k}.png", pixels)), "sha256": f"hash{k}"})
+        path = save(f"{k}.png", pixels)
+        rows.append({"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
     return pd.DataFrame(rows)
 
 
@@ -73,13 +78,19 @@ def test_stopping_keeps_what_was_done(table, model):
     assert len(Store(SPEC).missing(table["sha256"])) == 3
 
 
-def test_a_full_disk_is_a_clear_message_and_leaves_no_half_file(table, model, monkeypatch):
-    def full(path, array):
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+@pytest.fixture
+def small_disk():
+    """Let no file grow over 20 kB: writing more fails as on a full disk, in NumPy's own code."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, ignored)
 
-    monkeypatch.setattr(store.np, "save", full)
-    with pytest.raises(UserError, match="the disk is full"):
+
+def test_a_full_disk_is_a_clear_message_and_leaves_no_half_file(table, model, small_disk):
+    with pytest.raises(UserError, match=r"Could not write .*\.npy: .*Free some space"):
         extract.activations(table, SPEC, lambda: model)
     assert list(Store(SPEC).folder.glob("*.npy")) == []
     assert len(Store(SPEC).missing(table["sha256"])) == len(table)
@@ -91,11 +102,26 @@ def test_an_image_that_is_gone_is_named(table, model):
         extract.activations(table, SPEC, lambda: model)
 
 
+def test_another_picture_under_the_same_name_is_not_kept_under_the_old_hash(table, model, save):
+    save("1.png", np.zeros((40, 50), np.uint8))
+    with pytest.raises(UserError, match=r"1\.png could be read .* another picture"):
+        extract.activations(table, SPEC, lambda: model)
+
+
+def test_what_is_done_is_written_every_few_seconds(table, model, monkeypatch):
+    monkeypatch.setattr(extract, "FLUSH_SECONDS", 0)
+    extract.activations(table, SPEC, lambda: model)
+    assert len(list(Store(SPEC).folder.glob("*.npy"))) == 2
+
+
 def test_large_sets_are_written_in_shards_and_read_as_memory_maps(table, model, monkeypatch):
     monkeypatch.setattr(extract, "SHARD_BYTES", 1)
     kept = extract.activations(table, SPEC, lambda: model)
     assert len(list(Store(SPEC).folder.glob("*.npy"))) == 2
-    assert all(isinstance(shard, np.memmap) for shard in kept._shards)
+    assert isinstance(kept._open(1), np.memmap)
+    assert [list(part) for part in kept.chunks(np.arange(3))] == [[0, 1, 2]]
+    monkeypatch.setattr(store, "CHUNK_BYTES", 1)
+    assert [list(part) for part in kept.chunks(np.arange(3))] == [[0], [1], [2]]
     assert kept.rows(range(len(table))).shape == (len(table), *kept.map_shape)
 
 

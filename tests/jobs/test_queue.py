@@ -114,6 +114,17 @@ def test_a_process_number_used_again_is_not_taken_for_the_run(phantom):
     assert not processes.alive({"pid": os.getpid(), "pid_started": 1.0})
 
 
+def test_a_run_of_another_program_is_asked_to_stop_but_not_killed(phantom, monkeypatch):
+    monkeypatch.setattr(queue, "STOP_SECONDS", 0.1)
+    monkeypatch.setattr(queue, "PATIENCE_SECONDS", 0.3)
+    run = runs.create(config.make(**LONG).model_dump(mode="json"))  # this process's own: killing it would end the test
+    queue.dispatch()
+    assert run.status["state"] == "running" and run.status["pid"] == os.getpid()
+    queue.stop(run)
+    assert (run.folder / "stop").exists() and run.status["state"] == "running"
+    run.write("status.json", {"state": "finished"})
+
+
 def test_an_ended_run_cannot_be_stopped(trained):
     with pytest.raises(UserError, match="ended already"):
         queue.stop(trained)

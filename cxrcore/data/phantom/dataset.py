@@ -13,6 +13,8 @@ from cxrcore.data.images import png
 from cxrcore.data.phantom.draw import SIZE
 from cxrcore.data.phantom.series import Shot, shots, take
 
+DEFAULTS = {"seed": 0, "patients": 60, "images": 2, "planted_class": None}
+
 
 def create(
     name: str = "phantom",
@@ -49,7 +51,7 @@ def create(
             "mapping": {},
             "phantom": {"seed": seed, "patients": patients, "images": images, "planted_class": planted_class},
         }
-        return importing.publish(folder, name, pd.DataFrame.from_records(records), about)
+        return importing.publish(folder, name, pd.DataFrame.from_records(records), about, replace)
 
 
 def _save(shot: Shot, folder: Path, seed: int, planted_class: str | None) -> dict:

@@ -1,5 +1,6 @@
 """The tutorials' arrays: `X_*.npy`, uint8 N x H x W x 3, with `Y_*.npy`, one-hot N x 3, never unpickled."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,21 @@ def read(folder: Path) -> Reading:
     for images, labels in _pairs(folder):
         x, y = _load(images), _load(labels)
         _check(images, x, labels, y)
-        for number, (picture, one_hot) in enumerate(zip(x, y, strict=True)):
+        for number, one_hot in enumerate(y):
             records.append(
                 {
                     "path": f"{images.stem}_{number:05d}.png",
                     "finding": CLASSES[int(np.argmax(one_hot))],
                     "source": folder.name,
-                    "content": png(picture),
+                    "content": partial(_picture, images, number),
                 }
             )
     return Reading("arrays", folder, rows(records), FOLDER_NAMES)
+
+
+def _picture(images: Path, number: int) -> bytes:
+    """Return one image of an array as PNG; read when it is needed, so that memory stays bounded."""
+    return png(np.load(images, mmap_mode="r", allow_pickle=False)[number])
 
 
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:

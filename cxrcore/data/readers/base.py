@@ -8,7 +8,8 @@ import pandas as pd
 
 # One row an image. `path` is absolute; `finding` is what the source calls it; `patient` is unique within
 # the source and "" when the source does not tell; `left_out` is "" or `kind: detail`, for example
-# `view: Axial`; `content` holds the bytes of an image that is not a file of its own, else None.
+# `view: Axial`; `content` is a function that
+# gives the bytes of an image that is not a file of its own, else None.
 COLUMNS = ["path", "finding", "patient", "source", "view", "left_out", "content"]
 
 

@@ -25,11 +25,14 @@ def read(folder: Path) -> Reading:
 
     Only COVID-19 is mapped to a class by default: the tutorials take the other classes elsewhere.
     """
-    table = pd.read_csv(folder / "metadata.csv", dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(folder / "metadata.csv", dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{folder / 'metadata.csv'} cannot be read as a table: {error}") from error
     missing = [name for name in NEEDED if name not in table.columns]
     if missing:
         raise UserError(f"{folder / 'metadata.csv'} lacks the columns {', '.join(missing)}.")
-    repeated = table["filename"].duplicated()
+    repeated = table[["filename", "finding", "view", "modality"]].duplicated()
     records = [
         {
             "path": str(folder / "images" / row["filename"]),

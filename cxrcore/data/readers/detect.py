@@ -1,5 +1,6 @@
 """Choose the reader by what lies in a folder."""
 
+import os
 from pathlib import Path
 
 from cxrcore.data.readers import arrays, class_folders, covid_chestxray
@@ -15,7 +16,7 @@ def read(folder: Path) -> list[Reading]:
     Raises:
         UserError: no such folder, or nothing in it that a reader knows.
     """
-    folder = folder.expanduser().resolve()
+    folder = Path(os.path.expanduser(folder)).resolve()  # noqa: PTH111 - Path's own raises for an unknown user
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}. Give the folder that holds the images.")
     readings = _find(folder)
