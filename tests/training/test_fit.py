@@ -168,7 +168,7 @@ def test_a_stop_before_the_first_epoch_is_passed_on_and_later_keeps_the_best():
 def test_a_loss_that_is_no_number_ends_the_run_with_advice():
     maps, labels = _toy()
     maps.maps[0] = np.nan
-    with pytest.raises(UserError, match="no number any more in epoch 1. Lower the learning rate"):
+    with pytest.raises(UserError, match=r"no number any more in epoch 1. Lower the learning rate"):
         _fit({"epochs": 3}, maps, labels)
 
 
