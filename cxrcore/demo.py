@@ -1,6 +1,5 @@
 """The demonstration: phantoms, CXRTiny, and whether Grad-CAM points at the lesions. Needs no network."""
 
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,17 +12,14 @@ from cxrcore.runs import Run
 from cxrcore.training import config, pipeline
 from cxrcore.training.recorder import Listener
 
-DATASET = "phantom"
-
 
 def prepare(listener: Listener | None = None) -> dataset.Dataset:
     """Return a phantom dataset as `phantoms.create` draws it by default; draw it if it is not there yet."""
     for name in dataset.names():
         if (data := dataset.load(name)).about.get("phantom") == phantoms.DEFAULTS:
             return data
-    name = next(name for name in (DATASET, *(f"{DATASET}-{k}" for k in count(2))) if name not in dataset.names())
     progress = (lambda done, total: listener("drawing phantoms", done, total)) if listener else None
-    return phantoms.create(name, progress=progress)
+    return phantoms.create(dataset.free_name("phantom"), progress=progress)
 
 
 def demo(listener: Listener | None = None) -> tuple[Run, dict[str, Any]]:

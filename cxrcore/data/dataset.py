@@ -103,6 +103,15 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in settings.datasets_folder().glob("[!.]*/dataset.json"))
 
 
+def free_name(stem: str) -> str:
+    """Return `stem` if no dataset has this name, else `stem-2` or the next number that is free."""
+    taken, number, name = set(names()), 1, stem
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
 def delete(name: str) -> None:
     """Remove a dataset. Images that were imported from elsewhere stay where they are."""
     shutil.rmtree(load(name).folder)

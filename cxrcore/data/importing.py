@@ -1,24 +1,19 @@
 """Folders of images to a dataset: read, map to classes, open every image once, write the table."""
 
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 
-from cxrcore import settings
-from cxrcore.data import classes, dataset
+from cxrcore.data import classes, dataset, leaving_out
 from cxrcore.data.images import ImageError, Upload, open_rgb, read
 from cxrcore.data.readers import detect
 from cxrcore.data.readers.base import Reading
-from cxrcore.errors import UserError
-from cxrcore.files import atomic_path, write_bytes, write_json
+from cxrcore.data.staging import publish, refuse_taken, staging
+from cxrcore.files import write_bytes
 
 Progress = Callable[[int, int], None]
 
@@ -51,16 +46,10 @@ def import_folders(
     table = merged(readings, mapping or {})
     with staging() as folder:
         table = _opened(table, folder, progress)
-        table["left_out"] = _same_pictures(table)
-        _refuse_empty(table)
-        table["left_out"] = _over_limits(table, limits or {})
+        table["left_out"] = leaving_out.same_pictures(table)
+        leaving_out.refuse_empty(table)
+        table["left_out"] = leaving_out.over_limits(table, limits or {})
         return publish(folder, name, table, _about(readings, mapping or {}), replace)
-
-
-def refuse_taken(name: str, replace: bool) -> None:
-    """Raise `UserError` when `name` cannot be used for a new dataset."""
-    if dataset.check_name(name) in dataset.names() and not replace:
-        raise UserError(f"A dataset named {name!r} exists already. Choose another name, or replace it.")
 
 
 def merged(readings: Sequence[Reading], mapping: Mapping[str, str]) -> pd.DataFrame:
@@ -77,44 +66,9 @@ def merged(readings: Sequence[Reading], mapping: Mapping[str, str]) -> pd.DataFr
         )
         tables.append(rows)
     table = pd.concat(tables, ignore_index=True)
-    _refuse_unknown_findings(table, mapping)
+    leaving_out.refuse_unknown_findings(table, mapping)
     own = table["path"].where(table["patient"] == "", table["patient"])
     return table.assign(patient=table["source"] + ":" + own)
-
-
-@contextmanager
-def staging() -> Iterator[Path]:
-    """Yield a temporary folder on the datasets' disk; what is not published when the block ends is gone."""
-    settings.datasets_folder().mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".importing-", dir=settings.datasets_folder()))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def publish(folder: Path, name: str, table: pd.DataFrame, about: dict, replace: bool) -> dataset.Dataset:
-    """Write the table and rename the staged folder to its place: a dataset is there whole or not at all.
-
-    Raises:
-        UserError: the name was taken meanwhile, or the disk is full.
-    """
-    table = table.reindex(columns=[*dataset.TEXT, *dataset.NUMBERS])
-    table[dataset.TEXT] = table[dataset.TEXT].astype(object).fillna("").astype(str)
-    with atomic_path(folder / "table.parquet") as temporary:
-        table.to_parquet(temporary, index=False)
-    write_json(folder / "dataset.json", about)
-    target = settings.datasets_folder() / name
-    with FileLock(settings.datasets_folder() / ".lock"), staging() as old:
-        refuse_taken(name, replace)
-        if target.exists():
-            target.replace(old / name)
-        try:
-            folder.replace(target)
-        except OSError:
-            (old / name).replace(target)
-            raise
-    return dataset.load(name)
 
 
 def _opened(table: pd.DataFrame, folder: Path, progress: Progress | None) -> pd.DataFrame:
@@ -148,44 +102,6 @@ def _open_one(record: dict, folder: Path) -> dict:
         return record | found | {"left_out": f"{kind}: {error}"}
     digest = hashlib.sha256(content).hexdigest()
     return record | {"sha256": digest, "width": image.width, "height": image.height}
-
-
-def _same_pictures(table: pd.DataFrame) -> pd.Series:
-    """Return `left_out` with pictures that occur again, as files of equal content, left out.
-
-    One picture in two rows could be learned from and tested on; one with two classes has no truth.
-    """
-    used = table[table["left_out"] == ""]
-    classes_of = used.groupby("sha256")["label"].transform("nunique")
-    again = used["sha256"].duplicated()
-    left_out = table["left_out"].copy()
-    left_out[again[again].index] = "repeated: the same picture is in the dataset already"
-    left_out[classes_of[classes_of > 1].index] = "conflict: the same picture occurs with another class"
-    return left_out
-
-
-def _refuse_unknown_findings(table: pd.DataFrame, mapping: Mapping[str, str]) -> None:
-    known = {*table["finding"].str.upper(), *(table["source"] + "/" + table["finding"]).str.upper()}
-    for name in mapping:
-        if name.upper() not in known:
-            found = ", ".join(sorted(table["finding"].unique())[:20])
-            raise UserError(f"finding to map: expected one of {found}. Received: {name!r}")
-
-
-def _over_limits(table: pd.DataFrame, limits: Mapping[str, int]) -> pd.Series:
-    used = table["left_out"] == ""
-    rank = table[used].groupby("label").cumcount()
-    most = table.loc[used, "label"].map(dict(limits)).fillna(len(table))
-    over = (rank >= most).reindex(table.index, fill_value=False)
-    return table["left_out"].mask(over, "limit: more images than asked for")
-
-
-def _refuse_empty(table: pd.DataFrame) -> None:
-    if (table["left_out"] == "").any():
-        return
-    reasons = table["left_out"].value_counts().head(3)
-    text = "; ".join(f"{count} x {reason}" for reason, count in reasons.items())
-    raise UserError(f"None of the {len(table)} images can be used: {text}. Map a finding to a class, perhaps.")
 
 
 def _about(readings: Sequence[Reading], mapping: Mapping[str, str]) -> dict:

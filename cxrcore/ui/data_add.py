@@ -20,7 +20,7 @@ def phantoms() -> None:
         st.subheader("Draw phantoms")
         st.caption("Synthetic X-rays with known lungs and lesions. Nobody's data, no network.")
         left, middle, right = st.columns(3)
-        name = left.text_input("Name", _free_name("phantom"))
+        name = left.text_input("Name", dataset.free_name("phantom"))
         patients = middle.number_input("Patients in each class", 3, 2000, 60)
         images = right.number_input("Images of each patient", 1, 10, 2)
         seed = left.number_input("Seed", 0, 2**31, 0, help="The same seed draws the same patients.")
@@ -66,7 +66,7 @@ def _mapping_and_import(paths: list[Path]) -> None:
         column_config={"class": st.column_config.SelectboxColumn(options=options, required=True)},
         key=f"mapping {paths}",
     )
-    name = st.text_input("Name of the dataset", _free_name("mydata"))
+    name = st.text_input("Name of the dataset", dataset.free_name("mydata"))
     if st.button("Import", type="primary"):
         move = progress.bar("Opening images")
         mapping = {
@@ -85,11 +85,6 @@ def _findings(paths: tuple[Path, ...]) -> pd.DataFrame:
     counts = table.groupby(["source", "finding", "label"]).size().reset_index(name="images")
     counts["class"] = counts.pop("label").replace("", _LEAVE_OUT)
     return counts
-
-
-def _free_name(stem: str) -> str:
-    taken = set(dataset.names())
-    return next(name for name in [stem, *(f"{stem}-{k}" for k in range(2, 1000))] if name not in taken)
 
 
 def _added(name: str) -> None:

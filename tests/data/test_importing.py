@@ -215,3 +215,9 @@ def test_deleting_a_dataset_keeps_the_imported_images(folders):
     dataset.delete("kids")
     assert dataset.names() == []
     assert len(list(folders.rglob("*.jpeg"))) == 9
+
+
+def test_names_that_are_free(folders):
+    assert dataset.free_name("kids") == "kids"
+    import_folders([folders], "kids")
+    assert dataset.free_name("kids") == "kids-2"

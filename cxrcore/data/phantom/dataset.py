@@ -1,6 +1,7 @@
 """Phantoms to a dataset on disk: images, lung masks and lesion masks as PNG files."""
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrcore.data import dataset, importing
+from cxrcore.data import dataset
 from cxrcore.data.images import png
 from cxrcore.data.phantom.draw import SIZE
 from cxrcore.data.phantom.series import Shot, shots, take
+from cxrcore.data.staging import publish, refuse_taken, staging
 
+Progress = Callable[[int, int], None]
 DEFAULTS = {"seed": 0, "patients": 60, "images": 2, "planted_class": None}
 
 
@@ -22,7 +25,7 @@ def create(
     images: int = 2,
     seed: int = 0,
     planted_class: str | None = None,
-    progress: importing.Progress | None = None,
+    progress: Progress | None = None,
     replace: bool = False,
 ) -> dataset.Dataset:
     """Draw `patients` patients a class with `images` images each and save them as the dataset `name`.
@@ -33,8 +36,8 @@ def create(
     Raises:
         UserError: the name is taken, or is no valid name.
     """
-    importing.refuse_taken(name, replace)
-    with importing.staging() as folder:
+    refuse_taken(name, replace)
+    with staging() as folder:
         for kind in ("images", "lungs", "lesions"):
             (folder / kind).mkdir()
         series = list(shots(patients, images))
@@ -51,7 +54,7 @@ def create(
             "mapping": {},
             "phantom": {"seed": seed, "patients": patients, "images": images, "planted_class": planted_class},
         }
-        return importing.publish(folder, name, pd.DataFrame.from_records(records), about, replace)
+        return publish(folder, name, pd.DataFrame.from_records(records), about, replace)
 
 
 def _save(shot: Shot, folder: Path, seed: int, planted_class: str | None) -> dict:

@@ -1,6 +1,7 @@
 """Folders named after classes, as in `chest_xray/train/NORMAL/*.jpeg` (Kermany et al. 2018)."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from cxrcore.data.classes import FOLDER_NAMES
@@ -15,14 +16,13 @@ CITATION = (
 )
 
 
-def matches(folder: Path) -> bool:
-    """Tell whether there is an image anywhere below `folder`."""
-    return any(path.suffix.lower() in SUFFIXES for path in folder.rglob("*"))
-
-
-def read(folder: Path) -> Reading:
-    """Return every image below `folder`; its own folder's name is the finding."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+def read(folder: Path, without: Collection[Path] = ()) -> Reading:
+    """Return every image below `folder` but not below the folders `without`; its own folder's name is the finding."""
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not any(parent in without for parent in path.parents)
+    )
     records = [
         {
             "path": str(path),

@@ -7,18 +7,18 @@ from cxrcore.data.readers import arrays, class_folders, covid_chestxray
 from cxrcore.data.readers.base import Reading
 from cxrcore.errors import UserError
 
-_EXACT = (covid_chestxray, arrays)
-
 
 def read(folder: Path) -> list[Reading]:
-    """Return the readings of `folder`: one if it has a known layout, else those of its sub-folders.
+    """Return the readings of `folder`: one for each known layout in it, and one for its other images.
 
     Raises:
-        UserError: no such folder, or nothing in it that a reader knows.
+        UserError: no such folder, one too wide to search, or nothing in it that a reader knows.
     """
     folder = Path(os.path.expanduser(folder)).resolve()  # noqa: PTH111 - Path's own raises for an unknown user
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}. Give the folder that holds the images.")
+    if folder in (Path(folder.anchor), Path.home().resolve()):
+        raise UserError(f"{folder} is too wide to search. Give the folder that holds the images.")
     readings = _find(folder)
     if not readings:
         raise UserError(
@@ -30,10 +30,9 @@ def read(folder: Path) -> list[Reading]:
 
 
 def _find(folder: Path) -> list[Reading]:
-    for reader in _EXACT:
-        if reader.matches(folder):
-            return [reader.read(folder)]
-    children = sorted(path for path in folder.iterdir() if path.is_dir())
-    if any(reader.matches(child) for reader in _EXACT for child in children):
-        return [reading for child in children for reading in _find(child)]
-    return [class_folders.read(folder)] if class_folders.matches(folder) else []
+    collections = {file.parent for file in folder.rglob("metadata.csv") if covid_chestxray.matches(file.parent)}
+    pairs = {file.parent for file in folder.rglob("X_*.npy") if arrays.matches(file.parent)}
+    readings = [covid_chestxray.read(place) for place in sorted(collections)]
+    readings += [arrays.read(place) for place in sorted(pairs)]
+    others = class_folders.read(folder, without=collections | pairs)
+    return readings if others.rows.empty else [*readings, others]
