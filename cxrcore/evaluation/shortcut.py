@@ -70,7 +70,7 @@ def _verdict(found: dict[str, Any]) -> dict[str, str]:
     border, width, means = max(telling or evidence, key=lambda item: item[0]["accuracy"])
     low, high = border["ci95"]
     said = (
-        f"With only a {width}-pixel border visible, {means} still tells the class in {border['accuracy']:.0%} "
+        f"With only a border of {width} pixels visible, {means} still tells the class in {border['accuracy']:.0%} "
         f"(95 % interval {low:.0%} to {high:.0%}; chance {found['chance']:.0%})"
     )
     if telling:

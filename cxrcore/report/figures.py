@@ -62,10 +62,10 @@ def curves(
     return figure
 
 
-def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], normalised: bool) -> go.Figure:
+def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], normalised: bool, ink: str) -> go.Figure:
     """Return the confusion matrix, rows true and columns predicted; `normalised` shades by row share.
 
-    Every cell has its count and its share of the true class, whichever it is shaded by.
+    Every cell has its count and its share of the true class, whichever it is shaded by, in the colour `ink`.
     """
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -81,13 +81,13 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], normalise
         hovertemplate="true %{y}<br>predicted %{x}<extra></extra>",
     )
     rows, columns = np.indices(counts.shape).reshape(2, -1)
-    # The numbers are a trace of their own: they take the theme's text colour, which the cells suit in light and dark.
+    # The numbers are a trace of their own: the heatmap's would choose their colour without knowing the background.
     figure.add_scatter(
         x=[classes[k] for k in columns],
         y=[classes[k] for k in rows],
         text=[f"<b>{n}</b><br>{share:.0%}" for n, share in zip(counts.ravel(), shares.ravel(), strict=True)],
         mode="text",
-        textfont={"size": 15},
+        textfont={"size": 15, "color": ink},
         hoverinfo="skip",
         showlegend=False,
     )

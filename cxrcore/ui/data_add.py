@@ -44,7 +44,7 @@ def folders() -> None:
         st.subheader("Import folders on this machine")
         st.caption(
             "Known layouts: the COVID-19 image data collection (metadata.csv beside images/), folders named "
-            "after classes (NORMAL/, PNEUMONIA/, ...), and the tutorials' X_*.npy with Y_*.npy. "
+            "after classes (NORMAL/, PNEUMONIA/, ...), and the tutorials' `X_*.npy` with `Y_*.npy`. "
             "The images stay where they are."
         )
         text = st.text_area("Folders, one a line", placeholder="/home/me/covid-chestxray-dataset\n/home/me/chest_xray")

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from cxrcore.evaluation.metrics import certainty, probability_columns
-from cxrcore.report import figures, tiles
+from cxrcore.report import figures, palette, tiles
 from cxrcore.report.grid_pdf import render
 from cxrcore.runs import Run
 from cxrcore.ui import choose, gallery, messages, shortcut_view
@@ -52,7 +52,8 @@ def _accuracy(metrics: dict[str, Any], config: dict[str, Any]) -> None:
 def _confusion(metrics: dict[str, Any]) -> None:
     st.subheader("Confusion matrix")
     shading = st.segmented_control("Shade by", ["count", "share of the true class"], default="count", required=True)
-    figure = figures.confusion(metrics["confusion"], metrics["classes"], shading != "count")
+    ink = palette.INK[st.context.theme.type or "light"]
+    figure = figures.confusion(metrics["confusion"], metrics["classes"], shading != "count", ink)
     rows = zip(metrics["classes"], metrics["confusion"], strict=True)
     alt = "; ".join(f"true {name}: {dict(zip(metrics['classes'], row, strict=True))}" for name, row in rows)
     st.plotly_chart(figure, key="confusion", alt=f"Confusion matrix. {alt}")

@@ -45,7 +45,7 @@ def _result(found: dict[str, Any]) -> None:
     if found["verdict"] == "shortcut":
         st.error(f"**A shortcut.** {found['sentence']}", icon=":material/warning:")
     else:
-        st.success(found["sentence"], icon=":material/check_circle:")
+        st.info(found["sentence"], icon=":material/info:")
     rows = [_row("the whole image, by backbone", found["full"])]
     for key, means in (("border", "backbone"), ("border_pixels", "plain pixels")):
         rows += [_row(f"a border of {width} pixels, by {means}", part) for width, part in reversed(found[key].items())]

@@ -17,7 +17,7 @@ def test_curves_show_both_parts_on_an_axis_that_does_not_move():
 
 
 def test_the_confusion_matrix_has_counts_and_shares():
-    figure = figures.confusion([[9, 1, 0], [0, 5, 5], [0, 0, 0]], CLASSES, normalised=True)
+    figure = figures.confusion([[9, 1, 0], [0, 5, 5], [0, 0, 0]], CLASSES, normalised=True, ink="#111111")
     assert figure.data[0].z[0].tolist() == pytest.approx([0.9, 0.1, 0.0])
     assert figure.data[0].z[2].tolist() == [0, 0, 0]  # an empty class is no division by zero
     assert figure.data[1].text[:2] == ("<b>9</b><br>90%", "<b>1</b><br>10%")
