@@ -55,10 +55,12 @@ def test_large_sets_get_the_shares_asked_for_in_every_class():
 
 def test_a_rare_class_does_not_change_the_shares_of_the_others():
     table = _table({"A": 250, "B": 240, "C": 3})
-    part = split.by_patient(table, 0.2, 0.1, 0)
-    assert (part == split.TEST).mean() == pytest.approx(0.2, abs=0.02)
-    assert (part == split.VALIDATION).mean() == pytest.approx(0.08, abs=0.02)
-    assert set(table["label"][part == split.TRAIN]) == {"A", "B", "C"}
+    for seed in range(4):
+        part = split.by_patient(table, 0.2, 0.1, seed)
+        assert (part == split.TEST).mean() == pytest.approx(0.2, abs=0.02)
+        assert (part == split.VALIDATION).mean() == pytest.approx(0.08, abs=0.02)
+        for name in split.PARTS:
+            assert set(table["label"][part == name]) == {"A", "B", "C"}
 
 
 def test_another_seed_gives_another_split():
