@@ -2,17 +2,10 @@
 
 import streamlit as st
 
+from cxrcore.ui import entry
 from cxrcore.ui.messages import NOTICE
 
 st.set_page_config(page_title="Chest X-ray studio", page_icon=":material/radiology:", layout="wide")
-page = st.navigation(
-    [
-        st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
-        st.Page("pages/data.py", title="Data", icon=":material/folder_open:"),
-        st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
-        st.Page("pages/results.py", title="Results", icon=":material/analytics:"),
-        st.Page("pages/explain.py", title="Explain", icon=":material/visibility:"),
-    ]
-)
+page = entry.navigation()
 st.sidebar.caption(NOTICE)
 page.run()

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from cxrcore.data import dataset
-from cxrcore.ui import choose, data_add, data_look, messages
+from cxrcore.ui import choose, data_add, data_look, entry, messages
 
+entry.required()
 st.title("Data")
 
 look, add = st.tabs(

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from cxrcore.ui import choose, explain_test, explain_upload, messages
+from cxrcore.ui import choose, entry, explain_test, explain_upload, messages
 
+entry.required()
 st.title("Explain")
 
 run = choose.choose_run()

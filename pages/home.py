@@ -6,8 +6,9 @@ from cxrcore import demo, runs
 from cxrcore.data import dataset
 from cxrcore.jobs import queue
 from cxrcore.training import config
-from cxrcore.ui import choose, messages, progress
+from cxrcore.ui import choose, entry, messages, progress
 
+entry.required()
 st.title("Chest X-ray studio")
 st.markdown(
     "Train a classifier on chest X-rays, test it, see where it looks, and find out what it really learned. "

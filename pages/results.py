@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from cxrcore.ui import choose, messages, results_view
+from cxrcore.ui import choose, entry, messages, results_view
 
+entry.required()
 st.title("Results")
 
 run = choose.choose_run()

@@ -4,8 +4,9 @@ import streamlit as st
 
 from cxrcore import runs
 from cxrcore.jobs import queue
-from cxrcore.ui import choose, messages, train_form, train_watch
+from cxrcore.ui import choose, entry, messages, train_form, train_watch
 
+entry.required()
 st.title("Train")
 
 with messages.friendly():
