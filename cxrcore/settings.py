@@ -7,8 +7,10 @@ from cxrcore.errors import UserError
 
 # Name -> (default, meaning). The README's table is tested against this one.
 SETTINGS = {
-    "CXR_HOME": ("workspace", "Folder that holds datasets/, features/ and runs/."),
+    "CXR_HOME": ("workspace", "Folder that holds datasets/, downloads/, features/ and runs/."),
     "CXR_WEIGHTS_DIR": ("", "Folder searched first for <backbone>_notop.weights.h5."),
+    "CXR_DATA_ROOTS": ("~", "Folders of the server, separated as in PATH, below which the dashboard may import."),
+    "CXR_MIRROR": ("", "Address of a folder that holds the public sets' files, in place of their publishers'."),
     "CXR_MAX_JOBS": ("1", "How many training runs the dashboard runs at the same time; others wait."),
 }
 
@@ -42,6 +44,11 @@ def weights_folder() -> Path | None:
     """Return the user's folder of weights, or None when the setting is empty."""
     text = read("CXR_WEIGHTS_DIR")
     return Path(text).expanduser().resolve() if text else None
+
+
+def data_roots() -> list[Path]:
+    """Return the folders below which the dashboard may read what a user names, absolute and without links."""
+    return [Path(text).expanduser().resolve() for text in read("CXR_DATA_ROOTS").split(os.pathsep) if text]
 
 
 def max_jobs() -> int:

@@ -1,26 +1,31 @@
-"""Data: choose or add a dataset; counts, samples, and what was left out and why."""
+"""Data: look at a dataset, check it before anything is learned from it, or add one."""
 
 import streamlit as st
 
 from cxrcore.data import dataset
-from cxrcore.ui import choose, data_add, data_look, entry, messages
+from cxrcore.ui import choose, data_add, data_audit, data_images, data_overview, entry, messages
 
 entry.required()
 st.title("Data")
 
-look, add = st.tabs(
-    ["Look at a dataset", "Add a dataset"],
-    default="Look at a dataset" if dataset.names() else "Add a dataset",
+names = dataset.names()
+if not names:
+    st.info("No dataset yet. Add one: phantoms need no files and take some seconds.", icon=":material/info:")
+name = choose.choose_dataset()
+overview, images, audit, add = st.tabs(
+    ["Overview", "Images", "Check", "Add a dataset"],
+    default="Overview" if names else "Add a dataset",
+    key="view",
+    bind="query-params",
 )
 
 with add:
-    data_add.phantoms()
-    data_add.folders()
+    if add.open:
+        data_add.show()
 
-with look:
-    name = choose.choose_dataset()
-    if name is None:
-        st.info("No dataset yet. Add one: phantoms need no files and take some seconds.", icon=":material/info:")
-    else:
-        with messages.friendly():
-            data_look.show(dataset.load(name))
+for tab, show in ((overview, data_overview.show), (images, data_images.show), (audit, data_audit.show)):
+    with tab, messages.friendly():
+        if tab.open and name is None:
+            st.caption("This shows a dataset, once there is one.")
+        elif tab.open:
+            show(dataset.load(name))

@@ -13,13 +13,14 @@ PACKAGE = ROOT / "cxrcore"
 # What each room may import of cxrcore; single files and `errors`, `files`, `settings` are for all.
 ALLOWED = {
     "data": {"data"},
+    "audit": {"audit", "data", "evaluation"},
     "features": {"features", "data"},
     "evaluation": {"evaluation", "data", "features", "explain", "runs"},
     "explain": {"explain", "data", "features", "runs", "evaluation"},
     "training": {"training", "data", "features", "evaluation", "explain", "runs"},
     "jobs": {"jobs", "training", "runs"},
     "report": {"report", "data", "evaluation"},
-    "ui": {"ui", "data", "features", "training", "evaluation", "explain", "report", "jobs", "runs"},
+    "ui": {"ui", "data", "audit", "features", "training", "evaluation", "explain", "report", "jobs", "runs"},
 }
 FOR_ALL = {"errors", "files", "settings"}
 

@@ -61,7 +61,7 @@ def test_import_and_list(save, tmp_path):
     options = ["--name", "mine", "--map", "SARS=OTHER INFECTION", "--limit", "NORMAL=1"]
     value = cxr("data", "import", str(tmp_path / "set"), *options)
     assert value["classes"] == {"NORMAL": 1, "OTHER INFECTION": 1} and value["left_out"] == {"limit": 1}
-    assert cxr("data", "list")["datasets"] == [{"name": "mine", "classes": value["classes"]}]
+    assert cxr("data", "list")["datasets"] == [{"name": "mine", "classes": value["classes"], "version": 1}]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_import_and_list(save, tmp_path):
         (["train", "--data", "x", "--epochs", "many"], "Error: Invalid value for '--epochs'"),
         (["data", "import", "/no/such/folder"], "Error: There is no folder /no/such/folder"),
         (["evaluate", "latest"], "Error: There is no run 'latest'"),
-        (["train", "--data", "x", "--split", "fair"], "Error: split.kind: expected 'patient' or 'tutorial'"),
+        (["train", "--data", "x", "--split", "fair"], "Error: split.kind: expected 'patient', 'tutorial' or 'given'"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_two(words, text):

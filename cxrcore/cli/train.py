@@ -42,7 +42,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option()] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
     early_stopping: Annotated[int | None, typer.Option(help="Epochs without improvement; 0 for never.")] = None,
-    split: Annotated[str | None, typer.Option(help="patient, or tutorial: at random, by image.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="patient, tutorial (at random, by image) or given (by the source).")
+    ] = None,
     split_seed: Annotated[int | None, typer.Option(help="Of the split.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the head's start and the batch order.")] = None,
     json: Json = False,

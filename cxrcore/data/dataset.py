@@ -1,5 +1,6 @@
-"""A dataset: a folder with `dataset.json` and `table.parquet`, one row an image."""
+"""A dataset: a folder with `dataset.json`, `table.parquet`, one row an image, `measures.parquet` and `edits.jsonl`."""
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -8,38 +9,37 @@ from pathlib import Path
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.data import classes
+from cxrcore.data import classes, versions
 from cxrcore.errors import UserError
-from cxrcore.files import read_json
+from cxrcore.files import read_json, read_lines
 
 # `path`, `lungs` and `lesions` (mask files, "" where there is none) are absolute, or relative to the
 # dataset's folder. `patient` is never "": an image whose patient is unknown counts as a patient of its
-# own. `left_out` is "" for the images in use, else `kind: detail`. Width and height are in pixels, 0
-# where the image could not be opened.
+# own. `left_out` is "" for the images in use, else `kind: detail`. `age` is a band, `sex` M, F or O,
+# `given_split` one of PARTS, `burned_in` the DICOM mark for burned-in text; each "" where not known.
+# Width and height are in pixels, `bits` of a channel, 0 where the image could not be opened.
 TEXT = [
-    "path",
-    "sha256",
-    "label",
-    "patient",
-    "source",
-    "view",
-    "finding",
-    "left_out",
-    "lungs",
-    "lesions",
-]
-NUMBERS = ["width", "height"]
+    "path", "sha256", "label", "patient", "source", "view", "sex", "age", "finding", "given_split", "format",
+    "burned_in", "left_out", "lungs", "lesions",
+]  # fmt: skip
+NUMBERS = ["width", "height", "bits"]
+PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
+MEASURES = "measures.parquet"  # see `measures`; the index is the SHA-256
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """`table` has the columns `TEXT` and `NUMBERS`; `about` is the content of dataset.json."""
+    """`table` has the columns `TEXT`, `NUMBERS` and `row`, its number; `about` is the content of dataset.json.
+
+    Version 1 is as imported, each edit makes the next (see `editing`).
+    """
 
     name: str
     folder: Path
     table: pd.DataFrame
     about: dict
+    version: int = 1
 
     @property
     def usable(self) -> pd.DataFrame:
@@ -82,20 +82,32 @@ def check_name(name: str) -> str:
     return name
 
 
-def load(name: str) -> Dataset:
-    """Return the dataset `name` with absolute paths.
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` with exactly the columns `TEXT` and `NUMBERS`, in their order; what is absent is "" or 0."""
+    table = table.reindex(columns=[*TEXT, *NUMBERS])
+    table[TEXT] = table[TEXT].astype(object).fillna("").astype(str)
+    table[NUMBERS] = table[NUMBERS].fillna(0).astype(int)
+    return table
+
+
+def load(name: str, version: int = 0) -> Dataset:
+    """Return a version of the dataset `name` with absolute paths, 0 for the newest.
 
     Raises:
-        UserError: there is no such dataset.
+        UserError: there is no such dataset or version.
     """
     folder = settings.datasets_folder() / check_name(name)
     if not (folder / "dataset.json").is_file():
         known = ", ".join(names()) or "none yet"
         raise UserError(f"There is no dataset {name!r}. Datasets: {known}.")
-    table = pd.read_parquet(folder / "table.parquet")
+    edits = read_lines(folder / versions.LOG)
+    if not 0 <= version <= len(edits) + 1:
+        raise UserError(f"version of {name}: expected 1 to {len(edits) + 1}. Received: {version}")
+    version = version or len(edits) + 1
+    table = versions.applied(complete(pd.read_parquet(folder / "table.parquet")), edits[: version - 1])
     for column in ("path", "lungs", "lesions"):
-        table[column] = [str(folder / value) if value else "" for value in table[column]]
-    return Dataset(name, folder, table, read_json(folder / "dataset.json"))
+        table[column] = [os.path.join(folder, value) if value else "" for value in table[column]]  # noqa: PTH118 - fast
+    return Dataset(name, folder, table.assign(row=table.index), read_json(folder / "dataset.json"), version)
 
 
 def names() -> list[str]:

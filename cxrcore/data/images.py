@@ -5,20 +5,17 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cxrcore.data import dicom
+from cxrcore.data.refusal import AT_MOST, ImageError, check_size
+
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
-# A chest radiograph has at most about 20 million pixels; a header that claims far more is an accident
-# or an attack (a "decompression bomb") and would need gigabytes to open.
-MAX_PIXELS = 100_000_000
 # Others, such as EPS, would hand a stranger's file to further programs.
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
-_WIDE_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
-
-
-class ImageError(Exception):
-    """An image that cannot be used; its text is the reason, for example `the file is cut off`."""
+_WIDE_MODES = {"I": 32, "F": 32, "I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16}
 
 
 @dataclass(frozen=True)
@@ -29,34 +26,56 @@ class Upload:
     content: bytes
 
 
-def open_rgb(source: Path | Upload) -> Image.Image:
-    """Return the image as 8-bit RGB, upright.
+@dataclass(frozen=True)
+class Decoded:
+    """An opened image: upright 8-bit RGB, the format and bits a channel of its file, what its header told."""
+
+    image: Image.Image
+    format: str
+    bits: int
+    facts: dicom.Facts = dicom.NOTHING_KNOWN
+
+    def grey(self) -> np.ndarray:
+        """Return uint8 (H, W)."""
+        return np.asarray(self.image.convert("L"))
+
+
+def decode(content: bytes) -> Decoded:
+    """Return the image in the bytes of a file.
 
     More than 8 bits a pixel are scaled by the range found in the image, not clipped; transparency is
-    composed on black; the EXIF orientation is obeyed.
+    composed on black; the EXIF orientation is obeyed; DICOM goes through its lookup tables (see `dicom`).
 
     Raises:
-        ImageError: the file is missing, empty, no image, cut off, or larger than `MAX_PIXELS`.
+        ImageError: no image, cut off, of another kind than a grey radiograph (DICOM), or too large.
     """
-    content = source.content if isinstance(source, Upload) else read(source)
     if not content:
         raise ImageError("the file is empty (0 bytes)")
+    if dicom.is_dicom(content):
+        grey, bits, facts = dicom.decode(content)
+        return Decoded(grey.convert("RGB"), "DICOM", bits, facts)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(content), formats=_FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageError(_too_large(f"{image.width} x {image.height}"))
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+            check_size(image.width, image.height)
+            bits = _bits(image)
+            picture = _deep_colour(content) if bits == 16 and image.mode not in _WIDE_MODES else image
+            picture.load()
+            return Decoded(_to_rgb(ImageOps.exif_transpose(picture)), str(image.format), bits)
     except Image.DecompressionBombError as error:
-        raise ImageError(_too_large("over 178 million")) from error
+        raise ImageError(f"the image claims over 178 million pixels; {AT_MOST}") from error
     except UnidentifiedImageError as error:
         raise ImageError("the file is not an image, whatever its name says") from error
     except ImageError:
         raise
     except Exception as error:  # damaged files reach corners of the decoders that raise anything
         raise ImageError(f"the image is cut off or damaged ({error})") from error
+
+
+def open_rgb(source: Path | Upload) -> Image.Image:
+    """Return the image as 8-bit RGB, upright. Raises `ImageError`."""
+    return decode(source.content if isinstance(source, Upload) else read(source)).image
 
 
 def pixels(image: Image.Image, size: int) -> np.ndarray:
@@ -96,18 +115,31 @@ def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise ImageError("the file is missing") from error
+        raise ImageError("the file is missing", kind="missing") from error
     except OSError as error:
         raise ImageError(f"the file cannot be read ({error.strerror})") from error
 
 
-def _too_large(found: str) -> str:
-    return f"the image claims {found} pixels; at most {MAX_PIXELS // 1_000_000} million are opened"
+def _bits(image: Image.Image) -> int:
+    """Return the bits a channel in the file; Pillow opens 16-bit colour as 8 bits."""
+    if image.mode in _WIDE_MODES:
+        return _WIDE_MODES[image.mode]
+    tiles = getattr(image, "tile", [])
+    raw = str(tiles[0].args) if tiles else ""
+    return 16 if ";16" in raw else 1 if image.mode == "1" else 8
+
+
+def _deep_colour(content: bytes) -> Image.Image:
+    """Return 16-bit colour scaled by its range, as Pillow would cut it to the upper 8 bits; alpha is dropped."""
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise ImageError("the image is cut off or damaged")
+    return Image.fromarray(cv2.cvtColor(_scaled(values[..., :3]), cv2.COLOR_BGR2RGB))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _WIDE_MODES:
-        return _scaled(image).convert("RGB")
+        return Image.fromarray(_scaled(np.asarray(image))).convert("RGB")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         picture = image.convert("RGBA")
         black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
@@ -115,10 +147,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _scaled(image: Image.Image) -> Image.Image:
-    """Return 8-bit grey: the smallest value becomes 0, the largest 255."""
-    values = np.asarray(image).astype(np.float64)
-    finite = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = finite.min(), finite.max()
+def _scaled(values: np.ndarray) -> np.ndarray:
+    """Return uint8 of the same shape: the smallest value becomes 0, the largest 255."""
+    finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(finite.min()), float(finite.max())
     scale = 255 / (high - low) if high > low else 0.0
-    return Image.fromarray(np.round((finite - low) * scale).astype(np.uint8))
+    return np.round((finite - low) * scale).astype(np.uint8)

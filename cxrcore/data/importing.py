@@ -1,55 +1,80 @@
-"""Folders of images to a dataset: read, map to classes, open every image once, write the table."""
+"""Folders, archives, tables and uploads to a dataset: read, map to classes, open every image once, write the table."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
 from cxrcore.data import classes, dataset, leaving_out
-from cxrcore.data.images import ImageError, Upload, open_rgb, read
+from cxrcore.data.opening import Opener
 from cxrcore.data.readers import detect
 from cxrcore.data.readers.base import Reading
-from cxrcore.data.staging import publish, refuse_taken, staging
-from cxrcore.files import write_bytes
+from cxrcore.data.staging import Unfinished, publish, refuse_taken, resumable
+from cxrcore.data.tree import Tree, open_tree
+from cxrcore.files import atomic_path
 
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class Choices:
+    """How what was read becomes a dataset.
+
+    `mapping`: finding, or source/finding, to class, over the sources' defaults; "" leaves a finding out. `limits`: the
+    most images of a class; the first ones in the sources' order are kept. `columns`: the column of a CSV by role.
+    """
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
 def import_folders(
-    folders: Sequence[Path],
-    name: str,
-    mapping: Mapping[str, str] | None = None,
-    limits: Mapping[str, int] | None = None,
-    progress: Progress | None = None,
+    paths: Sequence[Path], name: str, choices: Choices | None = None, progress: Progress | None = None,
     replace: bool = False,
-) -> dataset.Dataset:
-    """Merge what lies in `folders` into the dataset `name`; image files stay where they are.
+) -> dataset.Dataset:  # fmt: skip
+    """Merge what lies in `paths` (folders, ZIPs, CSVs) into the dataset `name`, as `import_trees` does."""
+    refuse_taken(name, replace)
+    return import_trees([open_tree(Path(path)) for path in paths], name, choices, progress, replace)
+
+
+def import_trees(
+    trees: Sequence[Tree], name: str, choices: Choices | None = None, progress: Progress | None = None,
+    replace: bool = False, roots: Sequence[Path] | None = None,
+) -> dataset.Dataset:  # fmt: skip
+    """Merge `trees` into the dataset `name`. Image files on disk stay where they are; others are copied.
+
+    Interrupted and called again with the same sources and choices, it goes on where it was.
 
     Args:
-        folders: one or more folders of a known layout (see `readers`).
+        trees: where images and lists are.
         name: the new dataset's name.
-        mapping: finding to class, over the sources' defaults; "" leaves a finding out.
-        limits: the most images of a class; the first ones in the sources' order are kept.
+        choices: mapping, limits and columns.
         progress: called with (images done, images in all).
         replace: whether a dataset of this name may be replaced.
+        roots: the folders that files on disk may lie in; None for anywhere.
 
     Raises:
-        UserError: a folder holds nothing known, the name is taken, or no image is usable.
+        UserError: a source holds nothing known, the name is taken, no image is usable, the disk is full, or the same
+            import runs already.
     """
+    choices = choices or Choices()
     refuse_taken(name, replace)
-    classes.check((mapping or {}).values(), "class to map to")
-    classes.check(limits or {}, "class to limit")
-    readings = [reading for folder in folders for reading in detect.read(Path(folder))]
-    table = merged(readings, mapping or {})
-    with staging() as folder:
-        table = _opened(table, folder, progress)
+    classes.check(choices.mapping.values(), "class to map to")
+    classes.check(choices.limits, "class to limit")
+    readings = [reading for tree in trees for reading in detect.read(tree, choices.columns)]
+    table = merged(readings, choices.mapping)
+    with resumable(name, table.drop(columns="content")) as unfinished:
+        table, measures = _opened(table, unfinished, roots, progress)
         table["left_out"] = leaving_out.same_pictures(table)
         leaving_out.refuse_empty(table)
-        table["left_out"] = leaving_out.over_limits(table, limits or {})
-        return publish(folder, name, table, _about(readings, mapping or {}), replace)
+        table["left_out"] = leaving_out.over_limits(table, choices.limits)
+        with atomic_path(unfinished.folder / dataset.MEASURES) as temporary:
+            measures.to_parquet(temporary)
+        return publish(unfinished.folder, name, table, _about(readings, choices), replace)
 
 
 def merged(readings: Sequence[Reading], mapping: Mapping[str, str]) -> pd.DataFrame:
@@ -67,48 +92,38 @@ def merged(readings: Sequence[Reading], mapping: Mapping[str, str]) -> pd.DataFr
         tables.append(rows)
     table = pd.concat(tables, ignore_index=True)
     leaving_out.refuse_unknown_findings(table, mapping)
-    own = table["path"].where(table["patient"] == "", table["patient"])
-    return table.assign(patient=table["source"] + ":" + own)
+    return table
 
 
-def _opened(table: pd.DataFrame, folder: Path, progress: Progress | None) -> pd.DataFrame:
-    """Return the table with hash and size of every image, having opened each one that is not left out."""
+def _opened(
+    table: pd.DataFrame, unfinished: Unfinished, roots: Sequence[Path] | None, progress: Progress | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table with what was found in every image, and the measures by SHA-256."""
     records = table.to_dict("records")
-    (folder / "images").mkdir()
-    done = []
-    with ThreadPoolExecutor() as pool:
-        for record in pool.map(lambda record: _open_one(record, folder), records):
-            done.append(record)
-            if progress:
-                progress(len(done), len(records))
-    return pd.DataFrame.from_records(done).drop(columns="content")
-
-
-def _open_one(record: dict, folder: Path) -> dict:
-    found = {"sha256": "", "width": 0, "height": 0}
-    if record["left_out"]:
-        return record | found
-    if callable(record["content"]):
-        content = record["content"]()
-        relative = Path("images") / f"{hashlib.sha256(content).hexdigest()[:16]}-{record['path']}"
-        write_bytes(folder / relative, content)
-        record = record | {"path": str(relative)}
-    path = folder / record["path"]
+    found = unfinished.found()
+    opener = Opener(unfinished.folder, roots, unfinished.salt)
+    pool = ThreadPoolExecutor()
     try:
-        content = read(path)
-        image = open_rgb(Upload(path.name, content))
-    except ImageError as error:
-        kind = "missing" if not path.exists() else "unreadable"
-        return record | found | {"left_out": f"{kind}: {error}"}
-    digest = hashlib.sha256(content).hexdigest()
-    return record | {"sha256": digest, "width": image.width, "height": image.height}
+        for row, result in enumerate(pool.map(opener.open, records[len(found) :]), start=len(found)):
+            unfinished.keep(result)
+            found.append(result)
+            if progress:
+                progress(row + 1, len(records))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    measures = {result["sha256"]: result.pop("measures") for result in found if "measures" in result}
+    rows = pd.DataFrame([{"sha256": ""} | record | result for record, result in zip(records, found, strict=True)])
+    # An image whose patient is unknown counts as a patient of its own.
+    own = rows["path"].where(rows["patient"] == "", rows["patient"])
+    rows = rows.drop(columns="content").assign(patient=rows["source"] + ":" + own)
+    return rows, pd.DataFrame.from_dict(measures, orient="index")
 
 
-def _about(readings: Sequence[Reading], mapping: Mapping[str, str]) -> dict:
+def _about(readings: Sequence[Reading], choices: Choices) -> dict:
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "sources": [
-            {"layout": reading.layout, "path": str(reading.root), "citation": reading.citation} for reading in readings
+            {"layout": reading.layout, "path": reading.origin, "citation": reading.citation} for reading in readings
         ],
-        "mapping": dict(mapping),
+        "mapping": dict(choices.mapping),
     }

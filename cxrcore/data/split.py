@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
+from cxrcore.data.dataset import PARTS, TEST, TRAIN, VALIDATION
 from cxrcore.errors import UserError
-
-PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 
 def check(table: pd.DataFrame) -> None:
@@ -63,6 +62,27 @@ def tutorial(table: pd.DataFrame, test: float, validation: float, seed: int) -> 
     part = pd.Series(TRAIN, index=table.index)
     part.iloc[tested] = TEST
     part.iloc[train[math.floor(len(train) * (1 - validation)) :]] = VALIDATION
+    return _complete(part, table)
+
+
+def given(table: pd.DataFrame, validation: float, seed: int) -> pd.Series:
+    """Return the split that the source gives (`given_split`); images without a part are trained on.
+
+    Where the source gives nothing to validate on, `validation` of the training rows is set aside, by patient.
+
+    Raises:
+        UserError: one class, or the source gives nothing to test on.
+    """
+    check(table)
+    part = table["given_split"].replace("", TRAIN)
+    if not (part == TEST).any():
+        raise UserError(
+            "This dataset gives no images to test on: no folder named test, and no column `split`. Choose the split "
+            "by patient."
+        )
+    if not (part == VALIDATION).any():
+        rest = table[part == TRAIN]
+        part[_one_fold(rest, validation, seed)] = VALIDATION
     return _complete(part, table)
 
 

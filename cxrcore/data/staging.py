@@ -1,18 +1,26 @@
 """A new dataset comes to its place in one step: it is there whole or not at all."""
 
+import hashlib
+import json
+import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from cxrcore import settings
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
-from cxrcore.files import atomic_path, write_json
+from cxrcore.files import append_line, atomic_path, read_json, read_lines, write_json, write_text
+
+_KEPT_DAYS = 7  # an interrupted import that nobody went on with
 
 
 def refuse_taken(name: str, replace: bool) -> None:
@@ -32,17 +40,70 @@ def staging() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """An import under way: `found.jsonl` holds what was found in each image so far, in the order of the rows."""
+
+    folder: Path
+    salt: str
+
+    def found(self) -> list[dict[str, Any]]:
+        """Return what an interrupted import found; a line that was being written is dropped."""
+        lines = read_lines(self.folder / "found.jsonl")
+        write_text(self.folder / "found.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        return lines
+
+    def keep(self, found: dict[str, Any]) -> None:
+        """Append what was found in the next image."""
+        append_line(self.folder / "found.jsonl", found)
+
+
+@contextmanager
+def resumable(name: str, plan: pd.DataFrame) -> Iterator[Unfinished]:
+    """Yield the folder of the import of `plan` into `name`: an interrupted one of the same plan, or a new one.
+
+    It is kept when the block is interrupted or its process dies, removed when it fails or is done.
+
+    Raises:
+        UserError: the same import runs already.
+    """
+    settings.datasets_folder().mkdir(parents=True, exist_ok=True)
+    folder = _place(name, plan)
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(f"These images are being imported as {name!r} already, in another tab or window.") from error
+    try:
+        _clean(besides=folder)
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        if not (folder / "salt.json").is_file():
+            write_json(folder / "salt.json", secrets.token_hex(16))
+        yield Unfinished(folder, read_json(folder / "salt.json"))
+    except Exception:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def interrupted(name: str, plan: pd.DataFrame) -> int:
+    """Return how many images an interrupted import of `plan` into `name` has opened already."""
+    return len(read_lines(_place(name, plan) / "found.jsonl"))
+
+
 def publish(folder: Path, name: str, table: pd.DataFrame, about: dict, replace: bool) -> dataset.Dataset:
     """Write the table and rename the staged folder to its place: a dataset is there whole or not at all.
 
     Raises:
         UserError: the name was taken meanwhile, or the disk is full.
     """
-    table = table.reindex(columns=[*dataset.TEXT, *dataset.NUMBERS])
-    table[dataset.TEXT] = table[dataset.TEXT].astype(object).fillna("").astype(str)
     with atomic_path(folder / "table.parquet") as temporary:
-        table.to_parquet(temporary, index=False)
+        dataset.complete(table).to_parquet(temporary, index=False)
     write_json(folder / "dataset.json", about)
+    for leftover in ("found.jsonl", "salt.json"):
+        (folder / leftover).unlink(missing_ok=True)
     target = settings.datasets_folder() / name
     with FileLock(settings.datasets_folder() / ".lock"), staging() as old:
         refuse_taken(name, replace)
@@ -54,3 +115,15 @@ def publish(folder: Path, name: str, table: pd.DataFrame, about: dict, replace: 
             (old / name).replace(target)
             raise
     return dataset.load(name)
+
+
+def _place(name: str, plan: pd.DataFrame) -> Path:
+    key = hashlib.sha256(f"{name}\n{plan.to_json(orient='values')}".encode()).hexdigest()[:16]
+    return settings.datasets_folder() / f".importing-{key}"
+
+
+def _clean(besides: Path) -> None:
+    """Remove what interrupted imports left behind long ago."""
+    for folder in settings.datasets_folder().glob(".importing-*"):
+        if folder.is_dir() and folder != besides and time.time() - folder.stat().st_mtime > _KEPT_DAYS * 86400:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -12,11 +12,13 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class SplitConfig(BaseModel):
-    """`patient`: no patient on two sides, stratified. `tutorial`: images at random, as the tutorials."""
+    """`patient`: no patient on two sides, stratified. `tutorial`: images at random, as the tutorials. `given`: as the
+    source's folders or table say.
+    """
 
     model_config = _STRICT
 
-    kind: Literal["patient", "tutorial"] = "patient"
+    kind: Literal["patient", "tutorial", "given"] = "patient"
     test: float = Field(0.2, gt=0, le=0.5)
     validation: float = Field(0.1, gt=0, le=0.5)
     seed: int = Field(0, ge=0, lt=2**32)
@@ -34,7 +36,8 @@ class PlateauConfig(BaseModel):
 
 
 class RunConfig(BaseModel):
-    """Everything that determines a run. `size` and `tap` default to the backbone's own.
+    """Everything that determines a run. `size` and `tap` default to the backbone's own. `dataset_version` 0 is
+    the newest when the run starts; the run's own config then names it.
 
     `early_stopping` is a number of epochs without a better validation loss, 0 for never. `keep` says which
     epoch's weights become the model: the one with the lowest validation loss, or the last.
@@ -43,6 +46,7 @@ class RunConfig(BaseModel):
     model_config = _STRICT
 
     dataset: str
+    dataset_version: int = Field(0, ge=0)
     backbone: str = "cxrtiny"
     weights: Literal["imagenet", "bundled", "file", "random"] = "bundled"
     weights_file: Path | None = None

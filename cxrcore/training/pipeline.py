@@ -53,7 +53,8 @@ def run(config: RunConfig, folder: Path, listener: Listener | None = None) -> Ru
 def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
     start = time.perf_counter()
     recorder.stage("reading")
-    data = dataset.load(config.dataset)
+    data = dataset.load(config.dataset, config.dataset_version)
+    result.write("config.json", config.model_dump(mode="json") | {"dataset_version": data.version})
     table = data.usable.assign(split=parts(config, data.usable))
     result.write_table("table.parquet", table)
     recorder.stage("weights")
@@ -81,13 +82,16 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
 
 def check(config: RunConfig) -> None:
     """Raise `UserError` for what can be known before a run is made: no such dataset, no such split."""
-    parts(config, dataset.load(config.dataset).usable)
+    parts(config, dataset.load(config.dataset, config.dataset_version).usable)
 
 
 def parts(config: RunConfig, table: pd.DataFrame) -> pd.Series:
     """Return the part of each row as the config's split says."""
-    chosen = split.by_patient if config.split.kind == "patient" else split.tutorial
-    return chosen(table, config.split.test, config.split.validation, config.split.seed)
+    chosen = config.split
+    if chosen.kind == "given":
+        return split.given(table, chosen.validation, chosen.seed)
+    by = split.by_patient if chosen.kind == "patient" else split.tutorial
+    return by(table, chosen.test, chosen.validation, chosen.seed)
 
 
 @lru_cache(maxsize=1)
@@ -148,6 +152,6 @@ def _about(data: dataset.Dataset, digest: str) -> dict[str, Any]:
     return {
         "classes": data.classes,
         "weights_digest": digest,
-        "dataset": data.about | {"counts": data.counts(), "left_out": data.left_out_counts()},
+        "dataset": data.about | {"counts": data.counts(), "left_out": data.left_out_counts(), "version": data.version},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
     }

@@ -1,24 +1,36 @@
-"""Adding a dataset: phantoms drawn here, or folders of X-rays on this machine."""
+"""Adding a dataset: phantoms drawn here, an upload, files on this machine, or a public set."""
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
-from cxrcore.data import classes, dataset, importing
+from cxrcore import settings
+from cxrcore.data import archive, dataset, download
+from cxrcore.data.images import Upload
 from cxrcore.data.phantom import dataset as phantom_dataset
 from cxrcore.data.phantom.series import DISEASES
-from cxrcore.data.readers import detect
-from cxrcore.ui import messages, progress
+from cxrcore.data.tree import Tree, of_uploads, open_tree
+from cxrcore.errors import UserError
+from cxrcore.ui import data_import, messages, progress
 
-_LEAVE_OUT = "(leave out)"
+_FROM = ["Draw phantoms", "Upload", "Files on this machine", "Public sets"]
+_LAYOUTS = (
+    "Known layouts: folders named after classes (NORMAL/, PNEUMONIA/, ..., with train/, val/ and test/ above them or "
+    "not), the COVID-19 image data collection (metadata.csv beside images/), a CSV of paths and labels, and the "
+    "tutorials' `X_*.npy` with `Y_*.npy`. DICOM, PNG, JPEG, TIFF and WebP, in folders or ZIPs."
+)
 
 
-def phantoms() -> None:
-    """The form that draws phantoms."""
-    with st.form("phantoms"):
-        st.subheader("Draw phantoms")
-        st.caption("Synthetic X-rays with known lungs and lesions. Nobody's data, no network.")
+def show() -> None:
+    """Show the ways to add a dataset, one at a time."""
+    way = st.segmented_control("From", _FROM, default=_FROM[0], required=True, key="from", bind="query-params")
+    with st.container(border=True), messages.friendly():
+        {_FROM[0]: _phantoms, _FROM[1]: _upload, _FROM[2]: _machine, _FROM[3]: _public}[way]()
+
+
+def _phantoms() -> None:
+    st.caption("Synthetic X-rays with known lungs and lesions. Nobody's data, no network.")
+    with st.form("phantoms", border=False):
         left, middle, right = st.columns(3)
         name = left.text_input("Name", dataset.free_name("phantom"))
         patients = middle.number_input("Patients in each class", 3, 2000, 60)
@@ -31,64 +43,76 @@ def phantoms() -> None:
             "one. A model learns the mark instead of the disease.",
         )
         if st.form_submit_button("Draw", type="primary"):
-            with messages.friendly():
-                move = progress.bar("Drawing phantoms")
-                chosen = None if planted == "no" else planted
-                phantom_dataset.create(name, int(patients), int(images), int(seed), chosen, move)
-                _added(name)
+            move = progress.bar("Drawing phantoms", "images")
+            chosen = None if planted == "no" else planted
+            phantom_dataset.create(name, int(patients), int(images), int(seed), chosen, move)
+            data_import.added(name)
 
 
-def folders() -> None:
-    """The steps that import folders: name them, check the mapping, import."""
-    with st.container(border=True):
-        st.subheader("Import folders on this machine")
-        st.caption(
-            "Known layouts: the COVID-19 image data collection (metadata.csv beside images/), folders named "
-            "after classes (NORMAL/, PNEUMONIA/, ...), and the tutorials' `X_*.npy` with `Y_*.npy`. "
-            "The images stay where they are."
-        )
-        text = st.text_area("Folders, one a line", placeholder="/home/me/covid-chestxray-dataset\n/home/me/chest_xray")
-        paths = [Path(line.strip()) for line in text.splitlines() if line.strip()]
-        if not paths:
-            return
-        with messages.friendly():
-            _mapping_and_import(paths)
-
-
-def _mapping_and_import(paths: list[Path]) -> None:
-    found = _findings(tuple(paths))
-    options = [*classes.CLASSES, _LEAVE_OUT]
-    st.markdown("What each finding counts as:")
-    edited = st.data_editor(
-        found,
-        hide_index=True,
-        disabled=["source", "finding", "images"],
-        column_config={"class": st.column_config.SelectboxColumn(options=options, required=True)},
-        key=f"mapping {paths}",
+def _upload() -> None:
+    st.caption(
+        f"{_LAYOUTS} What you upload stays in memory until you import it; of DICOM files only the pixels are kept. At "
+        f"most {archive.MAX_FILES:,} files."
     )
-    name = st.text_input("Name of the dataset", dataset.free_name("mydata"))
-    if st.button("Import", type="primary"):
-        move = progress.bar("Opening images")
-        mapping = {
-            f"{row['source']}/{row['finding']}": row["class"].replace(_LEAVE_OUT, "") for _, row in edited.iterrows()
-        }
-        importing.import_folders(paths, name, mapping, progress=move)
-        _added(name)
+    whole = st.toggle("A whole folder", help="Lets you choose a folder with all that is in it.")
+    files = st.file_uploader(
+        "A folder" if whole else "Files or ZIPs", accept_multiple_files="directory" if whole else True,
+        key=f"upload {whole}",
+    )  # fmt: skip
+    if files:
+        key = " ".join(file.file_id for file in files)
+        data_import.show([_uploaded(files, key)], f"upload {hash(key)}", roots=[])
 
 
-@st.cache_data(max_entries=8, ttl=60, show_spinner="Looking into the folders")
-def _findings(paths: tuple[Path, ...]) -> pd.DataFrame:
-    """Return what the folders hold: source, finding, number of images and the class by default."""
-    readings = [reading for path in paths for reading in detect.read(path)]
-    table = importing.merged(readings, {})
-    table = table[~table["left_out"].str.startswith(("view", "repeated"))]
-    counts = table.groupby(["source", "finding", "label"]).size().reset_index(name="images")
-    counts["class"] = counts.pop("label").replace("", _LEAVE_OUT)
-    return counts
+def _uploaded(files: list, key: str) -> Tree:
+    """Return the uploaded files as a tree; what was opened once is kept while the same files are uploaded."""
+    kept = st.session_state.get("uploaded")
+    if not kept or kept[0] != key:
+        kept = (key, of_uploads(Upload(file.name, file.getvalue()) for file in files))
+        st.session_state["uploaded"] = kept
+    return kept[1]
 
 
-def _added(name: str) -> None:
-    st.session_state["in_view_dataset"] = name
-    st.query_params["dataset"] = name
-    st.toast(f"Dataset {name} is ready.", icon=":material/check_circle:")
-    st.rerun()
+def _machine() -> None:
+    roots = settings.data_roots()
+    st.caption(f"{_LAYOUTS} Folders must lie below {' or '.join(map(str, roots))} (setting `CXR_DATA_ROOTS`).")
+    text = st.text_area(
+        "Folders, ZIPs or CSVs on this machine, one a line", placeholder="~/covid-chestxray-dataset\n~/chest_xray.zip"
+    )
+    paths = [Path(line.strip()).expanduser().resolve() for line in text.splitlines() if line.strip()]
+    for path in paths:
+        if not any(path.is_relative_to(root) for root in roots):
+            raise UserError(
+                f"{path} lies outside of the folders that this dashboard may read. Whoever runs the server can allow "
+                f"it: CXR_DATA_ROOTS={path.parent}"
+            )
+    if paths:
+        data_import.show([_opened(path) for path in paths], f"machine {hash(tuple(paths))}", roots)
+
+
+def _public() -> None:
+    for chosen in download.PUBLIC.values():
+        _public_set(chosen)
+    there = {found.title: path for found in download.PUBLIC.values() if (path := download.on_disk(found))}
+    if not there:
+        return
+    titles = st.pills("Import", list(there), selection_mode="multi", default=list(there))
+    if titles:
+        paths = [there[title] for title in titles]
+        data_import.show([_opened(path) for path in paths], f"public {hash(tuple(paths))}", [download.folder()])
+
+
+@st.cache_resource(max_entries=8, ttl=60, show_spinner="Looking into the files")
+def _opened(path: Path) -> Tree:
+    return open_tree(path)
+
+
+def _public_set(chosen: download.PublicSet) -> None:
+    size = f"{chosen.megabytes} MB. " if chosen.megabytes else ""
+    st.markdown(f"**{chosen.title}**. {size}Licence: {chosen.licence}.  \n{chosen.citation}")
+    path = download.on_disk(chosen)
+    if path:
+        st.caption(f":material/check: Downloaded, {path.stat().st_size / 2**20:.0f} MB.")
+    elif st.button("Download", key=f"download {chosen.key}", icon=":material/download:"):
+        download.fetch(chosen.key, progress.bar("Downloading", "bytes"))
+        st.rerun()

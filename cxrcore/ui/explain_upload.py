@@ -8,9 +8,12 @@ from cxrcore.ui import explain_view, messages
 
 
 def show(run: Run) -> None:
-    """Take PNG or JPEG files and show each one's prediction and Grad-CAM."""
+    """Take image files and show each one's prediction and Grad-CAM."""
     st.caption("Images stay in this machine's memory and are not saved.")
-    files = st.file_uploader("X-rays (PNG or JPEG)", ["png", "jpg", "jpeg"], accept_multiple_files=True)
+    files = st.file_uploader(
+        "X-rays (DICOM, PNG or JPEG)", ["png", "jpg", "jpeg", "dcm", "dicom"], accept_multiple_files=True,
+        max_upload_size=100,
+    )  # fmt: skip
     if not files:
         return
     st.warning(

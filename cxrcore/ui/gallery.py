@@ -43,6 +43,19 @@ def show(cards: Sequence[Card], classes: Sequence[str]) -> None:
     st.html(_STYLE + f'<div class="cxr-grid">{"".join(_figure(card, colours) for card in cards)}</div>')
 
 
+def clickable(cards: Sequence[Card], classes: Sequence[str], key: str) -> int | None:
+    """Show the cards with a button below each; return the number of the card whose button was pressed, else None."""
+    colours = palette.class_colours(classes)
+    pressed = None
+    with st.container(horizontal=True, gap="small"):
+        for number, card in enumerate(cards):
+            with st.container(width=168, gap=None):
+                st.html(_STYLE + f'<div class="cxr-grid">{_figure(card, colours)}</div>')
+                if st.button("Open", key=f"{key} {number}", width="stretch", type="tertiary"):
+                    pressed = number
+    return pressed
+
+
 def page_of(count: int, size: int, key: str) -> slice:
     """Show page numbers when `count` items need more than one page of `size`; return the page's slice."""
     pages = -(-count // size)

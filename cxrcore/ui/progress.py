@@ -21,13 +21,43 @@ STAGES = {
 }
 
 
-def bar(text: str) -> Callable[[int, int], None]:
-    """Show a bar in the page and return the function that moves it: (done, total)."""
-    shown, start = st.progress(0.0, text=text), time.monotonic()
+def bar(text: str, unit: str = "") -> Callable[[int, int], None]:
+    """Show a bar in the page and return the function that moves it: (done, total), total 0 if unknown.
+
+    With a unit it also says the rate; bytes are shown as megabytes. It is drawn at most five times a second.
+    """
+    shown, start, first, drawn = st.progress(0.0, text=text), time.monotonic(), -1, 0.0
 
     def move(done: int, total: int) -> None:
-        left = _left(time.monotonic() - start, done, total)
-        shown.progress(done / max(total, 1), text=f"{text}: {done} of {total}{left}")
+        nonlocal first, drawn
+        first = done if first < 0 else first
+        now = time.monotonic()
+        if done != total and now - drawn < 0.2:
+            return
+        drawn = now
+        left = _left(now - start, done - first, total - first)
+        shown.progress(min(1.0, done / total) if total else 0.0, text=f"{text}: {_of(done, total, unit)}{left}")
+
+    def _of(done: int, total: int, unit: str) -> str:
+        size = 2**20 if unit == "bytes" else 1
+        counted = f"{done // size}" + (f" of {total // size}" if total else "") + (" MB" if size > 1 else "")
+        elapsed = time.monotonic() - start
+        if not unit or elapsed < 0.5:
+            return counted
+        rate = (done - first) / size / elapsed
+        return f"{counted}, {rate:.0f} {'MB' if size > 1 else unit}/s"
+
+    return move
+
+
+def stages(names: dict[str, str]) -> Callable[[str, int, int], None]:
+    """Return a function that moves one bar a stage: (stage, done, total); `names` gives the text of a stage."""
+    bars: dict[str, Callable[[int, int], None]] = {}
+
+    def move(stage: str, done: int, total: int) -> None:
+        if stage not in bars:
+            bars[stage] = bar(names[stage])
+        bars[stage](done, total)
 
     return move
 

@@ -11,7 +11,11 @@ from cxrcore.training.config import RunConfig
 from cxrcore.ui import messages
 
 PRESETS = {"studio": "Studio", "tutorial": "Tutorial, to the letter"}
-_SPLITS = {"patient": "by patient", "tutorial": "by image, at random (the tutorials')"}
+_SPLITS = {
+    "patient": "by patient",
+    "tutorial": "by image, at random (the tutorials')",
+    "given": "as the source gives it (train, val, test)",
+}
 _ABOUT = {
     "studio": "Native preprocessing, global pooling, split **by patient**, the best epoch becomes the model.",
     "tutorial": (

@@ -60,8 +60,8 @@ def _png_header(width, height):
     [
         (b"", "empty"),
         (b"this is a text file, named .png", "not an image"),
-        (_png_header(30_000, 30_000), "at most 100 million"),
-        (_png_header(11_000, 11_000), "at most 100 million"),
+        (_png_header(30_000, 30_000), "at most 40 million"),
+        (_png_header(11_000, 11_000), "at most 40 million"),
     ],
 )
 def test_bad_content_is_refused_with_its_reason(content, reason):

@@ -77,4 +77,6 @@ def _save(shot: Shot, folder: Path, seed: int, planted_class: str | None) -> dic
         "lesions": lesions,
         "width": SIZE,
         "height": SIZE,
+        "format": "PNG",
+        "bits": 8,
     }

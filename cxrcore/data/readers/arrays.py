@@ -1,60 +1,74 @@
 """The tutorials' arrays: `X_*.npy`, uint8 N x H x W x 3, with `Y_*.npy`, one-hot N x 3, never unpickled."""
 
+import io
+import math
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from cxrcore.data.classes import CLASSES, FOLDER_NAMES
-from cxrcore.data.images import png
+from cxrcore.data.images import ImageError, png
 from cxrcore.data.readers.base import Reading, rows
+from cxrcore.data.tree import Tree
 from cxrcore.errors import UserError
 
 
-def matches(folder: Path) -> bool:
-    """Tell whether `folder` holds at least one pair of arrays."""
-    return bool(_pairs(folder))
+def pairs(tree: Tree) -> list[tuple[str, str]]:
+    """Return the names of images and labels that belong together."""
+    images = [PurePosixPath(name) for name in tree.files if PurePosixPath(name).match("X_*.npy")]
+    found = [(str(name), str(name.with_name("Y" + name.name[1:]))) for name in images]
+    return [pair for pair in found if pair[1] in tree.files]
 
 
-def read(folder: Path) -> Reading:
-    """Return one row an image of every pair; each image becomes a PNG when it is imported."""
-    records = []
-    for images, labels in _pairs(folder):
-        x, y = _load(images), _load(labels)
-        _check(images, x, labels, y)
-        for number, one_hot in enumerate(y):
-            records.append(
-                {
-                    "path": f"{images.stem}_{number:05d}.png",
-                    "finding": CLASSES[int(np.argmax(one_hot))],
-                    "source": folder.name,
-                    "content": partial(_picture, images, number),
-                }
-            )
-    return Reading("arrays", folder, rows(records), FOLDER_NAMES)
+def read(tree: Tree, images: str, labels: str) -> Reading:
+    """Return one row an image of a pair; each image becomes a PNG when it is imported."""
+    x, y = _load(tree, images), _load(tree, labels)
+    _check(images, x, labels, y)
+    file = PurePosixPath(images)
+    records = [
+        {
+            "path": f"{file.stem}_{number:05d}.png",
+            "finding": CLASSES[int(np.argmax(one_hot))],
+            "source": file.parent.name or tree.name,
+            "content": partial(_picture, x, number),
+        }
+        for number, one_hot in enumerate(y)
+    ]
+    return Reading("arrays", tree.origin, rows(records), FOLDER_NAMES)
 
 
-def _picture(images: Path, number: int) -> bytes:
-    """Return one image of an array as PNG; read when it is needed, so that memory stays bounded."""
-    return png(np.load(images, mmap_mode="r", allow_pickle=False)[number])
+def _picture(x: np.ndarray, number: int) -> bytes:
+    """Return one image as PNG; a file on disk is mapped, so that memory stays bounded."""
+    return png(x[number])
 
 
-def _pairs(folder: Path) -> list[tuple[Path, Path]]:
-    pairs = [(path, path.with_name("Y" + path.name[1:])) for path in sorted(folder.glob("X_*.npy"))]
-    return [pair for pair in pairs if pair[1].is_file()]
-
-
-def _load(path: Path) -> np.ndarray:
+def _load(tree: Tree, name: str) -> np.ndarray:
+    file = tree.files[name]
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        if isinstance(file, Path):
+            return np.load(file, mmap_mode="r", allow_pickle=False)
+        return _parse(file())
+    except (ValueError, EOFError, OSError, ImageError, TypeError, SyntaxError) as error:
         raise UserError(
-            f"{path} cannot be read as an array of numbers ({error}). Arrays of Python objects are refused, "
-            f"as loading them could run code; save it again with a numeric dtype."
+            f"{tree.origin}/{name} cannot be read as an array of numbers ({error}). Arrays of Python objects are "
+            f"refused, as loading them could run code; save it again with a numeric dtype."
         ) from error
 
 
-def _check(images: Path, x: np.ndarray, labels: Path, y: np.ndarray) -> None:
+def _parse(content: bytes) -> np.ndarray:
+    """Return the array in `content` without copying; NumPy's own reader would first allocate what is claimed."""
+    stream = io.BytesIO(content)
+    major, _ = np.lib.format.read_magic(stream)
+    header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+    shape, column_major, dtype = header(stream)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    values = np.frombuffer(content, dtype, count=math.prod(shape), offset=stream.tell())
+    return values.reshape(shape, order="F" if column_major else "C")
+
+
+def _check(images: str, x: np.ndarray, labels: str, y: np.ndarray) -> None:
     if x.ndim != 4 or x.shape[-1] != 3 or x.dtype != np.uint8:
         raise UserError(f"{images}: expected uint8 of shape (N, H, W, 3). Received: {x.dtype} {x.shape}")
     if y.shape != (len(x), len(CLASSES)):

@@ -2,38 +2,61 @@
 
 import re
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import PurePosixPath
 
+from cxrcore.data import dicom
 from cxrcore.data.classes import FOLDER_NAMES
 from cxrcore.data.images import SUFFIXES
-from cxrcore.data.readers.base import Reading, rows
+from cxrcore.data.readers.base import SPLIT_NAMES, Reading, located, rows
+from cxrcore.data.tree import Tree
 
 # Kermany's names: person1946_bacteria_4874.jpeg, IM-0214-0001.jpeg, NORMAL2-IM-0535-0001-0002.jpeg.
 _PATIENT = re.compile(r"^(person\d+)_|^((?:NORMAL2-)?IM-\d+)-\d+")
+_NO_IMAGE = {"DICOMDIR", "README", "LICENSE", "LICENCE", "MAKEFILE"}
 CITATION = (
-    "If these are the Kermany images: Kermany D et al. Labeled Optical Coherence Tomography and Chest "
-    "X-Ray Images, 2018, doi:10.17632/rscbjbr9sj, CC BY 4.0; children of 1 to 5 years."
+    "Kermany D et al. Labeled Optical Coherence Tomography and Chest X-Ray Images, 2018, doi:10.17632/rscbjbr9sj, "
+    "CC BY 4.0; children of 1 to 5 years."
 )
 
 
-def read(folder: Path, without: Collection[Path] = ()) -> Reading:
-    """Return every image below `folder` but not below the folders `without`; its own folder's name is the finding."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not any(parent in without for parent in path.parents)
+def read(tree: Tree, without: Collection[str] = ()) -> Reading:
+    """Return every image of `tree` but not those below the folders `without`.
+
+    The finding is the nearest folder whose name is a known class, or else the image's own folder: a PACS export puts
+    patients and series between the two. A folder named train, val or test gives the part.
+    """
+    skipped = tuple(f"{folder}/" if folder else "" for folder in without)
+    names = [name for name in tree.files if _is_image(name) and not name.startswith(skipped)]
+    source = PurePosixPath(tree.origin).parent.name if tree.name.lower() in SPLIT_NAMES else tree.name
+    records = [_record(tree, name) | {"source": source} for name in names]
+    is_kermany = source == "chest_xray" or any(record["patient"] for record in records)
+    return Reading(
+        "class folders",
+        tree.origin,
+        rows(records),
+        FOLDER_NAMES,
+        f"If these are the Kermany images: {CITATION}" if is_kermany else "",
     )
-    records = [
-        {
-            "path": str(path),
-            "finding": path.parent.name,
-            "patient": _patient(path.name),
-            "source": folder.name,
-        }
-        for path in files
-    ]
-    is_kermany = folder.name == "chest_xray" or any(record["patient"] for record in records)
-    return Reading("class folders", folder, rows(records), FOLDER_NAMES, CITATION if is_kermany else "")
+
+
+def _is_image(name: str) -> bool:
+    file = PurePosixPath(name)
+    suffix = file.suffix.lower()
+    # Names such as 1.2.840.113619.2.5 have a "suffix" of digits.
+    looks = suffix in SUFFIXES or suffix in dicom.SUFFIXES or suffix[1:].isdigit()
+    return looks and file.name.upper() not in _NO_IMAGE
+
+
+def _record(tree: Tree, name: str) -> dict:
+    folders = [tree.name, *PurePosixPath(name).parent.parts]
+    findings = [folder for folder in folders if folder.lower() not in SPLIT_NAMES] or [tree.name]
+    parts = [SPLIT_NAMES[folder.lower()] for folder in folders if folder.lower() in SPLIT_NAMES]
+    known = [folder for folder in findings if folder.upper() in FOLDER_NAMES]
+    return located(tree, name) | {
+        "finding": (known or findings)[-1],
+        "patient": _patient(PurePosixPath(name).name),
+        "given_split": parts[-1] if parts else "",
+    }
 
 
 def _patient(name: str) -> str:

@@ -1,13 +1,16 @@
 """The COVID image data collection: `metadata.csv` beside `images/` (Cohen et al. 2020, arXiv:2003.11597)."""
 
-from pathlib import Path
+import io
+from pathlib import PurePosixPath
 
 import pandas as pd
 
-from cxrcore.data.readers.base import Reading, rows
+from cxrcore.data.dicom import age_band
+from cxrcore.data.images import ImageError
+from cxrcore.data.readers.base import Reading, located, not_frontal, rows
+from cxrcore.data.tree import Tree
 from cxrcore.errors import UserError
 
-FRONTAL = {"PA", "AP", "AP Supine"}
 NEEDED = ["patientid", "finding", "view", "modality", "filename"]
 CITATION = (
     "Cohen JP et al. COVID-19 Image Data Collection, 2020, arXiv:2003.11597. Each image has its own "
@@ -15,41 +18,57 @@ CITATION = (
 )
 
 
-def matches(folder: Path) -> bool:
-    """Tell whether `folder` has this layout."""
-    return (folder / "metadata.csv").is_file() and (folder / "images").is_dir()
+def places(tree: Tree) -> list[str]:
+    """Return the folders in `tree` that have this layout."""
+    found = [str(PurePosixPath(name).parent) for name in tree.files if PurePosixPath(name).name == "metadata.csv"]
+    folders = ["" if place == "." else place for place in found]
+    return [folder for folder in folders if tree.below(_join(folder, "images"))]
 
 
-def read(folder: Path) -> Reading:
+def read(tree: Tree, folder: str) -> Reading:
     """Return the collection's rows; those that are not frontal X-rays are marked as left out.
 
     Only COVID-19 is mapped to a class by default: the tutorials take the other classes elsewhere.
     """
-    try:
-        table = pd.read_csv(folder / "metadata.csv", dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder / 'metadata.csv'} cannot be read as a table: {error}") from error
+    table = read_csv(tree, _join(folder, "metadata.csv"))
     missing = [name for name in NEEDED if name not in table.columns]
     if missing:
-        raise UserError(f"{folder / 'metadata.csv'} lacks the columns {', '.join(missing)}.")
+        raise UserError(f"{tree.origin}: metadata.csv lacks the columns {', '.join(missing)}.")
     repeated = table[["filename", "finding", "view", "modality"]].duplicated()
+    source = PurePosixPath(folder).name or tree.name
     records = [
-        {
-            "path": str(folder / "images" / row["filename"]),
-            "finding": "COVID-19" if "COVID-19" in row["finding"] else row["finding"],
-            "patient": row["patientid"],
-            "source": folder.name,
-            "view": row["view"],
-            "left_out": "repeated: the file is listed before" if again else _left_out(row),
-        }
+        _record(tree, folder, row, again) | {"source": source}
         for row, again in zip(table.to_dict("records"), repeated, strict=True)
     ]
-    return Reading("covid-chestxray-dataset", folder, rows(records), {"COVID-19": "COVID"}, CITATION)
+    return Reading("covid-chestxray-dataset", tree.origin, rows(records), {"COVID-19": "COVID"}, CITATION)
 
 
-def _left_out(row: dict) -> str:
+def read_csv(tree: Tree, name: str) -> pd.DataFrame:
+    """Return a CSV of `tree` as text; raise `UserError` if it is none."""
+    try:
+        return pd.read_csv(io.BytesIO(tree.read(name)), dtype=str, keep_default_na=False, encoding_errors="replace")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, ImageError) as error:
+        raise UserError(f"{tree.origin}/{name} cannot be read as a table: {error}") from error
+
+
+def _record(tree: Tree, folder: str, row: dict[str, str], again: bool) -> dict:
+    file = located(tree, _join(folder, f"images/{row['filename']}"))
+    left_out = "repeated: the file is listed before" if again else _left_out(row)
+    return file | {
+        "finding": "COVID-19" if "COVID-19" in row["finding"] else row["finding"],
+        "patient": row["patientid"],
+        "view": row["view"],
+        "sex": row.get("sex", ""),
+        "age": age_band(row.get("age", "")),
+        "left_out": left_out or file["left_out"],
+    }
+
+
+def _left_out(row: dict[str, str]) -> str:
     if row["modality"] != "X-ray":
         return f"view: {row['view'] or 'unknown'} ({row['modality'] or 'unknown modality'}, not an X-ray)"
-    if row["view"] not in FRONTAL:
-        return f"view: {row['view'] or 'unknown'} (not frontal)"
-    return ""
+    return not_frontal(row["view"]) if row["view"] else "view: unknown (not known to be frontal)"
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

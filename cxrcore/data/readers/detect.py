@@ -1,38 +1,47 @@
-"""Choose the reader by what lies in a folder."""
+"""Choose the readers by what lies in a tree of files."""
 
-import os
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 
-from cxrcore.data.readers import arrays, class_folders, covid_chestxray
+from cxrcore.data.readers import arrays, class_folders, covid_chestxray, table
 from cxrcore.data.readers.base import Reading
+from cxrcore.data.tree import Tree
 from cxrcore.errors import UserError
 
 
-def read(folder: Path) -> list[Reading]:
-    """Return the readings of `folder`: one for each known layout in it, and one for its other images.
+def read(tree: Tree, columns: Mapping[str, str] | None = None) -> list[Reading]:
+    """Return the readings of `tree`: one for each known layout in it, and one for its other images.
+
+    `columns` names the columns of a CSV by role (see `readers.table`).
 
     Raises:
-        UserError: no such folder, one too wide to search, or nothing in it that a reader knows.
+        UserError: nothing in it that a reader knows.
     """
-    folder = Path(os.path.expanduser(folder)).resolve()  # noqa: PTH111 - Path's own raises for an unknown user
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}. Give the folder that holds the images.")
-    if folder in (Path(folder.anchor), Path.home().resolve()):
-        raise UserError(f"{folder} is too wide to search. Give the folder that holds the images.")
-    readings = _find(folder)
+    readings = _given(tree, columns or {}) if tree.table else _found(tree, columns or {})
     if not readings:
         raise UserError(
-            f"No image was found in {folder}. Expected one of: metadata.csv beside images/ (the COVID "
-            f"collection), X_*.npy with Y_*.npy (the tutorials' arrays), or folders named after classes, "
-            f"such as NORMAL/ and PNEUMONIA/, with PNG, JPEG, TIFF or WebP files inside."
+            f"No image was found in {tree.origin}. Expected one of: metadata.csv beside images/ (the COVID "
+            f"collection), X_*.npy with Y_*.npy (the tutorials' arrays), a CSV of paths and labels, or folders "
+            f"named after classes, such as NORMAL/ and PNEUMONIA/, with DICOM, PNG, JPEG, TIFF or WebP files inside."
         )
     return readings
 
 
-def _find(folder: Path) -> list[Reading]:
-    collections = {file.parent for file in folder.rglob("metadata.csv") if covid_chestxray.matches(file.parent)}
-    pairs = {file.parent for file in folder.rglob("X_*.npy") if arrays.matches(file.parent)}
-    readings = [covid_chestxray.read(place) for place in sorted(collections)]
-    readings += [arrays.read(place) for place in sorted(pairs)]
-    others = class_folders.read(folder, without=collections | pairs)
+def _given(tree: Tree, columns: Mapping[str, str]) -> list[Reading]:
+    return [table.read(tree, tree.table, columns)]
+
+
+def _found(tree: Tree, columns: Mapping[str, str]) -> list[Reading]:
+    collections, pairs = covid_chestxray.places(tree), arrays.pairs(tree)
+    taken = [*collections, *(_folder(images) for images, _ in pairs)]
+    lists = [name for name in table.tables(tree) if _folder(name) not in collections]
+    readings = [covid_chestxray.read(tree, place) for place in collections]
+    readings += [arrays.read(tree, images, labels) for images, labels in pairs]
+    readings += [table.read(tree, name, columns) for name in lists]
+    others = class_folders.read(tree, without=[*taken, *(_folder(name) for name in lists)])
     return readings if others.rows.empty else [*readings, others]
+
+
+def _folder(name: str) -> str:
+    parent = str(PurePosixPath(name).parent)
+    return "" if parent == "." else parent

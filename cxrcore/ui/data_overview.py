@@ -1,4 +1,4 @@
-"""Looking at a dataset: how many of what, from where, a sample, and what was left out."""
+"""A dataset at a glance: how many of what, from where, what was left out and why, and what was edited."""
 
 from pathlib import Path
 
@@ -8,9 +8,7 @@ import streamlit as st
 from cxrcore.data import split
 from cxrcore.data.dataset import Dataset
 from cxrcore.report import figures
-from cxrcore.ui import gallery, messages
-
-_PER_PAGE = 24
+from cxrcore.ui import data_edits, messages
 
 
 def show(data: Dataset) -> None:
@@ -24,12 +22,12 @@ def show(data: Dataset) -> None:
             "Left out": len(data.left_out),
         }
     )
+    data_edits.bar(data)
     if data.is_phantom:
         planted = data.about["phantom"].get("planted_class")
         text = "These are phantoms: drawn by this program, not X-rays of people."
         st.info(text + (f" Every {planted} image carries a planted marker." if planted else ""))
     _counts(data, table)
-    _sample(data, table)
     _left_out(data)
     _sources(data)
     if st.button("Train on this dataset", type="primary", icon=":material/model_training:"):
@@ -52,22 +50,6 @@ def _bars(table: pd.DataFrame, group: pd.Series, classes: list[str], key: str) -
     counted = pd.crosstab(group, table["label"]).to_dict("index")
     alt = "; ".join(f"{name}: {counts}" for name, counts in counted.items())
     st.plotly_chart(figures.class_counts(counted, classes), key=key, alt=alt)
-
-
-def _sample(data: Dataset, table: pd.DataFrame) -> None:
-    st.subheader("Images")
-    left, right = st.columns([3, 1])
-    chosen = left.pills("Class", data.classes, selection_mode="multi", default=data.classes)
-    shown = table[table["label"].isin(chosen)]
-    with right:
-        rows = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, "sample page")]
-    gallery.show(
-        [
-            gallery.Card(row.path, row.label, row.label, (Path(row.path).name, row.view or "view unknown"))
-            for row in rows.itertuples()
-        ],
-        data.classes,
-    )
 
 
 def _left_out(data: Dataset) -> None:

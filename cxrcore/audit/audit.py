@@ -1,0 +1,71 @@
+"""The audit of a dataset: every check, kept with the version it was made of."""
+
+from typing import Any
+
+from cxrcore.audit import confounding, duplicates, measured, outliers, patients, source_probe
+from cxrcore.audit.findings import KINDS
+from cxrcore.audit.measured import Progress
+from cxrcore.data import dataset, editing, split
+from cxrcore.errors import UserError
+from cxrcore.files import read_json, write_json
+
+
+def run(data: dataset.Dataset, progress: Progress | None = None) -> dict[str, Any]:
+    """Return what was found in the images in use, and keep it with the dataset.
+
+    `findings`: a list, see `Finding.as_json`. `cramers_v`: by column, None where it is not defined. `source_probe`: see
+    `source_probe.measure`. `small_classes`: classes of few patients. `unreadable`: images that can no longer be read.
+    """
+    progress = progress or (lambda stage, done, total: None)
+    measures = measured.of(data, progress)
+    table = data.usable.assign(part=_parts(data))
+    values = confounding.columns(table, measures)
+    probed = source_probe.measure(table, measures)
+    found = duplicates.find(table, data.left_out, measures, progress)
+    found += patients.leaks(table)
+    found += confounding.find(values, table) + source_probe.find(probed, table)
+    found += outliers.find(table, measures)
+    report = {
+        "dataset": data.name,
+        "version": data.version,
+        "n": len(table),
+        "findings": [finding.as_json(data.table) for finding in found],
+        "cramers_v": confounding.cramers_v(values, table["label"]),
+        "source_probe": probed,
+        "small_classes": patients.small_classes(table),
+        "unreadable": int(measures["mean"].isna().sum()),
+    }
+    write_json(data.folder / "audit.json", report)
+    return report
+
+
+def last(data: dataset.Dataset) -> dict[str, Any] | None:
+    """Return the last audit of the dataset, of whatever version, or None."""
+    path = data.folder / "audit.json"
+    return read_json(path) if path.is_file() else None
+
+
+def exclude(data: dataset.Dataset, report: dict[str, Any], kind: str) -> dataset.Dataset:
+    """Exclude what settles the findings of `kind`; return the new version.
+
+    Raises:
+        UserError: no such kind, or excluding settles nothing.
+    """
+    if kind not in KINDS:
+        raise UserError(f"kind of finding: expected one of {', '.join(KINDS)}. Received: {kind!r}")
+    rows = {row for finding in report["findings"] if finding["kind"] == kind for row in finding["exclude"]}
+    in_use = sorted(rows & set(data.usable["row"]))
+    if not in_use:
+        raise UserError(f"There is no finding {kind!r} in {data.name!r} that excluding images would settle.")
+    return editing.exclude(data.name, in_use, kind)
+
+
+def _parts(data: dataset.Dataset) -> Any:
+    """Return the part of each image: as the source gives it, else by patient, else "" where no split is possible."""
+    table = data.usable
+    try:
+        return (
+            split.given(table, 0.1, 0) if (table["given_split"] != "").any() else split.by_patient(table, 0.2, 0.1, 0)
+        )
+    except UserError:
+        return ""

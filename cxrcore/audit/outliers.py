@@ -1,0 +1,47 @@
+"""Images that are not what they should be: inverted, blank, coloured, turned, not frontal, or written on.
+
+The threshold of each was set on the real frontal radiographs and phantoms; `benchmarks/intake.py` measures how often
+each check is right.
+"""
+
+import pandas as pd
+
+from cxrcore.audit.findings import OUTLIER, Finding, counted
+
+CHECKS = {
+    "nearly blank": "almost one grey value.",
+    "in colour": "colours, as a photograph or a screen has them.",
+    "inverted": "air looks bright: inverted, as MONOCHROME1 shown without inversion.",
+    "turned": "a quarter turn from upright.",
+    "not frontal": "unlike a frontal chest radiograph: a lateral view, a CT slice, or another picture.",
+    "letters": "letters or numbers burned in near the border. They can name a hospital or a person.",
+    "burned-in annotation": "marked as having text burned in (DICOM), which may name a person.",
+}
+
+
+def what(measures: pd.DataFrame, burned_in: pd.Series) -> dict[str, pd.Series]:
+    """Return, by check, which images it applies to; an image is only one of the first five."""
+    upright, turned = measures["upright"], measures["turned"]
+    shape = {
+        "nearly blank": measures["spread"] < 5,
+        "in colour": measures["chroma"] > 12,
+        "inverted": upright < -0.3,
+        "turned": (turned > 0.4) & (turned > upright + 0.25),
+        "not frontal": upright < 0.3,
+    }
+    seen = pd.Series(False, index=measures.index)
+    for name, applies in shape.items():
+        shape[name] = applies & ~seen
+        seen |= applies
+    return shape | {"letters": measures["letters"] >= 3, "burned-in annotation": burned_in == "yes"}
+
+
+def find(table: pd.DataFrame, measures: pd.DataFrame) -> list[Finding]:
+    """Return a finding for each check that applies to an image."""
+    found = []
+    for name, applies in what(measures, table["burned_in"]).items():
+        rows = list(table["row"][applies])
+        if rows:
+            sentence = f"{counted(len(rows), 'image')}: {CHECKS[name]}"
+            found.append(Finding(OUTLIER, name, sentence, rows, rows))
+    return found

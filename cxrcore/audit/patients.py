@@ -1,0 +1,29 @@
+"""Patients on both sides of a split, and classes of few patients."""
+
+import pandas as pd
+
+from cxrcore.audit.findings import LEAK, Finding, counted
+
+FEW = 10
+
+
+def leaks(table: pd.DataFrame) -> list[Finding]:
+    """Return a finding if the split that the source gives puts a patient into two parts."""
+    placed = table[table["given_split"] != ""]
+    parts = placed.groupby("patient")["given_split"].nunique()
+    patients = parts[parts > 1].index
+    if patients.empty:
+        return []
+    rows = placed[placed["patient"].isin(patients)]
+    sentence = (
+        f"{counted(len(patients), 'patient')} of {parts.size} with images in two parts of the given split "
+        f"({counted(len(rows), 'image')}): a model is tested on people it knows. Split by patient instead."
+    )
+    trained = rows[rows["given_split"] == "train"]
+    return [Finding(LEAK, "given split", sentence, list(rows["row"]), list(trained["row"]))]
+
+
+def small_classes(table: pd.DataFrame) -> dict[str, int]:
+    """Return the classes with fewer than `FEW` patients and how many they have."""
+    count = table.groupby("label")["patient"].nunique()
+    return {str(label): int(patients) for label, patients in count[count < FEW].items()}

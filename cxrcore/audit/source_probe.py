@@ -1,0 +1,48 @@
+"""Can the class be told without looking at the lungs? A linear classifier on 20 trivial statistics, by patient.
+
+All 20 hold the histogram of the whole image, which disease changes too; the finding rests on the 11 of the borders,
+corners and geometry alone.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from cxrcore.audit.findings import CONFOUND, Finding
+from cxrcore.data.measures import BORDER, STATISTICS
+from cxrcore.evaluation import probe
+
+MARGIN = 0.05
+
+
+def measure(table: pd.DataFrame, measures: pd.DataFrame) -> dict[str, Any] | None:
+    """Return `accuracy`, `ci95`, `n`, `chance` and, under `border`, the same from borders alone.
+
+    None where nothing can be cross-validated: one class, or a class of one patient.
+    """
+    read = measures["mean"].notna()
+    table, measures = table[read], measures[read]
+    patients = table.groupby("label")["patient"].nunique()
+    if len(patients) < 2 or patients.min() < 2:
+        return None
+    chance = float(table["label"].value_counts(normalize=True).max())
+    return _accuracy(table, measures[STATISTICS]) | {"chance": chance, "border": _accuracy(table, measures[BORDER])}
+
+
+def find(found: dict[str, Any] | None, table: pd.DataFrame) -> list[Finding]:
+    """Return a finding if the borders alone tell the class clearly better than chance."""
+    if not found or found["border"]["ci95"][0] <= found["chance"] + MARGIN:
+        return []
+    border = found["border"]
+    low, high = border["ci95"]
+    sentence = (
+        f"From size, aspect and the brightness of borders and corners alone, the class can be told in "
+        f"{border['accuracy']:.0%} (95 % interval {low:.0%} to {high:.0%}; chance {found['chance']:.0%}): something "
+        f"outside of the lungs goes with the class."
+    )
+    return [Finding(CONFOUND, "borders", sentence, list(table.groupby("label").head(4)["row"]))]
+
+
+def _accuracy(table: pd.DataFrame, vectors: pd.DataFrame) -> dict[str, Any]:
+    found = probe.accuracy(vectors.to_numpy("float32"), list(table["label"]), list(table["patient"]))
+    return {"accuracy": found["value"], "ci95": found["ci95"], "n": found["n"]}

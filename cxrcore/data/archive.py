@@ -1,0 +1,118 @@
+"""ZIP files, read without unpacking: whatever could harm is refused before anything is read or written.
+
+Refused whole: names that leave the folder ("zip slip"), links, encryption, archives in archives in archives, and more
+entries or bytes than `Budget` allows. The sizes are those the archive claims; zipfile reads no more than claimed.
+"""
+
+import io
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from cxrcore.data.refusal import ImageError
+from cxrcore.errors import UserError
+
+MAX_FILES = 100_000
+MAX_BYTES = 50 * 2**30  # of all files unpacked; ChestX-ray14 has 45 GB
+MAX_FILE = 256 * 2**20  # of one image: 40 million pixels of 16 bits have 80 MB
+MAX_ARRAY = 4 * 2**30  # of one .npy or inner .zip
+DEPTH = 2  # a ZIP in a ZIP is read, a third level is refused
+
+
+@dataclass
+class Budget:
+    """What may still be read from one source."""
+
+    files: int = MAX_FILES
+    bytes: int = MAX_BYTES
+
+    def take(self, files: int, size: int, name: str) -> None:
+        """Raise `UserError` when `files` more of `size` bytes together are too much."""
+        self.files -= files
+        self.bytes -= size
+        if self.files < 0:
+            raise UserError(f"{name} holds over {MAX_FILES:,} files; at most that many are read from one source.")
+        if self.bytes < 0:
+            raise UserError(f"{name} unpacks to over {MAX_BYTES // 2**30} GB; no more is read from one source.")
+
+
+def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: int = 1) -> dict[str, Callable]:
+    """Return the files of an archive as names (after `prefix`) and functions that read them.
+
+    Raises:
+        UserError: it is no ZIP, is damaged, or is refused.
+    """
+    name = source.name if isinstance(source, Path) else prefix.rstrip("/") + ".zip"
+    if depth > DEPTH:
+        raise UserError(f"{name}: archives in archives in archives are refused. Unpack the inner ones first.")
+    try:
+        archive = zipfile.ZipFile(source)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise UserError(f"{name} cannot be opened as a ZIP ({error}). Download or export it again.") from error
+    found: dict[str, Callable] = {}
+    for entry in archive.infolist():
+        _check(entry, name)
+        budget.take(1, entry.file_size, name)
+        if entry.is_dir() or _is_hidden(entry.filename):
+            continue
+        if entry.filename.lower().endswith(".zip"):
+            inner = in_memory(_inner(archive, entry, name))
+            found |= files(inner, budget, prefix + entry.filename[: -len(".zip")] + "/", depth + 1)
+        else:
+            found[prefix + entry.filename] = partial(_read, archive, entry)
+    return found
+
+
+def in_memory(content: bytes) -> io.BytesIO:
+    """Return the bytes of an archive as a file."""
+    return io.BytesIO(content)
+
+
+def check_name(file: str, archive: str) -> None:
+    """Raise `UserError` for a name that leaves the folder it is unpacked to."""
+    parts = PurePosixPath(file).parts
+    windows = PureWindowsPath(file)
+    if file.startswith("/") or ".." in parts or windows.drive or "\\" in file or "\0" in file:
+        raise UserError(f"{archive} is refused: the entry {file!r} would lie outside of its folder.")
+
+
+def _check(entry: zipfile.ZipInfo, name: str) -> None:
+    check_name(entry.filename, name)
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise UserError(f"{name} is refused: the entry {entry.filename!r} is a link.")
+    if entry.flag_bits & 1:
+        raise UserError(f"{name} is encrypted. Unpack it with its password and give the folder.")
+    most = MAX_ARRAY if entry.filename.lower().endswith((".npy", ".zip", ".csv")) else MAX_FILE
+    if entry.file_size > most:
+        raise UserError(f"{name} is refused: {entry.filename!r} unpacks to over {most // 2**20} MB.")
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def _inner(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bytes:
+    try:
+        return _read(archive, entry)
+    except ImageError as error:
+        raise UserError(f"{name}: the archive {entry.filename!r} in it is damaged ({error}).") from error
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(entry)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+        struct.error,
+    ) as error:
+        raise ImageError(f"its entry in the archive is damaged ({error})") from error

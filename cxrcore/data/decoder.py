@@ -1,0 +1,138 @@
+"""Compressed DICOM pixels, decoded in a process of its own.
+
+GDCM reads every compression a radiograph may have, and a damaged file can crash it, hang it or make it ask for all
+memory: we saw all three when feeding it mutated files. So it runs in a child that may die: it has `SECONDS` for a
+file and `MEMORY` bytes, and the next file gets a new child. Children wait for the next file, as starting one takes
+half a second.
+"""
+
+import io
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, LifoQueue
+from typing import IO
+
+import numpy as np
+
+from cxrcore.data.refusal import ImageError
+
+SECONDS = 5.0
+STARTING = 30.0  # a child that starts on a busy machine, before its first file
+MEMORY = 700 * 2**20
+_READY, _PIXELS, _REFUSED = b"R", b"P", b"E"
+
+
+@dataclass(frozen=True)
+class _Child:
+    process: subprocess.Popen
+    questions: IO[bytes]
+    answers: IO[bytes]
+
+
+_idle: LifoQueue[_Child] = LifoQueue()
+
+
+def stored_values(content: bytes) -> np.ndarray:
+    """Return the stored values of a DICOM file of one grey frame, (rows, columns), before any lookup table.
+
+    Raises:
+        ImageError: the decoder refuses the file, crashes, or takes longer than `SECONDS`.
+    """
+    child = _idle_or_new()
+    try:
+        with _deadline(child, SECONDS):
+            _send(child.questions, _PIXELS, content)
+            kind, answer = _receive(child.answers)
+    except (OSError, EOFError) as error:
+        child.process.kill()
+        child.process.wait()
+        raise ImageError("the compressed pixels are damaged: decoding them failed or took too long") from error
+    _idle.put(child)
+    if kind == _REFUSED:
+        raise ImageError(f"the compressed pixels cannot be decoded ({answer.decode(errors='replace')})")
+    return np.load(io.BytesIO(answer), allow_pickle=False)
+
+
+def _idle_or_new() -> _Child:
+    try:
+        child = _idle.get_nowait()
+        if child.process.poll() is None:
+            return child
+    except Empty:
+        pass
+    command, pipe = [sys.executable, "-m", "cxrcore.data.decoder"], subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+    assert process.stdin and process.stdout
+    child = _Child(process, process.stdin, process.stdout)
+    with _deadline(child, STARTING):
+        child.answers.read(1)  # ready, or nothing if it could not start: then asking it fails
+    return child
+
+
+@contextmanager
+def _deadline(child: _Child, seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, child.process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _send(stream: IO[bytes], kind: bytes, content: bytes) -> None:
+    stream.write(kind + struct.pack("<Q", len(content)))
+    stream.write(content)
+    stream.flush()
+
+
+def _receive(stream: IO[bytes]) -> tuple[bytes, bytes]:
+    head = stream.read(9)
+    if len(head) < 9:
+        raise EOFError
+    (length,) = struct.unpack("<Q", head[1:])
+    content = stream.read(length)
+    if len(content) < length:
+        raise EOFError
+    return head[:1], content
+
+
+def _serve() -> None:
+    """Answer until the parent closes the pipe or is gone."""
+    import pydicom
+    from pydicom.pixels import pixel_array
+
+    _limit_memory()
+    questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    answers.write(_READY)
+    answers.flush()
+    while True:
+        try:
+            _, content = _receive(questions)
+        except EOFError:
+            return
+        try:
+            packed = io.BytesIO()
+            np.save(packed, pixel_array(pydicom.dcmread(io.BytesIO(content)), index=0), allow_pickle=False)
+            _send(answers, _PIXELS, packed.getvalue())
+        except Exception as error:
+            _send(answers, _REFUSED, (str(error).splitlines() or [type(error).__name__])[-1].strip()[:160].encode())
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit; the size check before decoding holds there too
+        return
+    import psutil
+
+    most = psutil.Process().memory_info().vms + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+if __name__ == "__main__":
+    _serve()

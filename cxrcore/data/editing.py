@@ -1,0 +1,87 @@
+"""Edits of a dataset: relabel, exclude, restore and undo. Each makes a new version (see `versions`)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from cxrcore.data import classes, dataset
+from cxrcore.data.versions import LOG, standing
+from cxrcore.errors import UserError
+from cxrcore.files import append_line, read_lines
+
+
+def relabel(name: str, rows: Sequence[int], label: str) -> dataset.Dataset:
+    """Give the images in `rows` (column `row` of the table) another class; return the new version.
+
+    Raises:
+        UserError: no class of this name, or a row that is not there.
+    """
+    if label not in classes.CLASSES:
+        raise UserError(f"class: expected one of {', '.join(classes.CLASSES)}. Received: {label!r}")
+    return _edit(name, rows, {"do": "relabel", "label": label})
+
+
+def exclude(name: str, rows: Sequence[int], reason: str = "by hand") -> dataset.Dataset:
+    """Leave out the images in `rows`; return the new version. Raises `UserError` as `relabel`, or if none is left."""
+    data = dataset.load(name)
+    if set(data.table.index[data.table["left_out"] == ""]) <= set(rows):
+        raise UserError("That would exclude every image of the dataset. Keep some, or delete the dataset.")
+    return _edit(name, rows, {"do": "exclude", "reason": reason})
+
+
+def restore(name: str, rows: Sequence[int]) -> dataset.Dataset:
+    """Use the images in `rows` again; return the new version.
+
+    Raises:
+        UserError: an image was never opened, for example because its finding has no class.
+    """
+    table = dataset.load(name).table
+    for row in rows:
+        if row in table.index and (not table["sha256"][row] or not table["label"][row]):
+            raise UserError(
+                f"{Path(table['path'][row]).name} cannot be used as it is ({table['left_out'][row]}). Mend the file "
+                f"or give its finding a class, and import again."
+            )
+    return _edit(name, rows, {"do": "restore"})
+
+
+def undo(name: str) -> dataset.Dataset:
+    """Take back the last edit that is not taken back; return the new version. Raises `UserError` if there is none."""
+    data = dataset.load(name)
+    if not can_undo(data):
+        raise UserError(f"There is no edit of {name!r} to undo.")
+    return _append(data, {"do": "undo"})
+
+
+def can_undo(data: dataset.Dataset) -> bool:
+    """Tell whether there is an edit that is not taken back."""
+    return bool(standing(read_lines(data.folder / LOG)))
+
+
+def history(data: dataset.Dataset) -> list[str]:
+    """Return what was done for each version after the first, in words."""
+    said = {"relabel": "relabelled", "exclude": "excluded", "restore": "restored", "undo": "undid the last edit"}
+    lines = []
+    for line in read_lines(data.folder / LOG)[: data.version - 1]:
+        count = len(line.get("rows", []))
+        what = f" {count} image{'s' if count != 1 else ''}" if count else ""
+        lines.append(said[line["do"]] + what + (f" to {line['label']}" if "label" in line else ""))
+    return lines
+
+
+def _edit(name: str, rows: Sequence[int], line: dict[str, Any]) -> dataset.Dataset:
+    data = dataset.load(name)
+    wanted = sorted({int(row) for row in rows})
+    unknown = [row for row in wanted if row not in data.table.index]
+    if unknown or not wanted:
+        raise UserError(f"rows: expected numbers from 0 to {len(data.table) - 1}. Received: {unknown or 'none'}")
+    return _append(data, line | {"rows": wanted})
+
+
+def _append(data: dataset.Dataset, line: dict[str, Any]) -> dataset.Dataset:
+    with FileLock(data.folder / ".lock"):
+        append_line(data.folder / LOG, line | {"at": datetime.now(UTC).isoformat(timespec="seconds")})
+    return dataset.load(data.name)

@@ -1,0 +1,112 @@
+"""What can be measured on one image in milliseconds, and what the audit of a dataset is made from.
+
+Perceptual hashes (`imagehash`'s pHash of 256 bits: the signs of a discrete cosine transform's low frequencies against
+their median) of the whole image and of ten crops: a copy that lost up to a twentieth of its sides matches a crop.
+"""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from cxrcore.data import letters
+
+_SIDE, _VIEW = 192, 32
+# Left, top, right and bottom shares that a crop loses. The first is the whole image.
+CROPS = (
+    (0, 0, 0, 0), (0.025, 0.025, 0.025, 0.025), (0.05, 0.05, 0.05, 0.05),
+    (0.05, 0, 0, 0), (0, 0.05, 0, 0), (0, 0, 0.05, 0), (0, 0, 0, 0.05),
+    (0.05, 0.05, 0, 0), (0, 0.05, 0.05, 0), (0, 0, 0.05, 0.05), (0.05, 0, 0, 0.05),
+)  # fmt: skip
+HASH_BITS = 256
+# The statistics that say nothing of the lungs' content: geometry and brightness of borders and corners ...
+BORDER = [
+    "log_pixels", "aspect", "border_top", "border_bottom", "border_left", "border_right", "border_spread",
+    "corner_top_left", "corner_top_right", "corner_bottom_left", "corner_bottom_right",
+]  # fmt: skip
+# ... and of the whole image. Together the 20 trivial statistics of the source probe.
+WHOLE = ["mean", *(f"histogram_{k}" for k in range(8))]
+STATISTICS = [*BORDER, *WHOLE]
+SCORES = ["upright", "turned", "letters", "chroma", "spread"]
+
+
+def measure(image: Image.Image) -> dict[str, str | float]:
+    """Return `pixels`, `hashes`, `STATISTICS` and `SCORES` of an RGB image.
+
+    `pixels`: a hash of them. `hashes`: hexadecimal, 256 bits for each of `CROPS`.
+
+    `upright`: correlation with a frontal chest radiograph, -1 to 1; near -1 if inverted. `turned`: the higher one of
+    the two after a quarter turn. `letters`: letter-like shapes in one row in the border zone. `chroma`: the mean
+    difference between the channels, 0 to 255. `spread`: the standard deviation of the grey values.
+    """
+    grey = image.convert("L")
+    small = grey.resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    pixels = np.asarray(small)
+    view = normalised(pixels)
+    colour = np.asarray(image.resize((64, 64), Image.Resampling.BOX)).astype(np.int16)
+    return {
+        "pixels": hashlib.sha256(image.tobytes()).hexdigest()[:32],
+        "hashes": _hashes(small),
+        **_statistics(pixels, image.width, image.height),
+        "upright": float((view * _template()).sum()),
+        "turned": max(float((np.rot90(view, turn) * _template()).sum()) for turn in (1, 3)),
+        "letters": float(letters.longest_row(np.asarray(grey))),
+        "chroma": float((colour.max(axis=2) - colour.min(axis=2)).mean()),
+        "spread": float(pixels.std()),
+    }
+
+
+def bits(hashes: str) -> np.ndarray:
+    """Return hexadecimal hashes as uint8 (len(CROPS), 32)."""
+    return np.frombuffer(bytes.fromhex(hashes), np.uint8).reshape(len(CROPS), HASH_BITS // 8)
+
+
+def normalised(grey: np.ndarray) -> np.ndarray:
+    """Return a view of uint8 (H, W): float32 (32, 32), histogram equalised, mean 0 and norm 1."""
+    small = cv2.equalizeHist(cv2.resize(grey, (_VIEW, _VIEW), interpolation=cv2.INTER_AREA))
+    return _unit(cv2.GaussianBlur(small.astype(np.float32), (0, 0), 1))
+
+
+@lru_cache(maxsize=1)
+def _template() -> np.ndarray:
+    with Image.open(Path(__file__).with_name("frontal.png")) as image:
+        return _unit(np.asarray(image).astype(np.float32))
+
+
+def _unit(view: np.ndarray) -> np.ndarray:
+    centred = view - view.mean()
+    return centred / (np.linalg.norm(centred) + 1e-6)
+
+
+def _hashes(small: Image.Image) -> str:
+    from imagehash import phash
+
+    def crop(box: tuple[float, ...]) -> Image.Image:
+        left, top, right, bottom = (share * _SIDE for share in box)
+        return small.resize((64, 64), Image.Resampling.LANCZOS, box=(left, top, _SIDE - right, _SIDE - bottom))
+
+    return np.packbits([phash(crop(box), hash_size=16).hash.ravel() for box in CROPS], axis=1).tobytes().hex()
+
+
+def _statistics(pixels: np.ndarray, width: int, height: int) -> dict[str, float]:
+    edge, corner = _SIDE // 12, _SIDE // 6
+    ring = np.concatenate(
+        [pixels[:edge].ravel(), pixels[-edge:].ravel(), pixels[:, :edge].ravel(), pixels[:, -edge:].ravel()]
+    )
+    corners = (
+        pixels[:corner, :corner],
+        pixels[:corner, -corner:],
+        pixels[-corner:, :corner],
+        pixels[-corner:, -corner:],
+    )
+    border = [
+        float(np.log2(max(width * height, 1))), width / max(height, 1),
+        *(float(strip.mean()) for strip in (pixels[:edge], pixels[-edge:], pixels[:, :edge], pixels[:, -edge:])),
+        float(ring.std()),
+        *(float(np.percentile(patch, 95)) for patch in corners),
+    ]  # fmt: skip
+    shares = np.histogram(pixels, bins=8, range=(0, 256))[0] / pixels.size
+    return dict(zip(STATISTICS, [*border, float(pixels.mean()), *map(float, shares)], strict=True))

@@ -1,0 +1,118 @@
+"""The check of a dataset: what could mislead a model, on the screen before training."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from cxrcore.audit import audit, confounding
+from cxrcore.data import editing
+from cxrcore.data.dataset import Dataset
+from cxrcore.ui import data_edits, gallery, messages, progress
+
+_TITLES = {
+    "exact-duplicate": "The same picture twice",
+    "near-duplicate": "Nearly the same picture",
+    "patient-leak": "Patients on both sides of the split",
+    "confound": "Something else tells the class",
+    "outlier": "Unlike the others",
+}
+_GRAVE = {"confound", "patient-leak"}
+_SHOWN = 12
+
+
+def show(data: Dataset) -> None:
+    """Show the last check of the dataset, or offer one."""
+    data_edits.bar(data)
+    report = audit.last(data)
+    again = report is not None and report["version"] == data.version
+    if report is None:
+        st.markdown(
+            "Looks for what could mislead a model: pictures that occur twice, patients on both sides of a split, "
+            "classes that the hospital, the view or the file tells, and images that are no upright frontal X-ray. "
+            "Nothing leaves this machine."
+        )
+    elif not again:
+        st.warning(f"This is the check of version {report['version']}; the dataset has changed since.")
+    label = "Check again" if report else "Check this dataset"
+    if st.button(label, type="secondary" if again else "primary", icon=":material/fact_check:"):
+        audit.run(data, progress.stages({"measuring": "Measuring images", "comparing": "Looking for copies"}))
+        st.rerun()
+    if report:
+        _report(data, report)
+
+
+def _report(data: Dataset, report: dict[str, Any]) -> None:
+    findings = report["findings"]
+    if not findings and not report["small_classes"]:
+        st.success(
+            f"Nothing was found in {report['n']} images. That does not prove that there is nothing: a shortcut inside "
+            f"the lungs, or a wrong label, cannot be seen here."
+        )
+    for label, patients in report["small_classes"].items():
+        st.warning(f"{label} has {patients} patients only. Whatever is measured on them will be very uncertain.")
+    for number, finding in enumerate(findings):
+        _finding(data, finding, number)
+    _measures(report)
+
+
+def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
+    icon = ":material/error:" if finding["kind"] in _GRAVE else ":material/info:"
+    with st.container(border=True):
+        st.markdown(f"{icon} **{_TITLES[finding['kind']]}**: {finding['sentence']}")
+        in_use = set(data.usable["row"])
+        exclude = [row for row in finding["exclude"] if row in in_use]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            look = st.toggle("Show images", key=f"look {number}")
+            if exclude and st.button(
+                f"Exclude {len(exclude)} {'image' if len(exclude) == 1 else 'images'}", key=f"exclude {number}",
+                help="Makes a new version of the dataset. Can be undone.",
+            ):  # fmt: skip
+                editing.exclude(data.name, exclude, finding["kind"])
+                st.rerun()
+        if look:
+            _images(data, finding)
+
+
+def _images(data: Dataset, finding: dict[str, Any]) -> None:
+    rows = [row for row in finding["rows"] if row in data.table.index]
+    names = {row: f"group {number + 1}" for number, group in enumerate(finding["groups"]) for row in group}
+    cards = [
+        gallery.Card(path, label, label or "no class", (names.get(row, ""), path.rsplit("/", 1)[-1]))
+        for row, path, label in data.table.loc[rows[:_SHOWN], ["row", "path", "label"]].itertuples(index=False)
+    ]
+    gallery.show(cards, data.classes)
+    if len(rows) > _SHOWN:
+        st.caption(f"{_SHOWN} of {len(rows)}. All of them are under Images, by the finding's name.")
+
+
+def _measures(report: dict[str, Any]) -> None:
+    st.subheader("What goes with the class")
+    left, right = st.columns(2)
+    table = pd.DataFrame(
+        {
+            "what": [confounding.COLUMNS[name] for name in report["cramers_v"]],
+            "V": list(report["cramers_v"].values()),
+        }
+    )
+    left.dataframe(
+        table, hide_index=True, height="content",
+        column_config={"V": st.column_config.ProgressColumn("Cramér's V", min_value=0.0, max_value=1.0, format="%.2f")},
+    )  # fmt: skip
+    left.caption("0: nothing to do with the class. 1: it tells the class. Empty: the same for all images.")
+    probed = report["source_probe"]
+    with right:
+        if probed is None:
+            st.caption("The probe needs two classes with two patients each.")
+            return
+        low, high = probed["ci95"]
+        messages.numbers(
+            {"Told by 20 trivial statistics": f"{probed['accuracy']:.0%}", "Chance": f"{probed['chance']:.0%}"}
+        )
+        border = probed["border"]
+        st.markdown(
+            f"A linear classifier that sees only size, aspect, histogram and border brightness is right on "
+            f"{probed['accuracy']:.0%} (95 % interval {low:.0%} to {high:.0%}, n = {probed['n']}, by patient). Without "
+            f"the histogram, which disease changes too: {border['accuracy']:.0%} ({border['ci95'][0]:.0%} to "
+            f"{border['ci95'][1]:.0%}). A model has to be much better than this to have learned from the lungs."
+        )

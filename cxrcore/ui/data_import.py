@@ -1,0 +1,74 @@
+"""From files that were found to a dataset: columns of a CSV, what each finding counts as, the name, and the import."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from cxrcore.data import classes, dataset, importing
+from cxrcore.data.readers import detect, table
+from cxrcore.data.readers.covid_chestxray import read_csv
+from cxrcore.data.tree import Tree
+from cxrcore.ui import progress
+
+_LEAVE_OUT = "(leave out)"
+
+
+def show(trees: Sequence[Tree], key: str, roots: Sequence[Path]) -> None:
+    """Show the steps that make a dataset of `trees`; `key` tells their widgets from those of other files."""
+    columns = _columns(trees, key)
+    readings = [reading for tree in trees for reading in detect.read(tree, columns)]
+    mapping = _mapping(importing.merged(readings, {}), key)
+    name = st.text_input("Name of the dataset", dataset.free_name("mydata"), key=f"name {key}")
+    if st.button("Import", type="primary", key=f"import {key}"):
+        move = progress.bar("Opening images", "images")
+        importing.import_trees(trees, name, importing.Choices(mapping, columns=columns), move, roots=roots)
+        added(name)
+    st.caption("Images in folders stay where they are. If it is interrupted, import again: it goes on where it was.")
+
+
+def added(name: str) -> None:
+    """Bring a new dataset into view."""
+    st.session_state["in_view_dataset"] = name
+    st.query_params["dataset"] = name
+    st.query_params["view"] = "Overview"
+    st.session_state.pop("view", None)
+    st.toast(f"Dataset {name} is ready.", icon=":material/check_circle:")
+    st.rerun()
+
+
+def _columns(trees: Sequence[Tree], key: str) -> dict[str, str]:
+    """Return the column of each role, chosen for the CSV that was named; nothing for other sources."""
+    listed = next((tree for tree in trees if tree.table), None)
+    if listed is None:
+        return {}
+    names = list(read_csv(listed, listed.table).columns)
+    guessed = table.guess(names)
+    st.markdown(f"Columns of **{listed.table}**:")
+    chosen = {}
+    for role, place in zip(table.ROLES, st.columns(4) + st.columns(4), strict=True):
+        options = ["", *names]
+        chosen[role] = place.selectbox(
+            role, options, options.index(guessed.get(role, "")), key=f"column {role} {key}",
+            format_func=lambda name: name or "none",
+        )  # fmt: skip
+    return {role: name for role, name in chosen.items() if name}
+
+
+def _mapping(found: pd.DataFrame, key: str) -> dict[str, str]:
+    """Show what each finding counts as, to be changed; return finding to class."""
+    found = found[~found["left_out"].str.startswith(("view", "repeated", "missing"))]
+    counts = found.groupby(["source", "finding", "label"]).size().reset_index(name="images")
+    counts["class"] = counts.pop("label").replace("", _LEAVE_OUT)
+    st.markdown("What each finding counts as:")
+    edited = st.data_editor(
+        counts,
+        hide_index=True,
+        disabled=["source", "finding", "images"],
+        column_config={
+            "class": st.column_config.SelectboxColumn(options=[*classes.CLASSES, _LEAVE_OUT], required=True)
+        },
+        key=f"mapping {key} {hash(tuple(counts['finding']))}",
+    )
+    return {f"{row['source']}/{row['finding']}": row["class"].replace(_LEAVE_OUT, "") for _, row in edited.iterrows()}

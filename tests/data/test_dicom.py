@@ -1,0 +1,159 @@
+"""DICOM to grey levels, with values worked out by hand, and pydicom's own test files."""
+
+from pathlib import Path
+
+import numpy as np
+import pydicom.data
+import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from cxrcore.data import decoder, dicom, images
+from cxrcore.data.images import ImageError
+from tests.data.dicom_files import COMPRESSED, compress, lookup_table, radiograph
+
+RAMP = np.arange(16).reshape(4, 4) * 17  # 0, 17, ... 255
+NOISE = np.random.default_rng(0).integers(0, 256, (40, 50))
+
+
+def grey(content):
+    return images.decode(content).grey().astype(int)
+
+
+def test_eight_bits_are_taken_as_they_are():
+    assert (grey(radiograph(RAMP // 2, bits=8)) == RAMP // 2).all()
+
+
+def test_more_bits_without_a_window_are_scaled_by_their_range():
+    assert (grey(radiograph(RAMP * 3 + 500)) == RAMP).all()
+
+
+def test_monochrome1_is_inverted_after_the_window():
+    plain = radiograph(RAMP * 16, WindowCenter=2048, WindowWidth=4096)
+    inverted = radiograph(RAMP * 16, photometric="MONOCHROME1", WindowCenter=2048, WindowWidth=4096)
+    assert (grey(inverted) == 255 - grey(plain)).all()
+
+
+def test_a_window_by_the_standards_formula():
+    """PS3.3 C.11.2.1.2.1, center 100 and width 51: black to 74.5, white above 124.5, between (x - 99.5) / 50 + 0.5."""
+    values = np.array([[0, 74, 75, 100], [112, 124, 125, 4000]])
+    expected = np.array([[0, 0, (75 - 99.5) / 50 + 0.5, 0.51], [0.75, 0.99, 1, 1]]) * 255
+    assert np.abs(grey(radiograph(values, WindowCenter=100, WindowWidth=51)) - expected).max() <= 1
+
+
+def test_the_rescale_comes_before_the_window():
+    """Stored 0 to 255 is -1000 to 20 by slope 4; a window from -1000 to 20 shows all of it."""
+    content = radiograph(RAMP, RescaleSlope=4, RescaleIntercept=-1000, WindowCenter=-490, WindowWidth=1021)
+    assert np.abs(grey(content) - RAMP).max() <= 1
+
+
+def test_a_signed_image_with_a_window():
+    content = radiograph(RAMP * 16 - 2048, signed=True, WindowCenter=0, WindowWidth=4096)
+    assert np.abs(grey(content) - RAMP).max() <= 1
+
+
+def test_lookup_tables_modality_first_then_voi():
+    values = np.array([[0, 1], [2, 3]])
+    content = radiograph(
+        values,
+        bits=8,
+        ModalityLUTSequence=lookup_table([3, 2, 1, 0], 8),
+        VOILUTSequence=lookup_table([0, 10, 20, 255], 8),
+    )
+    assert (grey(content) == [[255, 20], [10, 0]]).all()
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_compressed_pixels_equal_the_source(name, tmp_path):
+    content = radiograph(NOISE * 16, WindowCenter=2048, WindowWidth=4096)
+    packed = compress(content, COMPRESSED[name], tmp_path)
+    assert len(packed) != len(content)
+    assert np.abs(grey(packed) - NOISE).max() <= 1
+
+
+def test_only_these_facts_are_kept():
+    content = radiograph(
+        RAMP, PatientID="123", PatientName="Jane", PatientSex="F", PatientAge="045Y", ViewPosition="PA",
+        BurnedInAnnotation="YES", InstitutionName="St. Nowhere",
+    )  # fmt: skip
+    facts = images.decode(content).facts
+    assert facts == dicom.Facts("123", "PA", "F", "40-59", "DX", "yes")
+
+
+@pytest.mark.parametrize(
+    ("text", "band"),
+    [("017Y", "0-17"), ("018Y", "18-39"), ("018M", "0-17"), ("040Y", "40-59"), ("60", "60-79"), ("80.5", "80+"),
+     ("", ""), ("unknown", ""), ("-3", ""), ("250", "")],
+)  # fmt: skip
+def test_age_bands(text, band):
+    assert dicom.age_band(text) == band
+
+
+@pytest.mark.parametrize(
+    ("header", "kind", "reason"),
+    [
+        ({"Modality": "CT"}, "modality", "CT is no plain radiograph"),
+        ({"Modality": ""}, "modality", "unknown is no plain radiograph"),
+        ({"NumberOfFrames": 30}, "multi-frame", "30 frames"),
+        ({"PhotometricInterpretation": "RGB"}, "colour", "in colour"),
+        ({"Rows": 60_000, "Columns": 60_000}, "unreadable", "60000 x 60000 pixels"),
+        ({"Rows": 400}, "unreadable", "cut off, damaged"),
+        ({"BitsStored": 999}, "unreadable", "cut off, damaged"),
+    ],
+)
+def test_what_is_no_grey_radiograph_is_named(header, kind, reason):
+    with pytest.raises(ImageError, match=reason) as caught:
+        images.decode(radiograph(RAMP, **header))
+    assert caught.value.kind == kind
+
+
+def test_a_deflated_file_is_read_and_a_deflate_bomb_is_not(monkeypatch):
+    monkeypatch.setattr(dicom, "LARGEST_HEADER", 2**20)
+    assert (grey(radiograph(RAMP, bits=8, syntax=DeflatedExplicitVRLittleEndian)) == RAMP).all()
+    with pytest.raises(ImageError, match="unpacks to over 1 MB"):
+        images.decode(radiograph(RAMP, bits=8, syntax=DeflatedExplicitVRLittleEndian, ImageComments="0" * 2**21))
+
+
+def test_pixels_that_claim_another_size_than_the_header_are_refused(tmp_path):
+    packed = bytearray(compress(radiograph(NOISE * 16), COMPRESSED["JPEG 2000"], tmp_path))
+    place = packed.index(b"\xff\x4f\xff\x51") + 8
+    packed[place : place + 4] = (60_000).to_bytes(4, "big")
+    with pytest.raises(ImageError, match="claim 60000 x 40"):
+        images.decode(bytes(packed))
+
+
+def test_a_decoder_that_dies_is_replaced(tmp_path):
+    packed = compress(radiograph(NOISE * 16), COMPRESSED["RLE"], tmp_path)
+    grey(packed)
+    child = decoder._idle.queue[-1]
+    child.process.kill()
+    child.process.wait()
+    assert np.abs(grey(packed) - NOISE).max() <= 1
+
+
+def test_a_decoder_that_hangs_is_ended(tmp_path, monkeypatch):
+    packed = compress(radiograph(NOISE * 16), COMPRESSED["RLE"], tmp_path)
+    monkeypatch.setattr(decoder, "SECONDS", 0.0)
+    with pytest.raises(ImageError, match="failed or took too long"):
+        grey(packed)
+
+
+def test_pydicoms_own_files_are_read_or_named(monkeypatch):
+    """Most are CT, MR or colour; taken for radiographs, their pixels equal pydicom's own after scaling by range."""
+    monkeypatch.setattr(dicom, "MODALITIES", ("DX", "CR", "PX", "CT", "MR"))
+    files = sorted(Path(pydicom.data.__file__).parent.rglob("*.dcm"))
+    opened = {}
+    for path in files:
+        try:
+            opened[path.name] = images.decode(path.read_bytes())
+        except ImageError as error:
+            assert str(error)
+    assert {"CT_small.dcm", "MR_small.dcm", "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm"} <= set(opened)
+    plain = opened["MR_small.dcm"].grey()
+    for same in (
+        "MR_small_RLE.dcm",
+        "MR_small_jp2klossless.dcm",
+        "MR_small_jpeg_ls_lossless.dcm",
+        "MR_small_bigendian.dcm",
+    ):
+        assert (opened[same].grey() == plain).all(), same
+    assert plain.min() >= 0 and plain.std() > 10

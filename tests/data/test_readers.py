@@ -1,0 +1,129 @@
+"""Layouts beyond the tutorials': tables, given splits, DICOM exports; and where a file may lie."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxrcore.data import split, tree
+from cxrcore.data.importing import Choices, import_folders, import_trees
+from cxrcore.errors import UserError
+from tests.data.dicom_files import radiograph
+
+
+def _pixels(seed):
+    return np.random.default_rng(seed).integers(0, 256, (12, 12), dtype=np.uint8)
+
+
+@pytest.fixture
+def listed(save, tmp_path):
+    """A table in the form of ChestX-ray14's, with images in folders of their own."""
+    for k in range(4):
+        save(f"nih/images_{k % 2}/images/{k}.png", _pixels(k))
+    table = pd.DataFrame(
+        {
+            "Image Index": ["0.png", "1.png", "2.png", "3.png", "gone.png"],
+            "Finding Labels": ["Normal", "Pneumonia", "Normal", "Pneumonia", "Normal"],
+            "Patient ID": ["1", "1", "2", "3", "4"],
+            "Patient Age": ["058Y", "58", "4", "90", ""],
+            "Patient Gender": ["M", "M", "F", "female", ""],
+            "View Position": ["PA", "AP", "LL", "PA", "PA"],
+            "Hospital": ["A", "A", "A", "B", "B"],
+            "Verdict": ["COVID", "COVID", "Normal", "Normal", "Normal"],
+        }
+    )
+    table.to_csv(tmp_path / "nih" / "list.csv", index=False)
+    return tmp_path / "nih" / "list.csv"
+
+
+@pytest.mark.parametrize("by", ["the table", "its folder"])
+def test_a_table_with_usual_columns(listed, by):
+    data = import_folders([listed if by == "the table" else listed.parent], "nih")
+    assert data.counts() == {"NORMAL": 1, "OTHER INFECTION": 2}
+    assert data.left_out_counts() == {"view": 1, "missing": 1}
+    used = data.usable
+    assert used["patient"].tolist() == ["A:1", "A:1", "B:3"] and used["source"].tolist() == ["A", "A", "B"]
+    assert used["age"].tolist() == ["40-59", "40-59", "80+"] and used["sex"].tolist() == ["M", "M", "F"]
+
+
+def test_columns_can_be_chosen(listed):
+    data = import_folders([listed], "nih", Choices(columns={"finding": "Verdict"}))
+    assert data.counts() == {"COVID": 2, "NORMAL": 1}
+
+
+@pytest.mark.parametrize("columns", [{"finding": "Diagnose"}, {"colour": "Verdict"}])
+def test_a_column_that_is_not_there(listed, columns):
+    with pytest.raises(UserError, match=r"column to read: expected a role of path, finding.* Received"):
+        import_folders([listed], "nih", Choices(columns=columns))
+
+
+def test_a_table_without_labels(tmp_path):
+    pd.DataFrame({"a": [1]}).to_csv(tmp_path / "some.csv", index=False)
+    with pytest.raises(UserError, match="no column known as path"):
+        import_folders([tmp_path / "some.csv"], "some")
+
+
+def test_given_parts_are_kept_and_used_if_asked(save, tmp_path):
+    for k in range(12):
+        save(f"chest_xray/{'train' if k < 8 else 'test'}/{'NORMAL' if k % 2 else 'PNEUMONIA'}/{k}.png", _pixels(k))
+    whole = import_folders([tmp_path / "chest_xray"], "whole").usable
+    assert whole["given_split"].value_counts().to_dict() == {"train": 8, "test": 4}
+    part = split.given(whole, validation=0.25, seed=0)
+    assert (part[whole["given_split"] == "test"] == "test").all() and (part == "validation").sum() == 2
+    apart = import_folders([tmp_path / "chest_xray" / name for name in ("train", "test")], "apart").usable
+    assert set(apart["source"]) == {"chest_xray"} and sorted(apart["given_split"]) == sorted(whole["given_split"])
+
+
+def test_a_given_split_needs_something_to_test_on(phantom):
+    with pytest.raises(UserError, match="gives no images to test on"):
+        split.given(phantom.usable, 0.1, 0)
+
+
+def test_a_patient_of_two_given_parts_is_one_patient(save, tmp_path):
+    save("set/train/PNEUMONIA/person1_virus_1.png", _pixels(1))
+    save("set/test/PNEUMONIA/person1_virus_2.png", _pixels(2))
+    assert import_folders([tmp_path / "set"], "set").usable["patient"].nunique() == 1
+
+
+def test_a_pacs_export_without_suffixes(tmp_path):
+    """Class, patient, series, files without a suffix; the header tells patient and view."""
+    for k, (label, view) in enumerate([("NORMAL", "PA"), ("NORMAL", "LL"), ("COVID", "AP"), ("COVID", "")]):
+        file = tmp_path / "export" / label / f"PAT{k}" / "SER1" / f"IM{k:06d}"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(
+            radiograph(
+                _pixels(k), bits=8, PatientID=f"name of {k // 3}", ViewPosition=view, PatientSex="M", PatientAge="061Y"
+            )
+        )
+    (tmp_path / "export" / "DICOMDIR").write_bytes(b"index")
+    data = import_folders([tmp_path / "export"], "pacs")
+    assert data.counts() == {"COVID": 2, "NORMAL": 1} and data.left_out_counts() == {"view": 1}
+    used = data.usable
+    assert used["patient"].nunique() == 2 and set(used["age"]) == {"60-79"} and set(used["format"]) == {"DICOM"}
+    kept = "".join(file.read_bytes().decode("latin-1") for file in data.folder.rglob("*") if file.is_file())
+    assert "name of" not in kept
+    again = import_folders([tmp_path / "export"], "again").usable
+    assert set(used["patient"]).isdisjoint(again["patient"])  # every dataset has a salt of its own
+
+
+def test_of_an_uploaded_dicom_only_the_pixels_are_kept():
+    content = radiograph(_pixels(0), bits=8, PatientName="Jane Roe", PatientID="77")
+    uploads = [tree.Upload("NORMAL/a.dcm", content), tree.Upload("COVID/b.dcm", radiograph(_pixels(1), bits=8))]
+    data = import_trees([tree.of_uploads(uploads)], "mine", roots=[])
+    assert data.counts() == {"COVID": 1, "NORMAL": 1}
+    kept = "".join(file.read_bytes().decode("latin-1") for file in data.folder.rglob("*") if file.is_file())
+    assert "Jane" not in kept and "DICM" not in kept
+    from cxrcore.data.images import load
+
+    assert (load(data.usable.set_index("label")["path"].map(tree.Path)["NORMAL"], 12)[..., 0] == _pixels(0)).all()
+
+
+def test_files_outside_of_the_allowed_folders_are_left_out(save, tmp_path):
+    save("outside/secret.png", _pixels(0))
+    save("root/NORMAL/a.png", _pixels(1))
+    save("root/COVID/b.png", _pixels(2))
+    (tmp_path / "root" / "NORMAL" / "link.png").symlink_to(tmp_path / "outside" / "secret.png")
+    table = pd.DataFrame({"path": [str(tmp_path / "outside" / "secret.png")], "label": ["NORMAL"]})
+    table.to_csv(tmp_path / "root" / "COVID" / "list.csv", index=False)
+    trees = [tree.open_tree(tmp_path / "root"), tree.open_tree(tmp_path / "root" / "COVID" / "list.csv")]
+    data = import_trees(trees, "some", roots=[(tmp_path / "root").resolve()])
+    assert data.left_out_counts()["outside"] >= 2 and not data.usable["path"].str.contains("secret|link").any()

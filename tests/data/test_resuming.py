@@ -1,0 +1,97 @@
+"""An import that is killed goes on where it was, with the same table."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cxrcore.data import dataset, importing, staging
+from cxrcore.errors import UserError
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from cxrcore.data import importing
+importing.import_folders([Path(sys.argv[1])], "mine", progress=lambda done, total: time.sleep(0.02))
+"""
+
+
+@pytest.fixture
+def folder(save, tmp_path):
+    for k in range(60):
+        save(
+            f"set/{'NORMAL' if k % 2 else 'COVID'}/{k}.png",
+            np.random.default_rng(k).integers(0, 256, (16, 16), np.uint8),
+        )
+    return tmp_path / "set"
+
+
+def _lines(home):
+    return sum(len(file.read_text().splitlines()) for file in home.glob("datasets/.importing-*/found.jsonl"))
+
+
+def test_a_killed_import_goes_on_and_gives_the_same_table(folder, home):
+    process = subprocess.Popen([sys.executable, "-c", SLOW, str(folder)])
+    for _ in range(600):
+        if _lines(home) >= 20:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = _lines(home)
+    assert 20 <= done < 60 and dataset.names() == []
+    seen = []
+    data = importing.import_folders([folder], "mine", progress=lambda count, total: seen.append(count))
+    assert seen[0] == done + 1 and seen[-1] == 60
+    fresh = importing.import_folders([folder], "fresh")
+    pd.testing.assert_frame_equal(data.table, fresh.table)
+    measures = [pd.read_parquet(kept.folder / dataset.MEASURES) for kept in (data, fresh)]
+    pd.testing.assert_frame_equal(*measures)
+    assert sorted(path.name for path in (home / "datasets").iterdir() if path.is_dir()) == ["fresh", "mine"]
+
+
+def test_a_line_cut_short_by_the_kill_is_read_again(folder, home):
+    with pytest.raises(KeyboardInterrupt):
+        importing.import_folders([folder], "mine", progress=_interrupt_at(10))
+    (file,) = home.glob("datasets/.importing-*/found.jsonl")
+    text = file.read_text()
+    file.write_text(text[:-30])
+    assert len(importing.import_folders([folder], "mine").usable) == 60
+
+
+def test_other_choices_start_anew(folder, home):
+    with pytest.raises(KeyboardInterrupt):
+        importing.import_folders([folder], "mine", progress=_interrupt_at(10))
+    seen = []
+    choices = importing.Choices({"COVID": "OTHER INFECTION"})
+    importing.import_folders([folder], "mine", choices, lambda count, total: seen.append(count))
+    assert seen[0] == 1
+
+
+def test_the_same_import_twice_at_once_is_refused(folder):
+    def second(done, total):
+        if done == 5:
+            with pytest.raises(UserError, match="being imported as 'mine' already"):
+                importing.import_folders([folder], "mine")
+
+    assert len(importing.import_folders([folder], "mine", progress=second).usable) == 60
+
+
+def test_what_nobody_went_on_with_is_removed_after_a_week(folder, home, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        importing.import_folders([folder], "mine", progress=_interrupt_at(10))
+    monkeypatch.setattr(staging, "_KEPT_DAYS", -1)
+    importing.import_folders([folder], "other")
+    assert [path.name for path in (home / "datasets").iterdir() if path.is_dir()] == ["other"]
+
+
+def _interrupt_at(count):
+    def progress(done, total):
+        if done == count:
+            raise KeyboardInterrupt
+
+    return progress
