@@ -3,7 +3,7 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: app test demo lint bench tiny lock clean
+.PHONY: app test demo lint bench fuzz tiny lock clean
 
 app: .venv/app  ## make the environment and start the dashboard
 	$(BIN)/streamlit run streamlit_app.py
@@ -21,6 +21,9 @@ lint: .venv/dev  ## format, style and types
 
 bench: .venv/dev  ## our way against the tutorials' way; needs ../shared
 	$(BIN)/python -m benchmarks
+
+fuzz: .venv/dev  ## damaged files of every format through the readers
+	CXR_FUZZ=5500 $(BIN)/python -m pytest tests/data/test_fuzz.py
 
 tiny: .venv/dev  ## train CXRTiny anew
 	$(BIN)/python scripts/train_cxrtiny.py

@@ -12,6 +12,8 @@ names = dataset.names()
 if not names:
     st.info("No dataset yet. Add one: phantoms need no files and take some seconds.", icon=":material/info:")
 name = choose.choose_dataset()
+if "next_view" in st.session_state:
+    st.session_state["view"] = st.session_state.pop("next_view")
 overview, images, audit, add = st.tabs(
     ["Overview", "Images", "Check", "Add a dataset"],
     default="Overview" if names else "Add a dataset",

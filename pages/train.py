@@ -4,7 +4,7 @@ import streamlit as st
 
 from cxrcore import runs
 from cxrcore.jobs import queue
-from cxrcore.ui import choose, entry, messages, train_form, train_watch
+from cxrcore.ui import audit_note, choose, entry, messages, train_form, train_watch
 
 entry.required()
 st.title("Train")
@@ -21,6 +21,8 @@ with st.container(border=True):
     if dataset_name is None:
         messages.empty("There is no dataset to train on yet.", "Add a dataset", "pages/data.py")
     else:
+        with messages.friendly():
+            audit_note.show(dataset_name)
         chosen = train_form.form(dataset_name)
         if chosen:
             with messages.friendly():

@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """An empty workspace of the test's own; no settings of the user's."""
-    for name in ("CXR_WEIGHTS_DIR", "CXR_MAX_JOBS"):
+    for name in ("CXR_WEIGHTS_DIR", "CXR_MAX_JOBS", "CXR_DATA_ROOTS", "CXR_MIRROR"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "workspace"
     monkeypatch.setenv("CXR_HOME", str(folder))

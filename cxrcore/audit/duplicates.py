@@ -10,10 +10,11 @@ from scipy.sparse.csgraph import connected_components
 
 from cxrcore.audit.findings import EXACT, NEAR, Finding, counted
 from cxrcore.audit.measured import Progress
-from cxrcore.data.measures import CROPS, HASH_BITS, bits
+from cxrcore.data.hashes import BITS, CROPS
+from cxrcore.data.measures import bits
 
-# Of 256 bits. Copies at half size, JPEG quality 50 or a crop of `CROPS` differ by up to 10 in 99 of 100; the nearest
-# two of 2,000 phantoms differ by 12, two different patients of the real sets by 40 and more.
+# Of 256 bits. Copies at half size, at JPEG quality 50 or without a twentieth of a side differ by up to 10 in 99 of 100;
+# the nearest two of 2,000 phantoms differ by 12, two different patients of the real sets by 40 and more.
 NEAR_BITS = 10
 _BLOCK = 1000
 # Above this many images only whole images are compared, as time grows with the square: 100,000 would take half an hour.
@@ -42,7 +43,7 @@ def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, pr
 def near_pairs(hashes: Sequence[str], progress: Progress) -> list[tuple[int, int]]:
     """Return the pairs (a, b), a < b, of which one's whole image looks like the other's or like a crop of it."""
     packed = np.stack([bits(text) for text in hashes])
-    crops = range(len(CROPS)) if len(packed) <= MOST_WITH_CROPS else [0]
+    crops = range(CROPS) if len(packed) <= MOST_WITH_CROPS else [0]
     blank = ~np.any(packed[:, 0], axis=1)
     whole = _signs(packed[:, 0])
     found: set[tuple[int, int]] = set()
@@ -50,7 +51,7 @@ def near_pairs(hashes: Sequence[str], progress: Progress) -> list[tuple[int, int
         block = packed[start : start + _BLOCK]
         for crop in crops:
             # Of two sequences of n signs that differ in d places the product is n - 2d.
-            distances = (HASH_BITS - _signs(block[:, crop]) @ whole.T) / 2
+            distances = (BITS - _signs(block[:, crop]) @ whole.T) / 2
             a, b = np.nonzero(distances <= NEAR_BITS)
             found |= {(min(i, j), max(i, j)) for i, j in zip((a + start).tolist(), b.tolist(), strict=True) if i != j}
         progress("comparing", min((done + 1) * _BLOCK, len(packed)), len(packed))

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.data import dataset
+from cxrcore.data.hashes import BITS, CROPS
 from cxrcore.data.images import ImageError, open_rgb
-from cxrcore.data.measures import CROPS, HASH_BITS, SCORES, STATISTICS, measure
+from cxrcore.data.measures import SCORES, STATISTICS, measure
 from cxrcore.files import atomic_path
 
 Progress = Callable[[str, int, int], None]
-_NOTHING = {"pixels": "", "hashes": "00" * (len(CROPS) * HASH_BITS // 8)} | dict.fromkeys(
-    [*STATISTICS, *SCORES], np.nan
-)
+_NOTHING = {"pixels": "", "hashes": "00" * (CROPS * BITS // 8)} | dict.fromkeys([*STATISTICS, *SCORES], np.nan)
 
 
 def of(data: dataset.Dataset, progress: Progress) -> pd.DataFrame:

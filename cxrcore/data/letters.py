@@ -38,7 +38,8 @@ def _longest_chain(left: np.ndarray, width: np.ndarray, height: np.ndarray, row:
     alike = np.minimum(height[:, None], height[None, :]) > 0.6 * taller
     follows = alike & (gap >= -1) & (gap < taller) & (np.abs(row[None, :] - row[:, None]) < 0.35 * taller)
     length = np.ones(len(left), int)
-    for k in np.argsort(left, kind="stable"):
-        before = length[follows[:, k] & (left < left[k])]
-        length[k] = 1 + (before.max() if len(before) else 0)
+    follows &= left[:, None] < left[None, :]
+    linked = np.flatnonzero(follows.any(axis=0))
+    for k in linked[np.argsort(left[linked], kind="stable")]:
+        length[k] = 1 + length[follows[:, k]].max()
     return int(length.max())

@@ -1,8 +1,4 @@
-"""What can be measured on one image in milliseconds, and what the audit of a dataset is made from.
-
-Perceptual hashes (`imagehash`'s pHash of 256 bits: the signs of a discrete cosine transform's low frequencies against
-their median) of the whole image and of ten crops: a copy that lost up to a twentieth of its sides matches a crop.
-"""
+"""What can be measured on one image in milliseconds, and what the audit of a dataset is made from."""
 
 import hashlib
 from functools import lru_cache
@@ -12,16 +8,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from cxrcore.data import letters
+from cxrcore.data import hashes, letters
 
-_SIDE, _VIEW = 192, 32
-# Left, top, right and bottom shares that a crop loses. The first is the whole image.
-CROPS = (
-    (0, 0, 0, 0), (0.025, 0.025, 0.025, 0.025), (0.05, 0.05, 0.05, 0.05),
-    (0.05, 0, 0, 0), (0, 0.05, 0, 0), (0, 0, 0.05, 0), (0, 0, 0, 0.05),
-    (0.05, 0.05, 0, 0), (0, 0.05, 0.05, 0), (0, 0, 0.05, 0.05), (0.05, 0, 0, 0.05),
-)  # fmt: skip
-HASH_BITS = 256
+_SIDE, _VIEW = hashes.SIDE, 32
 # The statistics that say nothing of the lungs' content: geometry and brightness of borders and corners ...
 BORDER = [
     "log_pixels", "aspect", "border_top", "border_bottom", "border_left", "border_right", "border_spread",
@@ -36,7 +25,7 @@ SCORES = ["upright", "turned", "letters", "chroma", "spread"]
 def measure(image: Image.Image) -> dict[str, str | float]:
     """Return `pixels`, `hashes`, `STATISTICS` and `SCORES` of an RGB image.
 
-    `pixels`: a hash of them. `hashes`: hexadecimal, 256 bits for each of `CROPS`.
+    `pixels`: a hash of them. `hashes`: hexadecimal, see `hashes`.
 
     `upright`: correlation with a frontal chest radiograph, -1 to 1; near -1 if inverted. `turned`: the higher one of
     the two after a quarter turn. `letters`: letter-like shapes in one row in the border zone. `chroma`: the mean
@@ -49,7 +38,7 @@ def measure(image: Image.Image) -> dict[str, str | float]:
     colour = np.asarray(image.resize((64, 64), Image.Resampling.BOX)).astype(np.int16)
     return {
         "pixels": hashlib.sha256(image.tobytes()).hexdigest()[:32],
-        "hashes": _hashes(small),
+        "hashes": hashes.packed(small).tobytes().hex(),
         **_statistics(pixels, image.width, image.height),
         "upright": float((view * _template()).sum()),
         "turned": max(float((np.rot90(view, turn) * _template()).sum()) for turn in (1, 3)),
@@ -59,9 +48,9 @@ def measure(image: Image.Image) -> dict[str, str | float]:
     }
 
 
-def bits(hashes: str) -> np.ndarray:
-    """Return hexadecimal hashes as uint8 (len(CROPS), 32)."""
-    return np.frombuffer(bytes.fromhex(hashes), np.uint8).reshape(len(CROPS), HASH_BITS // 8)
+def bits(text: str) -> np.ndarray:
+    """Return hexadecimal hashes as uint8 (CROPS, 32)."""
+    return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(hashes.CROPS, hashes.BITS // 8)
 
 
 def normalised(grey: np.ndarray) -> np.ndarray:
@@ -79,16 +68,6 @@ def _template() -> np.ndarray:
 def _unit(view: np.ndarray) -> np.ndarray:
     centred = view - view.mean()
     return centred / (np.linalg.norm(centred) + 1e-6)
-
-
-def _hashes(small: Image.Image) -> str:
-    from imagehash import phash
-
-    def crop(box: tuple[float, ...]) -> Image.Image:
-        left, top, right, bottom = (share * _SIDE for share in box)
-        return small.resize((64, 64), Image.Resampling.LANCZOS, box=(left, top, _SIDE - right, _SIDE - bottom))
-
-    return np.packbits([phash(crop(box), hash_size=16).hash.ravel() for box in CROPS], axis=1).tobytes().hex()
 
 
 def _statistics(pixels: np.ndarray, width: int, height: int) -> dict[str, float]:

@@ -32,8 +32,7 @@ def added(name: str) -> None:
     """Bring a new dataset into view."""
     st.session_state["in_view_dataset"] = name
     st.query_params["dataset"] = name
-    st.query_params["view"] = "Overview"
-    st.session_state.pop("view", None)
+    st.session_state["next_view"] = "Overview"  # the tabs are on the page already; the next run sets them
     st.toast(f"Dataset {name} is ready.", icon=":material/check_circle:")
     st.rerun()
 

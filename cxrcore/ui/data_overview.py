@@ -40,6 +40,9 @@ def _counts(data: Dataset, table: pd.DataFrame) -> None:
         st.markdown("**By source**")
         _bars(table, table["source"], data.classes, "by-source")
     with right:
+        if (table["given_split"] != "").any():
+            st.markdown("**By part, as the source gives it**")
+            _bars(table, table["given_split"].replace("", "none"), data.classes, "by-given-part")
         st.markdown("**By part, when split by patient**")
         with messages.friendly():
             parts = split.by_patient(table, test=0.2, validation=0.1, seed=0)

@@ -17,11 +17,12 @@ COMPRESSED = {
 }
 _COMPRESS = """
 import sys, gdcm
-reader = gdcm.ImageReader(); reader.SetFileName(sys.argv[1]); assert reader.Read()
-change = gdcm.ImageChangeTransferSyntax(); change.SetInput(reader.GetImage())
-change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, sys.argv[3]))); assert change.Change()
-writer = gdcm.ImageWriter(); writer.SetFileName(sys.argv[2]); writer.SetFile(reader.GetFile())
-writer.SetImage(change.GetOutput()); assert writer.Write()
+for name in sys.argv[2:]:
+    reader = gdcm.ImageReader(); reader.SetFileName(name); assert reader.Read()
+    change = gdcm.ImageChangeTransferSyntax(); change.SetInput(reader.GetImage())
+    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, sys.argv[1]))); assert change.Change()
+    writer = gdcm.ImageWriter(); writer.SetFileName(name); writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput()); assert writer.Write()
 """
 
 
@@ -47,10 +48,15 @@ def radiograph(values, bits=12, signed=False, photometric="MONOCHROME2", syntax=
 
 def compress(content, syntax, folder):
     """Return the same file, compressed."""
-    plain, packed = folder / "plain.dcm", folder / "packed.dcm"
-    plain.write_bytes(content)
-    subprocess.run([sys.executable, "-c", _COMPRESS, str(plain), str(packed), syntax], check=True, capture_output=True)
-    return packed.read_bytes()
+    file = folder / "packed.dcm"
+    file.write_bytes(content)
+    compress_files([file], syntax)
+    return file.read_bytes()
+
+
+def compress_files(files, syntax):
+    """Compress files where they are."""
+    subprocess.run([sys.executable, "-c", _COMPRESS, syntax, *map(str, files)], check=True, capture_output=True)
 
 
 def lookup_table(entries, bits):

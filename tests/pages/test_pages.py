@@ -3,31 +3,10 @@
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from cxrcore import runs
 from cxrcore.data import dataset
-from cxrcore.jobs import processes, queue
-
-APP = str(Path(__file__).parents[2] / "streamlit_app.py")
-
-
-@pytest.fixture
-def open_page():
-    def go(page, **query):
-        test = AppTest.from_file(APP, default_timeout=60)
-        test.run()
-        assert "not for clinical use" in test.sidebar.caption[0].value
-        for name, value in query.items():
-            test.query_params[name] = value
-        test.switch_page(f"pages/{page}.py").run()
-        assert not test.exception, test.exception
-        return test
-
-    yield go
-    for run in runs.listing():
-        if run.status["state"] in runs.LIVE:
-            processes.kill(run.status)
+from cxrcore.jobs import queue
 
 
 def _texts(test):
@@ -80,32 +59,12 @@ def test_data_shows_counts_and_says_phantom(open_page, phantom):
 
 
 def test_data_draws_phantoms(open_page):
-    test = open_page("data")
-    test.text_input[0].set_value("mine")
+    test = open_page("data", view="Add a dataset")
+    next(box for box in test.text_input if box.label == "Name").set_value("mine")
     next(box for box in test.number_input if box.label == "Patients in each class").set_value(3)
     _button(test, "Draw").click().run()
     assert not test.exception
     assert dataset.load("mine").counts() == {"COVID": 6, "NORMAL": 6, "OTHER INFECTION": 6}
-
-
-def test_data_imports_folders_with_the_mapping_shown(open_page, save, tmp_path):
-    import numpy as np
-
-    for k in range(2):
-        save(f"set/NORMAL/{k}.png", np.full((8, 8), k, np.uint8))
-        save(f"set/FLU/{k}.png", np.full((8, 8), 9 + k, np.uint8))
-    test = open_page("data")
-    test.text_area[0].set_value(str(tmp_path / "set")).run()
-    assert not test.exception
-    _button(test, "Import").click().run()
-    assert dataset.load("mydata").counts() == {"NORMAL": 2}
-    assert dataset.load("mydata").left_out_counts() == {"finding": 2}
-
-
-def test_data_names_a_folder_that_is_not_there(open_page):
-    test = open_page("data")
-    test.text_area[0].set_value("/no/such/folder").run()
-    assert "There is no folder /no/such/folder" in _texts(test)
 
 
 def test_train_starts_a_run_that_the_url_names(open_page, phantom):

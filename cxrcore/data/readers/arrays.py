@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from cxrcore.data.classes import CLASSES, FOLDER_NAMES
-from cxrcore.data.images import ImageError, png
+from cxrcore.data.images import png
 from cxrcore.data.readers.base import Reading, rows
 from cxrcore.data.tree import Tree
 from cxrcore.errors import UserError
@@ -49,7 +49,7 @@ def _load(tree: Tree, name: str) -> np.ndarray:
         if isinstance(file, Path):
             return np.load(file, mmap_mode="r", allow_pickle=False)
         return _parse(file())
-    except (ValueError, EOFError, OSError, ImageError, TypeError, SyntaxError) as error:
+    except Exception as error:  # NumPy hands a damaged header to Python's parser, which raises anything
         raise UserError(
             f"{tree.origin}/{name} cannot be read as an array of numbers ({error}). Arrays of Python objects are "
             f"refused, as loading them could run code; save it again with a numeric dtype."

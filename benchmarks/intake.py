@@ -1,0 +1,205 @@
+"""Intake, measured: `python -m benchmarks.intake scale|duplicates|outliers [--json]`.
+
+`scale`: 10,000 phantom PNGs imported and audited in processes of their own, with time and peak memory, and once more
+killed at half. `duplicates`: copies planted among 2,000 phantoms. `outliers`: how often each check of single images is
+right, on the real frontal radiographs in ../shared where they are there, and on phantoms.
+"""
+
+import argparse
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+SEED = 77
+_FOUND = "home/datasets/.importing-*/found.jsonl"  # what an import under way has opened
+
+
+def scale(images: int = 10_000) -> dict:
+    """Return seconds and peak megabytes of import and audit, and whether an import killed at half gives the same."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "set"
+        _draw(folder, images)
+        found: dict[str, Any] = {"images": images}
+        for name, command in {
+            "import": ["data", "import", str(folder), "--name", "whole", "--json"],
+            "audit": ["data", "audit", "whole", "--json"],
+        }.items():
+            seconds, megabytes, _ = _timed(command, place)
+            found |= {f"{name}_seconds": round(seconds, 1), f"{name}_peak_mb": round(megabytes)}
+        _killed_at_half(folder, place, images)
+        seconds, _, _ = _timed(["data", "import", str(folder), "--name", "killed", "--json"], place)
+        tables = [
+            pd.read_parquet(Path(place) / "home" / "datasets" / name / "table.parquet") for name in ("whole", "killed")
+        ]
+        return found | {"second_half_seconds": round(seconds, 1), "same_table": tables[0].equals(tables[1])}
+
+
+def _draw(folder: Path, images: int) -> None:
+    """Write phantoms as class folders; the names tell the patient as Kermany's do."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        list(pool.map(_save, [folder] * images, range(images), chunksize=64))
+
+
+def _save(folder: Path, number: int) -> None:
+    from cxrcore.data.phantom.series import DISEASES, Shot, take
+
+    disease = DISEASES[number % 3]
+    place = folder / disease
+    place.mkdir(parents=True, exist_ok=True)
+    pixels = take(Shot(disease, number // 3, 0), SEED).image
+    Image.fromarray(pixels).save(place / f"person{number}_{number}.png", compress_level=1)
+
+
+def _timed(words: list[str], place: str) -> tuple[float, float, str]:
+    """Return seconds, peak megabytes of resident memory, and the output of a command of `cxr`."""
+    code = (
+        "import resource, sys\nfrom cxrcore.cli import main\nsys.argv = ['cxr', *sys.argv[1:]]\n"
+        "try:\n    main()\nfinally:\n    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    start = time.monotonic()
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, env=_environment(place), capture_output=True, text=True, check=True)
+    return time.monotonic() - start, int(done.stderr.split()[-1]) / 1024, done.stdout
+
+
+def _environment(place: str) -> dict[str, str]:
+    return os.environ | {"CXR_HOME": f"{place}/home"}
+
+
+def _killed_at_half(folder: Path, place: str, images: int) -> None:
+    command = [sys.executable, "-m", "cxrcore", "data", "import", str(folder), "--name", "killed"]
+    process = subprocess.Popen(command, env=_environment(place), stderr=subprocess.DEVNULL)
+    while sum(file.read_bytes().count(b"\n") for file in Path(place).glob(_FOUND)) < images // 2:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def duplicates(images: int = 2000, each: int = 100) -> dict:
+    """Return the recall of each kind of copy and the share of images in false pairs."""
+    from cxrcore.audit.duplicates import near_pairs
+    from cxrcore.data.measures import measure
+    from cxrcore.data.phantom.series import shots, take
+
+    originals = [Image.fromarray(take(shot, SEED).image) for shot in list(shots(-(-images // 6), 2))[:images]]
+    rng = np.random.default_rng(0)
+    planted = [
+        (name, source, change(originals[source], rng))
+        for name, change in _COPIES.items()
+        for source in rng.choice(images, each, replace=False)
+    ]
+    everything = [*originals, *(copy for _, _, copy in planted)]
+    measured = [measure(image.convert("RGB")) for image in everything]
+    pairs = set(near_pairs([str(found["hashes"]) for found in measured], lambda stage, done, total: None))
+    origin = [*range(images), *(source for _, source, _ in planted)]
+    false = {row for a, b in pairs if origin[a] != origin[b] for row in (a, b)}
+    recall = {}
+    for name in _COPIES:
+        copies = [(source, images + k) for k, (kind, source, _) in enumerate(planted) if kind == name]
+        recall[name] = sum(pair in pairs for pair in copies) / len(copies)
+    exact = len({found["pixels"] for found in measured[:images]}) == images
+    return {"recall": recall, "false_share": len(false) / len(everything), "originals_all_differ": exact}
+
+
+def _jpeg(image: Image.Image, quality: int) -> Image.Image:
+    _, packed = cv2.imencode(".jpg", np.asarray(image), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return Image.open(io.BytesIO(packed.tobytes())).convert("L")
+
+
+def _cropped(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Crop a twentieth: in the middle, at one side, or at a corner."""
+    width, height = image.size
+    x, y = 0.05 * width, 0.05 * height
+    left, top = rng.choice([0, 0.5, 1], 2)
+    return image.crop((round(left * x), round(top * y), round(width - (1 - left) * x), round(height - (1 - top) * y)))
+
+
+_COPIES = {
+    "exact": lambda image, rng: image,
+    "rescaled 0.5": lambda image, rng: image.resize((image.width // 2, image.height // 2), Image.Resampling.BILINEAR),
+    "JPEG 50": lambda image, rng: _jpeg(image, 50),
+    "cropped 5 %": _cropped,
+}
+
+
+def outliers() -> dict:
+    """Return, by check, how often it is wrong on real frontal radiographs and right on changed ones."""
+    from cxrcore.audit.outliers import what
+    from cxrcore.data.images import SUFFIXES, open_rgb
+    from cxrcore.data.measures import measure
+    from cxrcore.data.phantom.series import shots, take
+
+    folders = {"phantoms": [Image.fromarray(take(shot, SEED).image).convert("RGB") for shot in shots(50, 1)]}
+    if SHARED.is_dir():
+        files = sorted((SHARED / "data").rglob("*"))
+        folders["shared"] = [open_rgb(path) for path in files if path.suffix.lower() in SUFFIXES]
+    result: dict = {}
+    for place, pictures in folders.items():
+        result[place] = {"n": len(pictures)}
+        for name, change in _CHANGES.items():
+            measured = pd.DataFrame([measure(change(image, k)) for k, image in enumerate(pictures)])
+            shares = {
+                check: round(float(found.mean()), 4)
+                for check, found in what(measured, pd.Series("", measured.index)).items()
+            }
+            if name == "unchanged":
+                result[place]["unchanged, called"] = shares
+            else:
+                result[place][f"{name}, found"] = shares[name]
+    return result
+
+
+def _write_on(image: Image.Image, seed: int) -> Image.Image:
+    """Burn a word into a corner, in a size and place of chance."""
+    pixels, rng = np.array(image), np.random.default_rng(seed)
+    height, width = pixels.shape[:2]
+    unit = max(height, width) / 512
+    text = "".join(map(str, rng.choice(list("ABCDEFGHKLMNPRSTUX0123456789"), rng.integers(5, 14))))
+    size, line = float(rng.uniform(0.35, 0.8) * unit), max(1, round(unit * rng.uniform(1, 1.8)))
+    (wide, high), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, line)
+    x, y = (
+        int(rng.choice([0.02 * width, max(0, 0.98 * width - wide)])),
+        int(rng.choice([high + 0.02 * height, 0.97 * height])),
+    )
+    cv2.putText(pixels, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), line, cv2.LINE_AA)
+    return Image.fromarray(pixels)
+
+
+_CHANGES = {
+    "unchanged": lambda image, k: image,
+    "inverted": lambda image, k: Image.eval(image, lambda value: 255 - value),
+    "turned": lambda image, k: image.transpose((Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270)[k % 2]),
+    "nearly blank": lambda image, k: Image.eval(image, lambda value: 100 + value // 64),
+    "in colour": lambda image, k: Image.fromarray((np.asarray(image) * (1.0, 0.5, 0.5)).astype(np.uint8)),
+    "letters": _write_on,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["scale", "duplicates", "outliers"])
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    found = {"scale": scale, "duplicates": duplicates, "outliers": outliers}[given.what]()
+    print(json.dumps(found) if given.json else json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Before training: what the check of the dataset found, or that it was not checked."""
+
+import streamlit as st
+
+from cxrcore.audit import audit
+from cxrcore.audit.findings import CONFOUND, LEAK
+from cxrcore.data import dataset
+
+
+def show(name: str) -> None:
+    """Show the gravest finding on the dataset with a link to all, or a link to the check."""
+    report = audit.last(dataset.load(name))
+    query = {"dataset": name, "view": "Check"}
+    if report is None:
+        st.page_link(
+            "pages/data.py", label="First check the dataset for what misleads a model", icon=":material/fact_check:",
+            query_params=query,
+        )  # fmt: skip
+        return
+    grave = [finding for finding in report["findings"] if finding["kind"] in (CONFOUND, LEAK)]
+    if grave:
+        more = f" And {len(grave) - 1} more." if len(grave) > 1 else ""
+        st.warning(grave[0]["sentence"] + more, icon=":material/error:")
+        st.page_link("pages/data.py", label="What the check found", icon=":material/fact_check:", query_params=query)

@@ -1,0 +1,29 @@
+"""Pages as scripts, without a browser."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cxrcore import runs
+from cxrcore.jobs import processes
+
+APP = str(Path(__file__).parents[2] / "streamlit_app.py")
+
+
+@pytest.fixture
+def open_page():
+    def go(page, **query):
+        test = AppTest.from_file(APP, default_timeout=60)
+        test.run()
+        assert "not for clinical use" in test.sidebar.caption[0].value
+        for name, value in query.items():
+            test.query_params[name] = value
+        test.switch_page(f"pages/{page}.py").run()
+        assert not test.exception, test.exception
+        return test
+
+    yield go
+    for run in runs.listing():
+        if run.status["state"] in runs.LIVE:
+            processes.kill(run.status)
