@@ -86,6 +86,7 @@ def _killed_at_half(folder: Path, place: str, images: int) -> None:
     command = [sys.executable, "-m", "cxrcore", "data", "import", str(folder), "--name", "killed"]
     process = subprocess.Popen(command, env=_environment(place), stderr=subprocess.DEVNULL)
     while sum(file.read_bytes().count(b"\n") for file in Path(place).glob(_FOUND)) < images // 2:
+        assert process.poll() is None, "the import ended before it could be killed"
         time.sleep(0.2)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -73,10 +73,14 @@ def read_json(source: Path) -> Any:
 
 
 def append_line(target: Path, value: Any) -> None:
-    """Append `value` as one JSON line in a single write, so that readers see whole lines."""
+    """Append `value` as one JSON line in a single write, so that readers see whole lines.
+
+    What a crash or a full disk left of an earlier line is cut off first.
+    """
     line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
-    descriptor = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
+        _cut_torn_line(descriptor)
         with _disk_errors(target):
             if os.write(descriptor, line) < len(line):
                 raise OSError("the line was cut short")
@@ -84,9 +88,15 @@ def append_line(target: Path, value: Any) -> None:
         os.close(descriptor)
 
 
+def _cut_torn_line(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)
+
+
 def read_lines(source: Path) -> list[Any]:
     """Return the JSON values of a file of JSON lines; a last line still being written is left out."""
     if not source.exists():
         return []
-    text = source.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    text = source.read_text(encoding="utf-8", errors="replace")  # a letter may be cut in half in the last line
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].split("\n") if line]

@@ -27,4 +27,6 @@ def test_a_line_still_being_written_is_not_read(tmp_path):
     with path.open("a") as file:
         file.write('{"epoch": 2')
     assert files.read_lines(path) == [{"epoch": 1}]
+    files.append_line(path, {"epoch": 3, "note": "one\u2028two"})  # the crash that left half a line is over
+    assert files.read_lines(path) == [{"epoch": 1}, {"epoch": 3, "note": "one\u2028two"}]
     assert files.read_lines(tmp_path / "none") == []

@@ -14,7 +14,8 @@ def run(data: dataset.Dataset, progress: Progress | None = None) -> dict[str, An
     """Return what was found in the images in use, and keep it with the dataset.
 
     `findings`: a list, see `Finding.as_json`. `cramers_v`: by column, None where it is not defined. `source_probe`: see
-    `source_probe.measure`. `small_classes`: classes of few patients. `unreadable`: images that can no longer be read.
+    `source_probe.measure`. `small_classes`: classes of few patients. `tables`: images by class for each
+    value of each column. `gone`: images in use that are no longer where they were.
     """
     progress = progress or (lambda stage, done, total: None)
     measures = measured.of(data, progress)
@@ -30,10 +31,11 @@ def run(data: dataset.Dataset, progress: Progress | None = None) -> dict[str, An
         "version": data.version,
         "n": len(table),
         "findings": [finding.as_json(data.table) for finding in found],
+        "tables": confounding.tables(values, table["label"]),
         "cramers_v": confounding.cramers_v(values, table["label"]),
         "source_probe": probed,
         "small_classes": patients.small_classes(table),
-        "unreadable": int(measures["mean"].isna().sum()),
+        "gone": measured.gone(data),
     }
     write_json(data.folder / "audit.json", report)
     return report
@@ -46,14 +48,17 @@ def last(data: dataset.Dataset) -> dict[str, Any] | None:
 
 
 def exclude(data: dataset.Dataset, report: dict[str, Any], kind: str) -> dataset.Dataset:
-    """Exclude what settles the findings of `kind`; return the new version.
+    """Exclude what settles the findings of `kind`, or of `kind:what`; return the new version.
 
     Raises:
         UserError: no such kind, or excluding settles nothing.
     """
-    if kind not in KINDS:
+    if kind.partition(":")[0] not in KINDS:
         raise UserError(f"kind of finding: expected one of {', '.join(KINDS)}. Received: {kind!r}")
-    rows = {row for finding in report["findings"] if finding["kind"] == kind for row in finding["exclude"]}
+    chosen = [
+        finding for finding in report["findings"] if kind in (finding["kind"], f"{finding['kind']}:{finding['what']}")
+    ]
+    rows = {row for finding in chosen for row in finding["exclude"]}
     in_use = sorted(rows & set(data.usable["row"]))
     if not in_use:
         raise UserError(f"There is no finding {kind!r} in {data.name!r} that excluding images would settle.")

@@ -21,6 +21,7 @@ COLUMNS = {
     "bits": "bit depth",
     "letters": "lettering at the border",
 }
+OF_THE_PERSON = ("view", "age", "sex")  # a model sees them only through the image, so not knowing them is no value
 STRONG = 0.3
 CERTAIN = 1e-3  # the most that chance may explain
 ALONE = 0.98
@@ -37,8 +38,18 @@ def columns(table: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def cramers_v(values: pd.DataFrame, labels: pd.Series) -> dict[str, float | None]:
-    """Return Cramér's V by column, None where there is one value or one class only."""
-    return {name: _v(pd.crosstab(values[name], labels)) for name in values}
+    """Return Cramér's V by column over the images for which it is known, None for one value or one class only."""
+    return {name: _v(_crossed(values[name], labels)) for name in values}
+
+
+def tables(values: pd.DataFrame, labels: pd.Series) -> dict[str, dict[str, dict[str, int]]]:
+    """Return, by column and value, how many images of each class have it."""
+    return {name: pd.crosstab(values[name], labels).to_dict("index") for name in values}
+
+
+def _crossed(values: pd.Series, labels: pd.Series) -> pd.DataFrame:
+    known = values != "unknown" if values.name in OF_THE_PERSON else values.notna()
+    return pd.crosstab(values[known], labels[known])
 
 
 def find(values: pd.DataFrame, table: pd.DataFrame) -> list[Finding]:
@@ -53,7 +64,7 @@ def find(values: pd.DataFrame, table: pd.DataFrame) -> list[Finding]:
 
 
 def _finding(name: str, v: float, values: pd.Series, table: pd.DataFrame) -> Finding:
-    crossed = pd.crosstab(values, table["label"])
+    crossed = _crossed(values, table["label"])
     told = _told_alone(crossed)
     if told is None:
         sentence = f"The {COLUMNS[name]} goes with the class (V = {v:.2f}): {_how_far(crossed)}."
@@ -102,7 +113,7 @@ def _v(crossed: pd.DataFrame) -> float | None:
 def _by_chance(values: pd.Series, table: pd.DataFrame) -> float:
     """Return the p-value of independence, counting each patient once for a value and class."""
     once = pd.DataFrame({"value": values, "label": table["label"], "patient": table["patient"]}).drop_duplicates()
-    return float(chi2_contingency(pd.crosstab(once["value"], once["label"])).pvalue)
+    return float(chi2_contingency(_crossed(once["value"].rename(values.name), once["label"])).pvalue)
 
 
 def _size(width: pd.Series, height: pd.Series) -> pd.Series:

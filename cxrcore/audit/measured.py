@@ -20,17 +20,22 @@ _NOTHING = {"pixels": "", "hashes": "00" * (CROPS * BITS // 8)} | dict.fromkeys(
 def of(data: dataset.Dataset, progress: Progress) -> pd.DataFrame:
     """Return one row for each row of `data.usable`, in its order; see `data.measures` for the columns.
 
-    An image that can no longer be read has no values. What had to be measured is kept with the dataset.
+    An image that cannot be read has no values. What had to be measured is kept with the dataset.
     """
     table, path = data.usable, data.folder / dataset.MEASURES
     known = pd.read_parquet(path) if path.is_file() else pd.DataFrame()
     missing = table[~table["sha256"].isin(known.index)].drop_duplicates("sha256")
     if len(missing):
-        measured = _measure(missing["path"].tolist(), progress)
-        known = pd.concat([known, pd.DataFrame(measured, index=pd.Index(missing["sha256"]))])
+        measured = pd.DataFrame(_measure(missing["path"].tolist(), progress), index=pd.Index(missing["sha256"]))
+        known = pd.concat([known, measured])
         with atomic_path(path) as temporary:
-            known.to_parquet(temporary)
+            known[known["mean"].notna()].to_parquet(temporary)
     return known.loc[table["sha256"]].reset_index(drop=True)
+
+
+def gone(data: dataset.Dataset) -> int:
+    """Return how many images in use are no longer where they were."""
+    return sum(not Path(path).is_file() for path in data.usable["path"])
 
 
 def _measure(paths: Sequence[str], progress: Progress) -> list[dict]:

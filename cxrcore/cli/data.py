@@ -82,7 +82,10 @@ def download(
 def audit(
     name: Name,
     exclude: Annotated[
-        str, typer.Option(help="Exclude what settles a kind of finding, e.g. near-duplicate; a new version.")
+        str,
+        typer.Option(
+            help="Exclude what settles a kind of finding, e.g. near-duplicate or outlier:inverted; a new version."
+        ),
     ] = "",
     json: Json = False,
 ) -> None:
@@ -94,6 +97,7 @@ def audit(
         report = audits.run(data, listen)
     lines = [f"{finding['kind']}: {finding['sentence']}" for finding in report["findings"]]
     lines += [f"Class {label} has {count} patients only." for label, count in report["small_classes"].items()]
+    lines += [f"{report['gone']} images are no longer where they were."] if report["gone"] else []
     if probed := report["source_probe"]:
         low, high = probed["ci95"]
         lines.append(

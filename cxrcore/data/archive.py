@@ -18,8 +18,20 @@ from cxrcore.errors import UserError
 MAX_FILES = 100_000
 MAX_BYTES = 50 * 2**30  # of all files unpacked; ChestX-ray14 has 45 GB
 MAX_FILE = 256 * 2**20  # of one image: 40 million pixels of 16 bits have 80 MB
-MAX_ARRAY = 4 * 2**30  # of one .npy or inner .zip
+MAX_TABLE = 100 * 2**20  # of a CSV
+MAX_ARRAY = 2**30  # of one .npy
+MAX_HELD = 2**30  # of all inner archives together, which are held in memory
 DEPTH = 2  # a ZIP in a ZIP is read, a third level is refused
+_MOST = {".npy": MAX_ARRAY, ".zip": MAX_HELD, ".csv": MAX_TABLE}
+
+
+@dataclass(frozen=True)
+class File:
+    """`read` returns the bytes or raises `ImageError`; `mark` changes with the content; `path` if it lies on disk."""
+
+    read: Callable[[], bytes]
+    mark: str
+    path: Path | None = None
 
 
 @dataclass
@@ -28,6 +40,7 @@ class Budget:
 
     files: int = MAX_FILES
     bytes: int = MAX_BYTES
+    held: int = MAX_HELD
 
     def take(self, files: int, size: int, name: str) -> None:
         """Raise `UserError` when `files` more of `size` bytes together are too much."""
@@ -38,9 +51,15 @@ class Budget:
         if self.bytes < 0:
             raise UserError(f"{name} unpacks to over {MAX_BYTES // 2**30} GB; no more is read from one source.")
 
+    def hold(self, size: int, name: str) -> None:
+        """Raise `UserError` when `size` more bytes are too much to be held in memory."""
+        self.held -= size
+        if self.held < 0:
+            raise UserError(f"{name} holds archives of over {MAX_HELD // 2**20} MB. Unpack those in it first.")
 
-def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: int = 1) -> dict[str, Callable]:
-    """Return the files of an archive as names (after `prefix`) and functions that read them.
+
+def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: int = 1) -> dict[str, File]:
+    """Return the files of an archive by name, after `prefix`.
 
     Raises:
         UserError: it is no ZIP, is damaged, or is refused.
@@ -52,17 +71,18 @@ def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: in
         archive = zipfile.ZipFile(source)
     except Exception as error:  # damaged archives reach corners of zipfile that raise anything
         raise UserError(f"{name} cannot be opened as a ZIP ({error}). Download or export it again.") from error
-    found: dict[str, Callable] = {}
+    found: dict[str, File] = {}
     for entry in archive.infolist():
         _check(entry, name)
         budget.take(1, entry.file_size, name)
         if entry.is_dir() or _is_hidden(entry.filename):
             continue
         if entry.filename.lower().endswith(".zip"):
+            budget.hold(entry.file_size, name)
             inner = in_memory(_inner(archive, entry, name))
             found |= files(inner, budget, prefix + entry.filename[: -len(".zip")] + "/", depth + 1)
         else:
-            found[prefix + entry.filename] = partial(_read, archive, entry)
+            found[prefix + entry.filename] = File(partial(_read, archive, entry), f"{entry.CRC:08x}-{entry.file_size}")
     return found
 
 
@@ -85,7 +105,7 @@ def _check(entry: zipfile.ZipInfo, name: str) -> None:
         raise UserError(f"{name} is refused: the entry {entry.filename!r} is a link.")
     if entry.flag_bits & 1:
         raise UserError(f"{name} is encrypted. Unpack it with its password and give the folder.")
-    most = MAX_ARRAY if entry.filename.lower().endswith((".npy", ".zip", ".csv")) else MAX_FILE
+    most = _MOST.get(PurePosixPath(entry.filename).suffix.lower(), MAX_FILE)
     if entry.file_size > most:
         raise UserError(f"{name} is refused: {entry.filename!r} unpacks to over {most // 2**20} MB.")
 

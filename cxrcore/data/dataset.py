@@ -20,7 +20,7 @@ from cxrcore.files import read_json, read_lines
 # Width and height are in pixels, `bits` of a channel, 0 where the image could not be opened.
 TEXT = [
     "path", "sha256", "label", "patient", "source", "view", "sex", "age", "finding", "given_split", "format",
-    "burned_in", "left_out", "lungs", "lesions",
+    "modality", "burned_in", "left_out", "lungs", "lesions",
 ]  # fmt: skip
 NUMBERS = ["width", "height", "bits"]
 PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"

@@ -1,12 +1,13 @@
 """Compressed DICOM pixels, decoded in a process of its own.
 
 GDCM reads every compression a radiograph may have, and a damaged file can crash it, hang it or make it ask for all
-memory: we saw all three when feeding it mutated files. So it runs in a child that may die: it has `SECONDS` for a
-file and `MEMORY` bytes, and the next file gets a new child. Children wait for the next file, as starting one takes
-half a second.
+memory: we saw all three when feeding it mutated files. So it runs in a child that may die: it has `SECONDS` of
+processor time for a file and `MEMORY` bytes, and the next file gets a new child. Children wait for the next file, as
+starting one takes half a second, and leave when none comes for `IDLE` seconds.
 """
 
 import io
+import signal
 import struct
 import subprocess
 import sys
@@ -21,8 +22,9 @@ import numpy as np
 
 from cxrcore.data.refusal import ImageError
 
-SECONDS = 5.0
-STARTING = 30.0  # a child that starts on a busy machine, before its first file
+SECONDS = 5
+PATIENCE = 60.0  # seconds by the clock, for a child that waits for something or a machine without that limit
+IDLE = 60
 MEMORY = 700 * 2**20
 _READY, _PIXELS, _REFUSED = b"R", b"P", b"E"
 
@@ -43,19 +45,30 @@ def stored_values(content: bytes) -> np.ndarray:
     Raises:
         ImageError: the decoder refuses the file, crashes, or takes longer than `SECONDS`.
     """
-    child = _idle_or_new()
     try:
-        with _deadline(child, SECONDS):
-            _send(child.questions, _PIXELS, content)
-            kind, answer = _receive(child.answers)
-    except (OSError, EOFError) as error:
-        child.process.kill()
-        child.process.wait()
-        raise ImageError("the compressed pixels are damaged: decoding them failed or took too long") from error
-    _idle.put(child)
+        kind, answer = _ask(_idle_or_new(), content)
+    except (OSError, EOFError):
+        try:  # a child may have left or been killed for want of memory in that moment
+            kind, answer = _ask(_new(), content)
+        except (OSError, EOFError) as error:
+            raise ImageError("the compressed pixels are damaged: decoding them failed or took too long") from error
     if kind == _REFUSED:
         raise ImageError(f"the compressed pixels cannot be decoded ({answer.decode(errors='replace')})")
     return np.load(io.BytesIO(answer), allow_pickle=False)
+
+
+def _ask(child: _Child, content: bytes) -> tuple[bytes, bytes]:
+    try:
+        with _deadline(child):
+            _send(child.questions, _PIXELS, content)
+            answer = _receive(child.answers)
+    except (OSError, EOFError) as error:
+        child.process.kill()
+        if child.process.wait() == -getattr(signal, "SIGXCPU", 0):
+            raise ImageError(f"decoding the compressed pixels took over {SECONDS} s") from error
+        raise
+    _idle.put(child)
+    return answer
 
 
 def _idle_or_new() -> _Child:
@@ -65,18 +78,22 @@ def _idle_or_new() -> _Child:
             return child
     except Empty:
         pass
+    return _new()
+
+
+def _new() -> _Child:
     command, pipe = [sys.executable, "-m", "cxrcore.data.decoder"], subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
     assert process.stdin and process.stdout
     child = _Child(process, process.stdin, process.stdout)
-    with _deadline(child, STARTING):
+    with _deadline(child):
         child.answers.read(1)  # ready, or nothing if it could not start: then asking it fails
     return child
 
 
 @contextmanager
-def _deadline(child: _Child, seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, child.process.kill)
+def _deadline(child: _Child) -> Iterator[None]:
+    timer = threading.Timer(PATIENCE, child.process.kill)
     timer.start()
     try:
         yield
@@ -111,6 +128,7 @@ def _serve() -> None:
     answers.write(_READY)
     answers.flush()
     while True:
+        _limit_time()
         try:
             _, content = _receive(questions)
         except EOFError:
@@ -121,6 +139,17 @@ def _serve() -> None:
             _send(answers, _PIXELS, packed.getvalue())
         except Exception as error:
             _send(answers, _REFUSED, (str(error).splitlines() or [type(error).__name__])[-1].strip()[:160].encode())
+
+
+def _limit_time() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows: the parent's clock is the limit
+        return
+    signal.alarm(IDLE)
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + SECONDS + 1, most))
 
 
 def _limit_memory() -> None:

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from cxrcore import settings
 from cxrcore.data.readers import class_folders, covid_chestxray
 from cxrcore.errors import UserError
+from cxrcore.files import write_text
 
 Progress = Callable[[int, int], None]
 TRIES = 4  # a dropped connection is taken up again where it ended
@@ -90,10 +91,10 @@ def fetch(key: str, progress: Progress | None = None) -> Path:
             path = Path(pooch.retrieve(_address(chosen), known, chosen.file, folder(), downloader=down))
     except Timeout as error:
         raise UserError(f"{chosen.title} is being downloaded already, in another tab or window.") from error
-    except ValueError as error:  # pooch's word for a wrong hash; it has removed the file
-        raise UserError(f"What came from {_address(chosen)} is not the published file (its hash differs).") from error
     except (requests.RequestException, OSError) as error:
         raise UserError(_failed(chosen, part, error)) from error
+    except ValueError as error:  # pooch's word for a wrong hash; it has removed the file
+        raise UserError(f"What came from {_address(chosen)} is not the published file (its hash differs).") from error
     if not zipfile.is_zipfile(path):
         path.unlink()
         raise UserError(f"What came from {_address(chosen)} is not a ZIP, so it was not kept. Try again later.")
@@ -132,6 +133,7 @@ class _Resuming:
                 if attempt == TRIES - 1 or not self._have():
                     raise
         shutil.move(self.part, output_file)
+        self.part.with_suffix(".etag").unlink(missing_ok=True)
 
     def _have(self) -> int:
         return self.part.stat().st_size if self.part.is_file() else 0
@@ -139,8 +141,11 @@ class _Resuming:
     def _go_on(self, url: str) -> None:
         import requests
 
-        have = self._have()
+        version = self.part.with_suffix(".etag")  # which file the part is of, where no hash could tell
+        mark = version.read_text() if version.is_file() else ""
+        have = self._have() if mark or self.chosen.sha256 else 0
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        headers |= {"If-Range": mark} if have and mark else {}
         with requests.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as answer:
             if answer.status_code == 416:  # nothing is left to send, or the file has changed: its hash will tell
                 return
@@ -150,6 +155,7 @@ class _Resuming:
             left = int(answer.headers.get("Content-Length", 0))
             total = have + left if left else 0
             self._refuse_full_disk(left)
+            write_text(version, answer.headers.get("ETag", ""))
             with self.part.open("ab" if have else "wb") as file:
                 for chunk in answer.iter_content(2**16):
                     file.write(chunk)

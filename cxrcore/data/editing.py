@@ -1,6 +1,7 @@
 """Edits of a dataset: relabel, exclude, restore and undo. Each makes a new version (see `versions`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,16 @@ def relabel(name: str, rows: Sequence[int], label: str) -> dataset.Dataset:
     """
     if label not in classes.CLASSES:
         raise UserError(f"class: expected one of {', '.join(classes.CLASSES)}. Received: {label!r}")
-    return _edit(name, rows, {"do": "relabel", "label": label})
+    with _locked(name) as data:
+        return _append(data, {"do": "relabel", "label": label, "rows": _known(data, rows)})
 
 
 def exclude(name: str, rows: Sequence[int], reason: str = "by hand") -> dataset.Dataset:
     """Leave out the images in `rows`; return the new version. Raises `UserError` as `relabel`, or if none is left."""
-    data = dataset.load(name)
-    if set(data.table.index[data.table["left_out"] == ""]) <= set(rows):
-        raise UserError("That would exclude every image of the dataset. Keep some, or delete the dataset.")
-    return _edit(name, rows, {"do": "exclude", "reason": reason})
+    with _locked(name) as data:
+        if set(data.table.index[data.table["left_out"] == ""]) <= set(rows):
+            raise UserError("That would exclude every image of the dataset. Keep some, or delete the dataset.")
+        return _append(data, {"do": "exclude", "reason": reason, "rows": _known(data, rows)})
 
 
 def restore(name: str, rows: Sequence[int]) -> dataset.Dataset:
@@ -38,22 +40,31 @@ def restore(name: str, rows: Sequence[int]) -> dataset.Dataset:
     Raises:
         UserError: an image was never opened, for example because its finding has no class.
     """
-    table = dataset.load(name).table
-    for row in rows:
-        if row in table.index and (not table["sha256"][row] or not table["label"][row]):
-            raise UserError(
-                f"{Path(table['path'][row]).name} cannot be used as it is ({table['left_out'][row]}). Mend the file "
-                f"or give its finding a class, and import again."
-            )
-    return _edit(name, rows, {"do": "restore"})
+    with _locked(name) as data:
+        known, table = _known(data, rows), data.table
+        for row in known:
+            if not table["sha256"][row] or not table["label"][row]:
+                raise UserError(
+                    f"{Path(table['path'][row]).name} cannot be used as it is ({table['left_out'][row]}). Mend the "
+                    f"file or give its finding a class, and import again."
+                )
+        return _append(data, {"do": "restore", "rows": known})
 
 
-def undo(name: str) -> dataset.Dataset:
-    """Take back the last edit that is not taken back; return the new version. Raises `UserError` if there is none."""
-    data = dataset.load(name)
-    if not can_undo(data):
-        raise UserError(f"There is no edit of {name!r} to undo.")
-    return _append(data, {"do": "undo"})
+def undo(name: str, seen: int = 0) -> dataset.Dataset:
+    """Take back the last edit that is not taken back; return the new version.
+
+    `seen` is the version that the user looked at, 0 for whichever.
+
+    Raises:
+        UserError: there is no edit to undo, or the dataset has changed since.
+    """
+    with _locked(name) as data:
+        if seen not in (0, data.version):
+            raise UserError(f"{name} was edited meanwhile, in another tab or window. Look again before you undo.")
+        if not can_undo(data):
+            raise UserError(f"There is no edit of {name!r} to undo.")
+        return _append(data, {"do": "undo"})
 
 
 def can_undo(data: dataset.Dataset) -> bool:
@@ -72,16 +83,21 @@ def history(data: dataset.Dataset) -> list[str]:
     return lines
 
 
-def _edit(name: str, rows: Sequence[int], line: dict[str, Any]) -> dataset.Dataset:
-    data = dataset.load(name)
+@contextmanager
+def _locked(name: str) -> Iterator[dataset.Dataset]:
+    """Yield the newest version; nobody else edits it until the block ends."""
+    with FileLock(dataset.load(name).folder / ".lock"):
+        yield dataset.load(name)
+
+
+def _known(data: dataset.Dataset, rows: Sequence[int]) -> list[int]:
     wanted = sorted({int(row) for row in rows})
     unknown = [row for row in wanted if row not in data.table.index]
     if unknown or not wanted:
         raise UserError(f"rows: expected numbers from 0 to {len(data.table) - 1}. Received: {unknown or 'none'}")
-    return _append(data, line | {"rows": wanted})
+    return wanted
 
 
 def _append(data: dataset.Dataset, line: dict[str, Any]) -> dataset.Dataset:
-    with FileLock(data.folder / ".lock"):
-        append_line(data.folder / LOG, line | {"at": datetime.now(UTC).isoformat(timespec="seconds")})
+    append_line(data.folder / LOG, line | {"at": datetime.now(UTC).isoformat(timespec="seconds")})
     return dataset.load(data.name)

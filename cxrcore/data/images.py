@@ -15,7 +15,10 @@ from cxrcore.data.refusal import AT_MOST, ImageError, check_size
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 # Others, such as EPS, would hand a stranger's file to further programs.
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
+_ORIENTATION = 0x0112  # of EXIF
 _WIDE_MODES = {"I": 32, "F": 32, "I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16}
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `check_size` refuses less
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,12 @@ def decode(content: bytes) -> Decoded:
         grey, bits, facts = dicom.decode(content)
         return Decoded(grey.convert("RGB"), "DICOM", bits, facts)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content), formats=_FORMATS)
-            check_size(image.width, image.height)
-            bits = _bits(image)
-            picture = _deep_colour(content) if bits == 16 and image.mode not in _WIDE_MODES else image
-            picture.load()
-            return Decoded(_to_rgb(ImageOps.exif_transpose(picture)), str(image.format), bits)
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        check_size(image.width, image.height)
+        bits = _bits(image)
+        picture = _deep_colour(image, content) if bits == 16 and image.mode not in _WIDE_MODES else image
+        picture.load()
+        return Decoded(_to_rgb(ImageOps.exif_transpose(picture)), str(image.format), bits)
     except Image.DecompressionBombError as error:
         raise ImageError(f"the image claims over 178 million pixels; {AT_MOST}") from error
     except UnidentifiedImageError as error:
@@ -129,12 +130,17 @@ def _bits(image: Image.Image) -> int:
     return 16 if ";16" in raw else 1 if image.mode == "1" else 8
 
 
-def _deep_colour(content: bytes) -> Image.Image:
-    """Return 16-bit colour scaled by its range, as Pillow would cut it to the upper 8 bits; alpha is dropped."""
+def _deep_colour(image: Image.Image, content: bytes) -> Image.Image:
+    """Return 16-bit colour scaled by its range, on black; Pillow would cut it to the upper 8 bits."""
     values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None:
+    if values is None or values.ndim != 3:
         raise ImageError("the image is cut off or damaged")
-    return Image.fromarray(cv2.cvtColor(_scaled(values[..., :3]), cv2.COLOR_BGR2RGB))
+    colour = values[..., :3].astype(np.float32)
+    if values.shape[2] == 4:
+        colour *= values[..., 3:] / np.float32(65535)
+    picture = Image.fromarray(cv2.cvtColor(_scaled(colour), cv2.COLOR_BGR2RGB))
+    picture.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    return picture
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -1,5 +1,6 @@
 """Folders, archives, tables and uploads to a dataset: read, map to classes, open every image once, write the table."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -67,9 +68,12 @@ def import_trees(
     classes.check(choices.limits, "class to limit")
     readings = [reading for tree in trees for reading in detect.read(tree, choices.columns)]
     table = merged(readings, choices.mapping)
-    with resumable(name, table.drop(columns="content")) as unfinished:
+    plan = [table.drop(columns="content").to_json(orient="values"), *map(str, ["anywhere"] if roots is None else roots)]
+    with resumable(name, plan) as unfinished:
         table, measures = _opened(table, unfinished, roots, progress)
         table["left_out"] = leaving_out.same_pictures(table)
+        if not (table["left_out"] == "").any():
+            unfinished.discard()
         leaving_out.refuse_empty(table)
         table["left_out"] = leaving_out.over_limits(table, choices.limits)
         with atomic_path(unfinished.folder / dataset.MEASURES) as temporary:
@@ -102,7 +106,7 @@ def _opened(
     records = table.to_dict("records")
     found = unfinished.found()
     opener = Opener(unfinished.folder, roots, unfinished.salt)
-    pool = ThreadPoolExecutor()
+    pool = ThreadPoolExecutor(os.cpu_count())  # each may hold an image of 40 million pixels
     try:
         for row, result in enumerate(pool.map(opener.open, records[len(found) :]), start=len(found)):
             unfinished.keep(result)
@@ -114,8 +118,8 @@ def _opened(
     measures = {result["sha256"]: result.pop("measures") for result in found if "measures" in result}
     rows = pd.DataFrame([{"sha256": ""} | record | result for record, result in zip(records, found, strict=True)])
     # An image whose patient is unknown counts as a patient of its own.
-    own = rows["path"].where(rows["patient"] == "", rows["patient"])
-    rows = rows.drop(columns="content").assign(patient=rows["source"] + ":" + own)
+    alone = rows["source"] + ":" + rows["path"]
+    rows = rows.drop(columns=["content", "mark"]).assign(patient=alone.where(rows["patient"] == "", rows["patient"]))
     return rows, pd.DataFrame.from_dict(measures, orient="index")
 
 

@@ -37,7 +37,7 @@ def measure(image: Image.Image) -> dict[str, str | float]:
     view = normalised(pixels)
     colour = np.asarray(image.resize((64, 64), Image.Resampling.BOX)).astype(np.int16)
     return {
-        "pixels": hashlib.sha256(image.tobytes()).hexdigest()[:32],
+        "pixels": hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()[:32],
         "hashes": hashes.packed(small).tobytes().hex(),
         **_statistics(pixels, image.width, image.height),
         "upright": float((view * _template()).sum()),

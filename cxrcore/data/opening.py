@@ -44,6 +44,8 @@ class Opener:
             "width": opened.image.width,
             "height": opened.image.height,
             "format": opened.format,
+            "modality": opened.facts.modality,
+            "burned_in": opened.facts.burned_in,
             "bits": opened.bits,
             "view": view,
             "measures": measure(opened.image),
@@ -62,17 +64,16 @@ class Opener:
         """Return the path and the bytes to be used from now on; of a DICOM file only the pixels are copied."""
         if record["content"] is None:
             return record["path"], content
-        name = Path(record["path"]).name
-        if is_dicom(content):
-            name, content = f"{name}.png", png(opened.grey())
-        digest = hashlib.sha256(content).hexdigest()
-        relative = Path("images") / f"{digest[:16]}-{name[-80:]}"
+        of_dicom = is_dicom(content)  # its name may be a patient's, as in many exports
+        name = ".png" if of_dicom else f"-{Path(record['path']).name[-80:]}"
+        content = png(opened.grey()) if of_dicom else content
+        relative = Path("images") / f"{hashlib.sha256(content).hexdigest()[:16]}{name}"
         write_bytes(self.folder / relative, content)
         return str(relative), content
 
     def _person(self, record: dict[str, Any], opened: Decoded) -> dict[str, str]:
         facts = opened.facts
-        found = {"sex": record["sex"] or facts.sex, "age": record["age"] or facts.age, "burned_in": facts.burned_in}
+        found = {"sex": record["sex"] or facts.sex, "age": record["age"] or facts.age}
         if facts.patient and not record["patient"]:
-            found["patient"] = hashlib.sha256((self.salt + facts.patient).encode()).hexdigest()[:16]
+            found["patient"] = "dicom:" + hashlib.sha256((self.salt + facts.patient).encode()).hexdigest()[:16]
         return found

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,40 +57,32 @@ class Unfinished:
         """Append what was found in the next image."""
         append_line(self.folder / "found.jsonl", found)
 
+    def discard(self) -> None:
+        """Remove all of it: nobody will go on with it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
 
 @contextmanager
-def resumable(name: str, plan: pd.DataFrame) -> Iterator[Unfinished]:
+def resumable(name: str, plan: Sequence[str]) -> Iterator[Unfinished]:
     """Yield the folder of the import of `plan` into `name`: an interrupted one of the same plan, or a new one.
 
-    It is kept when the block is interrupted or its process dies, removed when it fails or is done.
+    `plan` says all that the outcome depends on. What was found stays, unless it is published or discarded, for a week.
 
     Raises:
         UserError: the same import runs already.
     """
     settings.datasets_folder().mkdir(parents=True, exist_ok=True)
-    folder = _place(name, plan)
-    lock = FileLock(folder.with_suffix(".lock"))
+    key = hashlib.sha256("\n".join([name, *plan]).encode(errors="replace")).hexdigest()[:16]
+    folder = settings.datasets_folder() / f".importing-{key}"
     try:
-        lock.acquire(timeout=0)
+        with FileLock(folder.with_suffix(".lock")).acquire(timeout=0):
+            _clean(besides=folder)
+            (folder / "images").mkdir(parents=True, exist_ok=True)
+            if not (folder / "salt.json").is_file():
+                write_json(folder / "salt.json", secrets.token_hex(16))
+            yield Unfinished(folder, read_json(folder / "salt.json"))
     except Timeout as error:
         raise UserError(f"These images are being imported as {name!r} already, in another tab or window.") from error
-    try:
-        _clean(besides=folder)
-        (folder / "images").mkdir(parents=True, exist_ok=True)
-        if not (folder / "salt.json").is_file():
-            write_json(folder / "salt.json", secrets.token_hex(16))
-        yield Unfinished(folder, read_json(folder / "salt.json"))
-    except Exception:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    finally:
-        lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
-
-
-def interrupted(name: str, plan: pd.DataFrame) -> int:
-    """Return how many images an interrupted import of `plan` into `name` has opened already."""
-    return len(read_lines(_place(name, plan) / "found.jsonl"))
 
 
 def publish(folder: Path, name: str, table: pd.DataFrame, about: dict, replace: bool) -> dataset.Dataset:
@@ -117,13 +109,8 @@ def publish(folder: Path, name: str, table: pd.DataFrame, about: dict, replace: 
     return dataset.load(name)
 
 
-def _place(name: str, plan: pd.DataFrame) -> Path:
-    key = hashlib.sha256(f"{name}\n{plan.to_json(orient='values')}".encode()).hexdigest()[:16]
-    return settings.datasets_folder() / f".importing-{key}"
-
-
 def _clean(besides: Path) -> None:
     """Remove what interrupted imports left behind long ago."""
-    for folder in settings.datasets_folder().glob(".importing-*"):
-        if folder.is_dir() and folder != besides and time.time() - folder.stat().st_mtime > _KEPT_DAYS * 86400:
-            shutil.rmtree(folder, ignore_errors=True)
+    for path in settings.datasets_folder().glob(".importing-*"):
+        if path.stem != besides.stem and time.time() - path.stat().st_mtime > _KEPT_DAYS * 86400:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -9,9 +9,10 @@ from cxrcore.data import dataset
 
 def show(name: str) -> None:
     """Show the gravest finding on the dataset with a link to all, or a link to the check."""
-    report = audit.last(dataset.load(name))
+    data = dataset.load(name)
+    report = audit.last(data)
     query = {"dataset": name, "view": "Check"}
-    if report is None:
+    if report is None or report["version"] != data.version:
         st.page_link(
             "pages/data.py", label="First check the dataset for what misleads a model", icon=":material/fact_check:",
             query_params=query,

@@ -9,7 +9,7 @@ from cxrcore.data import archive, dataset, download
 from cxrcore.data.images import Upload
 from cxrcore.data.phantom import dataset as phantom_dataset
 from cxrcore.data.phantom.series import DISEASES
-from cxrcore.data.tree import Tree, of_uploads, open_tree
+from cxrcore.data.tree import Tree, absolute, of_uploads, open_tree
 from cxrcore.errors import UserError
 from cxrcore.ui import data_import, messages, progress
 
@@ -79,7 +79,7 @@ def _machine() -> None:
     text = st.text_area(
         "Folders, ZIPs or CSVs on this machine, one a line", placeholder="~/covid-chestxray-dataset\n~/chest_xray.zip"
     )
-    paths = [Path(line.strip()).expanduser().resolve() for line in text.splitlines() if line.strip()]
+    paths = [absolute(line.strip()) for line in text.splitlines() if line.strip()]
     for path in paths:
         if not any(path.is_relative_to(root) for root in roots):
             raise UserError(
@@ -87,7 +87,7 @@ def _machine() -> None:
                 f"it: CXR_DATA_ROOTS={path.parent}"
             )
     if paths:
-        data_import.show([_opened(path) for path in paths], f"machine {hash(tuple(paths))}", roots)
+        data_import.show([_opened(path, tuple(roots)) for path in paths], f"machine {hash(tuple(paths))}", roots)
 
 
 def _public() -> None:
@@ -99,12 +99,12 @@ def _public() -> None:
     titles = st.pills("Import", list(there), selection_mode="multi", default=list(there))
     if titles:
         paths = [there[title] for title in titles]
-        data_import.show([_opened(path) for path in paths], f"public {hash(tuple(paths))}", [download.folder()])
+        data_import.show([_opened(path, None) for path in paths], f"public {hash(tuple(paths))}", [])
 
 
 @st.cache_resource(max_entries=8, ttl=60, show_spinner="Looking into the files")
-def _opened(path: Path) -> Tree:
-    return open_tree(path)
+def _opened(path: Path, roots: tuple[Path, ...] | None) -> Tree:
+    return open_tree(path, roots)
 
 
 def _public_set(chosen: download.PublicSet) -> None:

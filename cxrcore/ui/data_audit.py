@@ -49,6 +49,10 @@ def _report(data: Dataset, report: dict[str, Any]) -> None:
             f"Nothing was found in {report['n']} images. That does not prove that there is nothing: a shortcut inside "
             f"the lungs, or a wrong label, cannot be seen here."
         )
+    if report["gone"]:
+        st.warning(
+            f"{report['gone']} images are no longer where they were. Put them back, or import the dataset again."
+        )
     for label, patients in report["small_classes"].items():
         st.warning(f"{label} has {patients} patients only. Whatever is measured on them will be very uncertain.")
     for number, finding in enumerate(findings):
@@ -83,7 +87,12 @@ def _images(data: Dataset, finding: dict[str, Any]) -> None:
     ]
     gallery.show(cards, data.classes)
     if len(rows) > _SHOWN:
-        st.caption(f"{_SHOWN} of {len(rows)}. All of them are under Images, by the finding's name.")
+        st.caption(f"{_SHOWN} of {len(rows)}. All are under Images, by the finding's name (Which: all).")
+
+
+def _table(report: dict[str, Any]) -> None:
+    name = st.selectbox("Images by class and", list(report["tables"]), format_func=confounding.COLUMNS.__getitem__)
+    st.dataframe(pd.DataFrame(report["tables"][name]).T.fillna(0).astype(int), height="content")
 
 
 def _measures(report: dict[str, Any]) -> None:
@@ -99,9 +108,13 @@ def _measures(report: dict[str, Any]) -> None:
         table, hide_index=True, height="content",
         column_config={"V": st.column_config.ProgressColumn("Cramér's V", min_value=0.0, max_value=1.0, format="%.2f")},
     )  # fmt: skip
-    left.caption("0: nothing to do with the class. 1: it tells the class. Empty: the same for all images.")
+    left.caption(
+        "0: nothing to do with the class. 1: it tells the class. Empty: the same for all images, or known for one "
+        "class only. View, age and sex count where they are known."
+    )
     probed = report["source_probe"]
     with right:
+        _table(report)
         if probed is None:
             st.caption("The probe needs two classes with two patients each.")
             return

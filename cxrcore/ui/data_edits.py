@@ -18,5 +18,5 @@ def bar(data: Dataset) -> None:
             "Undo the last edit", icon=":material/undo:", key=f"undo {data.version}"
         ):
             with messages.friendly():
-                editing.undo(data.name)
+                editing.undo(data.name, seen=data.version)
                 st.rerun()

@@ -6,9 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from cxrcore.audit import audit
-from cxrcore.data import classes, editing
-from cxrcore.data.dataset import Dataset
-from cxrcore.data.images import display
+from cxrcore.data import classes, editing, split
+from cxrcore.data.dataset import PARTS, Dataset
+from cxrcore.data.images import ImageError, display
 from cxrcore.ui import data_edits, gallery, messages
 
 _PER_PAGE = 24
@@ -23,12 +23,31 @@ def show(data: Dataset) -> None:
         st.info("No image fits these choices. Choose more classes or another finding.", icon=":material/info:")
         return
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    left.caption(f"{len(shown)} of {len(data.table)} images. Open one to see it large, relabel or exclude it.")
+    with left:
+        st.caption(f"{len(shown)} of {len(data.table)} images. Enlarge one to relabel or exclude it.")
+        _edit_all(data, shown)
     with right:
         page = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, "images page")]
     opened = gallery.clickable([_card(row) for row in page.itertuples()], data.classes, key="images")
     if opened is not None:
         _dialog(data, int(page["row"].iloc[opened]))
+
+
+def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
+    """Offer one edit for all images that the filters leave."""
+    with st.popover(f"Edit all {len(shown)}", icon=":material/edit:"), messages.friendly():
+        st.caption("Applies to every image that these choices leave, on all pages. One new version; can be undone.")
+        label = st.selectbox("Relabel all as", classes.CLASSES, key="relabel all as")
+        rows = shown["row"].tolist()
+        if st.button("Relabel all"):
+            editing.relabel(data.name, rows, label)
+            st.rerun()
+        if st.button("Exclude all"):
+            editing.exclude(data.name, rows)
+            st.rerun()
+        if st.button("Use all again"):
+            editing.restore(data.name, rows)
+            st.rerun()
 
 
 def _filtered(data: Dataset) -> pd.DataFrame:
@@ -42,10 +61,16 @@ def _filtered(data: Dataset) -> pd.DataFrame:
         "Finding of the check", ["all", *findings], key="finding", bind="query-params",
         help="What Check found in this dataset. Empty until it was run.",
     )  # fmt: skip
-    parts = [part for part in ("train", "validation", "test") if (table["given_split"] == part).any()]
-    if len(parts) > 1:
-        chosen = st.pills("Part, as the source gives it", parts, key="part", bind="query-params")
-        table = table[table["given_split"] == chosen] if chosen else table
+    given = (table["given_split"] != "").any()
+    part = st.pills(
+        "Part, as the source gives it" if given else "Part, when split by patient",
+        PARTS,
+        key="part",
+        bind="query-params",
+    )
+    if part:
+        parts = table["given_split"] if given else _by_patient(data)
+        table = table[parts.reindex(table.index) == part]
     if use != "all":
         table = table[(table["left_out"] == "") == (use == "in use")]
     if label != "all":
@@ -55,9 +80,15 @@ def _filtered(data: Dataset) -> pd.DataFrame:
     return table if finding == "all" else table[table["row"].isin(findings[finding])]
 
 
+def _by_patient(data: Dataset) -> pd.Series:
+    used = data.table[data.table["left_out"] == ""]
+    return split.by_patient(used, test=0.2, validation=0.1, seed=0)
+
+
 def _card(row: tuple) -> gallery.Card:
     lines = (_short(Path(row.path).name), row.left_out or row.view or "view unknown")  # type: ignore[attr-defined]
-    return gallery.Card(row.path, row.label, row.label or row.finding, lines)  # type: ignore[attr-defined]
+    path = row.path if row.sha256 else ""  # type: ignore[attr-defined] # what was refused at the import stays unread
+    return gallery.Card(path, row.label, row.label or row.finding, lines)  # type: ignore[attr-defined]
 
 
 def _short(name: str) -> str:
@@ -69,6 +100,8 @@ def _dialog(data: Dataset, number: int) -> None:
     row = data.table.loc[number]
     left, right = st.columns([3, 2])
     with left, messages.friendly():
+        if not row["sha256"]:
+            raise ImageError(f"Not shown, as it was not opened at the import: {row['left_out']}")
         st.image(display(Path(row["path"]), longest=1200), caption=Path(row["path"]).name)
     with right:
         known = {name: str(row[name]) for name in _SHOWN if row[name]}

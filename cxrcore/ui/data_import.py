@@ -52,7 +52,7 @@ def _columns(trees: Sequence[Tree], key: str) -> dict[str, str]:
             role, options, options.index(guessed.get(role, "")), key=f"column {role} {key}",
             format_func=lambda name: name or "none",
         )  # fmt: skip
-    return {role: name for role, name in chosen.items() if name}
+    return chosen
 
 
 def _mapping(found: pd.DataFrame, key: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from cxrcore.data import split
+from cxrcore.data import dataset, split
 from cxrcore.data.dataset import Dataset
 from cxrcore.report import figures
 from cxrcore.ui import data_edits, messages
@@ -32,6 +32,14 @@ def show(data: Dataset) -> None:
     _sources(data)
     if st.button("Train on this dataset", type="primary", icon=":material/model_training:"):
         st.switch_page("pages/train.py", query_params={"dataset": data.name})
+    with st.popover("Delete", icon=":material/delete:"):
+        st.markdown(
+            f"Deletes **{data.name}**, all versions. Images in folders of yours stay. Runs keep their numbers, but "
+            f"not the pictures that were drawn here, uploaded or unpacked."
+        )
+        if st.button("Delete this dataset"):
+            dataset.delete(data.name)
+            st.rerun()
 
 
 def _counts(data: Dataset, table: pd.DataFrame) -> None:

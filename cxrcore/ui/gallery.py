@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from PIL import Image
 
@@ -14,6 +15,7 @@ from cxrcore.data.images import ImageError, open_rgb
 from cxrcore.report import palette
 
 _SIDE = 320
+_COLOUR = 4  # mean difference of the channels above which a picture is shown in its colours
 _STYLE = """<style>
 .cxr-grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 .cxr-grid figure { margin: 0; }
@@ -28,7 +30,7 @@ _STYLE = """<style>
 
 @dataclass(frozen=True)
 class Card:
-    """One image of the grid: the dot has the colour of class `label`; `title` and `lines` stand below."""
+    """One image of the grid, none if `path` is "". The dot has the colour of class `label`; the texts stand below."""
 
     path: str
     label: str
@@ -51,7 +53,7 @@ def clickable(cards: Sequence[Card], classes: Sequence[str], key: str) -> int | 
         for number, card in enumerate(cards):
             with st.container(width=168, gap=None):
                 st.html(_STYLE + f'<div class="cxr-grid">{_figure(card, colours)}</div>')
-                if st.button("Open", key=f"{key} {number}", width="stretch", type="tertiary"):
+                if st.button("Enlarge", key=f"{key} {number}", width="stretch", type="tertiary"):
                     pressed = number
     return pressed
 
@@ -70,7 +72,7 @@ def _figure(card: Card, colours: dict[str, str]) -> str:
     mark = "<b>wrong</b> · " if card.wrong else ""
     lines = "<br>".join(escape(line) for line in card.lines)
     about = escape(f"X-ray, {card.title}. {' '.join(card.lines)}", quote=True)
-    encoded, reason = _thumbnail(card.path, _written(card.path))
+    encoded, reason = _thumbnail(card.path, _written(card.path)) if card.path else ("", "not opened")
     inner = (
         f'<img src="data:image/jpeg;base64,{encoded}" alt="{about}" loading="lazy">'
         if encoded
@@ -98,5 +100,7 @@ def _thumbnail(path: str, written: float) -> tuple[str, str]:
         return "", f"{Path(path).name}: {error}"
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.convert("L").save(buffer, "JPEG", quality=85)
+    pixels = np.asarray(image).astype(np.int16)
+    grey = (pixels.max(axis=2) - pixels.min(axis=2)).mean() < _COLOUR
+    image.convert("L" if grey else "RGB").save(buffer, "JPEG", quality=85)
     return base64.b64encode(buffer.getvalue()).decode(), ""

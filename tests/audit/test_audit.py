@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,8 @@ def test_acting_on_a_finding_makes_a_version_without_it(folder):
     changed = audit.exclude(data, audit.run(data), "near-duplicate")
     assert changed.version == 2 and len(changed.usable) == 60
     assert not any(finding["kind"] == "near-duplicate" for finding in audit.run(changed)["findings"])
+    with pytest.raises(UserError, match="no finding 'near-duplicate:across classes'"):
+        audit.exclude(data, audit.run(data), "near-duplicate:across classes")
     with pytest.raises(UserError, match="no finding 'near-duplicate'"):
         audit.exclude(changed, audit.last(changed), "near-duplicate")
     with pytest.raises(UserError, match=r"expected one of exact-duplicate, .* Received: 'ghosts'"):
@@ -155,6 +158,20 @@ def test_a_class_of_one_source_is_said_in_plain_words():
     )
 
 
+def test_what_is_known_for_one_class_only_is_no_confound():
+    values, table = _table(["M", "F"] * 10 + ["unknown"] * 20, ["COVID"] * 20 + ["NORMAL"] * 20)
+    values = values.rename(columns={"source": "sex"})
+    assert confounding.cramers_v(values, table["label"]) == {"sex": None} and confounding.find(values, table) == []
+    assert confounding.tables(values, table["label"])["sex"]["unknown"] == {"COVID": 0, "NORMAL": 20}
+
+
+def test_a_leak_without_training_images_can_be_settled_too():
+    table = pd.DataFrame(
+        {"patient": ["a", "a", "a"], "given_split": ["validation", "test", "validation"], "row": range(3), "label": "X"}
+    )
+    assert list(patients.leaks(table)[0].exclude) == [0, 2]
+
+
 def test_chance_is_no_confound_however_many_images_a_patient_has():
     """Two patients of a class in each source, 30 images each: V is high, and four patients prove nothing."""
     values, table = _table(["a"] * 60 + ["b"] * 60, ["X"] * 60 + ["Y"] * 60, [str(k // 30) for k in range(120)])
@@ -178,14 +195,17 @@ def test_patients_on_both_sides_of_the_given_split():
 
 def test_an_audit_is_of_a_version_and_survives_a_file_that_is_gone(folder):
     data = import_folders([folder], "some")
+    path = Path(data.usable["path"][0])
+    content = path.read_bytes()
+    path.unlink()
     (data.folder / dataset.MEASURES).unlink()
-    from pathlib import Path
-
-    Path(data.usable["path"][0]).unlink()
     report = audit.run(data)
-    assert report["unreadable"] == 1 and report["version"] == 1
+    assert report["gone"] == 1 and report["version"] == 1
+    path.write_bytes(content)
+    assert audit.run(data)["gone"] == 0 and pd.read_parquet(data.folder / dataset.MEASURES)["mean"].notna().sum() == 60
+    path.unlink()
     editing.exclude("some", [0])
-    assert audit.run(dataset.load("some"))["unreadable"] == 0
+    assert audit.run(dataset.load("some"))["gone"] == 0
 
 
 def test_hashes_are_the_librarys_own():

@@ -54,8 +54,9 @@ def server(workspace):
 
 @pytest.fixture(scope="module")
 def chromium():
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # a busy machine
     assert CHROMIUM, "CI must have Chromium: the browser tests are not to be skipped there"
     with sync_playwright() as playwright:
         flags = [

@@ -89,8 +89,31 @@ def test_more_entries_than_allowed(tmp_path, home):
     assert not home.exists()
 
 
+def test_inner_archives_that_would_fill_the_memory(monkeypatch):
+    inner = packed({"NORMAL/a.png": b"0" * 5000})
+    monkeypatch.setattr(
+        archive.Budget, "__init__", lambda self: self.__dict__.update(files=10, bytes=10**6, held=len(inner))
+    )
+    assert tree.of_uploads([Upload("some.zip", packed({"one.zip": inner}))]).files
+    with pytest.raises(UserError, match="Unpack those in it first"):
+        tree.of_uploads([Upload("some.zip", packed({"one.zip": inner, "two.zip": inner}))])
+
+
+def test_a_link_to_an_archive_outside_of_the_roots_is_not_followed(tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "outside.zip").write_bytes(packed(GOOD))
+    (tmp_path / "root" / "link.zip").symlink_to(tmp_path / "outside.zip")
+    assert not any("NORMAL" in name for name in tree.open_tree(tmp_path / "root", [tmp_path / "root"]).files)
+    assert any("NORMAL" in name for name in tree.open_tree(tmp_path / "root").files)
+
+
+def test_uploads_of_one_name_are_all_kept():
+    uploads = [Upload("a.png", picture(1)), Upload("a.png", picture(2))]
+    assert list(tree.of_uploads(uploads).files) == ["a (2).png", "a.png"]
+
+
 def test_more_bytes_than_allowed(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive.Budget, "__init__", lambda self: self.__dict__.update(files=10, bytes=500))
+    monkeypatch.setattr(archive.Budget, "__init__", lambda self: self.__dict__.update(files=10, bytes=500, held=0))
     with pytest.raises(UserError, match="unpacks to over"):
         tree.of_uploads([Upload("some.zip", packed({"NORMAL/a.png": b"0" * 1000}))])
 

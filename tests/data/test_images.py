@@ -100,3 +100,29 @@ def test_mutated_files_give_an_image_or_a_reason(data):
 
 def test_display_keeps_the_shape_of_the_picture(save):
     assert images.display(save("wide.png", np.zeros((500, 1000), np.uint8)), 640).shape == (320, 640, 3)
+
+
+def test_deep_colour_is_scaled_composed_on_black_and_upright(tmp_path):
+    import cv2
+
+    values = np.zeros((2, 3, 4), np.uint16)
+    values[..., :3], values[..., 3] = 2000, 65535
+    values[0, 0] = (4000, 4000, 4000, 0)  # transparent, so black
+    values[1, 2, :3] = 3000
+    cv2.imwrite(str(tmp_path / "deep.png"), values)
+    expected = np.full((2, 3), round(2000 / 3000 * 255))
+    expected[0, 0], expected[1, 2] = 0, 255
+    decoded = images.decode((tmp_path / "deep.png").read_bytes())
+    assert (np.asarray(decoded.image)[..., 0] == expected).all() and decoded.bits == 16
+    turned = Image.open(tmp_path / "deep.png")
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    content = (tmp_path / "deep.png").read_bytes()
+    chunk = exif.tobytes().removeprefix(b"Exif\x00\x00")
+    import struct
+    import zlib
+
+    body = b"eXIf" + chunk
+    packed = struct.pack(">I", len(chunk)) + body + struct.pack(">I", zlib.crc32(body))
+    content = content[:33] + packed + content[33:]
+    assert images.decode(content).image.size == (2, 3)

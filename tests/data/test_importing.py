@@ -200,14 +200,25 @@ def test_names_that_could_leave_the_folder_are_refused(folders, name):
         import_folders([folders], name)
 
 
-def test_a_failed_import_leaves_nothing_behind(folders, home, monkeypatch):
+def test_an_import_that_failed_for_want_of_disk_goes_on_when_there_is_some(folders, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
-    with pytest.raises(UserError, match="disk is full"):
-        import_folders([folders], "kids")
-    assert list((home / "datasets").iterdir()) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(pd.DataFrame, "to_parquet", full)
+        with pytest.raises(UserError, match="disk is full"):
+            import_folders([folders], "kids")
+    assert dataset.names() == []
+    seen = []
+    assert len(import_folders([folders], "kids", progress=lambda done, total: seen.append(done)).usable) == 9
+    assert seen == []  # every image had been opened
+
+
+def test_an_import_without_a_usable_image_leaves_nothing_behind(save, tmp_path, home):
+    save("set/cats/a.png", _pixels(0))
+    with pytest.raises(UserError, match="Map a finding"):
+        import_folders([tmp_path / "set"], "cats")
+    assert [path for path in (home / "datasets").iterdir() if path.is_dir()] == []
 
 
 def test_deleting_a_dataset_keeps_the_imported_images(folders):

@@ -41,7 +41,7 @@ def test_a_table_with_usual_columns(listed, by):
     assert data.counts() == {"NORMAL": 1, "OTHER INFECTION": 2}
     assert data.left_out_counts() == {"view": 1, "missing": 1}
     used = data.usable
-    assert used["patient"].tolist() == ["A:1", "A:1", "B:3"] and used["source"].tolist() == ["A", "A", "B"]
+    assert used["patient"].tolist() == ["nih:1", "nih:1", "nih:3"] and used["source"].tolist() == ["A", "A", "B"]
     assert used["age"].tolist() == ["40-59", "40-59", "80+"] and used["sex"].tolist() == ["M", "M", "F"]
 
 
@@ -127,3 +127,32 @@ def test_files_outside_of_the_allowed_folders_are_left_out(save, tmp_path):
     trees = [tree.open_tree(tmp_path / "root"), tree.open_tree(tmp_path / "root" / "COVID" / "list.csv")]
     data = import_trees(trees, "some", roots=[(tmp_path / "root").resolve()])
     assert data.left_out_counts()["outside"] >= 2 and not data.usable["path"].str.contains("secret|link").any()
+
+
+def test_patients_of_dicom_files_are_the_headers_whatever_the_name_and_the_folder(tmp_path):
+    """Exports name every first image IM-0001-0001; one patient may be in two folders."""
+    for k, patient in enumerate(["A", "B", "C", "A"]):
+        file = (
+            tmp_path / ("one" if k < 3 else "two") / ("NORMAL" if k % 2 else "COVID") / f"PAT{k}" / "IM-0001-0001.dcm"
+        )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(radiograph(_pixels(k), bits=8, PatientID=patient))
+    used = import_folders([tmp_path / "one", tmp_path / "two"], "both").usable
+    assert used["patient"].nunique() == 3 and used["patient"][0] == used["patient"][3]
+    assert used["modality"].tolist() == ["DX"] * 4
+
+
+def test_a_column_can_be_unchosen(listed):
+    data = import_folders([listed], "nih", Choices(columns={"patient": ""}))
+    assert data.usable["patient"].nunique() == 3
+
+
+def test_a_name_that_is_not_utf8_is_set_aside(save, tmp_path):
+    import os
+
+    save("set/NORMAL/a.png", _pixels(0))
+    file = tmp_path / "set" / "NORMAL" / "a.png"
+    file.rename(file.with_name(os.fsdecode(b"caf\xe9.png")))
+    save("set/NORMAL/b.png", _pixels(1))
+    data = import_folders([tmp_path / "set"], "some")
+    assert data.counts() == {"NORMAL": 1} and "UTF-8" in data.left_out["left_out"][0]

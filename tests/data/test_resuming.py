@@ -4,12 +4,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cxrcore.data import dataset, importing, staging
+from cxrcore.data import dataset, images, importing, staging, tree
 from cxrcore.errors import UserError
 
 SLOW = """
@@ -60,7 +61,31 @@ def test_a_line_cut_short_by_the_kill_is_read_again(folder, home):
     (file,) = home.glob("datasets/.importing-*/found.jsonl")
     text = file.read_text()
     file.write_text(text[:-30])
-    assert len(importing.import_folders([folder], "mine").usable) == 60
+    seen = []
+    data = importing.import_folders([folder], "mine", progress=lambda count, total: seen.append(count))
+    assert seen[0] == 10 and len(data.usable) == 60
+
+
+def test_a_file_that_was_changed_meanwhile_starts_anew(folder, save):
+    with pytest.raises(KeyboardInterrupt):
+        importing.import_folders([folder], "mine", progress=_interrupt_at(10))
+    save("set/COVID/0.png", np.zeros((20, 20), np.uint8))
+    seen = []
+    data = importing.import_folders([folder], "mine", progress=lambda count, total: seen.append(count))
+    assert seen[0] == 1 and 20 in set(data.usable["width"])
+
+
+def test_another_upload_of_the_same_names_starts_anew(home):
+    def uploaded(first):
+        names = [f"{'NORMAL' if k % 2 else 'COVID'}/{k}.png" for k in range(6)]
+        return tree.of_uploads(
+            tree.Upload(name, images.png(np.full((9, 9), first + k, np.uint8))) for k, name in enumerate(names)
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        importing.import_trees([uploaded(0)], "mine", progress=_interrupt_at(3), roots=[])
+    data = importing.import_trees([uploaded(100)], "mine", roots=[])
+    assert {int(images.load(Path(path), 9).max()) for path in data.usable["path"]} == set(range(100, 106))
 
 
 def test_other_choices_start_anew(folder, home):

@@ -3,7 +3,7 @@
 import io
 import math
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -31,6 +31,7 @@ def read(tree: Tree, images: str, labels: str) -> Reading:
             "path": f"{file.stem}_{number:05d}.png",
             "finding": CLASSES[int(np.argmax(one_hot))],
             "source": file.parent.name or tree.name,
+            "mark": f"{tree.files[images].mark}-{number}",
             "content": partial(_picture, x, number),
         }
         for number, one_hot in enumerate(y)
@@ -46,9 +47,9 @@ def _picture(x: np.ndarray, number: int) -> bytes:
 def _load(tree: Tree, name: str) -> np.ndarray:
     file = tree.files[name]
     try:
-        if isinstance(file, Path):
-            return np.load(file, mmap_mode="r", allow_pickle=False)
-        return _parse(file())
+        if file.path is not None:
+            return np.load(file.path, mmap_mode="r", allow_pickle=False)
+        return _parse(file.read())
     except Exception as error:  # NumPy hands a damaged header to Python's parser, which raises anything
         raise UserError(
             f"{tree.origin}/{name} cannot be read as an array of numbers ({error}). Arrays of Python objects are "

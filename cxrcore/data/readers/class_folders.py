@@ -28,7 +28,7 @@ def read(tree: Tree, without: Collection[str] = ()) -> Reading:
     skipped = tuple(f"{folder}/" if folder else "" for folder in without)
     names = [name for name in tree.files if _is_image(name) and not name.startswith(skipped)]
     source = PurePosixPath(tree.origin).parent.name if tree.name.lower() in SPLIT_NAMES else tree.name
-    records = [_record(tree, name) | {"source": source} for name in names]
+    records = [_record(tree, name, source) for name in names]
     is_kermany = source == "chest_xray" or any(record["patient"] for record in records)
     return Reading(
         "class folders",
@@ -47,18 +47,20 @@ def _is_image(name: str) -> bool:
     return looks and file.name.upper() not in _NO_IMAGE
 
 
-def _record(tree: Tree, name: str) -> dict:
+def _record(tree: Tree, name: str, source: str) -> dict:
     folders = [tree.name, *PurePosixPath(name).parent.parts]
     findings = [folder for folder in folders if folder.lower() not in SPLIT_NAMES] or [tree.name]
     parts = [SPLIT_NAMES[folder.lower()] for folder in folders if folder.lower() in SPLIT_NAMES]
     known = [folder for folder in findings if folder.upper() in FOLDER_NAMES]
     return located(tree, name) | {
         "finding": (known or findings)[-1],
-        "patient": _patient(PurePosixPath(name).name),
+        "patient": _patient(PurePosixPath(name), source),
+        "source": source,
         "given_split": parts[-1] if parts else "",
     }
 
 
-def _patient(name: str) -> str:
-    found = _PATIENT.match(name)
-    return (found[1] or found[2]) if found else ""
+def _patient(name: PurePosixPath, source: str) -> str:
+    """Return the patient that the file name tells; a DICOM file's header knows better."""
+    found = _PATIENT.match(name.name) if name.suffix.lower() in SUFFIXES else None
+    return f"{source}:{found[1] or found[2]}" if found else ""

@@ -37,16 +37,17 @@ def read(tree: Tree, folder: str) -> Reading:
     repeated = table[["filename", "finding", "view", "modality"]].duplicated()
     source = PurePosixPath(folder).name or tree.name
     records = [
-        _record(tree, folder, row, again) | {"source": source}
+        _record(tree, folder, row, again) | {"source": source, "patient": f"{source}:{row['patientid']}"}
         for row, again in zip(table.to_dict("records"), repeated, strict=True)
     ]
     return Reading("covid-chestxray-dataset", tree.origin, rows(records), {"COVID-19": "COVID"}, CITATION)
 
 
-def read_csv(tree: Tree, name: str) -> pd.DataFrame:
-    """Return a CSV of `tree` as text; raise `UserError` if it is none."""
+def read_csv(tree: Tree, name: str, rows: int | None = None) -> pd.DataFrame:
+    """Return a CSV of `tree` as text, `rows` of it or all; raise `UserError` if it is none."""
     try:
-        return pd.read_csv(io.BytesIO(tree.read(name)), dtype=str, keep_default_na=False, encoding_errors="replace")
+        content = io.BytesIO(tree.read(name))
+        return pd.read_csv(content, dtype=str, keep_default_na=False, encoding_errors="replace", nrows=rows)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, ImageError) as error:
         raise UserError(f"{tree.origin}/{name} cannot be read as a table: {error}") from error
 
@@ -56,11 +57,10 @@ def _record(tree: Tree, folder: str, row: dict[str, str], again: bool) -> dict:
     left_out = "repeated: the file is listed before" if again else _left_out(row)
     return file | {
         "finding": "COVID-19" if "COVID-19" in row["finding"] else row["finding"],
-        "patient": row["patientid"],
         "view": row["view"],
         "sex": row.get("sex", ""),
         "age": age_band(row.get("age", "")),
-        "left_out": left_out or file["left_out"],
+        "left_out": left_out or file.get("left_out", ""),
     }
 
 

@@ -41,7 +41,7 @@ def tables(tree: Tree) -> list[str]:
 
 
 def read(tree: Tree, name: str, chosen: Mapping[str, str]) -> Reading:
-    """Return one row a line of the CSV. `chosen` names the column of a role, over the usual ones.
+    """Return one row a line of the CSV. `chosen` names the column of a role, over the usual ones, "" for none.
 
     A path is absolute, relative to the CSV, or a file name that occurs once below the CSV's folder.
 
@@ -50,10 +50,11 @@ def read(tree: Tree, name: str, chosen: Mapping[str, str]) -> Reading:
     """
     table = read_csv(tree, name)
     for role, column in chosen.items():
-        if role not in ROLES or column not in table.columns:
+        if role not in ROLES or (column and column not in table.columns):
             expected = f"a role of {', '.join(ROLES)} and a column of {', '.join(table.columns[:30])}"
             raise UserError(f"column to read: expected {expected}. Received: {role}={column}")
-    columns = guess(list(table.columns)) | dict(chosen)
+    merged = guess(list(table.columns)) | dict(chosen)
+    columns = {role: column for role, column in merged.items() if column}
     for role in ("path", "finding"):
         if role not in columns:
             raise UserError(f"{name} has no column known as {role}. Choose one of {', '.join(table.columns[:30])}.")
@@ -66,7 +67,7 @@ def read(tree: Tree, name: str, chosen: Mapping[str, str]) -> Reading:
 
 def _lists_images(tree: Tree, name: str) -> bool:
     try:
-        return {"path", "finding"} <= guess(list(read_csv(tree, name).columns)).keys()
+        return {"path", "finding"} <= guess(list(read_csv(tree, name, rows=0).columns)).keys()
     except UserError:
         return False
 
@@ -74,20 +75,21 @@ def _lists_images(tree: Tree, name: str) -> bool:
 def _record(tree: Tree, folder: PurePosixPath, elsewhere: Mapping[str, str], row: dict[str, str]) -> dict:
     listed = row["path"].strip().replace("\\", "/")
     if Path(listed).is_absolute():
-        file = {"path": listed, "content": None, "left_out": ""}
+        file = {"path": listed}
     else:
         own = str(folder / listed)
         file = located(tree, own if own in tree.files else elsewhere.get(PurePosixPath(listed).name, own))
+    patient = row.get("patient", "").strip()
     view, split = row.get("view", "").strip(), row.get("split", "").strip().lower()
     return file | {
         "finding": row["finding"].strip(),
-        "patient": row.get("patient", "").strip(),
+        "patient": f"{tree.name}:{patient}" if patient else "",
         "source": row.get("source", "").strip() or tree.name,
         "view": view,
         "sex": row.get("sex", "").strip()[:1].upper(),
         "age": age_band(row.get("age", "")),
         "given_split": SPLIT_NAMES.get(split, ""),
-        "left_out": not_frontal(view) or file["left_out"],
+        "left_out": not_frontal(view) or file.get("left_out", ""),
     }
 
 

@@ -46,7 +46,7 @@ def test_an_image_is_opened_relabelled_and_the_edit_undone(drawn, page, shot):
     page.goto(drawn)
     page.get_by_role("tab", name="Images").click()
     expect(page.get_by_text("24 of 24 images")).to_be_visible()
-    page.get_by_role("button", name="Open", exact=True).first.click()
+    page.get_by_role("button", name="Enlarge").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("img").first).to_be_visible()
     shot(page, "data-image")
