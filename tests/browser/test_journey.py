@@ -19,6 +19,7 @@ def _wait_for_points(page, more_than):
     page.wait_for_function(
         "least => (document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length ?? 0) > least",
         arg=more_than,
+        timeout=150_000,  # a worker loads TensorFlow beside other tests on two cores
     )
     return _points(page)
 
