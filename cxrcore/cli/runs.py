@@ -34,9 +34,16 @@ def list_(json: Json = False) -> None:
     terminal.result({"runs": rows}, "\n".join(lines) or "No run yet: `cxr demo`, or `cxr train --data NAME`.", json)
 
 
-def evaluate(run: RunName, json: Json = False) -> None:
-    """Test the saved model on the run's test images again, from their raw pixels."""
+def evaluate(
+    run: RunName,
+    data: Annotated[str, typer.Option(help="Another dataset to test on; default: the run's own test images.")] = "",
+    json: Json = False,
+) -> None:
+    """Test the saved model again, from raw pixels: on the run's test images, or on another dataset."""
     chosen = runs.load(run)
+    if data:
+        _external(chosen, data, json)
+        return
     from cxrcore.evaluation import metrics as numbers
     from cxrcore.evaluation import predict
     from cxrcore.features.extract import Hooks
@@ -52,6 +59,22 @@ def evaluate(run: RunName, json: Json = False) -> None:
         lines.append(f"  {name}: sensitivity {terminal.percent(row['recall'])}")
     lines.append(f"Largest difference from the stored probabilities: {apart:.1e}.")
     terminal.result(value, "\n".join(lines), json)
+
+
+def _external(chosen: runs.Run, data: str, json: bool) -> None:
+    from cxrcore.evaluation import external
+    from cxrcore.features.extract import Hooks
+
+    with terminal.progress() as listen:
+        found = external.evaluate(chosen, data, Hooks(progress=lambda done, total: listen("predicting", done, total)))
+    lines = [found["sentence"]]
+    lines += [f"  {name}: sensitivity {terminal.percent(row['recall'])}" for name, row in found["by_class"].items()]
+    lines += (
+        [f"Not tested, as the run does not know them: {', '.join(found['unknown_classes'])}."]
+        if found["unknown_classes"]
+        else []
+    )
+    terminal.result({"run": chosen.name} | found, "\n".join(lines), json)
 
 
 def explain(

@@ -1,6 +1,7 @@
 """95 % intervals: Wilson's for proportions, the bootstrap over patients for everything else."""
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.stats import binomtest
@@ -41,12 +42,41 @@ def by_patient(
         statistic: confusion matrices (R, C, C), rows true, to values (R, ...); NaN where undefined.
         seed: of the resampling.
     """
-    names, group = np.unique(np.asarray(patients), return_inverse=True)
-    share = np.zeros((len(names), classes * classes))
+    group, resamples = _resamples(patients, seed)
+    share = np.zeros((group.max() + 1, classes * classes))
     np.add.at(share, (group, true * classes + predicted), 1)
+    values = [statistic((weights @ share).reshape(-1, classes, classes)) for weights in resamples]
+    return _percentiles(np.concatenate(values))
+
+
+def weighted(patients: Sequence[str], statistic: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> np.ndarray:
+    """Return the same interval, (2, ...), of a statistic of the weights of images: (R, n) to (R, ...)."""
+    group, resamples = _resamples(patients, seed)
+    return _percentiles(np.concatenate([statistic(weights[:, group]) for weights in resamples]))
+
+
+def difference(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:
+    """Return the interval of p1 - p2 of two independent proportions, each as (successes, n).
+
+    Method 10 of Newcombe RG, Statistics in Medicine 1998, 17:873-890, from Wilson's bounds.
+    """
+    p1, p2 = first[0] / first[1], second[0] / second[1]
+    (low1, high1), (low2, high2) = wilson(*first), wilson(*second)
+    below = float(np.hypot(p1 - low1, high2 - p2))
+    above = float(np.hypot(high1 - p1, p2 - low2))
+    return p1 - p2 - below, p1 - p2 + above
+
+
+def _resamples(patients: Sequence[str], seed: int) -> tuple[np.ndarray, Iterator[np.ndarray]]:
+    """Return the number of each image's patient, and chunks of how often each patient is drawn, (_CHUNK, patients)."""
+    names, group = np.unique(np.asarray(patients), return_inverse=True)
     rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(RESAMPLES // _CHUNK):
-        weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=_CHUNK)
-        values.append(statistic((weights @ share).reshape(_CHUNK, classes, classes)))
-    return np.nanpercentile(np.concatenate(values), [2.5, 97.5], axis=0)
+    even = np.full(len(names), 1 / len(names))
+    chunks = (rng.multinomial(len(names), even, size=_CHUNK).astype(float) for _ in range(RESAMPLES // _CHUNK))
+    return group, chunks
+
+
+def _percentiles(values: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")
+        return np.nanpercentile(values, [2.5, 97.5], axis=0)

@@ -1,6 +1,5 @@
 """The numbers of one evaluation, each with its n and its 95 % interval."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from cxrcore.evaluation import intervals
+from cxrcore.evaluation import intervals, matrix
 
 
 def probability_columns(classes: Sequence[str]) -> list[str]:
@@ -31,34 +30,45 @@ def predictions(rows: pd.DataFrame, probabilities: np.ndarray, classes: Sequence
 def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     """Return the metrics of a prediction table as plain JSON values.
 
-    `accuracy`, and by class `precision` (positive predictive value), `recall` (sensitivity) and `f1`, are
-    each `{"value", "ci95", "n"}`; value and interval are None where nothing defines them (0 of 0).
-    `confusion` has a row a true class and a column a predicted one.
+    `accuracy`; of the whole, `balanced_accuracy`, `macro_f1`, `kappa` and `matthews`; by class, `precision` (positive
+    predictive value), `recall` (sensitivity), `specificity`, `npv` (negative predictive value) and `f1`. Each is
+    `{"value", "ci95", "n"}`; value and interval are None where nothing defines them (0 of 0). Predictive values hold
+    for the share of the classes in this table. `confusion` has a row a true class and a column a predicted one.
     """
     numbers = {name: position for position, name in enumerate(classes)}
     true, predicted = (table[column].map(numbers).to_numpy() for column in ("label", "predicted"))
-    matrix = confusion_matrix(true, predicted, labels=list(range(len(classes))))
-    low, high = _f1_interval(true, predicted, list(table["patient"]), len(classes))
-    f1 = _f1(matrix)
+    found = confusion_matrix(true, predicted, labels=list(range(len(classes))))
+    patients = list(table["patient"])
+    low, high = intervals.by_patient(true, predicted, patients, len(classes), _all_of_them)
+    values = _all_of_them(found)
     by_class = {}
     for name, k in numbers.items():
-        hits, actual, called = int(matrix[k, k]), int(matrix[k].sum()), int(matrix[:, k].sum())
+        hits, actual, called = int(found[k, k]), int(found[k].sum()), int(found[:, k].sum())
+        others, not_called = len(table) - actual, len(table) - called
+        rejected = others - (called - hits)
         by_class[name] = {
             "n": actual,
             "precision": proportion(hits, called),
             "recall": proportion(hits, actual),
+            "specificity": proportion(rejected, others),
+            "npv": proportion(rejected, not_called),
             "f1": {
-                "value": _plain(f1[k]),
-                "ci95": _f1_bounds(f1[k], low[k], high[k], hits, actual + called),
+                "value": _plain(values[k]),
+                "ci95": _f1_bounds(values[k], low[k], high[k], hits, actual + called),
                 "n": len(table),
             },
         }
+    overall = {}
+    for k, name in enumerate(matrix.OVERALL, start=len(classes)):
+        bounds = _bounds(values[k], low[k], high[k], len(set(patients)))
+        overall[name] = {"value": _plain(values[k]), "ci95": bounds, "n": len(table)}
     return {
         "n": len(table),
-        "patients": int(table["patient"].nunique()),
+        "patients": len(set(patients)),
         "classes": list(classes),
-        "accuracy": proportion(int(np.trace(matrix)), len(table)),
-        "confusion": matrix.tolist(),
+        "accuracy": proportion(int(np.trace(found)), len(table)),
+        **overall,
+        "confusion": found.tolist(),
         "by_class": by_class,
     }
 
@@ -74,21 +84,10 @@ def proportion(successes: int, n: int) -> dict[str, Any]:
     return {"value": value, "ci95": list(intervals.wilson(successes, n)), "n": n, "successes": successes}
 
 
-def _f1(matrices: np.ndarray) -> np.ndarray:
-    """Return F1 = 2 TP / (2 TP + FP + FN) by class; NaN where a class is neither present nor predicted."""
-    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
-    total = matrices.sum(axis=-1) + matrices.sum(axis=-2)
-    with np.errstate(invalid="ignore"):
-        return 2 * hits / total
-
-
-def _f1_interval(
-    true: np.ndarray, predicted: np.ndarray, patients: list[str], classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice")
-        low, high = intervals.by_patient(true, predicted, patients, classes, _f1)
-    return low, high
+def _all_of_them(matrices: np.ndarray) -> np.ndarray:
+    """Return F1 by class, then each of `matrix.OVERALL`, along the last axis."""
+    overall = [statistic(matrices)[..., None] for statistic in matrix.OVERALL.values()]
+    return np.concatenate([matrix.f1(matrices), *overall], axis=-1)
 
 
 def _f1_bounds(value: float, low: float, high: float, hits: int, involved: int) -> list[float | None]:
@@ -99,6 +98,17 @@ def _f1_bounds(value: float, low: float, high: float, hits: int, involved: int) 
     if value in (0, 1):
         return list(intervals.wilson(hits, hits if value == 1 else involved))
     return [_plain(low), _plain(high)]
+
+
+def _bounds(value: float, low: float, high: float, patients: int) -> list[float | None]:
+    """Return the interval of a statistic of the whole; where all are right, Wilson's for that many patients.
+
+    None where every resample says the same for another reason, as when one class is called always: no width is not
+    certainty.
+    """
+    if value == 1:
+        return list(intervals.wilson(patients, patients))
+    return [_plain(low), _plain(high)] if low < high else [None, None]
 
 
 def _plain(value: float) -> float | None:

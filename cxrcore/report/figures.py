@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from cxrcore.report import palette
 
-_LAYOUT = {
+LAYOUT = {
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
@@ -38,7 +38,7 @@ def curves(
     """
     x = [epoch["epoch"] for epoch in epochs]
     mode = "lines+markers" if len(x) < 3 else "lines"
-    figure = go.Figure(layout=_LAYOUT | {"title": {"text": title, "font": {"size": 15}}, "height": 300})
+    figure = go.Figure(layout=LAYOUT | {"title": {"text": title, "font": {"size": 15}}, "height": 300})
     for name, key, colour in (
         ("training", metric, palette.TRAINING),
         ("validation", f"val_{metric}", palette.VALIDATION),
@@ -69,7 +69,7 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], normalise
     """
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = go.Figure(layout=_LAYOUT | {"height": 110 + 90 * len(classes), "hovermode": "closest"})
+    figure = go.Figure(layout=LAYOUT | {"height": 110 + 90 * len(classes), "hovermode": "closest"})
     figure.add_heatmap(
         z=shares if normalised else counts,
         x=list(classes),
@@ -78,7 +78,7 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], normalise
         showscale=False,
         xgap=3,
         ygap=3,
-        hovertemplate="true %{y}<br>predicted %{x}<extra></extra>",
+        hoverinfo="skip",
     )
     rows, columns = np.indices(counts.shape).reshape(2, -1)
     # The numbers are a trace of their own: the heatmap's would choose their colour without knowing the background.
@@ -88,18 +88,29 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], normalise
         text=[f"<b>{n}</b><br>{share:.0%}" for n, share in zip(counts.ravel(), shares.ravel(), strict=True)],
         mode="text",
         textfont={"size": 15, "color": ink},
+        unselected={"textfont": {"color": ink}},
         hoverinfo="skip",
         showlegend=False,
     )
-    figure.update_xaxes(title="predicted", side="bottom", showgrid=False)
-    figure.update_yaxes(title="true", autorange="reversed", showgrid=False)
+    # What is clicked: a heatmap sends no selections, and with its hover it would swallow the clicks.
+    figure.add_scatter(
+        x=[classes[k] for k in columns],
+        y=[classes[k] for k in rows],
+        mode="markers",
+        marker={"symbol": "square", "size": 70, "color": "rgba(128,128,128,0.01)"},
+        unselected={"marker": {"opacity": 1}},
+        hovertemplate="true %{y}<br>predicted %{x}<br>click to see these<extra></extra>",
+        showlegend=False,
+    )
+    figure.update_xaxes(title="predicted", side="bottom", showgrid=False, fixedrange=True)
+    figure.update_yaxes(title="true", autorange="reversed", showgrid=False, fixedrange=True)
     return figure
 
 
 def class_counts(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]) -> go.Figure:
     """Return stacked bars: one bar a group (a part or a source), `{group: {class: count}}`."""
     colours = palette.class_colours(classes)
-    figure = go.Figure(layout=_LAYOUT | {"barmode": "stack", "height": 100 + 44 * len(counts)})
+    figure = go.Figure(layout=LAYOUT | {"barmode": "stack", "height": 100 + 44 * len(counts)})
     for name in classes:
         values = [group.get(name, 0) for group in counts.values()]
         figure.add_bar(y=list(counts), x=values, name=name, orientation="h", marker_color=colours[name], text=values)
@@ -112,7 +123,7 @@ def probabilities(values: Mapping[str, float]) -> go.Figure:
     """Return one bar a class, 0 to 100 %."""
     colours = palette.class_colours(list(values))
     figure = go.Figure(
-        layout=_LAYOUT
+        layout=LAYOUT
         | {
             "height": 40 + 40 * len(values),
             "hovermode": "closest",

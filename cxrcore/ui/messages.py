@@ -54,3 +54,17 @@ def interval(metric: dict) -> str:
     """Return the 95 % interval, for example `90.8 to 99.3 %`."""
     low, high = metric["ci95"]
     return "–" if metric["value"] is None or low is None else f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def with_interval(metric: dict) -> str:
+    """Return a metric as shares, for example `97.3 % (90.8 to 99.3 %)`."""
+    known = metric["value"] is not None and metric["ci95"][0] is not None
+    return f"{percent(metric)} ({interval(metric)})" if known else percent(metric)
+
+
+def plain(metric: dict) -> str:
+    """Return a metric as numbers, for example `0.950 (0.902 to 0.981)`."""
+    if metric["value"] is None:
+        return "–"
+    low, high = metric["ci95"]
+    return f"{metric['value']:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None else "")

@@ -1,28 +1,57 @@
-"""The results of one run: accuracy with its interval, confusion matrix, metrics by class, the grid."""
+"""The results of one run: accuracy with its interval, confusion matrix, every metric with its interval, the grid."""
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cxrcore.evaluation.metrics import certainty, probability_columns
-from cxrcore.report import figures, palette, tiles
-from cxrcore.report.grid_pdf import render
+from cxrcore.evaluation import scores
+from cxrcore.evaluation.metrics import evaluate, probability_columns
+from cxrcore.report import score_figures
 from cxrcore.runs import Run
-from cxrcore.ui import choose, gallery, messages, shortcut_view
+from cxrcore.ui import messages, results_grid, results_other, shortcut_view
 
-_PER_PAGE = 25
+_OF_A_CLASS = {
+    "recall": "sensitivity (recall)",
+    "specificity": "specificity",
+    "precision": "PPV (precision)",
+    "npv": "NPV",
+    "f1": "F1",
+}
+_OF_ALL = {
+    "balanced_accuracy": "Balanced accuracy: the mean sensitivity of the classes",
+    "macro_f1": "Macro F1: the mean F1 of the classes",
+}
+_AGREEMENT = {
+    "kappa": "Cohen's kappa: agreement beyond chance, 0 to 1",
+    "matthews": "Matthews's correlation, -1 to 1",
+}
 
 
 def show(run: Run) -> None:
     """Show the results of a run that has metrics."""
-    metrics, config = run.metrics, run.config
-    assert metrics is not None
-    _accuracy(metrics, config)
-    _confusion(metrics)
-    _by_class(metrics)
+    stored = run.metrics
+    assert stored is not None
+    classes, table = stored["classes"], run.predictions("test")
+    metrics = _metrics(table, tuple(classes))
+    _accuracy(metrics, run.config)
+    results_grid.confusion(metrics)
+    results_grid.show(run, classes)
+    _numbers(metrics)
+    _probabilities(table, classes)
+    results_other.show(run)
     shortcut_view.show(run)
-    _grid(run, metrics["classes"])
+
+
+@st.cache_data(max_entries=8, show_spinner="Resampling for the intervals")
+def _metrics(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
+    return evaluate(table, classes)
+
+
+@st.cache_data(max_entries=8, show_spinner="Resampling for the intervals")
+def _scores(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
+    return scores.evaluate(table, classes)
 
 
 def _accuracy(metrics: dict[str, Any], config: dict[str, Any]) -> None:
@@ -49,68 +78,50 @@ def _accuracy(metrics: dict[str, Any], config: dict[str, Any]) -> None:
         )
 
 
-def _confusion(metrics: dict[str, Any]) -> None:
-    st.subheader("Confusion matrix")
-    shading = st.segmented_control("Shade by", ["count", "share of the true class"], default="count", required=True)
-    ink = palette.INK[st.context.theme.type or "light"]
-    figure = figures.confusion(metrics["confusion"], metrics["classes"], shading != "count", ink)
-    rows = zip(metrics["classes"], metrics["confusion"], strict=True)
-    alt = "; ".join(f"true {name}: {dict(zip(metrics['classes'], row, strict=True))}" for name, row in rows)
-    st.plotly_chart(figure, key="confusion", alt=f"Confusion matrix. {alt}")
-
-
-def _by_class(metrics: dict[str, Any]) -> None:
+def _numbers(metrics: dict[str, Any]) -> None:
     st.subheader("By class")
     rows = []
     for name, values in metrics["by_class"].items():
         row = {"class": name, "images": values["n"]}
-        for title, key in (("precision", "precision"), ("recall (sensitivity)", "recall"), ("F1", "f1")):
-            row[title] = f"{messages.percent(values[key])}  ({messages.interval(values[key])})"
-        rows.append(row)
+        rows.append(row | {title: messages.with_interval(values[key]) for key, title in _OF_A_CLASS.items()})
     st.dataframe(rows, hide_index=True)
     st.caption(
-        "Precision: of those called so, how many are. Recall: of those that are, how many are called so. In "
-        "brackets the 95 % interval: Wilson's for precision and recall, bootstrap by patient for F1 "
-        "(Wilson's where all are right)."
+        "Sensitivity: of those that are, how many are called so. Specificity: of those that are not, how many are not "
+        "called so. PPV and NPV, the predictive values: of those called so (or not), how many are (or are not); they "
+        "hold for the mix of classes tested here, not for a hospital's. In brackets the 95 % interval: Wilson's, for "
+        "F1 the bootstrap by patient (Wilson's where all are right)."
     )
+    few = [name for name, values in metrics["by_class"].items() if values["n"] < 30]
+    if few:
+        st.warning(f"Fewer than 30 test images of {', '.join(few)}: read the intervals, not the values.")
+    st.subheader("Of all classes together")
+    whole = [{"metric": title, "value": messages.with_interval(metrics[key])} for key, title in _OF_ALL.items()]
+    whole += [{"metric": title, "value": messages.plain(metrics[key])} for key, title in _AGREEMENT.items()]
+    st.dataframe(whole, hide_index=True)
 
 
-def _grid(run: Run, classes: list[str]) -> None:
-    st.subheader("Predicted against true")
-    table = run.predictions("test")
-    wrong = int((~table["correct"]).sum())
-    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
-    labels = {"all": f"all {len(table)}", "wrong": f"wrong {wrong}", "right": f"right {len(table) - wrong}"}
-    which = left.segmented_control("Show", list(labels), default="all", required=True, format_func=labels.__getitem__)
-    shown = table if which == "all" else table[table["correct"] == (which == "right")]
-    with middle:
-        rows = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, f"grid page {which}")]
-    with right:
-        _download(run, table)
-    if rows.empty:
-        st.success("No wrong prediction among the test images.", icon=":material/check_circle:")
-    gallery.show([_card(row, classes) for row in rows.to_dict("records")], classes)
-
-
-def _card(row: dict[str, Any], classes: list[str]) -> gallery.Card:
-    best = max(row[name] for name in probability_columns(classes))
-    title = f"predicted {row['predicted']} {certainty(best)}"
-    return gallery.Card(row["path"], row["predicted"], title, (f"true {row['label']}",), not row["correct"])
-
-
-def _download(run: Run, table: pd.DataFrame) -> None:
-    """Offer the tutorials' PDF; it is made when asked for, and kept."""
-
-    def make() -> bytes:
-        drawn = " (phantoms: drawn, not X-rays of people)" if choose.is_phantom(run) else ""
-        heading = f"Predicted and true labels, run {run.name}{drawn}"
-        return render(tiles.from_predictions(table, run.about["classes"]), heading)
-
-    st.download_button(
-        "Grid as PDF",
-        make,
-        f"{run.name}-grid.pdf",
-        "application/pdf",
-        icon=":material/download:",
-        on_click="ignore",
+def _probabilities(table: pd.DataFrame, classes: list[str]) -> None:
+    st.subheader("What the probabilities are worth")
+    found = _scores(table, tuple(classes))
+    columns = probability_columns(classes)
+    by_class = {name: table[column].to_numpy() for name, column in zip(classes, columns, strict=True)}
+    true = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy()
+    left, middle, right = st.columns(3)
+    left.plotly_chart(score_figures.roc(table["label"], by_class), key="roc", alt="ROC curve of each class")
+    middle.plotly_chart(score_figures.precision_recall(table["label"], by_class), key="pr", alt="Precision and recall")
+    bins = scores.reliability(true, np.asarray(table[columns], float))
+    right.plotly_chart(score_figures.reliability(bins), key="reliability", alt="Share right by confidence")
+    rows = [
+        {
+            "class": name,
+            "area under ROC": messages.plain(values["roc_auc"]),
+            "average precision": messages.plain(values["average_precision"]),
+        }
+        for name, values in found["by_class"].items()
+    ]
+    st.dataframe(rows, hide_index=True)
+    st.caption(
+        f"Each class against the rest. Calibration: expected error {messages.with_interval(found['ece'])}, Brier score "
+        f"{messages.plain(found['brier'])} (0 is best, 2 worst). A dot below the line is a model surer "
+        f"than it should be. Intervals by bootstrap over patients."
     )

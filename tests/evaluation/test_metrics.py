@@ -3,7 +3,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    cohen_kappa_score,
+    f1_score,
+    matthews_corrcoef,
+    precision_recall_fscore_support,
+    recall_score,
+)
 
 from cxrcore.evaluation import metrics
 
@@ -47,6 +55,42 @@ def test_they_are_scikit_learns(pairs):
         for key, values in zip(("precision", "recall", "f1"), theirs, strict=False):
             value = found["by_class"][name][key]["value"]
             assert (np.nan if value is None else value) == pytest.approx(values[k], abs=1e-9, nan_ok=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))
+def test_the_numbers_of_the_whole_are_scikit_learns(pairs):
+    true, predicted = np.array(pairs).T
+    found = metrics.evaluate(_table(true, predicted), CLASSES)
+    theirs = {
+        "balanced_accuracy": balanced_accuracy_score(true, predicted),
+        "macro_f1": f1_score(true, predicted, average="macro"),
+        "kappa": cohen_kappa_score(true, predicted),
+        "matthews": matthews_corrcoef(true, predicted),
+    }
+    for name, value in theirs.items():
+        mine = found[name]["value"]
+        assert (np.nan if mine is None else mine) == pytest.approx(value, abs=1e-9, nan_ok=True), name
+    for k, name in enumerate(CLASSES):  # specificity is the sensitivity of the others
+        value = found["by_class"][name]["specificity"]["value"]
+        expected = recall_score(true != k, predicted != k, zero_division=np.nan)
+        assert (np.nan if value is None else value) == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+def test_specificity_and_negative_predictive_value_by_hand():
+    """Of 8 others 6 are not called COVID; of 8 not called COVID 6 are none."""
+    true, predicted = np.repeat([0, 0, 1, 1], [3, 2, 2, 6]), np.repeat([0, 1, 0, 1], [3, 2, 2, 6])
+    covid = metrics.evaluate(_table(true, predicted), CLASSES)["by_class"]["COVID"]
+    assert (covid["specificity"]["successes"], covid["specificity"]["n"]) == (6, 8)
+    assert (covid["npv"]["successes"], covid["npv"]["n"]) == (6, 8)
+
+
+def test_kappa_of_a_published_table():
+    """Cohen's kappa of [[20, 5], [10, 15]] is 0.4 (50 grant proposals, two readers)."""
+    true, predicted = np.repeat([0, 0, 1, 1], [20, 5, 10, 15]), np.repeat([0, 1, 0, 1], [20, 5, 10, 15])
+    kappa = metrics.evaluate(_table(true, predicted), CLASSES)["kappa"]
+    assert kappa["value"] == pytest.approx(0.4) and kappa["ci95"][0] < 0.4 < kappa["ci95"][1]
 
 
 def test_all_right_is_not_certain():

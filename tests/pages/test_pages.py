@@ -6,6 +6,8 @@ import pytest
 
 from cxrcore import runs
 from cxrcore.data import dataset
+from cxrcore.data.phantom import dataset as phantoms
+from cxrcore.evaluation import external
 from cxrcore.jobs import queue
 
 
@@ -120,6 +122,25 @@ def test_results_have_n_and_interval(open_page, trained):
     assert " to " in shown["95 % interval (Wilson)"]
     assert "12 test images are few" in _texts(test) and "tested on phantoms" in _texts(test)
     assert test.dataframe[0].value["class"].tolist() == trained.about["classes"]
+
+
+def test_results_show_the_images_of_a_cell_that_the_url_names(open_page, trained):
+    table = trained.predictions("test")
+    right = int(((table["label"] == "NORMAL") & (table["predicted"] == "NORMAL")).sum())
+    test = open_page("results", run=trained.name, true="NORMAL", predicted="NORMAL")
+    assert f"{right} of 12 test images, the surest first" in _texts(test)
+    test = open_page("results", run=trained.name, which="wrong")
+    assert f"{int((~table['correct']).sum())} of 12 test images" in _texts(test)
+
+
+def test_results_test_the_run_on_other_data(open_page, trained):
+    test = open_page("results", run=trained.name)
+    assert "There is no other dataset yet" in _texts(test)
+    phantoms.create("elsewhere", patients=3, images=1, seed=9)
+    test = open_page("results", run=trained.name)
+    _button(test, "Test on it").click().run()
+    assert not test.exception
+    assert "On elsewhere it is right on" in _texts(test) and external.kept(trained)[0]["n"] == 9
 
 
 def test_results_warn_about_the_tutorials_split(open_page, trained):

@@ -1,0 +1,54 @@
+"""Statistics of confusion matrices, many at once: (..., C, C), rows true, columns predicted; NaN where undefined."""
+
+import numpy as np
+
+
+def f1(matrices: np.ndarray) -> np.ndarray:
+    """Return F1 = 2 TP / (2 TP + FP + FN) by class; NaN where a class is neither present nor predicted."""
+    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
+    return _divide(2 * hits, matrices.sum(axis=-1) + matrices.sum(axis=-2))
+
+
+def balanced_accuracy(matrices: np.ndarray) -> np.ndarray:
+    """Return the mean sensitivity of the classes that are present."""
+    return _mean(_divide(np.diagonal(matrices, axis1=-2, axis2=-1), matrices.sum(axis=-1)))
+
+
+def macro_f1(matrices: np.ndarray) -> np.ndarray:
+    """Return the mean F1 of the classes that are present or predicted."""
+    return _mean(f1(matrices))
+
+
+def kappa(matrices: np.ndarray) -> np.ndarray:
+    """Return Cohen's kappa = (p_o - p_e) / (1 - p_e) (Cohen 1960); NaN if all are of one class and called so."""
+    total = matrices.sum(axis=(-2, -1))
+    observed = _divide(np.trace(matrices, axis1=-2, axis2=-1), total)
+    expected = _divide((matrices.sum(axis=-1) * matrices.sum(axis=-2)).sum(axis=-1), total**2)
+    return _divide(observed - expected, 1 - expected)
+
+
+def matthews(matrices: np.ndarray) -> np.ndarray:
+    """Return Matthews's correlation for C classes (Gorodkin 2004); 0 if one side is constant, as in scikit-learn."""
+    true, predicted = matrices.sum(axis=-1), matrices.sum(axis=-2)
+    total = matrices.sum(axis=(-2, -1))
+    covariance = np.trace(matrices, axis1=-2, axis2=-1) * total - (true * predicted).sum(axis=-1)
+    spread = (total**2 - (true**2).sum(axis=-1)) * (total**2 - (predicted**2).sum(axis=-1))
+    return np.where(spread > 0, _divide(covariance, np.sqrt(np.maximum(spread, 0))), 0.0)
+
+
+OVERALL = {
+    "balanced_accuracy": balanced_accuracy,
+    "macro_f1": macro_f1,
+    "kappa": kappa,
+    "matthews": matthews,
+}
+
+
+def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(below == 0, np.nan, above / below)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the last axis of what is defined."""
+    return _divide(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))

@@ -1,0 +1,70 @@
+"""Plotly figures of probabilities: ROC, precision-recall and reliability."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from cxrcore.report import palette
+from cxrcore.report.figures import LAYOUT
+
+_GREY = {"dash": "dot", "color": "#888", "width": 1}
+
+
+def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
+    """Return one ROC curve a class, each against the rest; classes that do not occur are left out."""
+    figure = _square("ROC", "1 - specificity", "sensitivity")
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
+    for name, positive, score, colour in _occurring(true, probabilities):
+        x, y, _ = roc_curve(positive, score)
+        figure.add_scatter(x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 2})
+    return figure
+
+
+def precision_recall(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
+    """Return one precision-recall curve a class, each against the rest."""
+    figure = _square("Precision and recall", "recall (sensitivity)", "precision")
+    for name, positive, score, colour in _occurring(true, probabilities):
+        y, x, _ = precision_recall_curve(positive, score)
+        figure.add_scatter(x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 2, "shape": "hv"})
+    return figure
+
+
+def reliability(bins: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Return the share that is right by bin of confidence, with Wilson's intervals (see `scores.reliability`)."""
+    figure = _square("Calibration", "confidence", "share right")
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
+    share = [found["right"] / found["n"] for found in bins]
+    figure.add_scatter(
+        x=[found["confidence"] for found in bins],
+        y=share,
+        mode="markers",
+        marker={"color": palette.TRAINING, "size": 9},
+        error_y={
+            "array": [found["ci95"][1] - value for found, value in zip(bins, share, strict=True)],
+            "arrayminus": [value - found["ci95"][0] for found, value in zip(bins, share, strict=True)],
+            "color": palette.TRAINING,
+        },
+        text=[f"{found['right']} of {found['n']} right" for found in bins],
+        hovertemplate="confidence %{x:.0%}<br>%{text}<extra></extra>",
+        showlegend=False,
+    )
+    return figure
+
+
+def _occurring(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> Any:
+    colours = palette.class_colours(list(probabilities))
+    for name, score in probabilities.items():
+        positive = np.asarray(true) == name
+        if positive.any() and not positive.all():
+            yield name, positive, score, colours[name]
+
+
+def _square(title: str, x: str, y: str) -> go.Figure:
+    figure = go.Figure(layout=LAYOUT | {"title": {"text": title, "font": {"size": 15}}, "height": 340})
+    figure.update_layout(hovermode="closest", legend={"y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left"})
+    for axis, name in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
+        axis(title=name, range=[-0.02, 1.02], tickformat=".0%", gridcolor="rgba(128,128,128,0.25)", zeroline=False)
+    return figure
