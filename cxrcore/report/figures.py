@@ -97,7 +97,7 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], normalise
         x=[classes[k] for k in columns],
         y=[classes[k] for k in rows],
         mode="markers",
-        marker={"symbol": "square", "size": 70, "color": "rgba(128,128,128,0.01)"},
+        marker={"symbol": "square", "size": 44, "color": "rgba(128,128,128,0.01)"},
         unselected={"marker": {"opacity": 1}},
         hovertemplate="true %{y}<br>predicted %{x}<br>click to see these<extra></extra>",
         showlegend=False,

@@ -54,6 +54,16 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> go.Figure:
     return figure
 
 
+def coverage(share: np.ndarray, accuracy: np.ndarray, at: float) -> go.Figure:
+    """Return accuracy by the share of images answered, the surest first; the chosen share `at` is marked."""
+    figure = _square("Accuracy by share answered", "share answered", "accuracy")
+    figure.add_scatter(
+        x=share, y=accuracy, mode="lines", line={"color": palette.TRAINING, "width": 2}, showlegend=False
+    )
+    figure.add_vline(x=at, line=_GREY)
+    return figure
+
+
 def _occurring(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> Any:
     colours = palette.class_colours(list(probabilities))
     for name, score in probabilities.items():

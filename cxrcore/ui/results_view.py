@@ -10,7 +10,7 @@ from cxrcore.evaluation import scores
 from cxrcore.evaluation.metrics import evaluate, probability_columns
 from cxrcore.report import score_figures
 from cxrcore.runs import Run
-from cxrcore.ui import messages, results_grid, results_other, shortcut_view
+from cxrcore.ui import messages, results_decision, results_grid, results_other, shortcut_view
 
 _OF_A_CLASS = {
     "recall": "sensitivity (recall)",
@@ -40,6 +40,7 @@ def show(run: Run) -> None:
     results_grid.show(run, classes)
     _numbers(metrics)
     _probabilities(table, classes)
+    results_decision.show(table, classes)
     results_other.show(run)
     shortcut_view.show(run)
 

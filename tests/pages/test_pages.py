@@ -133,6 +133,18 @@ def test_results_show_the_images_of_a_cell_that_the_url_names(open_page, trained
     assert f"{int((~table['correct']).sum())} of 12 test images" in _texts(test)
 
 
+def test_results_sliders_and_matrix_agree(open_page, trained):
+    test = open_page("results", run=trained.name)
+    next(slider for slider in test.slider if "Call it" in slider.label).set_value(0.0).run()
+    matrix = next(frame.value for frame in test.dataframe if "called so" in frame.value.columns)
+    table = trained.predictions("test")
+    covid = int((table["label"] == "COVID").sum())
+    assert matrix.to_numpy().tolist() == [[covid, 0], [len(table) - covid, 0]]
+    assert "Sensitivity **100.0 %" in _texts(test)
+    next(slider for slider in test.slider if "Leave to a human" in slider.label).set_value(1.0).run()
+    assert "of the 0 answered; 12 go to a human" in _texts(test)
+
+
 def test_results_test_the_run_on_other_data(open_page, trained):
     test = open_page("results", run=trained.name)
     assert "There is no other dataset yet" in _texts(test)
