@@ -1,11 +1,11 @@
 """Who trains, who validates, who tests."""
 
 import math
-import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+from sklearn.model_selection import train_test_split
 
 from cxrcore.data.dataset import PARTS, TEST, TRAIN, VALIDATION
 from cxrcore.errors import UserError
@@ -42,9 +42,9 @@ def by_patient(table: pd.DataFrame, test: float, validation: float, seed: int) -
             f"whose result then says nothing about new patients."
         )
     part = pd.Series(TRAIN, index=table.index)
-    part[_one_fold(table, test, seed)] = TEST
+    part[_patients(table, test, 2, seed)] = TEST
     rest = table[part == TRAIN]
-    part[_one_fold(rest, validation, seed)] = VALIDATION
+    part[_patients(rest, validation, 1, seed)] = VALIDATION
     return _complete(part, table)
 
 
@@ -82,7 +82,7 @@ def given(table: pd.DataFrame, validation: float, seed: int) -> pd.Series:
         )
     if not (part == VALIDATION).any():
         rest = table[part == TRAIN]
-        part[_one_fold(rest, validation, seed)] = VALIDATION
+        part[_patients(rest, validation, 1, seed)] = VALIDATION
     return _complete(part, table)
 
 
@@ -96,20 +96,33 @@ def _complete(part: pd.Series, table: pd.DataFrame) -> pd.Series:
     return part
 
 
-def _one_fold(table: pd.DataFrame, share: float, seed: int) -> pd.Index:
-    """Return the index of one stratified fold of whole patients, of about `share` of the rows.
+def folds(labels: Sequence[str], patients: Sequence[str], count: int, seed: int) -> np.ndarray:
+    """Return the fold of each image, 0 to `count` - 1: whole patients; of each class, they are dealt out at random."""
+    table = pd.DataFrame({"label": labels, "patient": patients})
+    images, of_class, order = _by_class(table, seed)
+    fold = np.empty(len(images), int)
+    fold[order[np.argsort(of_class[order], kind="stable")]] = np.arange(len(images)) % count
+    return fold[pd.factorize(table["patient"], sort=True)[0]]
 
-    Of the folds, the one with most classes on both sides is taken, then the one nearest to `share`: a class with few
-    patients is then in some folds only.
+
+def _by_class(table: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return, by patient in the order of names, the images and the class of most; and a random order of patients."""
+    counts = pd.crosstab(table["patient"], table["label"]).to_numpy()
+    return counts.sum(axis=1), counts.argmax(axis=1), np.random.default_rng(seed).permutation(len(counts))
+
+
+def _patients(table: pd.DataFrame, share: float, left: int, seed: int) -> pd.Index:
+    """Return the index of whole patients with about `share` of the rows of each class.
+
+    A patient counts for the class of most of its images. Of each class, patients are taken in random order up to the
+    one that comes nearest to the share; at least one is, and at least `left` are left, where there are that many.
     """
-    count = min(round(1 / share), table["patient"].nunique(), int(table["label"].value_counts().max()))
-    splitter = StratifiedGroupKFold(max(2, count), shuffle=True, random_state=seed)
-    labels = table["label"].nunique()
-
-    def misfit(rows: tuple[np.ndarray, np.ndarray]) -> tuple[int, float]:
-        counts = [table["label"].iloc[side].nunique() for side in rows]
-        return 2 * labels - sum(counts), abs(len(rows[1]) / len(table) - share)
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return table.index[min(splitter.split(table, table["label"], table["patient"]), key=misfit)[1]]
+    images, of_class, order = _by_class(table, seed)
+    taken = np.zeros(len(images), bool)
+    for k in np.unique(of_class):
+        own = order[of_class[order] == k]
+        if len(own) > left:
+            reached = np.cumsum(images[own])
+            nearest = int(np.abs(reached - share * reached[-1]).argmin()) + 1
+            taken[own[: min(nearest, len(own) - left)]] = True
+    return table.index[taken[pd.factorize(table["patient"], sort=True)[0]]]

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from cxrcore.data import split
 from cxrcore.evaluation import intervals
 
 FOLDS = 5
@@ -29,15 +29,16 @@ def accuracy(vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str]
     names, true = np.unique(np.asarray(labels), return_inverse=True)
     groups = np.asarray(patients)
     smallest = min(len(np.unique(groups[true == k])) for k in range(len(names)))
-    folds = StratifiedGroupKFold(max(2, min(FOLDS, smallest)), shuffle=True, random_state=seed)
+    count = max(2, min(FOLDS, smallest))
+    fold = split.folds(list(labels), list(patients), count, seed)
     predicted = np.zeros_like(true)
-    for train, held_out in folds.split(vectors, true, groups):
+    for held_out in (fold == number for number in range(count)):
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
-        predicted[held_out] = model.fit(vectors[train], true[train]).predict(vectors[held_out])
+        predicted[held_out] = model.fit(vectors[~held_out], true[~held_out]).predict(vectors[held_out])
     value = float((predicted == true).mean())
     if value == 1:
-        count = len(np.unique(groups))
-        return {"value": value, "ci95": list(intervals.wilson(count, count)), "n": len(true)}
+        people = len(np.unique(groups))
+        return {"value": value, "ci95": list(intervals.wilson(people, people)), "n": len(true)}
     low, high = intervals.by_patient(true, predicted, list(groups), len(names), _share_right, seed)
     return {"value": value, "ci95": [float(low), float(high)], "n": len(true)}
 

@@ -47,11 +47,11 @@ def test_phantoms_are_quiet(phantom):
 
 
 def test_a_planted_marker_is_found_by_the_borders():
-    data = phantoms.create("marked", patients=10, images=2, seed=5, planted_class="NORMAL")
+    data = phantoms.create("marked", patients=25, images=2, seed=5, planted_class="NORMAL")
     report = audit.run(data)
     assert kinds(report) == {("confound", "borders")}
     border = report["source_probe"]["border"]
-    assert border["ci95"][0] > report["source_probe"]["chance"] + 0.05 and border["n"] == 60
+    assert border["ci95"][0] > report["source_probe"]["chance"] + 0.05 and border["n"] == 150
 
 
 COPIES = {

@@ -91,3 +91,24 @@ def test_a_class_with_one_patient_is_refused_by_name():
 def test_too_few_images_for_the_random_split():
     with pytest.raises(UserError, match="too small"):
         split.tutorial(_table({"A": 1, "B": 1}, images=1), 0.5, 0.1, 0)
+
+
+def test_folds_hold_whole_patients_of_every_class():
+    """Three classes of 10 patients with 1 to 3 images: 5 folds of 6 patients, two of each class."""
+    rows = [(label, f"{label}{k}") for label in "ABC" for k in range(10) for _ in range(1 + k % 3)]
+    labels, patients = zip(*rows, strict=True)
+    fold = split.folds(labels, patients, 5, seed=3)
+    table = pd.DataFrame({"label": labels, "patient": patients, "fold": fold})
+    assert (table.groupby("patient")["fold"].nunique() == 1).all()
+    assert (table.groupby(["fold", "label"])["patient"].nunique() == 2).all() and table["fold"].nunique() == 5
+    assert (fold == split.folds(labels, patients, 5, seed=3)).all() and (
+        fold != split.folds(labels, patients, 5, 4)
+    ).any()
+
+
+def test_ten_thousand_patients_are_split_near_the_shares():
+    labels = np.array(["A", "B", "C"])[np.arange(10_000) % 3]
+    table = pd.DataFrame({"label": labels, "patient": [str(k) for k in range(10_000)]})
+    part = split.by_patient(table, 0.2, 0.1, 0)
+    shares = pd.crosstab(labels, part, normalize="index")
+    assert np.allclose(shares["test"], 0.2, atol=0.001) and np.allclose(shares["validation"], 0.08, atol=0.001)
