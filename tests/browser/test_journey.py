@@ -62,10 +62,10 @@ def test_a_click_on_the_matrix_shows_that_cell_and_the_url_repeats_it(first_run,
     expect(page.get_by_text("72 of 72 test images")).to_be_visible()
     # The middle cell of the matrix: true and predicted NORMAL.
     matrix = page.locator(".js-plotly-plot .nsewdrag").first
-    matrix.scroll_into_view_if_needed()
-    box = matrix.bounding_box()
     expect(page.get_by_role("heading", name="Does it cheat?")).to_be_visible()  # the whole page is there
     for _ in range(5):  # a click while the page is still being drawn is lost, as it is for a person
+        matrix.scroll_into_view_if_needed()
+        box = matrix.bounding_box()
         page.mouse.move(box["x"] + 3, box["y"] + 3)
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
         page.wait_for_timeout(500)
