@@ -18,6 +18,17 @@ CHECKS = {
     "burned-in annotation": "marked as having text burned in (DICOM), which may name a person.",
 }
 
+# On 395 real frontal radiographs, as they are and made so (`python -m benchmarks.intake outliers`).
+MEASURED = {
+    "nearly blank": "Said wrongly of none of 395 real images; finds all.",
+    "in colour": "Said of 0.5 % of 395 real images; finds all.",
+    "inverted": "Said wrongly of none of 395 real images; finds 98 %.",
+    "turned": "Said wrongly of none of 395 real images; finds 87 %.",
+    "not frontal": "Said wrongly of 1.5 % of 395 real frontal images; not measured on lateral views.",
+    "letters": "Finds 88 % of words put on real images.",
+    "burned-in annotation": "",
+}
+
 
 def what(measures: pd.DataFrame, burned_in: pd.Series) -> dict[str, pd.Series]:
     """Return, by check, which images it applies to; an image is only one of the first five."""
@@ -42,6 +53,6 @@ def find(table: pd.DataFrame, measures: pd.DataFrame) -> list[Finding]:
     for name, applies in what(measures, table["burned_in"]).items():
         rows = list(table["row"][applies])
         if rows:
-            sentence = f"{counted(len(rows), 'image')}: {CHECKS[name]}"
+            sentence = f"{counted(len(rows), 'image')}: {CHECKS[name]} {MEASURED[name]}".strip()
             found.append(Finding(OUTLIER, name, sentence, rows, rows))
     return found

@@ -22,7 +22,7 @@ import numpy as np
 
 from cxrcore.data.refusal import ImageError
 
-SECONDS = 5
+SECONDS = 4
 PATIENCE = 60.0  # seconds by the clock, for a child that waits for something or a machine without that limit
 IDLE = 60
 MEMORY = 700 * 2**20
@@ -149,7 +149,7 @@ def _limit_time() -> None:
     signal.alarm(IDLE)
     used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + SECONDS + 1, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + SECONDS + 1, most))  # whole seconds only
 
 
 def _limit_memory() -> None:

@@ -23,7 +23,8 @@ from cxrcore.errors import UserError
 from tests.data.dicom_files import COMPRESSED, compress, radiograph
 
 MANY = int(os.environ.get("CXR_FUZZ", "260"))
-SECONDS, MEGABYTES = 5.0, 1024
+LIMIT = 5.0 if MANY > 1000 else 10.0  # seconds by the clock; in the suite, other tests run beside
+MEGABYTES = 1024
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
 PICTURES = ["PNG", "PNG 16", "JPEG", "TIFF", "WEBP", "BMP"]
 DICOMS = ["DICOM", *COMPRESSED]
@@ -129,7 +130,7 @@ def test_mutated_files_are_opened_or_refused(good, kind, mutations):
         _use(kind, content, good)
     except (ImageError, UserError) as error:
         assert str(error)
-    assert time.monotonic() - start < SECONDS + 5  # a decoder that had to be ended, and a busy machine
+    assert time.monotonic() - start < LIMIT
     assert _peak() - before < MEGABYTES
 
 
