@@ -30,4 +30,12 @@ def test_the_pointing_game_counts_right_predictions_with_lesions(trained):
     found = demo.pointing_game(trained)
     table = trained.predictions("test")
     assert found["n"] == int(((table["lesions"] != "") & table["correct"]).sum()) > 0
-    assert found["value"] >= 0.8
+    assert found["value"] == found["successes"] / found["n"]
+
+
+def test_a_third_of_the_demonstration_is_right_and_points_at_the_lesions(monkeypatch):
+    monkeypatch.setattr(phantoms, "DEFAULTS", {"seed": 0, "patients": 20, "images": 2, "planted_class": None})
+    phantoms.create("phantom", patients=20, images=2)
+    run, pointing_game = demo.demo()
+    assert run.metrics["n"] == 24 and run.metrics["accuracy"]["value"] >= 0.9
+    assert pointing_game["n"] >= 14 and pointing_game["value"] >= 0.9
