@@ -3,7 +3,7 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: app test demo lint bench fuzz tiny lock clean
+.PHONY: app test demo lint bench fuzz tiny catalogue lock clean
 
 app: .venv/app  ## make the environment and start the dashboard
 	$(BIN)/streamlit run streamlit_app.py
@@ -27,6 +27,10 @@ fuzz: .venv/dev  ## damaged files of every format through the readers
 
 tiny: .venv/dev  ## train CXRTiny anew
 	$(BIN)/python scripts/train_cxrtiny.py
+
+catalogue: .venv/dev  ## bring the catalogue of each language up to date with the texts in the code
+	$(BIN)/pybabel -q extract -F babel.cfg -k t -k nt:1,2 -k said -k UserError -k ImageError --no-location --sort-output --width 120 --project cxrcore -o build/messages.pot .
+	$(BIN)/pybabel -q update -i build/messages.pot -o cxrcore/locale/pt_BR.po -l pt_BR --no-fuzzy-matching --ignore-obsolete --width 120
 
 lock: .venv/dev  ## write the exact versions from pyproject.toml's ranges
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt

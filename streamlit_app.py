@@ -1,11 +1,14 @@
-"""The dashboard: page config, navigation and the notice; each page is a script in `pages/`."""
+"""The dashboard: page config, language, navigation and the notice; each page is a script in `pages/`."""
 
 import streamlit as st
 
-from cxrcore.ui import entry
+from cxrcore.language import t, translated
+from cxrcore.ui import entry, speech
 from cxrcore.ui.messages import NOTICE
 
-st.set_page_config(page_title="Chest X-ray studio", page_icon=":material/radiology:", layout="wide")
+speech.choose()
+st.set_page_config(page_title=t("Chest X-ray studio"), page_icon=":material/radiology:", layout="wide")
 page = entry.navigation()
-st.sidebar.caption(NOTICE)
+st.sidebar.caption(translated(NOTICE))
+entry.large_type()
 page.run()

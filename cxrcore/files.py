@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cxrcore import settings
 from cxrcore.errors import UserError
 
 _DISK_ERRNOS = {
@@ -29,7 +30,9 @@ def _disk_errors(target: Path) -> Iterator[None]:
             raise
         reason = _DISK_ERRNOS.get(error.errno or 0, "the disk is full or refused the write")
         raise UserError(
-            f"Could not write {target}: {reason}. Free some space and start again; what was finished before is kept."
+            "Could not write {target}: {reason}. Free some space and start again; what was finished before is kept.",
+            target=target,
+            reason=reason,
         ) from error
 
 
@@ -40,6 +43,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     The temporary file keeps the target's suffix, as some writers choose the format by it. It is removed
     when the block fails, so a full disk leaves nothing behind; that failure becomes a `UserError`.
     """
+    settings.require_writable()
     temporary = target.with_name(f".{uuid.uuid4().hex[:8]}{target.suffix}")
     try:
         with _disk_errors(target):
@@ -77,6 +81,7 @@ def append_line(target: Path, value: Any) -> None:
 
     What a crash or a full disk left of an earlier line is cut off first.
     """
+    settings.require_writable()
     line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
     descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:

@@ -5,7 +5,9 @@
     events.jsonl         one line an epoch             log.txt         what the process printed
     model.keras          raw pixels to probabilities   metrics.json    numbers with intervals
     predictions.parquet  validation and test images    heatmaps.npy    Grad-CAM of the test images
-    shortcut.json        the shortcut audit, if made
+    shortcut.json        the shortcut audit, if made   notes.json      what people wrote on test images
+    shown.json           if shown where the dashboard is read-only
+    evaluations/         tests on other datasets, by their names
 
 `heatmaps.npy` is float32 (n_test, classes, h, w) in the order of the test rows of the predictions.
 """
@@ -29,6 +31,7 @@ from cxrcore.files import atomic_path, read_json, read_lines, write_json
 
 QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
 LIVE = {QUEUED, RUNNING}
+_SHOWN = "shown.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -79,6 +82,29 @@ class Run:
         """The shortcut audit (see `evaluation.shortcut`), or None before it was made."""
         path = self.folder / "shortcut.json"
         return read_json(path) if path.is_file() else None
+
+    @property
+    def model_file(self) -> Path:
+        """The saved model. Raises `UserError` when there is none."""
+        path = self.folder / "model.keras"
+        if not path.is_file():
+            raise UserError(
+                "Run {name} has no model ({state}). Choose a finished run.", name=self.name, state=self.status["state"]
+            )
+        return path
+
+    @property
+    def shown(self) -> bool:
+        """Whether the run is shown where the dashboard is read-only."""
+        return (self.folder / _SHOWN).is_file()
+
+    def show(self, shown: bool) -> None:
+        """Mark the run as shown where the dashboard is read-only, or take the mark away."""
+        settings.require_writable()
+        if shown:
+            self.write(_SHOWN, True)
+        else:
+            (self.folder / _SHOWN).unlink(missing_ok=True)
 
     def predictions(self, split: str = "test") -> pd.DataFrame:
         """Return the prediction table of the validation or test images."""
@@ -141,7 +167,7 @@ def load(name: str) -> Run:
     """
     found = [run for run in listing() if name == "latest" or run.name.startswith(name)]
     if not _NAME.fullmatch(name) or not found:
-        raise UserError(f"There is no run {name!r}. `cxr runs list` shows what there is.")
+        raise UserError("There is no run {name!r}. `cxr runs list` shows what there is.", name=name)
     return found[0]
 
 

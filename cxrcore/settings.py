@@ -11,6 +11,7 @@ SETTINGS = {
     "CXR_WEIGHTS_DIR": ("", "Folder searched first for <backbone>_notop.weights.h5."),
     "CXR_DATA_ROOTS": ("~", "Folders of the server, separated as in PATH, below which the dashboard may import."),
     "CXR_MIRROR": ("", "Address of a folder that holds the public sets' files, in place of their publishers'."),
+    "CXR_READ_ONLY": ("0", "1: a demonstration. Shows the runs that were marked as shown; nothing can be changed."),
     "CXR_MAX_JOBS": ("1", "How many training runs the dashboard runs at the same time; others wait."),
 }
 
@@ -55,5 +56,19 @@ def max_jobs() -> int:
     """Return how many jobs may run at once, at least 1."""
     text = read("CXR_MAX_JOBS")
     if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"CXR_MAX_JOBS must be a whole number of at least 1. Received: {text!r}")
+        raise UserError("CXR_MAX_JOBS must be a whole number of at least 1. Received: {received!r}", received=text)
     return int(text)
+
+
+def read_only() -> bool:
+    """Tell whether nothing may be changed, trained or written."""
+    text = read("CXR_READ_ONLY")
+    if text not in ("0", "1"):
+        raise UserError("CXR_READ_ONLY must be 0 or 1. Received: {received!r}", received=text)
+    return text == "1"
+
+
+def require_writable() -> None:
+    """Raise `UserError` where nothing may be changed."""
+    if read_only():
+        raise UserError("This is a demonstration (CXR_READ_ONLY=1): nothing can be changed here.")

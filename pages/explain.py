@@ -2,21 +2,22 @@
 
 import streamlit as st
 
+from cxrcore.language import t
 from cxrcore.ui import choose, entry, explain_test, explain_upload, messages
 
 entry.required()
-st.title("Explain")
+st.title(t("Explain"))
 
 run = choose.choose_run()
 if run is None:
-    messages.empty("There is no finished run yet.", "Train a model", "pages/train.py")
+    choose.no_run()
 else:
     source = st.segmented_control(
-        "Images",
-        ["Test images", "Upload"],
-        default="Test images",
+        t("Images"),
+        [t("Test images"), t("Upload")],
+        default=t("Test images"),
         required=True,
         label_visibility="collapsed",
     )
     with messages.friendly():
-        (explain_test if source == "Test images" else explain_upload).show(run)
+        (explain_test if source == t("Test images") else explain_upload).show(run)

@@ -2,14 +2,15 @@
 
 import streamlit as st
 
+from cxrcore.language import t
 from cxrcore.ui import choose, entry, messages, results_view
 
 entry.required()
-st.title("Results")
+st.title(t("Results"))
 
 run = choose.choose_run()
 if run is None:
-    messages.empty("There is no finished run yet.", "Train a model", "pages/train.py")
+    choose.no_run()
 else:
     with messages.friendly():
         results_view.show(run)

@@ -4,10 +4,11 @@ import streamlit as st
 
 from cxrcore import runs
 from cxrcore.jobs import queue
+from cxrcore.language import t
 from cxrcore.ui import audit_note, choose, entry, messages, train_form, train_watch
 
 entry.required()
-st.title("Train")
+st.title(t("Train"))
 
 with messages.friendly():
     queue.dispatch()
@@ -16,10 +17,10 @@ if in_view and in_view in {run.name for run in runs.listing()}:
     train_watch.watch(runs.load(in_view))
 
 with st.container(border=True):
-    st.subheader("New run")
+    st.subheader(t("New run"))
     dataset_name = choose.choose_dataset()
     if dataset_name is None:
-        messages.empty("There is no dataset to train on yet.", "Add a dataset", "pages/data.py")
+        messages.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")
     else:
         with messages.friendly():
             audit_note.show(dataset_name)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cxrcore import language
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 ROOT = Path(__file__).parent.parent
@@ -24,10 +26,11 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """An empty workspace of the test's own; no settings of the user's."""
-    for name in ("CXR_WEIGHTS_DIR", "CXR_MAX_JOBS", "CXR_DATA_ROOTS", "CXR_MIRROR"):
+    for name in ("CXR_WEIGHTS_DIR", "CXR_MAX_JOBS", "CXR_DATA_ROOTS", "CXR_MIRROR", "CXR_READ_ONLY"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "workspace"
     monkeypatch.setenv("CXR_HOME", str(folder))
+    language.use("en")
     return folder
 
 

@@ -20,9 +20,23 @@ ALLOWED = {
     "training": {"training", "data", "features", "evaluation", "explain", "runs"},
     "jobs": {"jobs", "training", "runs"},
     "report": {"report", "data", "evaluation"},
-    "ui": {"ui", "data", "audit", "features", "training", "evaluation", "explain", "report", "jobs", "runs"},
+    "export": {"export", "data", "audit", "features", "evaluation", "explain", "report", "runs"},
+    "ui": {
+        "ui",
+        "demo",
+        "export",
+        "data",
+        "audit",
+        "features",
+        "training",
+        "evaluation",
+        "explain",
+        "report",
+        "jobs",
+        "runs",
+    },
 }
-FOR_ALL = {"errors", "files", "settings"}
+FOR_ALL = {"errors", "files", "language", "settings"}
 
 
 def _imports(path):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cxrcore import settings
 from cxrcore.audit import confounding, duplicates, measured, outliers, patients, source_probe
 from cxrcore.audit.findings import KINDS
 from cxrcore.audit.measured import Progress
@@ -17,6 +18,7 @@ def run(data: dataset.Dataset, progress: Progress | None = None) -> dict[str, An
     `source_probe.measure`. `small_classes`: classes of few patients. `tables`: images by class for each
     value of each column. `gone`: images in use that are no longer where they were.
     """
+    settings.require_writable()
     progress = progress or (lambda stage, done, total: None)
     measures = measured.of(data, progress)
     table = data.usable.assign(part=_parts(data))
@@ -54,14 +56,18 @@ def exclude(data: dataset.Dataset, report: dict[str, Any], kind: str) -> dataset
         UserError: no such kind, or excluding settles nothing.
     """
     if kind.partition(":")[0] not in KINDS:
-        raise UserError(f"kind of finding: expected one of {', '.join(KINDS)}. Received: {kind!r}")
+        raise UserError(
+            "kind of finding: expected one of {expected}. Received: {kind!r}", expected=", ".join(KINDS), kind=kind
+        )
     chosen = [
         finding for finding in report["findings"] if kind in (finding["kind"], f"{finding['kind']}:{finding['what']}")
     ]
     rows = {row for finding in chosen for row in finding["exclude"]}
     in_use = sorted(rows & set(data.usable["row"]))
     if not in_use:
-        raise UserError(f"There is no finding {kind!r} in {data.name!r} that excluding images would settle.")
+        raise UserError(
+            "There is no finding {kind!r} in {name!r} that excluding images would settle.", kind=kind, name=data.name
+        )
     return editing.exclude(data.name, in_use, kind)
 
 

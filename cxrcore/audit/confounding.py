@@ -10,16 +10,17 @@ from scipy.stats import chi2_contingency
 from scipy.stats.contingency import association
 
 from cxrcore.audit.findings import CONFOUND, Finding
+from cxrcore.language import said
 
 COLUMNS = {
-    "source": "source",
-    "view": "view",
-    "age": "age band",
-    "sex": "sex",
-    "size": "image size",
-    "format": "file format",
-    "bits": "bit depth",
-    "letters": "lettering at the border",
+    "source": said("source"),
+    "view": said("view"),
+    "age": said("age band"),
+    "sex": said("sex"),
+    "size": said("image size"),
+    "format": said("file format"),
+    "bits": said("bit depth"),
+    "letters": said("lettering at the border"),
 }
 OF_THE_PERSON = ("view", "age", "sex")  # a model sees them only through the image, so not knowing them is no value
 STRONG = 0.3
@@ -67,13 +68,21 @@ def _finding(name: str, v: float, values: pd.Series, table: pd.DataFrame) -> Fin
     crossed = _crossed(values, table["label"])
     told = _told_alone(crossed)
     if told is None:
-        sentence = f"The {COLUMNS[name]} goes with the class (V = {v:.2f}): {_how_far(crossed)}."
+        sentence = said(
+            "The {column} goes with the class (V = {v:.2f}): {far}.", column=COLUMNS[name], v=v, far=_how_far(crossed)
+        )
         return Finding(CONFOUND, name, sentence, _some(table))
     value, label = told
-    which = _which(crossed.loc[value, label] / crossed[label].sum(), label, name)
-    other = "no other does" if crossed.loc[value].sum() == crossed.loc[value, label] else "hardly any other does"
-    learned = "hospital" if name == "source" else COLUMNS[name]
-    sentence = f"{which} ({value}), and {other}: a model can learn the {learned} instead of the disease (V = {v:.2f})."
+    sentence = said(
+        "{which} ({value}), and {other}: a model can learn the {learned} instead of the disease (V = {v:.2f}).",
+        which=_which(crossed.loc[value, label] / crossed[label].sum(), label, name),
+        value=value,
+        other=said("no other does")
+        if crossed.loc[value].sum() == crossed.loc[value, label]
+        else said("hardly any other does"),
+        learned=said("hospital") if name == "source" else COLUMNS[name],
+        v=v,
+    )
     return Finding(CONFOUND, name, sentence, list(table["row"][(values == value) & (table["label"] == label)][:24]))
 
 
@@ -86,16 +95,20 @@ def _how_far(crossed: pd.DataFrame) -> str:
     total = crossed.to_numpy().sum()
     right, chance = crossed.max(axis=1).sum() / total, crossed.sum().max() / total
     if right < chance + 0.05:
-        return "some values are far more frequent in one class, though it alone would not tell the class"
-    return f"it alone would tell the class of {right:.0%} of the images (chance {chance:.0%})"
+        return said("some values are far more frequent in one class, though it alone would not tell the class")
+    return said(
+        "it alone would tell the class of {right:.0%} of the images (chance {chance:.0%})", right=right, chance=chance
+    )
 
 
 def _which(share: float, label: str, name: str) -> str:
+    if name == "source":
+        if share == 1:
+            return said("Every {label} image comes from one source", label=label)
+        return said("{share:.0%} of the {label} images come from one source", share=share, label=label)
     if share == 1:
-        has = "comes from one source" if name == "source" else f"has one {COLUMNS[name]}"
-        return f"Every {label} image {has}"
-    has = "come from one source" if name == "source" else f"have one {COLUMNS[name]}"
-    return f"{share:.0%} of the {label} images {has}"
+        return said("Every {label} image has one {column}", label=label, column=COLUMNS[name])
+    return said("{share:.0%} of the {label} images have one {column}", share=share, label=label, column=COLUMNS[name])
 
 
 def _told_alone(crossed: pd.DataFrame) -> tuple[str, str] | None:

@@ -8,10 +8,11 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cxrcore.audit.findings import EXACT, NEAR, Finding, counted
+from cxrcore.audit.findings import EXACT, NEAR, Finding, images
 from cxrcore.audit.measured import Progress
 from cxrcore.data.hashes import BITS, CROPS
 from cxrcore.data.measures import bits
+from cxrcore.language import said
 
 # Of 256 bits. Copies at half size, at JPEG quality 50 or without a twentieth of a side differ by up to 10 in 99 of 100;
 # the nearest two of 2,000 phantoms differ by 12, two different patients of the real sets by 40 and more.
@@ -35,8 +36,8 @@ def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, pr
     pairs = near_pairs(measures["hashes"], progress)
     near = [(a, b) for a, b in pairs if same.get(a, a) != same.get(b, b)]
     found = _already_left_out(left_out)
-    found += _findings(EXACT, "the same pixels", exact, table)
-    found += _findings(NEAR, "copies, rescaled, compressed again or cropped", _groups(len(table), near), table)
+    found += _findings(EXACT, said("the same pixels"), exact, table)
+    found += _findings(NEAR, said("copies, rescaled, compressed again or cropped"), _groups(len(table), near), table)
     return found
 
 
@@ -84,28 +85,35 @@ def _findings(kind: str, what: str, groups: list[list[int]], table: pd.DataFrame
     found = []
     if inside:
         later = [row for group in inside for row in group[1:]]
-        advice = "One of each is enough; the others make a test easier than it seems."
-        found.append(_finding(kind, "inside a class", f"{what}. {advice}", inside, later, table))
+        advice = said("One of each is enough; the others make a test easier than it seems.")
+        found.append(_finding(kind, said("inside a class"), what, advice, inside, later, table))
     if across:
-        advice = "Which class is true cannot be known from here."
-        found.append(_finding(kind, "across classes", f"{what}. {advice}", across, [*chain(*across)], table))
+        advice = said("Which class is true cannot be known from here.")
+        found.append(_finding(kind, said("across classes"), what, advice, across, [*chain(*across)], table))
     return found
 
 
 def _finding(
-    kind: str, relation: str, text: str, groups: list[list[int]], exclude: list[int], table: pd.DataFrame
+    kind: str, relation: str, what: str, advice: str, groups: list[list[int]], exclude: list[int], table: pd.DataFrame
 ) -> Finding:
     rows = table["row"].to_numpy()
     split = sum(table["part"].iloc[group].nunique() > 1 for group in groups)
-    beyond = f" {counted(split, 'group')} on both sides of the split: tested on what was learned." if split else ""
-    images = [*chain(*groups)]
-    sentence = f"{counted(len(images), 'image')} in {counted(len(groups), 'group')} {relation}: {text}{beyond}"
-    return Finding(kind, relation, sentence, rows[images], rows[exclude], [rows[group] for group in groups])
+    members = [*chain(*groups)]
+    sentence = said(
+        "{images}, {relation} (groups: {groups}): {what}. {advice}",
+        images=images(len(members)), relation=relation, groups=len(groups), what=what, advice=advice,
+    )  # fmt: skip
+    if split:
+        sentence = said(
+            "{sentence} Groups on both sides of the split: {split}, so that the test is on what was learned.",
+            sentence=sentence, split=split,
+        )  # fmt: skip
+    return Finding(kind, relation, sentence, rows[members], rows[exclude], [rows[group] for group in groups])
 
 
 def _already_left_out(left_out: pd.DataFrame) -> list[Finding]:
     again = left_out[left_out["left_out"].str.startswith(("repeated: the same picture", "conflict"))]
     if again.empty:
         return []
-    sentence = f"{counted(len(again), 'file')}, the same byte by byte as another image, left out at the import."
+    sentence = said("{images}, the same byte by byte as another, left out at the import.", images=images(len(again)))
     return [Finding(EXACT, "left out already", sentence, list(again["row"]))]

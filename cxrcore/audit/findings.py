@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from cxrcore.language import said
+
 KINDS = EXACT, NEAR, LEAK, CONFOUND, OUTLIER = (
     "exact-duplicate",
     "near-duplicate",
@@ -48,6 +50,6 @@ def integers(values: Iterable[Any]) -> list[int]:
     return [int(value) for value in values]
 
 
-def counted(count: int, noun: str) -> str:
+def images(count: int) -> str:
     """Return for example `1 image` or `2 images`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return said("1 image") if count == 1 else said("{n} images", n=count)

@@ -6,26 +6,27 @@ each check is right.
 
 import pandas as pd
 
-from cxrcore.audit.findings import OUTLIER, Finding, counted
+from cxrcore.audit.findings import OUTLIER, Finding, images
+from cxrcore.language import said
 
 CHECKS = {
-    "nearly blank": "almost one grey value.",
-    "in colour": "colours, as a photograph or a screen has them.",
-    "inverted": "air looks bright: inverted, as MONOCHROME1 shown without inversion.",
-    "turned": "a quarter turn from upright.",
-    "not frontal": "unlike a frontal chest radiograph: a lateral view, a CT slice, or another picture.",
-    "letters": "letters or numbers burned in near the border. They can name a hospital or a person.",
-    "burned-in annotation": "marked as having text burned in (DICOM), which may name a person.",
+    "nearly blank": said("almost one grey value."),
+    "in colour": said("colours, as a photograph or a screen has them."),
+    "inverted": said("air looks bright: inverted, as MONOCHROME1 shown without inversion."),
+    "turned": said("a quarter turn from upright."),
+    "not frontal": said("unlike a frontal chest radiograph: a lateral view, a CT slice, or another picture."),
+    "letters": said("letters or numbers burned in near the border. They can name a hospital or a person."),
+    "burned-in annotation": said("marked as having text burned in (DICOM), which may name a person."),
 }
 
 # On 395 real frontal radiographs, as they are and made so (`python -m benchmarks.intake outliers`).
 MEASURED = {
-    "nearly blank": "Said wrongly of none of 395 real images; finds all.",
-    "in colour": "Said of 0.5 % of 395 real images; finds all.",
-    "inverted": "Said wrongly of none of 395 real images; finds 98 %.",
-    "turned": "Said wrongly of none of 395 real images; finds 87 %.",
-    "not frontal": "Said wrongly of 1.5 % of 395 real frontal images; not measured on lateral views.",
-    "letters": "Finds 88 % of words put on real images.",
+    "nearly blank": said("Said wrongly of none of 395 real images; finds all."),
+    "in colour": said("Said of 0.5% of 395 real images; finds all."),
+    "inverted": said("Said wrongly of none of 395 real images; finds 98%."),
+    "turned": said("Said wrongly of none of 395 real images; finds 87%."),
+    "not frontal": said("Said wrongly of 1.5% of 395 real frontal images; not measured on lateral views."),
+    "letters": said("Finds 88% of words put on real images."),
     "burned-in annotation": "",
 }
 
@@ -53,6 +54,10 @@ def find(table: pd.DataFrame, measures: pd.DataFrame) -> list[Finding]:
     for name, applies in what(measures, table["burned_in"]).items():
         rows = list(table["row"][applies])
         if rows:
-            sentence = f"{counted(len(rows), 'image')}: {CHECKS[name]} {MEASURED[name]}".strip()
+            sentence = said("{images} like this: {what}", images=images(len(rows)), what=CHECKS[name])
+            if MEASURED[name]:
+                sentence = said(
+                    "{sentence} How good this check is: {measured}", sentence=sentence, measured=MEASURED[name]
+                )
             found.append(Finding(OUTLIER, name, sentence, rows, rows))
     return found

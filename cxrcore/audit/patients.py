@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from cxrcore.audit.findings import LEAK, Finding, counted
+from cxrcore.audit.findings import LEAK, Finding, images
 from cxrcore.data.dataset import TEST, TRAIN, VALIDATION
+from cxrcore.language import said
 
 FEW = 10
 _RANK = {TEST: 0, VALIDATION: 1, TRAIN: 2}  # a patient stays in the first of these, as it is the rarest
@@ -17,10 +18,11 @@ def leaks(table: pd.DataFrame) -> list[Finding]:
     if patients.empty:
         return []
     rows = placed[placed["patient"].isin(patients)]
-    sentence = (
-        f"{counted(len(patients), 'patient')} of {parts.size} with images in two parts of the given split "
-        f"({counted(len(rows), 'image')}): a model is tested on people it knows. Split by patient instead."
-    )
+    sentence = said(
+        "{patients} of {all} patients have images in two parts of the given split ({images}): a model is tested on "
+        "people it knows. Split by patient instead.",
+        patients=len(patients), all=parts.size, images=images(len(rows)),
+    )  # fmt: skip
     kept = rows.assign(rank=rows["given_split"].map(_RANK)).groupby("patient")["rank"].transform("min")
     exclude = rows[rows["given_split"].map(_RANK) > kept]
     return [Finding(LEAK, "given split", sentence, list(rows["row"]), list(exclude["row"]))]

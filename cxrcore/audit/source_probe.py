@@ -11,6 +11,7 @@ import pandas as pd
 from cxrcore.audit.findings import CONFOUND, Finding
 from cxrcore.data.measures import BORDER, STATISTICS
 from cxrcore.evaluation import probe
+from cxrcore.language import said
 
 MARGIN = 0.05
 
@@ -35,11 +36,12 @@ def find(found: dict[str, Any] | None, table: pd.DataFrame) -> list[Finding]:
         return []
     border = found["border"]
     low, high = border["ci95"]
-    sentence = (
-        f"From size, aspect and the brightness of borders and corners alone, the class can be told in "
-        f"{border['accuracy']:.0%} (95 % interval {low:.0%} to {high:.0%}; chance {found['chance']:.0%}): something "
-        f"outside of the lungs goes with the class."
-    )
+    sentence = said(
+        "From size, aspect and the brightness of borders and corners alone, the class can be told in {accuracy:.0%} "
+        "(95% interval {low:.0%} to {high:.0%}; chance {chance:.0%}): something outside of the lungs goes with the "
+        "class.",
+        accuracy=border["accuracy"], low=low, high=high, chance=found["chance"],
+    )  # fmt: skip
     return [Finding(CONFOUND, "borders", sentence, list(table.groupby("label").head(4)["row"]))]
 
 

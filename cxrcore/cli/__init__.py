@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from cxrcore.cli import data, runs, train
+from cxrcore.cli import data, report, runs, train
 from cxrcore.errors import UserError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command()(train.train)
 app.command()(runs.evaluate)
 app.command()(runs.explain)
 app.command()(runs.shortcut)
+app.command()(report.report)
 
 
 def main() -> None:

@@ -122,12 +122,12 @@ def undo(name: Name, json: Json = False) -> None:
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise UserError(f"{option}: expected {form}. Received: {text!r}")
+        raise UserError("{option}: expected {form}. Received: {received!r}", option=option, form=form, received=text)
     return name.strip(), value.strip()
 
 
 def _limit(text: str) -> tuple[str, int]:
     name, count = _pair(text, "--limit", "CLASS=NUMBER")
     if not count.isdecimal():
-        raise UserError(f"--limit: expected CLASS=NUMBER. Received: {text!r}")
+        raise UserError("--limit: expected CLASS=NUMBER. Received: {received!r}", received=text)
     return name, int(count)

@@ -34,6 +34,25 @@ def list_(json: Json = False) -> None:
     terminal.result({"runs": rows}, "\n".join(lines) or "No run yet: `cxr demo`, or `cxr train --data NAME`.", json)
 
 
+@app.command("show")
+def show(run: RunName, json: Json = False) -> None:
+    """Show a run where the dashboard is read-only (CXR_READ_ONLY=1)."""
+    _mark(run, True, json)
+
+
+@app.command("hide")
+def hide(run: RunName, json: Json = False) -> None:
+    """Show a run no longer where the dashboard is read-only."""
+    _mark(run, False, json)
+
+
+def _mark(name: str, shown: bool, json: bool) -> None:
+    chosen = runs.load(name)
+    chosen.show(shown)
+    text = f"Run {chosen.name} is {'shown' if shown else 'not shown'} where the dashboard is read-only."
+    terminal.result({"run": chosen.name, "shown": shown}, text, json)
+
+
 def evaluate(
     run: RunName,
     data: Annotated[str, typer.Option(help="Another dataset to test on; default: the run's own test images.")] = "",
@@ -89,7 +108,11 @@ def explain(
 
     chosen = runs.load(run)
     if chosen.metrics is None:
-        raise UserError(f"Run {chosen.name} has no results ({chosen.status['state']}). Choose a finished run.")
+        raise UserError(
+            "Run {name} has no results ({state}). Choose a finished run.",
+            name=chosen.name,
+            state=chosen.status["state"],
+        )
     written, refused = [], {}
     with terminal.progress() as listen:
         total = len(images or chosen.predictions("test"))
@@ -103,7 +126,8 @@ def explain(
             write_bytes(target, png(picture))
             written.append(str(target))
     if not written:
-        raise UserError("; ".join(f"{path}: {reason}" for path, reason in refused.items()))
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in refused.items())
+        raise UserError(reasons)
     lines = [f"{len(written)} pictures in {out}.", *(f"{path}: {why}" for path, why in refused.items())]
     terminal.result({"run": chosen.name, "files": written, "refused": refused}, "\n".join(lines), json)
 

@@ -11,6 +11,7 @@ import typer
 from cxrcore import runs
 from cxrcore.cli import terminal
 from cxrcore.cli.data import Json
+from cxrcore.errors import UserError
 from cxrcore.runs import Run
 from cxrcore.training import config, pipeline
 from cxrcore.training.recorder import STOP_FILE
@@ -28,7 +29,10 @@ def demo(json: Json = False) -> None:
 
 
 def train(
-    data: Annotated[str, typer.Option(help="Name of the dataset.")],
+    data: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--config", help="A YAML file of a run, as `cxr report --config` writes it.")
+    ] = None,
     preset: Annotated[str, typer.Option(help="studio, or tutorial: the tutorials' recipe to the letter.")] = "studio",
     backbone: Annotated[str, typer.Option(help="A key of the table of backbones.")] = "cxrtiny",
     weights: Annotated[str | None, typer.Option(help="imagenet, bundled, file or random.")] = None,
@@ -60,7 +64,7 @@ def train(
         given["split"] = parts
     if weights_file and weights is None:
         given["weights"] = "file"
-    chosen = config.make(preset, dataset=data, **given)
+    chosen = _chosen(preset, file, {"dataset": data} | given)
     pipeline.check(chosen)
     run = runs.create(chosen.model_dump(mode="json"))
     with terminal.progress() as listen, _interrupt_stops(run):
@@ -69,6 +73,15 @@ def train(
         terminal.result({"run": run.name, "state": run.status["state"]}, run.status["message"], json)
         return
     terminal.result(summary(run), _text(run), json)
+
+
+def _chosen(preset: str, file: Path | None, given: dict[str, Any]) -> config.RunConfig:
+    """Return the config of a file, or of a preset, with what was given on the command line over it."""
+    values = config.read(file) if file else {}
+    values |= {name: value for name, value in given.items() if value is not None}
+    if "dataset" not in values:
+        raise UserError("Name a dataset with --data, or a file with --config.")
+    return config.make(preset, **values)
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -47,15 +47,27 @@ class Budget:
         self.files -= files
         self.bytes -= size
         if self.files < 0:
-            raise UserError(f"{name} holds over {MAX_FILES:,} files; at most that many are read from one source.")
+            raise UserError(
+                "{name} holds over {most:,} files; at most that many are read from one source.",
+                name=name,
+                most=MAX_FILES,
+            )
         if self.bytes < 0:
-            raise UserError(f"{name} unpacks to over {MAX_BYTES // 2**30} GB; no more is read from one source.")
+            raise UserError(
+                "{name} unpacks to over {most} GB; no more is read from one source.",
+                name=name,
+                most=MAX_BYTES // 2**30,
+            )
 
     def hold(self, size: int, name: str) -> None:
         """Raise `UserError` when `size` more bytes are too much to be held in memory."""
         self.held -= size
         if self.held < 0:
-            raise UserError(f"{name} holds archives of over {MAX_HELD // 2**20} MB. Unpack those in it first.")
+            raise UserError(
+                "{name} holds archives of over {most} MB. Unpack those in it first.",
+                name=name,
+                most=MAX_HELD // 2**20,
+            )
 
 
 def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: int = 1) -> dict[str, File]:
@@ -66,11 +78,13 @@ def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: in
     """
     name = source.name if isinstance(source, Path) else prefix.rstrip("/") + ".zip"
     if depth > DEPTH:
-        raise UserError(f"{name}: archives in archives in archives are refused. Unpack the inner ones first.")
+        raise UserError("{name}: archives in archives in archives are refused. Unpack the inner ones first.", name=name)
     try:
         archive = zipfile.ZipFile(source)
     except Exception as error:  # damaged archives reach corners of zipfile that raise anything
-        raise UserError(f"{name} cannot be opened as a ZIP ({error}). Download or export it again.") from error
+        raise UserError(
+            "{name} cannot be opened as a ZIP ({error}). Download or export it again.", name=name, error=error
+        ) from error
     found: dict[str, File] = {}
     for entry in archive.infolist():
         _check(entry, name)
@@ -96,18 +110,25 @@ def check_name(file: str, archive: str) -> None:
     parts = PurePosixPath(file).parts
     windows = PureWindowsPath(file)
     if file.startswith("/") or ".." in parts or windows.drive or "\\" in file or "\0" in file:
-        raise UserError(f"{archive} is refused: the entry {file!r} would lie outside of its folder.")
+        raise UserError(
+            "{archive} is refused: the entry {file!r} would lie outside of its folder.", archive=archive, file=file
+        )
 
 
 def _check(entry: zipfile.ZipInfo, name: str) -> None:
     check_name(entry.filename, name)
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise UserError(f"{name} is refused: the entry {entry.filename!r} is a link.")
+        raise UserError("{name} is refused: the entry {filename!r} is a link.", name=name, filename=entry.filename)
     if entry.flag_bits & 1:
-        raise UserError(f"{name} is encrypted. Unpack it with its password and give the folder.")
+        raise UserError("{name} is encrypted. Unpack it with its password and give the folder.", name=name)
     most = _MOST.get(PurePosixPath(entry.filename).suffix.lower(), MAX_FILE)
     if entry.file_size > most:
-        raise UserError(f"{name} is refused: {entry.filename!r} unpacks to over {most // 2**20} MB.")
+        raise UserError(
+            "{name} is refused: {filename!r} unpacks to over {most} MB.",
+            name=name,
+            filename=entry.filename,
+            most=most // 2**20,
+        )
 
 
 def _is_hidden(name: str) -> bool:
@@ -118,11 +139,16 @@ def _inner(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bytes
     try:
         return _read(archive, entry)
     except ImageError as error:
-        raise UserError(f"{name}: the archive {entry.filename!r} in it is damaged ({error}).") from error
+        raise UserError(
+            "{name}: the archive {filename!r} in it is damaged ({error}).",
+            name=name,
+            filename=entry.filename,
+            error=error,
+        ) from error
 
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     try:
         return archive.read(entry)
     except Exception as error:  # as above
-        raise ImageError(f"its entry in the archive is damaged ({error})") from error
+        raise ImageError("its entry in the archive is damaged ({error})", error=error) from error

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from cxrcore.errors import UserError
+from cxrcore.language import said
 
-CLASSES = ("COVID", "NORMAL", "OTHER INFECTION")  # in the tutorials' order
+CLASSES = ("COVID", "NORMAL", said("OTHER INFECTION"))  # in the tutorials' order
 LEAVE_OUT = ""
 
 # By finding in capital letters. What is not named here is left out until the user maps it.
@@ -38,7 +39,12 @@ def check(names: Iterable[str], what: str) -> None:
     """Raise `UserError` for a name that is no class."""
     for name in names:
         if name not in (*CLASSES, LEAVE_OUT):
-            raise UserError(f"{what}: expected one of {', '.join(CLASSES)}. Received: {name!r}")
+            raise UserError(
+                "{what}: expected one of {expected}. Received: {name!r}",
+                what=what,
+                expected=", ".join(CLASSES),
+                name=name,
+            )
 
 
 def ordered(labels: Iterable[str]) -> list[str]:

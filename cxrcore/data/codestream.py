@@ -15,7 +15,11 @@ def refuse_false_size(data: "Dataset") -> None:
 
     claimed = claimed_size(get_frame(data.PixelData, 0, number_of_frames=1))
     if claimed and claimed != (int(data.Rows), int(data.Columns)):
-        raise ImageError(f"the compressed pixels claim {claimed[1]} x {claimed[0]}, the header another size")
+        raise ImageError(
+            "the compressed pixels claim {width} x {height}, the header another size",
+            width=claimed[1],
+            height=claimed[0],
+        )
 
 
 def claimed_size(frame: bytes) -> tuple[int, int] | None:

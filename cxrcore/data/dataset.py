@@ -76,8 +76,9 @@ def check_name(name: str) -> str:
     """Return `name` if it can name a folder; raise `UserError` otherwise."""
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"A dataset's name has up to 64 letters, digits, dots, dashes or underscores and starts with a "
-            f"letter or digit. Received: {name!r}"
+            "A dataset's name has up to 64 letters, digits, dots, dashes or underscores and starts with a "
+            "letter or digit. Received: {name!r}",
+            name=name,
         )
     return name
 
@@ -99,10 +100,15 @@ def load(name: str, version: int = 0) -> Dataset:
     folder = settings.datasets_folder() / check_name(name)
     if not (folder / "dataset.json").is_file():
         known = ", ".join(names()) or "none yet"
-        raise UserError(f"There is no dataset {name!r}. Datasets: {known}.")
+        raise UserError("There is no dataset {name!r}. Datasets: {known}.", name=name, known=known)
     edits = read_lines(folder / versions.LOG)
     if not 0 <= version <= len(edits) + 1:
-        raise UserError(f"version of {name}: expected 1 to {len(edits) + 1}. Received: {version}")
+        raise UserError(
+            "version of {name}: expected 1 to {newest}. Received: {version}",
+            name=name,
+            newest=len(edits) + 1,
+            version=version,
+        )
     version = version or len(edits) + 1
     table = versions.applied(complete(pd.read_parquet(folder / "table.parquet")), edits[: version - 1])
     for column in ("path", "lungs", "lesions"):
@@ -126,4 +132,5 @@ def free_name(stem: str) -> str:
 
 def delete(name: str) -> None:
     """Remove a dataset. Images that were imported from elsewhere stay where they are."""
+    settings.require_writable()
     shutil.rmtree(load(name).folder)

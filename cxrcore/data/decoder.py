@@ -53,7 +53,7 @@ def stored_values(content: bytes) -> np.ndarray:
         except (OSError, EOFError) as error:
             raise ImageError("the compressed pixels are damaged: decoding them failed or took too long") from error
     if kind == _REFUSED:
-        raise ImageError(f"the compressed pixels cannot be decoded ({answer.decode(errors='replace')})")
+        raise ImageError("the compressed pixels cannot be decoded ({answer})", answer=answer.decode(errors="replace"))
     return np.load(io.BytesIO(answer), allow_pickle=False)
 
 
@@ -65,7 +65,7 @@ def _ask(child: _Child, content: bytes) -> tuple[bytes, bytes]:
     except (OSError, EOFError) as error:
         child.process.kill()
         if child.process.wait() == -getattr(signal, "SIGXCPU", 0):
-            raise ImageError(f"decoding the compressed pixels took over {SECONDS} s") from error
+            raise ImageError("decoding the compressed pixels took over {seconds} s", seconds=SECONDS) from error
         raise
     _idle.put(child)
     return answer

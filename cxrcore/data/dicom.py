@@ -64,7 +64,7 @@ def decode(content: bytes) -> tuple[Image.Image, int, Facts]:
     except Exception as error:
         # Damaged files reach corners of the parser that raise anything, with words of the header in the message.
         raise ImageError(
-            f"the DICOM file is cut off, damaged or of a kind unknown here ({type(error).__name__})"
+            "the DICOM file is cut off, damaged or of a kind unknown here ({name})", name=type(error).__name__
         ) from error
 
 
@@ -103,12 +103,12 @@ def _refuse_others(data: "Dataset") -> None:
     modality = str(data.get("Modality", ""))
     if modality not in MODALITIES:
         modality = modality if re.fullmatch("[A-Z]{2,8}", modality) else "unknown modality"
-        raise ImageError(f"{modality} is no plain radiograph (DX, CR or PX)", kind="modality")
+        raise ImageError("{modality} is no plain radiograph (DX, CR or PX)", modality=modality, kind="modality")
     if "PixelData" not in data:
         raise ImageError("the DICOM file holds no pixels")
     frames = int(data.get("NumberOfFrames", 1) or 1)
     if frames > 1:
-        raise ImageError(f"a DICOM file of {frames} frames, not one", kind="multi-frame")
+        raise ImageError("a DICOM file of {frames} frames, not one", frames=frames, kind="multi-frame")
     if int(data.get("SamplesPerPixel", 1)) > 1 or not str(data.get("PhotometricInterpretation")).startswith("MONO"):
         raise ImageError("a DICOM file in colour", kind="colour")
     check_size(int(data.get("Columns", 0) or 0), int(data.get("Rows", 0) or 0))

@@ -12,6 +12,7 @@ from cxrcore import settings
 from cxrcore.data.readers import class_folders, covid_chestxray
 from cxrcore.errors import UserError
 from cxrcore.files import write_text
+from cxrcore.language import said
 
 Progress = Callable[[int, int], None]
 TRIES = 4  # a dropped connection is taken up again where it ended
@@ -40,7 +41,7 @@ PUBLIC = {
             "covid-chestxray", "COVID-19 Image Data Collection",
             "https://github.com/ieee8023/covid-chestxray-dataset/archive/refs/heads/master.zip",
             "covid-chestxray-dataset.zip", "", 0,
-            "each image has its own, many do not allow commercial use", covid_chestxray.CITATION,
+            said("each image has its own, many do not allow commercial use"), covid_chestxray.CITATION,
         ),
         PublicSet(
             "kermany", "Chest X-Ray Images (Kermany et al.)",
@@ -78,8 +79,11 @@ def fetch(key: str, progress: Progress | None = None) -> Path:
     import requests
 
     if key not in PUBLIC:
-        raise UserError(f"public set: expected one of {', '.join(PUBLIC)}. Received: {key!r}")
+        raise UserError(
+            "public set: expected one of {expected}. Received: {key!r}", expected=", ".join(PUBLIC), key=key
+        )
     chosen = PUBLIC[key]
+    settings.require_writable()
     folder().mkdir(parents=True, exist_ok=True)
     pooch.get_logger().setLevel("WARNING")  # the progress is shown by whoever asked
     part = folder() / f"{chosen.file}.part"
@@ -90,14 +94,18 @@ def fetch(key: str, progress: Progress | None = None) -> Path:
             down = _Resuming(part, chosen, progress or (lambda done, total: None))
             path = Path(pooch.retrieve(_address(chosen), known, chosen.file, folder(), downloader=down))
     except Timeout as error:
-        raise UserError(f"{chosen.title} is being downloaded already, in another tab or window.") from error
+        raise UserError("{title} is being downloaded already, in another tab or window.", title=chosen.title) from error
     except (requests.RequestException, OSError) as error:
         raise UserError(_failed(chosen, part, error)) from error
     except ValueError as error:  # pooch's word for a wrong hash; it has removed the file
-        raise UserError(f"What came from {_address(chosen)} is not the published file (its hash differs).") from error
+        raise UserError(
+            "What came from {address} is not the published file (its hash differs).", address=_address(chosen)
+        ) from error
     if not zipfile.is_zipfile(path):
         path.unlink()
-        raise UserError(f"What came from {_address(chosen)} is not a ZIP, so it was not kept. Try again later.")
+        raise UserError(
+            "What came from {address} is not a ZIP, so it was not kept. Try again later.", address=_address(chosen)
+        )
     return path
 
 
@@ -107,11 +115,15 @@ def _address(chosen: PublicSet) -> str:
 
 
 def _failed(chosen: PublicSet, part: Path, error: Exception) -> str:
-    kept = f" {part.stat().st_size / 2**20:.0f} MB are kept; start it again to go on." if part.is_file() else ""
-    return (
-        f"{chosen.title} could not be downloaded ({type(error).__name__}).{kept} Without a network: get "
-        f"{chosen.file} from {chosen.address} elsewhere and put it into {part.parent}, or set CXR_MIRROR."
-    )
+    failed = said(
+        "{title} could not be downloaded ({error}). Without a network: get {file} from {address} elsewhere and put it "
+        "into {folder}, or set CXR_MIRROR.",
+        title=chosen.title, error=type(error).__name__, file=chosen.file, address=chosen.address, folder=part.parent,
+    )  # fmt: skip
+    if not part.is_file():
+        return failed
+    size = part.stat().st_size / 2**20
+    return said("{failed} {size:.0f} MB are kept; start it again to go on.", failed=failed, size=size)
 
 
 @dataclass(frozen=True)
@@ -167,6 +179,10 @@ class _Resuming:
         free = shutil.disk_usage(self.part.parent).free
         if free < needed:
             raise UserError(
-                f"{self.chosen.title} needs {needed / 2**20:.0f} MB of disk; {self.part.parent} has "
-                f"{free / 2**20:.0f} MB. Free some space, or set CXR_HOME to a larger disk."
+                "{title} needs {needed:.0f} MB of disk; {parent} has {free:.0f} MB. Free some space, or set "
+                "CXR_HOME to a larger disk.",
+                title=self.chosen.title,
+                needed=needed / 2**20,
+                parent=self.part.parent,
+                free=free / 2**20,
             )

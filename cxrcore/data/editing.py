@@ -8,10 +8,19 @@ from typing import Any
 
 from filelock import FileLock
 
+from cxrcore import settings
 from cxrcore.data import classes, dataset
 from cxrcore.data.versions import LOG, standing
 from cxrcore.errors import UserError
 from cxrcore.files import append_line, read_lines
+from cxrcore.language import said
+
+_IN_WORDS = {
+    "relabel": said("images relabelled to {label}: {n}"),
+    "exclude": said("images excluded: {n}"),
+    "restore": said("images restored: {n}"),
+    "undo": said("undid the last edit"),
+}
 
 
 def relabel(name: str, rows: Sequence[int], label: str) -> dataset.Dataset:
@@ -21,7 +30,9 @@ def relabel(name: str, rows: Sequence[int], label: str) -> dataset.Dataset:
         UserError: no class of this name, or a row that is not there.
     """
     if label not in classes.CLASSES:
-        raise UserError(f"class: expected one of {', '.join(classes.CLASSES)}. Received: {label!r}")
+        raise UserError(
+            "class: expected one of {expected}. Received: {label!r}", expected=", ".join(classes.CLASSES), label=label
+        )
     with _locked(name) as data:
         return _append(data, {"do": "relabel", "label": label, "rows": _known(data, rows)})
 
@@ -45,8 +56,10 @@ def restore(name: str, rows: Sequence[int]) -> dataset.Dataset:
         for row in known:
             if not table["sha256"][row] or not table["label"][row]:
                 raise UserError(
-                    f"{Path(table['path'][row]).name} cannot be used as it is ({table['left_out'][row]}). Mend the "
-                    f"file or give its finding a class, and import again."
+                    "{name} cannot be used as it is ({reason}). Mend the file or give its finding a class, and import "
+                    "again.",
+                    name=Path(table["path"][row]).name,
+                    reason=table["left_out"][row],
                 )
         return _append(data, {"do": "restore", "rows": known})
 
@@ -61,9 +74,11 @@ def undo(name: str, seen: int = 0) -> dataset.Dataset:
     """
     with _locked(name) as data:
         if seen not in (0, data.version):
-            raise UserError(f"{name} was edited meanwhile, in another tab or window. Look again before you undo.")
+            raise UserError(
+                "{name} was edited meanwhile, in another tab or window. Look again before you undo.", name=name
+            )
         if not can_undo(data):
-            raise UserError(f"There is no edit of {name!r} to undo.")
+            raise UserError("There is no edit of {name!r} to undo.", name=name)
         return _append(data, {"do": "undo"})
 
 
@@ -74,18 +89,17 @@ def can_undo(data: dataset.Dataset) -> bool:
 
 def history(data: dataset.Dataset) -> list[str]:
     """Return what was done for each version after the first, in words."""
-    said = {"relabel": "relabelled", "exclude": "excluded", "restore": "restored", "undo": "undid the last edit"}
     lines = []
     for line in read_lines(data.folder / LOG)[: data.version - 1]:
-        count = len(line.get("rows", []))
-        what = f" {count} image{'s' if count != 1 else ''}" if count else ""
-        lines.append(said[line["do"]] + what + (f" to {line['label']}" if "label" in line else ""))
+        values = {"n": len(line.get("rows", [])), "label": line.get("label", "")}
+        lines.append(_IN_WORDS[line["do"]].format(**values))
     return lines
 
 
 @contextmanager
 def _locked(name: str) -> Iterator[dataset.Dataset]:
     """Yield the newest version; nobody else edits it until the block ends."""
+    settings.require_writable()
     with FileLock(dataset.load(name).folder / ".lock"):
         yield dataset.load(name)
 
@@ -94,7 +108,11 @@ def _known(data: dataset.Dataset, rows: Sequence[int]) -> list[int]:
     wanted = sorted({int(row) for row in rows})
     unknown = [row for row in wanted if row not in data.table.index]
     if unknown or not wanted:
-        raise UserError(f"rows: expected numbers from 0 to {len(data.table) - 1}. Received: {unknown or 'none'}")
+        raise UserError(
+            "rows: expected numbers from 0 to {last}. Received: {unknown}",
+            last=len(data.table) - 1,
+            unknown=unknown or "none",
+        )
     return wanted
 
 

@@ -65,13 +65,13 @@ def decode(content: bytes) -> Decoded:
         picture.load()
         return Decoded(_to_rgb(ImageOps.exif_transpose(picture)), str(image.format), bits)
     except Image.DecompressionBombError as error:
-        raise ImageError(f"the image claims over 178 million pixels; {AT_MOST}") from error
+        raise ImageError("the image claims over 178 million pixels; {at_most}", at_most=AT_MOST) from error
     except UnidentifiedImageError as error:
         raise ImageError("the file is not an image, whatever its name says") from error
     except ImageError:
         raise
     except Exception as error:  # damaged files reach corners of the decoders that raise anything
-        raise ImageError(f"the image is cut off or damaged ({error})") from error
+        raise ImageError("the image is cut off or damaged ({error})", error=error) from error
 
 
 def open_rgb(source: Path | Upload) -> Image.Image:
@@ -118,7 +118,7 @@ def read(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise ImageError("the file is missing", kind="missing") from error
     except OSError as error:
-        raise ImageError(f"the file cannot be read ({error.strerror})") from error
+        raise ImageError("the file cannot be read ({reason})", reason=error.strerror) from error
 
 
 def _bits(image: Image.Image) -> int:

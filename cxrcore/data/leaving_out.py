@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cxrcore.errors import UserError
+from cxrcore.language import said
 
 
 def same_pictures(table: pd.DataFrame) -> pd.Series:
@@ -16,8 +17,8 @@ def same_pictures(table: pd.DataFrame) -> pd.Series:
     classes_of = used.groupby("sha256")["label"].transform("nunique")
     again = used["sha256"].duplicated()
     left_out = table["left_out"].copy()
-    left_out[again[again].index] = "repeated: the same picture is in the dataset already"
-    left_out[classes_of[classes_of > 1].index] = "conflict: the same picture occurs with another class"
+    left_out[again[again].index] = said("repeated: the same picture is in the dataset already")
+    left_out[classes_of[classes_of > 1].index] = said("conflict: the same picture occurs with another class")
     return left_out
 
 
@@ -27,7 +28,7 @@ def over_limits(table: pd.DataFrame, limits: Mapping[str, int]) -> pd.Series:
     rank = table[used].groupby("label").cumcount()
     most = table.loc[used, "label"].map(dict(limits)).fillna(len(table))
     over = (rank >= most).reindex(table.index, fill_value=False)
-    return table["left_out"].mask(over, "limit: more images than asked for")
+    return table["left_out"].mask(over, said("limit: more images than asked for"))
 
 
 def refuse_empty(table: pd.DataFrame) -> None:
@@ -36,7 +37,11 @@ def refuse_empty(table: pd.DataFrame) -> None:
         return
     reasons = table["left_out"].value_counts().head(3)
     text = "; ".join(f"{count} x {reason}" for reason, count in reasons.items())
-    raise UserError(f"None of the {len(table)} images can be used: {text}. Map a finding to a class, perhaps.")
+    raise UserError(
+        "None of the {count} images can be used: {reasons}. Map a finding to a class, perhaps.",
+        count=len(table),
+        reasons=text,
+    )
 
 
 def refuse_unknown_findings(table: pd.DataFrame, mapping: Mapping[str, str]) -> None:
@@ -45,4 +50,4 @@ def refuse_unknown_findings(table: pd.DataFrame, mapping: Mapping[str, str]) -> 
     for name in mapping:
         if name.upper() not in known:
             found = ", ".join(sorted(table["finding"].unique())[:20])
-            raise UserError(f"finding to map: expected one of {found}. Received: {name!r}")
+            raise UserError("finding to map: expected one of {found}. Received: {name!r}", found=found, name=name)

@@ -1,5 +1,7 @@
 """Why one image is refused."""
 
+from typing import Any
+
 # A chest radiograph has at most about 20 million pixels; a header that claims far more is an accident
 # or an attack (a "decompression bomb") and would need gigabytes to open.
 MAX_PIXELS = 40_000_000
@@ -9,17 +11,19 @@ AT_MOST = f"at most {MAX_PIXELS // 10**6} million are opened"
 class ImageError(Exception):
     """An image that cannot be used; its text is the reason, for example `the file is cut off`.
 
-    `kind` is a word or two to count it by.
+    `text` is filled with `values`, as a `UserError`'s. `kind` is a word or two to count it by.
     """
 
-    def __init__(self, text: str, kind: str = "unreadable"):
-        super().__init__(text)
+    def __init__(self, text: str, /, kind: str = "unreadable", **values: Any):
+        super().__init__(text.format(**values) if values else text)
         self.kind = kind
 
 
 def check_size(width: int, height: int) -> None:
     """Raise `ImageError` for a size in pixels that is nothing, or too much."""
     if width < 1 or height < 1:
-        raise ImageError(f"the image claims {width} x {height} pixels")
+        raise ImageError("the image claims {width} x {height} pixels", width=width, height=height)
     if width * height > MAX_PIXELS:
-        raise ImageError(f"the image claims {width} x {height} pixels; {AT_MOST}")
+        raise ImageError(
+            "the image claims {width} x {height} pixels; {at_most}", width=width, height=height, at_most=AT_MOST
+        )

@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from cxrcore.data.dataset import PARTS, TEST, TRAIN, VALIDATION
 from cxrcore.errors import UserError
+from cxrcore.language import said
 
 
 def check(table: pd.DataFrame) -> None:
@@ -16,8 +17,9 @@ def check(table: pd.DataFrame) -> None:
     labels = sorted(table["label"].unique())
     if len(labels) < 2:
         raise UserError(
-            f"A classifier needs at least two classes; this dataset has {labels or 'none'}. Import images of "
-            f"another class, or map another finding to one."
+            "A classifier needs at least two classes; this dataset has {labels}. Import images of another "
+            "class, or map another finding to one.",
+            labels=labels or "none",
         )
 
 
@@ -37,9 +39,11 @@ def by_patient(table: pd.DataFrame, test: float, validation: float, seed: int) -
     patients = table.groupby("label")["patient"].nunique()
     for label, count in patients[patients < 3].items():
         raise UserError(
-            f"Class {label!r} has {count} patient{'s' if count > 1 else ''}; a split by patient needs at least "
-            f"3, one each to train, validate and test. Add patients, or choose the random split ('tutorial'), "
-            f"whose result then says nothing about new patients."
+            "Class {label!r} has too few patients ({count}); a split by patient needs at least 3, one each to train, "
+            "validate and test. Add patients, or choose the random split ('tutorial'), whose result then "
+            "says nothing about new patients.",
+            label=label,
+            count=count,
         )
     part = pd.Series(TRAIN, index=table.index)
     part[_patients(table, test, 2, seed)] = TEST
@@ -91,8 +95,12 @@ def _complete(part: pd.Series, table: pd.DataFrame) -> pd.Series:
     absent = set(table["label"]) - set(table["label"][part == TRAIN])
     empty = [name for name in PARTS if not (part == name).any()]
     if absent or empty:
-        what = f"class {sorted(absent)[0]!r} has no image to train on" if absent else f"no image is left to {empty[0]}"
-        raise UserError(f"The dataset is too small for this split: {what}. Add images, or change the shares.")
+        what = (
+            said("class {label!r} has no image to train on", label=sorted(absent)[0])
+            if absent
+            else said("no image is left in the part {part}", part=empty[0])
+        )
+        raise UserError("The dataset is too small for this split: {what}. Add images, or change the shares.", what=what)
     return part
 
 

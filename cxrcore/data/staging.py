@@ -26,12 +26,13 @@ _KEPT_DAYS = 7  # an interrupted import that nobody went on with
 def refuse_taken(name: str, replace: bool) -> None:
     """Raise `UserError` when `name` cannot be used for a new dataset."""
     if dataset.check_name(name) in dataset.names() and not replace:
-        raise UserError(f"A dataset named {name!r} exists already. Choose another name, or replace it.")
+        raise UserError("A dataset named {name!r} exists already. Choose another name, or replace it.", name=name)
 
 
 @contextmanager
 def staging() -> Iterator[Path]:
     """Yield a temporary folder on the datasets' disk; what is not published when the block ends is gone."""
+    settings.require_writable()
     settings.datasets_folder().mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".importing-", dir=settings.datasets_folder()))
     try:
@@ -71,6 +72,7 @@ def resumable(name: str, plan: Sequence[str]) -> Iterator[Unfinished]:
     Raises:
         UserError: the same import runs already.
     """
+    settings.require_writable()
     settings.datasets_folder().mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256("\n".join([name, *plan]).encode(errors="replace")).hexdigest()[:16]
     folder = settings.datasets_folder() / f".importing-{key}"
@@ -82,7 +84,9 @@ def resumable(name: str, plan: Sequence[str]) -> Iterator[Unfinished]:
                 write_json(folder / "salt.json", secrets.token_hex(16))
             yield Unfinished(folder, read_json(folder / "salt.json"))
     except Timeout as error:
-        raise UserError(f"These images are being imported as {name!r} already, in another tab or window.") from error
+        raise UserError(
+            "These images are being imported as {name!r} already, in another tab or window.", name=name
+        ) from error
 
 
 def publish(folder: Path, name: str, table: pd.DataFrame, about: dict, replace: bool) -> dataset.Dataset:

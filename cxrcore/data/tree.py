@@ -41,7 +41,9 @@ def absolute(text: str | Path) -> Path:
     try:
         return Path(os.path.expanduser(text)).resolve()  # noqa: PTH111 - Path's own raises for an unknown user
     except (ValueError, OSError, RuntimeError) as error:
-        raise UserError(f"{str(text)!r} is no path on this machine ({error}).") from error
+        raise UserError(
+            "{received!r} is no path on this machine ({error}).", received=str(text), error=error
+        ) from error
 
 
 def open_tree(path: Path, roots: Sequence[Path] | None = None) -> Tree:
@@ -57,13 +59,15 @@ def open_tree(path: Path, roots: Sequence[Path] | None = None) -> Tree:
     if path.is_dir():
         return _of_folder(path, roots)
     if not path.is_file():
-        raise UserError(f"There is no folder {path}. Give the folder, ZIP or CSV that holds or lists the images.")
+        raise UserError(
+            "There is no folder {path}. Give the folder, ZIP or CSV that holds or lists the images.", path=path
+        )
     if path.suffix.lower() == ".csv":
         folder = _of_folder(path.parent, roots)
         return Tree(folder.name, folder.origin, folder.files, table=path.name)
     if path.suffix.lower() == ".zip":
         return Tree(path.stem, str(path), _sorted(archive.files(path, archive.Budget())))
-    raise UserError(f"{path} is neither a folder, a ZIP nor a CSV. Give the folder that holds it.")
+    raise UserError("{path} is neither a folder, a ZIP nor a CSV. Give the folder that holds it.", path=path)
 
 
 def of_uploads(uploads: Iterable[Upload], name: str = "upload") -> Tree:
@@ -89,7 +93,7 @@ def of_uploads(uploads: Iterable[Upload], name: str = "upload") -> Tree:
 
 def _of_folder(folder: Path, roots: Sequence[Path] | None) -> Tree:
     if folder in (Path(folder.anchor), Path.home().resolve()):
-        raise UserError(f"{folder} is too wide to search. Give the folder that holds the images.")
+        raise UserError("{folder} is too wide to search. Give the folder that holds the images.", folder=folder)
     budget = archive.Budget()
     found: dict[str, File] = {}
     for place, folders, names in os.walk(folder):

@@ -1,15 +1,14 @@
 """A run tested on another dataset: its own result beside the internal one, and how far it drops."""
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from cxrcore import settings
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
-from cxrcore.evaluation import intervals, metrics
+from cxrcore.evaluation import intervals, metrics, predict
 from cxrcore.features import extract
 from cxrcore.files import read_json
+from cxrcore.language import said
 from cxrcore.runs import Run
 
 FOLDER = "evaluations"
@@ -25,10 +24,13 @@ def evaluate(run: Run, name: str, hooks: extract.Hooks | None = None) -> dict[st
     Raises:
         UserError: no such dataset, nothing in it that can be tested, or the run has no model.
     """
+    settings.require_writable()
     hooks = hooks or extract.Hooks()
     internal = run.metrics
     if internal is None:
-        raise UserError(f"Run {run.name} has no results ({run.status['state']}). Choose a finished run.")
+        raise UserError(
+            "Run {name} has no results ({state}). Choose a finished run.", name=run.name, state=run.status["state"]
+        )
     data, seen, classes = dataset.load(name), run.table, internal["classes"]
     learned = set(seen["sha256"][seen["split"] != dataset.TEST])
     known = data.usable["label"].isin(classes)
@@ -36,10 +38,13 @@ def evaluate(run: Run, name: str, hooks: extract.Hooks | None = None) -> dict[st
     table = data.usable[known & new].reset_index(drop=True).assign(split=dataset.TEST)
     if table.empty:
         raise UserError(
-            f"{name} holds no image that this run can be tested on: {int((~known).sum())} are of classes it does not "
-            f"know, {int((~new).sum())} it has learned from."
+            "{name} holds no image that this run can be tested on: {unknown} are of classes it does not know, "
+            "{seen} it has learned from.",
+            name=name,
+            unknown=int((~known).sum()),
+            seen=int((~new).sum()),
         )
-    predictions = metrics.predictions(table, _probabilities(run, table, hooks), classes)
+    predictions = metrics.predictions(table, predict.probabilities(run, table, hooks), classes)
     found = metrics.evaluate(predictions, classes) | {
         "dataset": name,
         "version": data.version,
@@ -59,28 +64,19 @@ def kept(run: Run) -> list[dict[str, Any]]:
     return [read_json(path) for path in sorted((run.folder / FOLDER).glob("*/metrics.json"))]
 
 
-def _probabilities(run: Run, table: Any, hooks: extract.Hooks) -> np.ndarray:
-    from cxrcore.explain.classifier import Classifier  # only what computes imports TensorFlow
-
-    classifier, answers = Classifier(run), []
-    paths = [Path(path) for path in table["path"]]
-    for pixels in extract.batches(paths, classifier.size, list(table["sha256"])):
-        hooks.check()
-        answers.append(classifier.probabilities(pixels))
-        hooks.progress(sum(map(len, answers)), len(paths))
-    return np.concatenate(answers)
-
-
 def _drop(internal: dict[str, Any], external: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the accuracy lost, internal minus external, with its interval, and the sentence that says so."""
     first, second = ((part["successes"], part["n"]) for part in (internal, external))
     low, high = intervals.difference(first, second)
     drop = internal["value"] - external["value"]
-    how = "lower" if drop > 0 else "higher"
-    sure = "" if low > 0 or high < 0 else ", which may be chance"
-    sentence = (
-        f"On {name} it is right on {external['value']:.1%} ({second[0]} of {second[1]}), {100 * abs(drop):.1f} points "
-        f"{how} than on its own test images{sure} (drop {100 * drop:.1f} points, 95 % interval {100 * low:.1f} to "
-        f"{100 * high:.1f})."
-    )
+    points = abs(100 * drop)
+    lower, higher = said("{points:.1f} points lower", points=points), said("{points:.1f} points higher", points=points)
+    sentence = said(
+        "On {name} it is right on {share:.1%} ({right} of {n}), {how} than on its own test images (drop {drop:.1f} "
+        "points, 95% interval {low:.1f} to {high:.1f}).",
+        name=name, share=external["value"], right=second[0], n=second[1], how=lower if drop > 0 else higher,
+        drop=100 * drop, low=100 * low, high=100 * high,
+    )  # fmt: skip
+    if low <= 0 <= high:
+        sentence = said("{sentence} The difference may be chance.", sentence=sentence)
     return {"drop": {"value": drop, "ci95": [low, high]}, "sentence": sentence}

@@ -20,7 +20,7 @@ def predictions(rows: pd.DataFrame, probabilities: np.ndarray, classes: Sequence
 
     `probabilities` is float32 (n, len(classes)) in the order of `classes`.
     """
-    known = ["path", "sha256", "label", "patient", "source", "view", "split", "lungs", "lesions"]
+    known = ["path", "sha256", "label", "patient", "source", "view", "sex", "age", "split", "lungs", "lesions"]
     table = rows[[name for name in known if name in rows]].reset_index(drop=True)
     predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
     table = table.assign(predicted=predicted, correct=predicted == table["label"].to_numpy())

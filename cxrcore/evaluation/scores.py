@@ -106,9 +106,10 @@ def _by_score(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> t
 
 
 def _metric(value: float, low: float, high: float, n: int) -> dict[str, Any]:
+    """Return a metric; without an interval where every resample says the same, as no width is not certainty."""
     defined = not np.isnan(value)
     return {
         "value": float(value) if defined else None,
-        "ci95": [float(low), float(high)] if defined else [None, None],
+        "ci95": [float(low), float(high)] if defined and low < high else [None, None],
         "n": n,
     }

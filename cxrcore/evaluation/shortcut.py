@@ -14,9 +14,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from cxrcore import settings
 from cxrcore.evaluation import probe
 from cxrcore.features import alterations, backbones, extract, weights
 from cxrcore.features.spec import FeatureSpec
+from cxrcore.language import said
 from cxrcore.runs import Run
 
 # Border widths as shares of the side: 10, 20 and 30 pixels of 237.
@@ -38,6 +40,7 @@ def audit(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     Raises:
         UserError: weights or images are gone.
     """
+    settings.require_writable()
     progress = progress or (lambda stage, done, total: None)
     table, size = run.table, run.config["size"]
     widths = [round(size * share) for share in WIDTHS]
@@ -63,22 +66,24 @@ def _verdict(found: dict[str, Any]) -> dict[str, str]:
     """Return the verdict and its sentence: a shortcut if the interval of a border lies above chance plus the margin."""
     evidence = [
         (border, width, means)
-        for means, key in (("this backbone", "border"), ("a plain look at the pixels", "border_pixels"))
+        for means, key in ((said("this backbone"), "border"), (said("a plain look at the pixels"), "border_pixels"))
         for width, border in found[key].items()
     ]
     telling = [item for item in evidence if item[0]["ci95"][0] > found["chance"] + MARGIN]
     border, width, means = max(telling or evidence, key=lambda item: item[0]["accuracy"])
     low, high = border["ci95"]
-    said = (
-        f"With only a border of {width} pixels visible, {means} still tells the class in {border['accuracy']:.0%} "
-        f"(95 % interval {low:.0%} to {high:.0%}; chance {found['chance']:.0%})"
-    )
-    if telling:
-        return {"verdict": "shortcut", "sentence": f"{said}: much of what can be learned here is not in the lungs."}
-    return {
-        "verdict": "none found",
-        "sentence": f"{said}, which is not clearly more than chance. That does not prove that there is no shortcut.",
-    }
+    evidence_in_words = said(
+        "With only a border of {width} pixels visible, {means} still tells the class in {accuracy:.0%} (95% interval "
+        "{low:.0%} to {high:.0%}; chance {chance:.0%})",
+        width=width, means=means, accuracy=border["accuracy"], low=low, high=high, chance=found["chance"],
+    )  # fmt: skip
+    sentence = said("{evidence}: much of what can be learned here is not in the lungs.", evidence=evidence_in_words)
+    if not telling:
+        sentence = said(
+            "{evidence}, which is not clearly more than chance. That does not prove that there is no shortcut.",
+            evidence=evidence_in_words,
+        )
+    return {"verdict": "shortcut" if telling else "none found", "sentence": sentence}
 
 
 def _measure(vectors: np.ndarray, labels: pd.Series, table: pd.DataFrame) -> dict[str, Any]:
@@ -92,7 +97,7 @@ def _features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress
     found = weights.resolve(backbone, config["weights"], config["weights_file"], config["seed"])
     mode = "unit" if config["preprocessing"] == "unit" else backbone.preprocessing
     spec = FeatureSpec(backbone.key, found.digest, config["size"], mode, config["tap"], True, alteration)
-    name = f"features, {alteration or 'whole image'}"
+    name = said("features, {what}", what=alteration or said("whole image"))
     hooks = extract.Hooks(progress=lambda done, total: progress(name, done, total))
     return extract.activations(table, spec, lambda: spec.build(found), hooks).rows(range(len(table)))[:, 0, 0]
 
@@ -108,5 +113,5 @@ def _pixels(table: pd.DataFrame, size: int, widths: list[int], progress: Progres
                 cv2.resize(image[..., 0], (SMALL, SMALL), interpolation=cv2.INTER_AREA) for image in altered
             ]
         done += len(pixels)
-        progress("borders, plain pixels", done, len(table))
+        progress(said("borders, plain pixels"), done, len(table))
     return {width: np.stack(found).reshape(len(table), -1).astype(np.float32) for width, found in rows.items()}

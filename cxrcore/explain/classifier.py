@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from cxrcore.data.images import Upload, load
-from cxrcore.errors import UserError
 from cxrcore.explain.gradcam import HeadCam, PixelCam
 from cxrcore.explain.layers import POOLED
 from cxrcore.features import extract
@@ -31,27 +30,25 @@ class Classifier:
 
     def __init__(self, run: Run) -> None:
         """Load the run's model. Raises `UserError` when the run has none."""
-        path = run.folder / "model.keras"
-        if not path.is_file():
-            raise UserError(f"Run {run.name} has no model ({run.status['state']}). Choose a finished run.")
+        path = run.model_file
         self.classes: list[str] = run.about["classes"]
         self._tap: str = run.config["tap"]
-        self._model = keras.models.load_model(path)
-        self._features, self._head = self._model.get_layer("features"), self._model.get_layer("head")
+        self.model = keras.models.load_model(path)
+        self._features, self._head = self.model.get_layer("features"), self.model.get_layer("head")
         self._lock = threading.Lock()
         self._cam = lru_cache(maxsize=4)(self._make_cam)
 
     @property
     def size(self) -> int:
         """Input height and width in pixels."""
-        return int(self._model.input_shape[1])
+        return int(self.model.input_shape[1])
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) of raw pixels uint8 (n, size, size, 3)."""
         with self._lock:
             return np.concatenate(
                 [
-                    extract.forward(self._model, pixels[start : start + extract.BATCH])
+                    extract.forward(self.model, pixels[start : start + extract.BATCH])
                     for start in range(0, len(pixels), extract.BATCH)
                 ]
             )
@@ -69,6 +66,6 @@ class Classifier:
 
     def _make_cam(self, layer: str) -> Any:
         if layer not in (self._tap, POOLED):
-            return PixelCam(self._model, layer)
+            return PixelCam(self.model, layer)
         cam = HeadCam(self._head, pooled=layer == POOLED)
         return lambda pixels: cam(extract.forward(self._features, pixels))

@@ -20,7 +20,7 @@ def apply(pixels: np.ndarray, name: str) -> np.ndarray:
         return pixels
     kind, _, value = name.partition(":")
     if kind != "border" or not value.isdecimal():
-        raise UserError(f"alteration: expected border:<pixels>. Received: {name!r}")
+        raise UserError("alteration: expected border:<pixels>. Received: {name!r}", name=name)
     width = int(value)
     altered = pixels.copy()
     altered[:, width:-width, width:-width] = 0

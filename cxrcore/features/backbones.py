@@ -110,5 +110,7 @@ BACKBONES = {
 def get(key: str) -> Backbone:
     """Return the backbone `key`; raise `UserError` for a name that is not in the table."""
     if key not in BACKBONES:
-        raise UserError(f"backbone: expected one of {', '.join(BACKBONES)}. Received: {key!r}")
+        raise UserError(
+            "backbone: expected one of {expected}. Received: {key!r}", expected=", ".join(BACKBONES), key=key
+        )
     return BACKBONES[key]

@@ -103,5 +103,7 @@ def _decode(path: Path, digest: str, size: int) -> np.ndarray:
         return load(Upload(path.name, content), size)
     except ImageError as error:
         raise UserError(
-            f"{path} could be read when it was imported, but not now: {error}. Import the dataset again."
+            "{path} could be read when it was imported, but not now: {error}. Import the dataset again.",
+            path=path,
+            error=error,
         ) from error

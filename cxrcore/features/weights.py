@@ -42,7 +42,9 @@ class Weights:
                 model.load_weights(self.path)
         except (ValueError, OSError, KeyError, UserWarning) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UserError(f"{self.path} does not hold weights of {model.name}: {reason}") from error
+            raise UserError(
+                "{path} does not hold weights of {name}: {reason}", path=self.path, name=model.name, reason=reason
+            ) from error
 
 
 def on_disk(backbone: Backbone) -> Path | None:
@@ -67,12 +69,21 @@ def resolve(
     """
     if kind not in backbone.weights_kinds:
         expected = ", ".join(backbone.weights_kinds)
-        raise UserError(f"weights of {backbone.key}: expected one of {expected}. Received: {kind!r}")
+        raise UserError(
+            "weights of {key}: expected one of {expected}. Received: {kind!r}",
+            key=backbone.key,
+            expected=expected,
+            kind=kind,
+        )
     if kind == "random":
         return Weights(None, f"random-{seed}", seed)
     path = file if kind == "file" else on_disk(backbone) or _download(backbone, progress)
     if path is None or not path.is_file():
-        raise UserError(f"weights_file: there is no file {path}. Give a .weights.h5 file of {backbone.title}.")
+        raise UserError(
+            "weights_file: there is no file {path}. Give a .weights.h5 file of {title}.",
+            path=path,
+            title=backbone.title,
+        )
     status = path.stat()
     return Weights(path, _digest(path, status.st_size, status.st_mtime_ns))
 
@@ -130,8 +141,13 @@ def _download(backbone: Backbone, progress: Progress | None) -> Path:
     except (requests.RequestException, OSError, ValueError) as error:
         where = settings.weights_folder() or "a folder of yours, named by CXR_WEIGHTS_DIR"
         raise UserError(
-            f"The ImageNet weights of {backbone.title} ({backbone.megabytes:g} MB) are not on this machine and "
-            f"could not be downloaded ({type(error).__name__}). Without a network: put "
-            f"{_file_name(backbone)} into {where}, or choose CXRTiny (bundled) or random weights."
+            "The ImageNet weights of {title} ({megabytes:g} MB) are not on this machine and could not be "
+            "downloaded ({name}). Without a network: put {backbone} into {where}, or choose CXRTiny "
+            "(bundled) or random weights.",
+            title=backbone.title,
+            megabytes=backbone.megabytes,
+            name=type(error).__name__,
+            backbone=_file_name(backbone),
+            where=where,
         ) from error
     return Path(file)

@@ -16,6 +16,7 @@ from filelock import FileLock
 from cxrcore import settings
 from cxrcore.errors import UserError
 from cxrcore.jobs import processes
+from cxrcore.language import said
 from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, create, listing
 from cxrcore.training import pipeline
 from cxrcore.training.config import RunConfig
@@ -33,6 +34,7 @@ def submit(config: RunConfig) -> Run:
     Raises:
         UserError: the config does not fit the dataset.
     """
+    settings.require_writable()
     settings.max_jobs()
     pipeline.check(config)
     run = create(config.model_dump(mode="json"), queued=True)
@@ -41,7 +43,12 @@ def submit(config: RunConfig) -> Run:
 
 
 def dispatch() -> None:
-    """Mark runs whose process is gone as failed, then start queued runs while places are free."""
+    """Mark runs whose process is gone as failed, then start queued runs while places are free.
+
+    Where nothing may be changed it does nothing.
+    """
+    if settings.read_only():
+        return
     with lock():
         states = [(run, run.status) for run in reversed(listing())]
         running = 0
@@ -70,13 +77,14 @@ def stop(run: Run) -> None:
     Raises:
         UserError: the run does not run or wait.
     """
+    settings.require_writable()
     with lock():
         status = run.status
         if status["state"] == QUEUED:
-            run.write("status.json", status | {"state": STOPPED, "message": "Taken off the queue."})
+            run.write("status.json", status | {"state": STOPPED, "message": said("Taken off the queue.")})
             return
     if status["state"] != RUNNING:
-        raise UserError(f"Run {run.name} has ended already ({status['state']}).")
+        raise UserError("Run {name} has ended already ({state}).", name=run.name, state=status["state"])
     (run.folder / STOP_FILE).touch()
     _wait_for_end(run)
     dispatch()
@@ -90,7 +98,7 @@ def _wait_for_end(run: Run) -> None:
             return
         if waited > STOP_SECONDS and status.get("worker") and _nothing_to_keep(run, status):
             processes.kill(status)
-            message = "Stopped before the first epoch, so nothing was learned."
+            message = said("Stopped before the first epoch, so nothing was learned.")
             run.write("status.json", run.status | {"state": STOPPED, "message": message, "ended": time.time()})
             return
         time.sleep(0.05)
@@ -130,14 +138,16 @@ def _mark_if_dead(run: Run, status: dict) -> None:
         return
     status = run.status  # it may have ended well between the two looks
     if status["state"] == RUNNING:
-        message = (
-            f"The process ended without a word during the stage '{status.get('stage', 'starting')}': it was "
-            f"killed, or the machine ran out of memory. Activations written so far are kept; start again."
+        message = said(
+            "The process ended without a word during the stage '{stage}': it was killed, or the machine ran out of "
+            "memory. Activations written so far are kept; start again.",
+            stage=status.get("stage", "starting"),
         )
         run.write("status.json", status | {"state": FAILED, "message": message, "ended": time.time()})
 
 
 def lock() -> FileLock:
     """Return the lock under which states change."""
+    settings.require_writable()
     settings.home().mkdir(parents=True, exist_ok=True)
     return FileLock(settings.home() / "jobs.lock", timeout=20)

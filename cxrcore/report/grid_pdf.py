@@ -1,6 +1,7 @@
 """The tutorials' grid as PDF: test images with predicted and true label, wrong ones marked; vector text."""
 
 import io
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,12 +9,16 @@ from PIL import Image
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
 from cxrcore.evaluation.metrics import certainty
+from cxrcore.language import t, translated
 from cxrcore.report import palette
 
-COLUMNS, ROWS, MARGIN, CAPTION = 5, 6, 36, 24
+A_PAGE = 30
+_MARGIN, _HEADING, _GAP = 36, 20, 6
+_LARGEST = 6.5  # points of the captions' letters
 
 
 @dataclass(frozen=True)
@@ -31,39 +36,51 @@ class Tile:
         return self.true == self.predicted
 
 
-def render(tiles: Iterable[Tile], heading: str) -> bytes:
-    """Return an A4 PDF with 30 tiles a page under `heading`; text can be selected and searched."""
+def render(tiles: Iterable[Tile], heading: str, a_page: int = A_PAGE) -> bytes:
+    """Return an A4 PDF with `a_page` tiles on a page under `heading`; text can be selected and searched."""
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4, pageCompression=1)
     canvas.setTitle(heading)
-    cell_width = (A4[0] - 2 * MARGIN) / COLUMNS
-    cell_height = (A4[1] - 2 * MARGIN - 20) / ROWS
+    columns, rows = _layout(a_page)
+    width, height = (A4[0] - 2 * _MARGIN) / columns, (A4[1] - 2 * _MARGIN - _HEADING) / rows
     for number, tile in enumerate(tiles):
-        place = number % (COLUMNS * ROWS)
+        place = number % a_page
         if place == 0:
             if number:
                 canvas.showPage()
             _heading(canvas, heading)
-        left = MARGIN + (place % COLUMNS) * cell_width
-        bottom = A4[1] - MARGIN - 20 - (place // COLUMNS + 1) * cell_height
-        _tile(canvas, tile, left + 3, bottom, cell_width - 6, cell_height - 6)
+        left = _MARGIN + (place % columns) * width
+        bottom = A4[1] - _MARGIN - _HEADING - (place // columns + 1) * height
+        _tile(canvas, tile, left + _GAP / 2, bottom, width - _GAP, height - _GAP)
     canvas.save()
     return buffer.getvalue()
+
+
+def _layout(count: int) -> tuple[int, int]:
+    """Return the columns and rows that give `count` square pictures the most room on a page."""
+    width, height = A4[0] - 2 * _MARGIN, A4[1] - 2 * _MARGIN - _HEADING
+    choices = [(columns, math.ceil(count / columns)) for columns in range(1, count + 1)]
+    return max(choices, key=lambda choice: min(width / choice[0], height / choice[1] - 3 * _LARGEST))
 
 
 def _heading(canvas: Canvas, text: str) -> None:
     canvas.setFillColor(HexColor("#17212B"))
     canvas.setFont("Helvetica-Bold", 10)
-    canvas.drawString(MARGIN, A4[1] - MARGIN, text)
+    canvas.drawString(_MARGIN, A4[1] - _MARGIN, text)
     canvas.setFont("Helvetica", 7)
-    canvas.drawRightString(A4[0] - MARGIN, MARGIN - 14, "For research and teaching, not for clinical use.")
+    canvas.drawRightString(A4[0] - _MARGIN, _MARGIN - 14, t("For research and teaching, not for clinical use."))
 
 
 def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, height: float) -> None:
-    room = height - CAPTION
+    said = t(
+        "Predicted: {label} ({certainty})", label=translated(tile.predicted), certainty=certainty(tile.probability)
+    )
+    lines = [said if tile.right else t("WRONG") + "  " + said, t("True: {label}", label=translated(tile.true))]
+    size = min(_LARGEST, *(width / stringWidth(line, "Helvetica-Bold", 1) for line in lines))
+    room = height - 3 * size
     scale = min(width / tile.image.width, room / tile.image.height)
     drawn_width, drawn_height = tile.image.width * scale, tile.image.height * scale
-    x, y = left + (width - drawn_width) / 2, bottom + CAPTION + (room - drawn_height) / 2
+    x, y = left + (width - drawn_width) / 2, bottom + 3 * size + (room - drawn_height) / 2
     canvas.drawImage(ImageReader(tile.image), x, y, drawn_width, drawn_height)
     colour = HexColor(palette.RIGHT if tile.right else palette.WRONG)
     if not tile.right:
@@ -71,9 +88,8 @@ def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, 
         canvas.setLineWidth(1.5)
         canvas.rect(x, y, drawn_width, drawn_height)
     canvas.setFillColor(colour)
-    canvas.setFont("Helvetica-Bold", 6.5)
-    mark = "" if tile.right else "WRONG  "
-    canvas.drawString(left, bottom + 14, f"{mark}Predicted: {tile.predicted} ({certainty(tile.probability)})")
+    canvas.setFont("Helvetica-Bold", size)
+    canvas.drawString(left, bottom + 1.8 * size, lines[0])
     canvas.setFillColor(HexColor("#17212B"))
-    canvas.setFont("Helvetica", 6.5)
-    canvas.drawString(left, bottom + 6, f"True: {tile.true}")
+    canvas.setFont("Helvetica", size)
+    canvas.drawString(left, bottom + 0.6 * size, lines[1])

@@ -7,34 +7,37 @@ import numpy as np
 import plotly.graph_objects as go
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from cxrcore.language import t, translated
 from cxrcore.report import palette
-from cxrcore.report.figures import LAYOUT
+from cxrcore.report.figures import layout
 
 _GREY = {"dash": "dot", "color": "#888", "width": 1}
 
 
 def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
     """Return one ROC curve a class, each against the rest; classes that do not occur are left out."""
-    figure = _square("ROC", "1 - specificity", "sensitivity")
+    figure = _square(t("ROC"), t("1 - specificity"), t("sensitivity"))
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
     for name, positive, score, colour in _occurring(true, probabilities):
         x, y, _ = roc_curve(positive, score)
-        figure.add_scatter(x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 2})
+        figure.add_scatter(x=x, y=y, name=translated(name), mode="lines", line={"color": colour, "width": 2})
     return figure
 
 
 def precision_recall(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
     """Return one precision-recall curve a class, each against the rest."""
-    figure = _square("Precision and recall", "recall (sensitivity)", "precision")
+    figure = _square(t("Precision and recall"), t("recall (sensitivity)"), t("precision"))
     for name, positive, score, colour in _occurring(true, probabilities):
         y, x, _ = precision_recall_curve(positive, score)
-        figure.add_scatter(x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 2, "shape": "hv"})
+        figure.add_scatter(
+            x=x, y=y, name=translated(name), mode="lines", line={"color": colour, "width": 2, "shape": "hv"}
+        )
     return figure
 
 
 def reliability(bins: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Return the share that is right by bin of confidence, with Wilson's intervals (see `scores.reliability`)."""
-    figure = _square("Calibration", "confidence", "share right")
+    figure = _square(t("Calibration"), t("confidence"), t("share right"))
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
     share = [found["right"] / found["n"] for found in bins]
     figure.add_scatter(
@@ -47,8 +50,8 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> go.Figure:
             "arrayminus": [value - found["ci95"][0] for found, value in zip(bins, share, strict=True)],
             "color": palette.TRAINING,
         },
-        text=[f"{found['right']} of {found['n']} right" for found in bins],
-        hovertemplate="confidence %{x:.0%}<br>%{text}<extra></extra>",
+        text=[t("{right} of {n} right", right=found["right"], n=found["n"]) for found in bins],
+        hovertemplate=t("confidence") + " %{x:.0%}<br>%{text}<extra></extra>",
         showlegend=False,
     )
     return figure
@@ -56,7 +59,7 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> go.Figure:
 
 def coverage(share: np.ndarray, accuracy: np.ndarray, at: float) -> go.Figure:
     """Return accuracy by the share of images answered, the surest first; the chosen share `at` is marked."""
-    figure = _square("Accuracy by share answered", "share answered", "accuracy")
+    figure = _square(t("Accuracy by share answered"), t("share answered"), t("accuracy"))
     figure.add_scatter(
         x=share, y=accuracy, mode="lines", line={"color": palette.TRAINING, "width": 2}, showlegend=False
     )
@@ -73,7 +76,7 @@ def _occurring(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> 
 
 
 def _square(title: str, x: str, y: str) -> go.Figure:
-    figure = go.Figure(layout=LAYOUT | {"title": {"text": title, "font": {"size": 15}}, "height": 340})
+    figure = go.Figure(layout=layout() | {"title": {"text": title, "font": {"size": 15}}, "height": 340})
     figure.update_layout(hovermode="closest", legend={"y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left"})
     for axis, name in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
         axis(title=name, range=[-0.02, 1.02], tickformat=".0%", gridcolor="rgba(128,128,128,0.25)", zeroline=False)

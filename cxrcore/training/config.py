@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cxrcore.errors import UserError
@@ -81,13 +82,29 @@ class RunConfig(BaseModel):
         backbone = backbones.get(self.backbone)
         low, high = backbone.sizes
         if not low <= self.size <= high:
-            raise UserError(f"size of {backbone.key}: expected {low} to {high} pixels. Received: {self.size}")
+            raise UserError(
+                "size of {key}: expected {low} to {high} pixels. Received: {size}",
+                key=backbone.key,
+                low=low,
+                high=high,
+                size=self.size,
+            )
         if self.tap not in backbone.taps:
             expected = ", ".join(backbone.taps)
-            raise UserError(f"tap of {backbone.key}: expected one of {expected}. Received: {self.tap!r}")
+            raise UserError(
+                "tap of {key}: expected one of {expected}. Received: {tap!r}",
+                key=backbone.key,
+                expected=expected,
+                tap=self.tap,
+            )
         if self.weights not in backbone.weights_kinds:
             expected = ", ".join(backbone.weights_kinds)
-            raise UserError(f"weights of {backbone.key}: expected one of {expected}. Received: {self.weights!r}")
+            raise UserError(
+                "weights of {key}: expected one of {expected}. Received: {weights!r}",
+                key=backbone.key,
+                expected=expected,
+                weights=self.weights,
+            )
         if (self.weights == "file") != (self.weights_file is not None):
             raise UserError("weights_file: expected a path with weights 'file', and none otherwise.")
         return self
@@ -117,6 +134,21 @@ TUTORIAL: dict[str, Any] = {
 PRESETS: dict[str, dict[str, Any]] = {"studio": {}, "tutorial": TUTORIAL}
 
 
+def read(file: Path) -> dict[str, Any]:
+    """Return the values of a config in YAML, not yet checked.
+
+    Raises:
+        UserError: no such file, or not a table of names and values.
+    """
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError("{file} cannot be read as YAML: {error}", file=file, error=error) from error
+    if not isinstance(values, dict):
+        raise UserError("{file}: expected names with values. Received: {kind}", file=file, kind=type(values).__name__)
+    return {str(name): value for name, value in values.items()}
+
+
 def make(preset: str = "studio", **values: Any) -> RunConfig:
     """Return a preset with `values` over it; None means not given.
 
@@ -124,7 +156,9 @@ def make(preset: str = "studio", **values: Any) -> RunConfig:
         UserError: a setting is unknown or out of range; the text names it, what was expected and received.
     """
     if preset not in PRESETS:
-        raise UserError(f"preset: expected one of {', '.join(PRESETS)}. Received: {preset!r}")
+        raise UserError(
+            "preset: expected one of {expected}. Received: {preset!r}", expected=", ".join(PRESETS), preset=preset
+        )
     given = {name: value for name, value in values.items() if value is not None}
     if isinstance(given.get("split"), dict):
         given["split"] = PRESETS[preset].get("split", {}) | given["split"]

@@ -45,7 +45,7 @@ def fit(
             stopped = True
             break
         if not np.isfinite([epoch.loss, epoch.val_loss]).all():
-            raise UserError(f"The loss is no number any more in epoch {number}. Lower the learning rate.")
+            raise UserError("The loss is no number any more in epoch {number}. Lower the learning rate.", number=number)
         if config.keep == "last" or epoch.val_loss < best or kept == 0:
             best, kept, weights = epoch.val_loss, number, body.get_weights()
         on_epoch(epoch)

@@ -38,8 +38,10 @@ def _stem(kind: str, map_shape: tuple[int, int, int]) -> Any:
         return keras.Model(maps, layers.GlobalAveragePooling2D(name="pool")(maps), name="stem")
     if min(map_shape[:2]) < 2:
         raise UserError(
-            f"head 'tutorial' pools 2 x 2 cells, but this map has {map_shape[0]} x {map_shape[1]}. Choose a "
-            f"larger input size or a shallower tap."
+            "head 'tutorial' pools 2 x 2 cells, but this map has {height} x {width}. Choose a larger "
+            "input size or a shallower tap.",
+            height=map_shape[0],
+            width=map_shape[1],
         )
     pooled = layers.AveragePooling2D((2, 2), name="pool")(maps)
     return keras.Model(maps, layers.Flatten(name="flatten")(pooled), name="stem")

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cxrcore import settings
 from cxrcore.data import dataset, split
 from cxrcore.errors import Stopped, UserError
 from cxrcore.features import backbones, extract, weights
 from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.store import Activations
+from cxrcore.language import said
 from cxrcore.runs import FAILED, FINISHED, STOPPED, Run
 from cxrcore.training.config import RunConfig
 from cxrcore.training.recorder import Listener, Recorder
@@ -31,13 +33,14 @@ def run(config: RunConfig, folder: Path, listener: Listener | None = None) -> Ru
     Raises:
         UserError: the config does not fit the dataset, weights are missing, or the disk is full.
     """
+    settings.require_writable()
     result = Run(folder)
     recorder = Recorder(result, listener)
     result.write("config.json", config.model_dump(mode="json"))
     try:
         stopped = _steps(config, result, recorder)
     except Stopped:
-        recorder.end(STOPPED, "Stopped before the first epoch, so nothing was learned.")
+        recorder.end(STOPPED, said("Stopped before the first epoch, so nothing was learned."))
     except UserError as error:
         recorder.end(FAILED, str(error))
         raise

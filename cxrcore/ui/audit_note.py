@@ -5,21 +5,22 @@ import streamlit as st
 from cxrcore.audit import audit
 from cxrcore.audit.findings import CONFOUND, LEAK
 from cxrcore.data import dataset
+from cxrcore.language import t, translated
 
 
 def show(name: str) -> None:
     """Show the gravest finding on the dataset with a link to all, or a link to the check."""
     data = dataset.load(name)
     report = audit.last(data)
-    query = {"dataset": name, "view": "Check"}
+    query = {"dataset": name, "view": t("Check")}
     if report is None or report["version"] != data.version:
         st.page_link(
-            "pages/data.py", label="First check the dataset for what misleads a model", icon=":material/fact_check:",
+            "pages/data.py", label=t("First check the dataset for what misleads a model"), icon=":material/fact_check:",
             query_params=query,
         )  # fmt: skip
         return
     grave = [finding for finding in report["findings"] if finding["kind"] in (CONFOUND, LEAK)]
     if grave:
-        more = f" And {len(grave) - 1} more." if len(grave) > 1 else ""
-        st.warning(grave[0]["sentence"] + more, icon=":material/error:")
-        st.page_link("pages/data.py", label="What the check found", icon=":material/fact_check:", query_params=query)
+        more = " " + t("And {more} more.", more=len(grave) - 1) if len(grave) > 1 else ""
+        st.warning(translated(grave[0]["sentence"]) + more, icon=":material/error:")
+        st.page_link("pages/data.py", label=t("What the check found"), icon=":material/fact_check:", query_params=query)

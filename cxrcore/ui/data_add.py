@@ -11,10 +11,10 @@ from cxrcore.data.phantom import dataset as phantom_dataset
 from cxrcore.data.phantom.series import DISEASES
 from cxrcore.data.tree import Tree, absolute, of_uploads, open_tree
 from cxrcore.errors import UserError
+from cxrcore.language import local, said, t, translated
 from cxrcore.ui import data_import, messages, progress
 
-_FROM = ["Draw phantoms", "Upload", "Files on this machine", "Public sets"]
-_LAYOUTS = (
+_LAYOUTS = said(
     "Known layouts: folders named after classes (NORMAL/, PNEUMONIA/, ..., with train/, val/ and test/ above them or "
     "not), the COVID-19 image data collection (metadata.csv beside images/), a CSV of paths and labels, and the "
     "tutorials' `X_*.npy` with `Y_*.npy`. DICOM, PNG, JPEG, TIFF and WebP, in folders or ZIPs."
@@ -23,40 +23,54 @@ _LAYOUTS = (
 
 def show() -> None:
     """Show the ways to add a dataset, one at a time."""
-    way = st.segmented_control("From", _FROM, default=_FROM[0], required=True, key="from", bind="query-params")
+    ways = {
+        t("Draw phantoms"): _phantoms,
+        t("Upload"): _upload,
+        t("Files on this machine"): _machine,
+        t("Public sets"): _public,
+    }
+    way = st.segmented_control(
+        t("From"), list(ways), default=next(iter(ways)), required=True, key="from", bind="query-params"
+    )
     with st.container(border=True), messages.friendly():
-        {_FROM[0]: _phantoms, _FROM[1]: _upload, _FROM[2]: _machine, _FROM[3]: _public}[way]()
+        ways[way]()
 
 
 def _phantoms() -> None:
-    st.caption("Synthetic X-rays with known lungs and lesions. Nobody's data, no network.")
+    st.caption(t("Synthetic X-rays with known lungs and lesions. Nobody's data, no network."))
     with st.form("phantoms", border=False):
         left, middle, right = st.columns(3)
-        name = left.text_input("Name", dataset.free_name("phantom"))
-        patients = middle.number_input("Patients in each class", 3, 2000, 60)
-        images = right.number_input("Images of each patient", 1, 10, 2)
-        seed = left.number_input("Seed", 0, 2**31, 0, help="The same seed draws the same patients.")
+        name = left.text_input(t("Name"), dataset.free_name("phantom"))
+        patients = middle.number_input(t("Patients in each class"), 3, 2000, 60)
+        images = right.number_input(t("Images of each patient"), 1, 10, 2)
+        seed = left.number_input(t("Seed"), 0, 2**31, 0, help=t("The same seed draws the same patients."))
         planted = middle.selectbox(
-            "Plant a marker",
-            ["no", *DISEASES],
-            help="Burns a small mark into every image of one class: a shortcut, as a hospital's label may be "
-            "one. A model learns the mark instead of the disease.",
+            t("Plant a marker"),
+            [None, *DISEASES],
+            format_func=lambda name: translated(name) if name else t("no"),
+            help=t(
+                "Burns a small mark into every image of one class: a shortcut, as a hospital's label may be one. "
+                "A model learns the mark instead of the disease."
+            ),
         )
-        if st.form_submit_button("Draw", type="primary"):
-            move = progress.bar("Drawing phantoms", "images")
-            chosen = None if planted == "no" else planted
-            phantom_dataset.create(name, int(patients), int(images), int(seed), chosen, move)
+        if st.form_submit_button(t("Draw"), type="primary"):
+            move = progress.bar(t("Drawing phantoms"), t("images"))
+            phantom_dataset.create(name, int(patients), int(images), int(seed), planted, move)
             data_import.added(name)
 
 
 def _upload() -> None:
     st.caption(
-        f"{_LAYOUTS} What you upload stays in memory until you import it; of DICOM files only the pixels are kept. At "
-        f"most {archive.MAX_FILES:,} files."
+        t(
+            "{layouts} What you upload stays in memory until you import it; of DICOM files only the pixels "
+            "are kept. At most {most:,} files.",
+            layouts=translated(_LAYOUTS),
+            most=archive.MAX_FILES,
+        )
     )
-    whole = st.toggle("A whole folder", help="Lets you choose a folder with all that is in it.")
+    whole = st.toggle(t("A whole folder"), help=t("Lets you choose a folder with all that is in it."))
     files = st.file_uploader(
-        "A folder" if whole else "Files or ZIPs", accept_multiple_files="directory" if whole else True,
+        t("A folder") if whole else t("Files or ZIPs"), accept_multiple_files="directory" if whole else True,
         key=f"upload {whole}",
     )  # fmt: skip
     if files:
@@ -75,16 +89,25 @@ def _uploaded(files: list, key: str) -> Tree:
 
 def _machine() -> None:
     roots = settings.data_roots()
-    st.caption(f"{_LAYOUTS} Folders must lie below {' or '.join(map(str, roots))} (setting `CXR_DATA_ROOTS`).")
+    st.caption(
+        t(
+            "{layouts} Folders must lie below {folders} (setting `CXR_DATA_ROOTS`).",
+            layouts=translated(_LAYOUTS),
+            folders=t(" or ").join(map(str, roots)),
+        )
+    )
     text = st.text_area(
-        "Folders, ZIPs or CSVs on this machine, one a line", placeholder="~/covid-chestxray-dataset\n~/chest_xray.zip"
+        t("Folders, ZIPs or CSVs on this machine, one a line"),
+        placeholder="~/covid-chestxray-dataset\n~/chest_xray.zip",
     )
     paths = [absolute(line.strip()) for line in text.splitlines() if line.strip()]
     for path in paths:
         if not any(path.is_relative_to(root) for root in roots):
             raise UserError(
-                f"{path} lies outside of the folders that this dashboard may read. Whoever runs the server can allow "
-                f"it: CXR_DATA_ROOTS={path.parent}"
+                "{path} lies outside of the folders that this dashboard may read. Whoever runs the server can "
+                "allow it: CXR_DATA_ROOTS={parent}",
+                path=path,
+                parent=path.parent,
             )
     if paths:
         data_import.show([_opened(path, tuple(roots)) for path in paths], f"machine {hash(tuple(paths))}", roots)
@@ -96,7 +119,7 @@ def _public() -> None:
     there = {found.title: path for found in download.PUBLIC.values() if (path := download.on_disk(found))}
     if not there:
         return
-    titles = st.pills("Import", list(there), selection_mode="multi", default=list(there))
+    titles = st.pills(t("Import"), list(there), selection_mode="multi", default=list(there))
     if titles:
         paths = [there[title] for title in titles]
         data_import.show([_opened(path, None) for path in paths], f"public {hash(tuple(paths))}", [])
@@ -108,11 +131,19 @@ def _opened(path: Path, roots: tuple[Path, ...] | None) -> Tree:
 
 
 def _public_set(chosen: download.PublicSet) -> None:
-    size = f"{chosen.megabytes} MB. " if chosen.megabytes else ""
-    st.markdown(f"**{chosen.title}**. {size}Licence: {chosen.licence}.  \n{chosen.citation}")
+    size = f"{local(chosen.megabytes, ',d')} MB. " if chosen.megabytes else ""
+    st.markdown(
+        t(
+            "**{title}**. {size}Licence: {licence}.  \n{citation}",
+            title=chosen.title,
+            size=size,
+            licence=translated(chosen.licence),
+            citation=chosen.citation,
+        )
+    )
     path = download.on_disk(chosen)
     if path:
-        st.caption(f":material/check: Downloaded, {path.stat().st_size / 2**20:.0f} MB.")
-    elif st.button("Download", key=f"download {chosen.key}", icon=":material/download:"):
-        download.fetch(chosen.key, progress.bar("Downloading", "bytes"))
+        st.caption(t(":material/check: Downloaded, {path:.0f} MB.", path=path.stat().st_size / 2**20))
+    elif st.button(t("Download"), key=f"download {chosen.key}", icon=":material/download:"):
+        download.fetch(chosen.key, progress.bar(t("Downloading"), "bytes"))
         st.rerun()

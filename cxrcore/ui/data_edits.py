@@ -4,6 +4,7 @@ import streamlit as st
 
 from cxrcore.data import editing
 from cxrcore.data.dataset import Dataset
+from cxrcore.language import t, translated
 from cxrcore.ui import messages
 
 
@@ -13,9 +14,16 @@ def bar(data: Dataset) -> None:
         return
     done = editing.history(data)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Version {data.version}**: {done[-1]}. Earlier runs keep what they saw.", width="content")
+        st.markdown(
+            t(
+                "**Version {version}**: {done}. Earlier runs keep what they saw.",
+                version=data.version,
+                done=translated(done[-1]),
+            ),
+            width="content",
+        )
         if editing.can_undo(data) and st.button(
-            "Undo the last edit", icon=":material/undo:", key=f"undo {data.version}"
+            t("Undo the last edit"), icon=":material/undo:", key=f"undo {data.version}"
         ):
             with messages.friendly():
                 editing.undo(data.name, seen=data.version)

@@ -9,9 +9,11 @@ from cxrcore.audit import audit
 from cxrcore.data import classes, editing, split
 from cxrcore.data.dataset import PARTS, Dataset
 from cxrcore.data.images import ImageError, display
+from cxrcore.language import bound, said, t, translated
 from cxrcore.ui import data_edits, gallery, messages
 
 _PER_PAGE = 24
+_USED, _LEFT_OUT, _ALL = said("in use"), said("left out"), said("all")
 _SHOWN = ["label", "finding", "patient", "source", "view", "sex", "age", "given_split", "format", "left_out", "path"]
 
 
@@ -20,32 +22,38 @@ def show(data: Dataset) -> None:
     data_edits.bar(data)
     shown = _filtered(data)
     if shown.empty:
-        st.info("No image fits these choices. Choose more classes or another finding.", icon=":material/info:")
+        st.info(t("No image fits these choices. Choose more classes or another finding."), icon=":material/info:")
         return
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        st.caption(f"{len(shown)} of {len(data.table)} images. Enlarge one to relabel or exclude it.")
+        st.caption(
+            t(
+                "{shown} of {table} images. Enlarge one to relabel or exclude it.",
+                shown=len(shown),
+                table=len(data.table),
+            )
+        )
         _edit_all(data, shown)
     with right:
         page = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, "images page")]
     opened = gallery.clickable([_card(row) for row in page.itertuples()], data.classes, key="images")
     if opened is not None:
-        _dialog(data, int(page["row"].iloc[opened]))
+        st.dialog(t("Image"), width="large")(bound(_image))(data, int(page["row"].iloc[opened]))
 
 
 def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
     """Offer one edit for all images that the filters leave."""
-    with st.popover(f"Edit all {len(shown)}", icon=":material/edit:"), messages.friendly():
-        st.caption("Applies to every image that these choices leave, on all pages. One new version; can be undone.")
-        label = st.selectbox("Relabel all as", classes.CLASSES, key="relabel all as")
+    with st.popover(t("Edit all {shown}", shown=len(shown)), icon=":material/edit:"), messages.friendly():
+        st.caption(t("Applies to every image that these choices leave, on all pages. One new version; can be undone."))
+        label = st.selectbox(t("Relabel all as"), classes.CLASSES, format_func=translated, key="relabel all as")
         rows = shown["row"].tolist()
-        if st.button("Relabel all"):
+        if st.button(t("Relabel all")):
             editing.relabel(data.name, rows, label)
             st.rerun()
-        if st.button("Exclude all"):
+        if st.button(t("Exclude all")):
             editing.exclude(data.name, rows)
             st.rerun()
-        if st.button("Use all again"):
+        if st.button(t("Use all again")):
             editing.restore(data.name, rows)
             st.rerun()
 
@@ -53,31 +61,38 @@ def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
 def _filtered(data: Dataset) -> pd.DataFrame:
     table = data.table
     a, b, c, d = st.columns(4)
-    use = a.selectbox("Which", ["in use", "left out", "all"], key="use", bind="query-params")
-    label = b.selectbox("Class", ["all", *data.classes], key="class", bind="query-params")
-    source = c.selectbox("Source", ["all", *sorted(table["source"].unique())], key="source", bind="query-params")
+    use = a.selectbox(t("Which"), [_USED, _LEFT_OUT, _ALL], format_func=translated, key="use", bind="query-params")
+    label = b.selectbox(t("Class"), [_ALL, *data.classes], format_func=translated, key="class", bind="query-params")
+    source = c.selectbox(
+        t("Source"),
+        [_ALL, *sorted(table["source"].unique())],
+        format_func=translated,
+        key="source",
+        bind="query-params",
+    )
     findings = {f"{f['kind']}: {f['what']}": f["rows"] for f in (audit.last(data) or {"findings": []})["findings"]}
     finding = d.selectbox(
-        "Finding of the check", ["all", *findings], key="finding", bind="query-params",
-        help="What Check found in this dataset. Empty until it was run.",
+        t("Finding of the check"), [_ALL, *findings], format_func=translated, key="finding", bind="query-params",
+        help=t("What Check found in this dataset. Empty until it was run."),
     )  # fmt: skip
     given = (table["given_split"] != "").any()
     part = st.pills(
-        "Part, as the source gives it" if given else "Part, when split by patient",
+        t("Part, as the source gives it") if given else t("Part, when split by patient"),
         PARTS,
+        format_func=translated,
         key="part",
         bind="query-params",
     )
     if part:
         parts = table["given_split"] if given else _by_patient(data)
         table = table[parts.reindex(table.index) == part]
-    if use != "all":
-        table = table[(table["left_out"] == "") == (use == "in use")]
-    if label != "all":
+    if use != _ALL:
+        table = table[(table["left_out"] == "") == (use == _USED)]
+    if label != _ALL:
         table = table[table["label"] == label]
-    if source != "all":
+    if source != _ALL:
         table = table[table["source"] == source]
-    return table if finding == "all" else table[table["row"].isin(findings[finding])]
+    return table if finding == _ALL else table[table["row"].isin(findings[finding])]
 
 
 def _by_patient(data: Dataset) -> pd.Series:
@@ -86,28 +101,29 @@ def _by_patient(data: Dataset) -> pd.Series:
 
 
 def _card(row: tuple) -> gallery.Card:
-    lines = (_short(Path(row.path).name), row.left_out or row.view or "view unknown")  # type: ignore[attr-defined]
+    lines = (_short(Path(row.path).name), translated(row.left_out) or row.view or t("view unknown"))  # type: ignore[attr-defined]
     path = row.path if row.sha256 else ""  # type: ignore[attr-defined] # what was refused at the import stays unread
-    return gallery.Card(path, row.label, row.label or row.finding, lines)  # type: ignore[attr-defined]
+    return gallery.Card(path, row.label, translated(row.label) or row.finding, lines)  # type: ignore[attr-defined]
 
 
 def _short(name: str) -> str:
     return name if len(name) <= 22 else f"{name[:11]}…{name[-10:]}"
 
 
-@st.dialog("Image", width="large")
-def _dialog(data: Dataset, number: int) -> None:
+def _image(data: Dataset, number: int) -> None:
     row = data.table.loc[number]
     left, right = st.columns([3, 2])
     with left, messages.friendly():
         if not row["sha256"]:
-            raise ImageError(f"Not shown, as it was not opened at the import: {row['left_out']}")
+            raise ImageError("Not shown, as it was not opened at the import: {left_out}", left_out=row["left_out"])
         st.image(display(Path(row["path"]), longest=1200), caption=Path(row["path"]).name)
     with right:
-        known = {name: str(row[name]) for name in _SHOWN if row[name]}
+        known = {translated(name.replace("_", " ")): translated(str(row[name])) for name in _SHOWN if row[name]}
         if row["width"]:
-            known["pixels"] = f"{row['width']} x {row['height']}, {row['bits']} bits"
-        st.dataframe(pd.Series(known, name="value"), height="content")
+            known[t("pixels")] = t(
+                "{width} x {height}, {bits} bits", width=row["width"], height=row["height"], bits=row["bits"]
+            )
+        st.dataframe(pd.Series(known, name=t("value")), height="content")
         with messages.friendly():
             _edit(data, row)
 
@@ -116,15 +132,15 @@ def _edit(data: Dataset, row: pd.Series) -> None:
     number = int(row["row"])
     others = [name for name in classes.CLASSES if name != row["label"]]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.selectbox("Relabel as", others, width=190)
-        if st.button("Relabel", disabled=not row["sha256"]):
+        label = st.selectbox(t("Relabel as"), others, format_func=translated, width=190)
+        if st.button(t("Relabel"), disabled=not row["sha256"]):
             editing.relabel(data.name, [number], label)
             st.rerun()
     if row["left_out"]:
-        if st.button("Use this image again", icon=":material/restore:"):
+        if st.button(t("Use this image again"), icon=":material/restore:"):
             editing.restore(data.name, [number])
             st.rerun()
-    elif st.button("Exclude this image", icon=":material/block:"):
+    elif st.button(t("Exclude this image"), icon=":material/block:"):
         editing.exclude(data.name, [number])
         st.rerun()
-    st.caption("Every edit makes a new version of the dataset and can be undone.")
+    st.caption(t("Every edit makes a new version of the dataset and can be undone."))

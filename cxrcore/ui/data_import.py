@@ -10,9 +10,10 @@ from cxrcore.data import classes, dataset, importing
 from cxrcore.data.readers import detect, table
 from cxrcore.data.readers.covid_chestxray import read_csv
 from cxrcore.data.tree import Tree
+from cxrcore.language import said, t, translated
 from cxrcore.ui import progress
 
-_LEAVE_OUT = "(leave out)"
+_LEAVE_OUT = said("(leave out)")
 
 
 def show(trees: Sequence[Tree], key: str, roots: Sequence[Path]) -> None:
@@ -20,20 +21,20 @@ def show(trees: Sequence[Tree], key: str, roots: Sequence[Path]) -> None:
     columns = _columns(trees, key)
     readings = [reading for tree in trees for reading in detect.read(tree, columns)]
     mapping = _mapping(importing.merged(readings, {}), key)
-    name = st.text_input("Name of the dataset", dataset.free_name("mydata"), key=f"name {key}")
-    if st.button("Import", type="primary", key=f"import {key}"):
-        move = progress.bar("Opening images", "images")
+    name = st.text_input(t("Name of the dataset"), dataset.free_name("mydata"), key=f"name {key}")
+    if st.button(t("Import"), type="primary", key=f"import {key}"):
+        move = progress.bar(t("Opening images"), t("images"))
         importing.import_trees(trees, name, importing.Choices(mapping, columns=columns), move, roots=roots)
         added(name)
-    st.caption("Images in folders stay where they are. If it is interrupted, import again: it goes on where it was.")
+    st.caption(t("Images in folders stay where they are. If it is interrupted, import again: it goes on where it was."))
 
 
 def added(name: str) -> None:
     """Bring a new dataset into view."""
     st.session_state["in_view_dataset"] = name
     st.query_params["dataset"] = name
-    st.session_state["next_view"] = "Overview"  # the tabs are on the page already; the next run sets them
-    st.toast(f"Dataset {name} is ready.", icon=":material/check_circle:")
+    st.session_state["next_view"] = t("Overview")  # the tabs are on the page already; the next run sets them
+    st.toast(t("Dataset {name} is ready.", name=name), icon=":material/check_circle:")
     st.rerun()
 
 
@@ -44,13 +45,13 @@ def _columns(trees: Sequence[Tree], key: str) -> dict[str, str]:
         return {}
     names = list(read_csv(listed, listed.table).columns)
     guessed = table.guess(names)
-    st.markdown(f"Columns of **{listed.table}**:")
+    st.markdown(t("Columns of **{table}**:", table=listed.table))
     chosen = {}
     for role, place in zip(table.ROLES, st.columns(4) + st.columns(4), strict=True):
         options = ["", *names]
         chosen[role] = place.selectbox(
-            role, options, options.index(guessed.get(role, "")), key=f"column {role} {key}",
-            format_func=lambda name: name or "none",
+            translated(role), options, options.index(guessed.get(role, "")), key=f"column {role} {key}",
+            format_func=lambda name: name or t("none"),
         )  # fmt: skip
     return chosen
 
@@ -60,7 +61,7 @@ def _mapping(found: pd.DataFrame, key: str) -> dict[str, str]:
     found = found[~found["left_out"].str.startswith(("view", "repeated", "missing"))]
     counts = found.groupby(["source", "finding", "label"]).size().reset_index(name="images")
     counts["class"] = counts.pop("label").replace("", _LEAVE_OUT)
-    st.markdown("What each finding counts as:")
+    st.markdown(t("What each finding counts as:"))
     edited = st.data_editor(
         counts,
         hide_index=True,

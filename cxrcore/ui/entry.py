@@ -4,21 +4,33 @@ from typing import Any
 
 import streamlit as st
 
+from cxrcore import settings
+from cxrcore.language import t
+
 _FLAG = "came through the entry"
 
 
 def navigation() -> Any:
-    """Register the pages and return the one that is asked for."""
+    """Register the pages, without those that change something if nothing may; return the one that is asked for."""
     st.session_state[_FLAG] = True
+    changing = [
+        st.Page("pages/data.py", title=t("Data"), icon=":material/folder_open:"),
+        st.Page("pages/train.py", title=t("Train"), icon=":material/model_training:"),
+    ]
     return st.navigation(
         [
-            st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
-            st.Page("pages/data.py", title="Data", icon=":material/folder_open:"),
-            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
-            st.Page("pages/results.py", title="Results", icon=":material/analytics:"),
-            st.Page("pages/explain.py", title="Explain", icon=":material/visibility:"),
+            st.Page("pages/home.py", title=t("Home"), icon=":material/home:", default=True),
+            *([] if settings.read_only() else changing),
+            st.Page("pages/results.py", title=t("Results"), icon=":material/analytics:"),
+            st.Page("pages/explain.py", title=t("Explain"), icon=":material/visibility:"),
         ]
     )
+
+
+def large_type() -> None:
+    """Show everything larger where the dashboard is read-only: it is looked at from the back of a room."""
+    if settings.read_only():
+        st.html("<style>html { font-size: 19px; }</style>")
 
 
 def required() -> None:

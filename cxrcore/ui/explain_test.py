@@ -10,6 +10,7 @@ import streamlit as st
 from cxrcore.data.images import display, png
 from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.explain import pictures
+from cxrcore.language import bound, t, translated
 from cxrcore.runs import Run
 from cxrcore.ui import explain_view
 
@@ -22,7 +23,7 @@ def show(run: Run) -> None:
     wanted = st.query_params.get("image", "")
     start = wrong_first.index(int(wanted)) if wanted.isdecimal() and int(wanted) in wrong_first else 0
     number = st.selectbox(
-        "Test image, wrong ones first",
+        t("Test image, wrong ones first"),
         wrong_first,
         index=start,
         format_func=lambda row: _label(table.loc[row].to_dict()),
@@ -40,7 +41,8 @@ def show(run: Run) -> None:
         true=row["label"],
     )
     st.download_button(
-        f"All {len(table)} overlays as ZIP", lambda: _archive(run, chosen.opacity), f"{run.name}-gradcam.zip",
+        t("All {n} overlays as ZIP", n=len(table)), bound(lambda: _archive(run, chosen.opacity)),
+        f"{run.name}-gradcam.zip",
         "application/zip", icon=":material/folder_zip:", on_click="ignore",
     )  # fmt: skip
 
@@ -48,7 +50,7 @@ def show(run: Run) -> None:
 def _heatmaps(run: Run, path: Path, number: int, layer: str) -> np.ndarray:
     if layer == run.config["tap"]:
         return np.asarray(run.heatmaps()[number])
-    with st.spinner("Computing this layer's map"):
+    with st.spinner(t("Computing this layer's map")):
         return explain_view.load_classifier(run).explain(path, layer).heatmaps
 
 
@@ -62,5 +64,6 @@ def _archive(run: Run, opacity: float) -> bytes:
 
 
 def _label(row: dict) -> str:
-    end = "right" if row["correct"] else f"wrong: predicted {row['predicted']}"
-    return f"{Path(row['path']).name} · {row['label']} · {end}"
+    wrong = t("wrong: predicted {predicted}", predicted=translated(row["predicted"]))
+    end = t("right answer") if row["correct"] else wrong
+    return f"{Path(row['path']).name} · {translated(row['label'])} · {end}"

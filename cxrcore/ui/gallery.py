@@ -1,7 +1,5 @@
 """X-rays in a grid that fits any window: grey, undistorted, with a caption below each."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,17 +9,21 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from cxrcore.data.images import ImageError, open_rgb
-from cxrcore.report import palette
+from cxrcore.data.images import ImageError
+from cxrcore.explain.overlay import overlay
+from cxrcore.language import t, translated
+from cxrcore.report import palette, thumbnails
 
 _SIDE = 320
-_COLOUR = 4  # mean difference of the channels above which a picture is shown in its colours
 _STYLE = """<style>
 .cxr-grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 .cxr-grid figure { margin: 0; }
 .cxr-grid .picture { aspect-ratio: 1; background: #000; border-radius: 6px; overflow: hidden; }
 .cxr-grid .wrong { outline: 3px solid #C0392B; outline-offset: 1px; }
 .cxr-grid img { width: 100%; height: 100%; object-fit: contain; display: block; }
+.cxr-grid .picture { position: relative; }
+.cxr-grid .over { position: absolute; inset: 0; }
+.cxr-grid .picture:hover .over { opacity: 0; }
 .cxr-grid .gone { color: #ddd; font-size: 13px; padding: 12px; }
 .cxr-grid figcaption { font-size: 13px; line-height: 1.35; padding-top: 5px; overflow-wrap: anywhere; }
 .cxr-grid .dot { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin-right: 5px; }
@@ -30,13 +32,17 @@ _STYLE = """<style>
 
 @dataclass(frozen=True)
 class Card:
-    """One image of the grid, none if `path` is "". The dot has the colour of class `label`; the texts stand below."""
+    """One image of the grid, none if `path` is "". The dot has the colour of class `label`; the texts stand below.
+
+    With `heat`, float (h, w), the picture is shown under this heatmap, and by itself while the pointer is on it.
+    """
 
     path: str
     label: str
     title: str
     lines: tuple[str, ...] = ()
     wrong: bool = False
+    heat: np.ndarray | None = None
 
 
 def show(cards: Sequence[Card], classes: Sequence[str]) -> None:
@@ -53,7 +59,7 @@ def clickable(cards: Sequence[Card], classes: Sequence[str], key: str) -> int | 
         for number, card in enumerate(cards):
             with st.container(width=168, gap=None):
                 st.html(_STYLE + f'<div class="cxr-grid">{_figure(card, colours)}</div>')
-                if st.button("Enlarge", key=f"{key} {number}", width="stretch", type="tertiary"):
+                if st.button(t("Enlarge"), key=f"{key} {number}", width="stretch", type="tertiary"):
                     pressed = number
     return pressed
 
@@ -63,21 +69,22 @@ def page_of(count: int, size: int, key: str) -> slice:
     pages = -(-count // size)
     if pages < 2:
         return slice(0, count)
-    number = st.number_input(f"Page (of {pages})", 1, pages, key=key, width=160)
+    number = st.number_input(t("Page (of {pages})", pages=pages), 1, pages, key=key, width=160)
     return slice((int(number) - 1) * size, int(number) * size)
 
 
 def _figure(card: Card, colours: dict[str, str]) -> str:
     dot = f'<span class="dot" style="background:{colours.get(card.label, "#888")}"></span>'
-    mark = "<b>wrong</b> · " if card.wrong else ""
+    mark = "<b>" + t("wrong answer") + "</b> · " if card.wrong else ""
     lines = "<br>".join(escape(line) for line in card.lines)
-    about = escape(f"X-ray, {card.title}. {' '.join(card.lines)}", quote=True)
-    encoded, reason = _thumbnail(card.path, _written(card.path)) if card.path else ("", "not opened")
-    inner = (
-        f'<img src="data:image/jpeg;base64,{encoded}" alt="{about}" loading="lazy">'
-        if encoded
-        else f'<div class="gone">{escape(reason)}</div>'
-    )
+    about = escape(t("X-ray, {about}", about=f"{card.title}. {' '.join(card.lines)}"), quote=True)
+    when = written(card.path)
+    picture, reason = _thumbnail(card.path, when) if card.path else ("", t("not opened"))
+    inner = f'<div class="gone">{escape(translated(reason))}</div>'
+    if picture:
+        inner = f'<img src="{picture}" alt="{about}" loading="lazy">'
+        if card.heat is not None:
+            inner += f'<img class="over" src="{_overlay(card.path, when, card.heat)}" alt="" loading="lazy">'
     style = "picture wrong" if card.wrong else "picture"
     return (
         f'<figure><div class="{style}">{inner}</div>'
@@ -85,7 +92,7 @@ def _figure(card: Card, colours: dict[str, str]) -> str:
     )
 
 
-def _written(path: str) -> float:
+def written(path: str) -> float:
     """Return when the file was written last, 0 if it is gone: another picture under its name is another thumbnail."""
     file = Path(path)
     return file.stat().st_mtime if file.is_file() else 0.0
@@ -93,14 +100,14 @@ def _written(path: str) -> float:
 
 @st.cache_data(max_entries=3000, show_spinner=False)
 def _thumbnail(path: str, written: float) -> tuple[str, str]:
-    """Return a small JPEG in base 64 and "", or "" and the reason why there is none."""
+    """Return a small picture as the text that an <img> takes and "", or "" and the reason why there is none."""
     try:
-        image = open_rgb(Path(path))
+        return thumbnails.data_url(thumbnails.small(Path(path), _SIDE)), ""
     except ImageError as error:
         return "", f"{Path(path).name}: {error}"
-    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    pixels = np.asarray(image).astype(np.int16)
-    grey = (pixels.max(axis=2) - pixels.min(axis=2)).mean() < _COLOUR
-    image.convert("L" if grey else "RGB").save(buffer, "JPEG", quality=85)
-    return base64.b64encode(buffer.getvalue()).decode(), ""
+
+
+@st.cache_data(max_entries=1000, show_spinner=False)
+def _overlay(path: str, written: float, heat: np.ndarray) -> str:
+    """Return the picture under its heatmap as the text that an <img> takes."""
+    return thumbnails.data_url(Image.fromarray(overlay(np.asarray(thumbnails.small(Path(path), _SIDE)), heat)))

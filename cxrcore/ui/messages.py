@@ -7,8 +7,9 @@ import streamlit as st
 
 from cxrcore.data.images import ImageError
 from cxrcore.errors import UserError
+from cxrcore.language import said, translated
 
-NOTICE = "For research and teaching, not for clinical use."
+NOTICE = said("For research and teaching, not for clinical use.")
 
 
 @contextmanager
@@ -17,7 +18,7 @@ def friendly() -> Iterator[None]:
     try:
         yield
     except (UserError, ImageError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(translated(str(error)), icon=":material/error:")
     except OSError as error:
         st.error(f"{error.strerror or error}: {error.filename or ''}", icon=":material/error:")
 
@@ -43,28 +44,3 @@ def numbers(values: dict[str, str | int]) -> None:
     row = st.container(horizontal=True, gap="large")
     for name, value in values.items():
         row.metric(name, value, width="content")
-
-
-def percent(metric: dict) -> str:
-    """Return a metric's value, for example `97.3 %`; a dash where nothing defines it."""
-    return "–" if metric["value"] is None else f"{100 * metric['value']:.1f} %"
-
-
-def interval(metric: dict) -> str:
-    """Return the 95 % interval, for example `90.8 to 99.3 %`."""
-    low, high = metric["ci95"]
-    return "–" if metric["value"] is None or low is None else f"{100 * low:.1f} to {100 * high:.1f} %"
-
-
-def with_interval(metric: dict) -> str:
-    """Return a metric as shares, for example `97.3 % (90.8 to 99.3 %)`."""
-    known = metric["value"] is not None and metric["ci95"][0] is not None
-    return f"{percent(metric)} ({interval(metric)})" if known else percent(metric)
-
-
-def plain(metric: dict) -> str:
-    """Return a metric as numbers, for example `0.950 (0.902 to 0.981)`."""
-    if metric["value"] is None:
-        return "–"
-    low, high = metric["ci95"]
-    return f"{metric['value']:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None else "")

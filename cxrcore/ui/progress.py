@@ -6,18 +6,19 @@ from typing import Any
 
 import streamlit as st
 
+from cxrcore.language import said, t, translated
 from cxrcore.ui.messages import duration
 
 # In the order in which they come; the first is the time until the process says something.
 STAGES = {
-    "starting": "Starting: loading the libraries takes some seconds",
-    "reading": "Reading the dataset",
-    "weights": "Finding the weights",
-    "backbone": "Building the backbone",
-    "features": "Computing activations, once for each image",
-    "training": "Training the head",
-    "evaluating": "Testing on images it has not seen",
-    "saving": "Saving the model",
+    "starting": said("Starting: loading the libraries takes some seconds"),
+    "reading": said("Reading the dataset"),
+    "weights": said("Finding the weights"),
+    "backbone": said("Building the backbone"),
+    "features": said("Computing activations, once for each image"),
+    "training": said("Training the head"),
+    "evaluating": said("Testing on images it has not seen"),
+    "saving": said("Saving the model"),
 }
 
 
@@ -40,7 +41,8 @@ def bar(text: str, unit: str = "") -> Callable[[int, int], None]:
 
     def _of(done: int, total: int, unit: str) -> str:
         size = 2**20 if unit == "bytes" else 1
-        counted = f"{done // size}" + (f" of {total // size}" if total else "") + (" MB" if size > 1 else "")
+        counted = t("{done} of {all}", done=done // size, all=total // size) if total else f"{done // size}"
+        counted += " MB" if size > 1 else ""
         elapsed = time.monotonic() - start
         if not unit or elapsed < 0.5:
             return counted
@@ -66,13 +68,13 @@ def stage_text(status: dict[str, Any]) -> str:
     """Return what a running run does, how far it is and how long this stage still takes."""
     stage, done, total = status.get("stage", "starting"), status.get("done", 0), status.get("total", 0)
     number = list(STAGES).index(stage) + 1
-    text = f"Step {number} of {len(STAGES)}. {STAGES[stage]}"
+    text = t("Step {number} of {all}. {stage}", number=number, all=len(STAGES), stage=translated(STAGES[stage]))
     if not total:
         return text
     elapsed = time.time() - status["stage_started"]
-    unit = {"features": "images", "training": "epochs"}.get(stage)
-    counted = f": {done} of {total} {unit}" if unit else f": {done / total:.0%}"
-    return text + counted + _left(elapsed, done, total)
+    unit = {"features": t("images"), "training": t("epochs")}.get(stage)
+    counted = t("{done} of {all}", done=done, all=total) + f" {unit}" if unit else f"{done / total:.0%}"
+    return f"{text}: {counted}" + _left(elapsed, done, total)
 
 
 def fraction(status: dict[str, Any]) -> float:
@@ -83,4 +85,4 @@ def fraction(status: dict[str, Any]) -> float:
 def _left(elapsed: float, done: int, total: int) -> str:
     if not 0 < done < total or elapsed < 0.5:
         return ""
-    return f", about {duration(elapsed / done * (total - done))} left"
+    return t(", about {duration} left", duration=duration(elapsed / done * (total - done)))

@@ -4,51 +4,75 @@ import pandas as pd
 import streamlit as st
 
 from cxrcore.evaluation import decision
-from cxrcore.report import score_figures
-from cxrcore.ui import messages
+from cxrcore.language import t, translated
+from cxrcore.report import score_figures, words
 
 
 def show(table: pd.DataFrame, classes: list[str]) -> None:
     """Show what a threshold does to sensitivity and specificity, and what abstaining does to accuracy."""
-    st.subheader("If you decide otherwise")
+    st.subheader(t("If you decide otherwise"))
     left, right = st.columns(2, gap="large")
     with left:
         _threshold(table, classes)
     with right:
         _abstain(table, classes)
     st.caption(
-        "For looking only: a threshold chosen on test images looks better than it will be on new ones. The answers "
-        "above take the class with the highest probability."
+        t(
+            "For looking only: a threshold chosen on test images looks better than it will be on new ones. The answers "
+            "elsewhere take the class with the highest probability."
+        )
     )
 
 
 def _threshold(table: pd.DataFrame, classes: list[str]) -> None:
-    name = st.selectbox("Class", classes, key="threshold class")
-    threshold = st.slider("Call it from this probability on", 0.0, 1.0, 0.5, 0.01)
-    prevalence = st.slider("Share of patients who have it (prevalence), %", 0.1, 100.0, 10.0, 0.1) / 100
-    found = decision.at_threshold(table, name, threshold)
-    sensitivity, specificity = found["sensitivity"], found["specificity"]
+    name = st.selectbox(t("Class"), classes, format_func=translated, key="threshold class")
+    threshold = st.slider(t("Call it from this probability on"), 0.0, 1.0, 0.5, 0.01)
+    prevalence = st.slider(t("Share of patients who have it (prevalence), %"), 0.1, 100.0, 10.0, 0.1) / 100
+    found, label = decision.at_threshold(table, name, threshold), translated(name)
     st.markdown(
-        f"Sensitivity **{messages.with_interval(sensitivity)}**, specificity **{messages.with_interval(specificity)}**."
-    )
-    if sensitivity["value"] is not None and specificity["value"] is not None:
-        ppv = decision.ppv_at(sensitivity["value"], specificity["value"], prevalence)
-        told = "nobody is called so" if ppv is None else f"of 100 called so, about **{100 * ppv:.0f}** have it"
-        st.markdown(
-            f"Where {prevalence:.1%} have it, {told}; among these test images, {messages.percent(found['ppv'])}."
+        t(
+            "Sensitivity **{sensitivity}**, specificity **{specificity}**.",
+            sensitivity=words.with_interval(found["sensitivity"]),
+            specificity=words.with_interval(found["specificity"]),
         )
-    index = [f"is {name}", "is another"]
-    st.dataframe(pd.DataFrame(found["matrix"], index=index, columns=["called so", "not called so"]), height="content")
+    )
+    st.markdown(_predictive_value(found, prevalence))
+    index = [t("is {label}", label=label), t("is another")]
+    st.dataframe(
+        pd.DataFrame(found["matrix"], index=index, columns=[t("called so"), t("not called so")]), height="content"
+    )
+
+
+def _predictive_value(found: dict, prevalence: float) -> str:
+    """Say what a positive answer is worth among these images and where a share `prevalence` has the disease."""
+    if not found["ppv"]["n"]:
+        return t("No test image is called so.")
+    here = t("Among these test images {ppv} of those called so have it.", ppv=words.percent(found["ppv"]))
+    sensitivity, specificity = found["sensitivity"]["value"], found["specificity"]["value"]
+    if sensitivity is None or specificity is None:
+        return here
+    ppv = decision.ppv_at(sensitivity, specificity, prevalence)
+    if ppv is None:
+        return here
+    there = t(
+        "Where {prevalence:.1%} have it, of 100 called so about **{count:.0f}** have it.",
+        prevalence=prevalence,
+        count=100 * ppv,
+    )
+    return f"{here} {there}"
 
 
 def _abstain(table: pd.DataFrame, classes: list[str]) -> None:
-    least = st.slider("Leave to a human what is less sure than", 0.0, 1.0, 0.0, 0.01)
+    least = st.slider(t("Leave to a human what is less sure than"), 0.0, 1.0, 0.0, 0.01)
     found = decision.abstaining(table, classes, least)
-    left = found["coverage"]["n"] - found["coverage"]["successes"]
     st.markdown(
-        f"Right on **{messages.with_interval(found['accuracy'])}** of the {found['coverage']['successes']} answered; "
-        f"{left} go to a human."
+        t(
+            "Right on **{accuracy}** of the {answered} answered; {left} go to a human.",
+            accuracy=words.with_interval(found["accuracy"]),
+            answered=found["coverage"]["successes"],
+            left=found["coverage"]["n"] - found["coverage"]["successes"],
+        )
     )
     coverage, accuracy = decision.accuracy_by_coverage(table, classes)
     at = found["coverage"]["value"] or 0.0
-    st.plotly_chart(score_figures.coverage(coverage, accuracy, at), key="coverage", alt="Accuracy by share answered")
+    st.plotly_chart(score_figures.coverage(coverage, accuracy, at), key="coverage", alt=t("Accuracy by share answered"))

@@ -188,7 +188,7 @@ def test_patients_on_both_sides_of_the_given_split():
         }
     )
     (finding,) = patients.leaks(table)
-    assert finding.sentence.startswith("1 patient of 3 with images in two parts") and list(finding.rows) == [0, 1]
+    assert finding.sentence.startswith("1 of 3 patients have images in two parts") and list(finding.rows) == [0, 1]
     assert list(finding.exclude) == [0] and patients.leaks(table.assign(given_split="")) == []
     assert patients.small_classes(table) == {"X": 3}
 

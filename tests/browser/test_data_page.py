@@ -51,7 +51,7 @@ def test_an_image_is_opened_relabelled_and_the_edit_undone(drawn, page, shot):
     expect(dialog.get_by_role("img").first).to_be_visible()
     shot(page, "data-image")
     dialog.get_by_role("button", name="Relabel").click()
-    expect(page.get_by_text("relabelled 1 image to NORMAL")).to_be_visible()
+    expect(page.get_by_text("images relabelled to NORMAL: 1")).to_be_visible()
     page.get_by_role("button", name="Undo the last edit").click()
     expect(page.get_by_text("undid the last edit")).to_be_visible()
 

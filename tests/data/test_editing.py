@@ -19,7 +19,7 @@ def test_edits_make_versions_and_undo_takes_back_the_last(phantom):
     with pytest.raises(UserError, match="no edit of 'phantom' to undo"):
         editing.undo("phantom")
     assert editing.history(data) == [
-        "relabelled 2 images to NORMAL", "excluded 1 image", "undid the last edit", "undid the last edit",
+        "images relabelled to NORMAL: 2", "images excluded: 1", "undid the last edit", "undid the last edit",
     ]  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def test_one_class_is_refused(chosen):
 
 
 def test_a_class_with_one_patient_is_refused_by_name():
-    with pytest.raises(UserError, match=r"Class 'B' has 1 patient; .* at least 3"):
+    with pytest.raises(UserError, match=r"Class 'B' has too few patients \(1\); .* at least 3"):
         split.by_patient(_table({"A": 20, "B": 1}, images=9), 0.2, 0.1, 0)
 
 

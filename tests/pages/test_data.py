@@ -143,4 +143,4 @@ def test_images_are_filtered_by_the_url_and_opened(open_page, phantom):
     assert "3 of 60 images" in _texts(test)
     next(button for button in test.button if button.label == "Enlarge").click().run()
     assert not test.exception and _button(test, "Use this image again") and _button(test, "Relabel")
-    assert test.dataframe[0].value["value"]["left_out"] == "excluded: by hand"
+    assert test.dataframe[0].value["value"]["left out"] == "excluded: by hand"

@@ -103,7 +103,7 @@ def test_train_shows_a_mistake_as_a_message(open_page, phantom):
 
 def test_train_shows_a_finished_run(open_page, trained):
     test = open_page("train", run=trained.name)
-    assert "Finished after" in _texts(test) and "95 % interval" in _texts(test)
+    assert "Finished after" in _texts(test) and "95% interval" in _texts(test)
 
 
 def test_train_shows_a_failed_run_with_the_end_of_its_log(open_page, trained):
@@ -119,8 +119,9 @@ def test_results_have_n_and_interval(open_page, trained):
     accuracy = trained.metrics["accuracy"]
     shown = {metric.label: metric.value for metric in test.metric}
     assert shown["Right"] == f"{accuracy['successes']} of 12"
-    assert " to " in shown["95 % interval (Wilson)"]
+    assert " to " in shown["95% interval (Wilson)"]
     assert "12 test images are few" in _texts(test) and "tested on phantoms" in _texts(test)
+    test = open_page("results", run=trained.name, tab="Numbers")
     assert test.dataframe[0].value["class"].tolist() == trained.about["classes"]
 
 
@@ -134,22 +135,22 @@ def test_results_show_the_images_of_a_cell_that_the_url_names(open_page, trained
 
 
 def test_results_sliders_and_matrix_agree(open_page, trained):
-    test = open_page("results", run=trained.name)
+    test = open_page("results", run=trained.name, tab="Probabilities")
     next(slider for slider in test.slider if "Call it" in slider.label).set_value(0.0).run()
     matrix = next(frame.value for frame in test.dataframe if "called so" in frame.value.columns)
     table = trained.predictions("test")
     covid = int((table["label"] == "COVID").sum())
     assert matrix.to_numpy().tolist() == [[covid, 0], [len(table) - covid, 0]]
-    assert "Sensitivity **100.0 %" in _texts(test)
+    assert "Sensitivity **100.0%" in _texts(test)
     next(slider for slider in test.slider if "Leave to a human" in slider.label).set_value(1.0).run()
     assert "of the 0 answered; 12 go to a human" in _texts(test)
 
 
 def test_results_test_the_run_on_other_data(open_page, trained):
-    test = open_page("results", run=trained.name)
+    test = open_page("results", run=trained.name, tab="Honesty")
     assert "There is no other dataset yet" in _texts(test)
     phantoms.create("elsewhere", patients=3, images=1, seed=9)
-    test = open_page("results", run=trained.name)
+    test = open_page("results", run=trained.name, tab="Honesty")
     _button(test, "Test on it").click().run()
     assert not test.exception
     assert "On elsewhere it is right on" in _texts(test) and external.kept(trained)[0]["n"] == 9

@@ -1,6 +1,6 @@
 import pytest
 
-from cxrcore.report import figures, palette
+from cxrcore.report import figures, matrix_figure, palette
 
 CLASSES = ["COVID", "NORMAL", "OTHER INFECTION"]
 EPOCHS = [
@@ -16,13 +16,33 @@ def test_curves_show_both_parts_on_an_axis_that_does_not_move():
     assert figure.layout.shapes[0].x0 == 2
 
 
+MATRIX = [[9, 1, 0], [0, 5, 5], [0, 0, 0]]
+
+
 def test_the_confusion_matrix_has_counts_and_shares():
-    figure = figures.confusion([[9, 1, 0], [0, 5, 5], [0, 0, 0]], CLASSES, normalised=True, ink="#111111")
+    figure = matrix_figure.confusion(MATRIX, CLASSES, matrix_figure.BY_TRUE, ink="#111111")
     assert figure.data[0].z[0].tolist() == pytest.approx([0.9, 0.1, 0.0])
     assert figure.data[0].z[2].tolist() == [0, 0, 0]  # an empty class is no division by zero
     assert figure.data[1].text[:2] == ("<b>9</b><br>90%", "<b>1</b><br>10%")
-    assert figure.data[1].x[1] == "NORMAL" and figure.data[1].y[1] == "COVID"  # a COVID called NORMAL
-    assert figure.layout.yaxis.autorange == "reversed"
+    by_predicted = matrix_figure.confusion(MATRIX, CLASSES, matrix_figure.BY_PREDICTED, ink="#111111")
+    assert by_predicted.data[0].z[0].tolist() == pytest.approx([1.0, 1 / 6, 0.0])
+
+
+def test_a_cell_a_row_and_a_column_of_the_matrix_say_what_they_choose():
+    marks = matrix_figure.confusion(MATRIX, CLASSES, matrix_figure.COUNT, ink="#111111").data[2]
+    chosen = {(x, y): tuple(choice) for x, y, choice in zip(marks.x, marks.y, marks.customdata, strict=True)}
+    assert chosen[1, 0] == ("COVID", "NORMAL")  # a COVID called NORMAL
+    assert chosen[-1, 0] == ("COVID", "")  # the name of the first row: all true COVID
+    assert chosen[2, -1] == ("", "OTHER INFECTION")
+    assert len(chosen) == 9 + 3 + 3
+
+
+@pytest.mark.parametrize("size", [2, 10])
+def test_the_matrix_has_room_for_two_to_ten_classes(size):
+    names = [f"class {k}" for k in range(size)]
+    figure = matrix_figure.confusion([[1] * size] * size, names, matrix_figure.COUNT, ink="#111111")
+    assert len(figure.data[2].x) == size * size + 2 * size
+    assert 44 * (size + 1) <= figure.layout.height <= 800  # a square that can be clicked has 44 pixels
 
 
 def test_classes_keep_their_colour_in_any_company():

@@ -52,8 +52,11 @@ def _load(tree: Tree, name: str) -> np.ndarray:
         return _parse(file.read())
     except Exception as error:  # NumPy hands a damaged header to Python's parser, which raises anything
         raise UserError(
-            f"{tree.origin}/{name} cannot be read as an array of numbers ({error}). Arrays of Python objects are "
-            f"refused, as loading them could run code; save it again with a numeric dtype."
+            "{origin}/{name} cannot be read as an array of numbers ({error}). Arrays of Python objects are "
+            "refused, as loading them could run code; save it again with a numeric dtype.",
+            origin=tree.origin,
+            name=name,
+            error=error,
         ) from error
 
 
@@ -71,8 +74,18 @@ def _parse(content: bytes) -> np.ndarray:
 
 def _check(images: str, x: np.ndarray, labels: str, y: np.ndarray) -> None:
     if x.ndim != 4 or x.shape[-1] != 3 or x.dtype != np.uint8:
-        raise UserError(f"{images}: expected uint8 of shape (N, H, W, 3). Received: {x.dtype} {x.shape}")
+        raise UserError(
+            "{images}: expected uint8 of shape (N, H, W, 3). Received: {dtype} {shape}",
+            images=images,
+            dtype=x.dtype,
+            shape=x.shape,
+        )
     if y.shape != (len(x), len(CLASSES)):
-        raise UserError(f"{labels}: expected one-hot of shape {(len(x), len(CLASSES))}. Received: {y.shape}")
+        raise UserError(
+            "{labels}: expected one-hot of shape {expected}. Received: {shape}",
+            labels=labels,
+            expected=(len(x), len(CLASSES)),
+            shape=y.shape,
+        )
     if not (np.isin(y, (0, 1)).all() and (np.sum(y, axis=1) == 1).all()):
-        raise UserError(f"{labels}: expected exactly one 1 in each row and 0 elsewhere.")
+        raise UserError("{labels}: expected exactly one 1 in each row and 0 elsewhere.", labels=labels)

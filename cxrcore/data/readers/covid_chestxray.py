@@ -10,6 +10,7 @@ from cxrcore.data.images import ImageError
 from cxrcore.data.readers.base import Reading, located, not_frontal, rows
 from cxrcore.data.tree import Tree
 from cxrcore.errors import UserError
+from cxrcore.language import said
 
 NEEDED = ["patientid", "finding", "view", "modality", "filename"]
 CITATION = (
@@ -33,7 +34,9 @@ def read(tree: Tree, folder: str) -> Reading:
     table = read_csv(tree, _join(folder, "metadata.csv"))
     missing = [name for name in NEEDED if name not in table.columns]
     if missing:
-        raise UserError(f"{tree.origin}: metadata.csv lacks the columns {', '.join(missing)}.")
+        raise UserError(
+            "{origin}: metadata.csv lacks the columns {missing}.", origin=tree.origin, missing=", ".join(missing)
+        )
     repeated = table[["filename", "finding", "view", "modality"]].duplicated()
     source = PurePosixPath(folder).name or tree.name
     records = [
@@ -49,12 +52,14 @@ def read_csv(tree: Tree, name: str, rows: int | None = None) -> pd.DataFrame:
         content = io.BytesIO(tree.read(name))
         return pd.read_csv(content, dtype=str, keep_default_na=False, encoding_errors="replace", nrows=rows)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, ImageError) as error:
-        raise UserError(f"{tree.origin}/{name} cannot be read as a table: {error}") from error
+        raise UserError(
+            "{origin}/{name} cannot be read as a table: {error}", origin=tree.origin, name=name, error=error
+        ) from error
 
 
 def _record(tree: Tree, folder: str, row: dict[str, str], again: bool) -> dict:
     file = located(tree, _join(folder, f"images/{row['filename']}"))
-    left_out = "repeated: the file is listed before" if again else _left_out(row)
+    left_out = said("repeated: the file is listed before") if again else _left_out(row)
     return file | {
         "finding": "COVID-19" if "COVID-19" in row["finding"] else row["finding"],
         "view": row["view"],
@@ -66,8 +71,12 @@ def _record(tree: Tree, folder: str, row: dict[str, str], again: bool) -> dict:
 
 def _left_out(row: dict[str, str]) -> str:
     if row["modality"] != "X-ray":
-        return f"view: {row['view'] or 'unknown'} ({row['modality'] or 'unknown modality'}, not an X-ray)"
-    return not_frontal(row["view"]) if row["view"] else "view: unknown (not known to be frontal)"
+        return said(
+            "view: {view} ({modality}, not an X-ray)",
+            view=row["view"] or said("unknown"),
+            modality=row["modality"] or said("unknown modality"),
+        )
+    return not_frontal(row["view"]) if row["view"] else said("view: unknown (not known to be frontal)")
 
 
 def _join(folder: str, name: str) -> str:

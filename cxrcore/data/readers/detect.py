@@ -20,9 +20,11 @@ def read(tree: Tree, columns: Mapping[str, str] | None = None) -> list[Reading]:
     readings = _given(tree, columns or {}) if tree.table else _found(tree, columns or {})
     if not readings:
         raise UserError(
-            f"No image was found in {tree.origin}. Expected one of: metadata.csv beside images/ (the COVID "
-            f"collection), X_*.npy with Y_*.npy (the tutorials' arrays), a CSV of paths and labels, or folders "
-            f"named after classes, such as NORMAL/ and PNEUMONIA/, with DICOM, PNG, JPEG, TIFF or WebP files inside."
+            "No image was found in {origin}. Expected one of: metadata.csv beside images/ (the COVID "
+            "collection), X_*.npy with Y_*.npy (the tutorials' arrays), a CSV of paths and labels, or "
+            "folders named after classes, such as NORMAL/ and PNEUMONIA/, with DICOM, PNG, JPEG, TIFF or "
+            "WebP files inside.",
+            origin=tree.origin,
         )
     return readings
 

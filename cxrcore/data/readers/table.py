@@ -52,12 +52,22 @@ def read(tree: Tree, name: str, chosen: Mapping[str, str]) -> Reading:
     for role, column in chosen.items():
         if role not in ROLES or (column and column not in table.columns):
             expected = f"a role of {', '.join(ROLES)} and a column of {', '.join(table.columns[:30])}"
-            raise UserError(f"column to read: expected {expected}. Received: {role}={column}")
+            raise UserError(
+                "column to read: expected {expected}. Received: {role}={column}",
+                expected=expected,
+                role=role,
+                column=column,
+            )
     merged = guess(list(table.columns)) | dict(chosen)
     columns = {role: column for role, column in merged.items() if column}
     for role in ("path", "finding"):
         if role not in columns:
-            raise UserError(f"{name} has no column known as {role}. Choose one of {', '.join(table.columns[:30])}.")
+            raise UserError(
+                "{name} has no column known as {role}. Choose one of {names}.",
+                name=name,
+                role=role,
+                names=", ".join(table.columns[:30]),
+            )
     folder = PurePosixPath(name).parent
     elsewhere = _by_file_name(tree.below("" if str(folder) == "." else str(folder)))
     values = {role: table[column] for role, column in columns.items()}

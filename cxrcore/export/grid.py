@@ -1,0 +1,40 @@
+"""The tutorials' grid of predicted and true labels as a PDF."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from cxrcore.data.images import ImageError
+from cxrcore.evaluation.metrics import probability_columns
+from cxrcore.export.facts import Facts
+from cxrcore.export.report import Progress
+from cxrcore.language import t
+from cxrcore.report import grid_pdf, thumbnails
+
+_SIDE = 240
+
+
+def render(facts: Facts, a_page: int = grid_pdf.A_PAGE, progress: Progress | None = None) -> bytes:
+    """Return the PDF of all test images in the current language, `a_page` on a page; see `grid_pdf.render`.
+
+    Raises:
+        UserError: the run has no results.
+    """
+    assert facts.stored
+    heading = t("Predicted and true labels, run {name}", name=facts.run.name)
+    if facts.phantom:
+        heading += " " + t("(phantoms: drawn, not X-rays of people)")
+    return grid_pdf.render(_tiles(facts, progress or (lambda done, total: None)), heading, a_page)
+
+
+def _tiles(facts: Facts, progress: Progress) -> Iterator[grid_pdf.Tile]:
+    """Yield one tile a test image; an image that is gone becomes a black one."""
+    best = facts.table[probability_columns(facts.classes)].max(axis=1)
+    for done, (row, probability) in enumerate(zip(facts.table.itertuples(), best, strict=True), 1):
+        try:
+            image = thumbnails.small(Path(str(row.path)), _SIDE)
+        except ImageError:
+            image = Image.new("L", (_SIDE, _SIDE))
+        yield grid_pdf.Tile(image.convert("L"), str(row.label), str(row.predicted), float(probability))
+        progress(done, len(facts.table))

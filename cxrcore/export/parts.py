@@ -1,0 +1,77 @@
+"""What can be taken away of a run: one table for the Results page, the command line and the ZIP of everything."""
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cxrcore.export import card, grid, report, tflite
+from cxrcore.export.facts import Facts
+from cxrcore.export.report import Progress
+from cxrcore.language import said
+
+
+@dataclass(frozen=True)
+class Part:
+    """`file` follows the run's name; `make` returns its content, at once if it is `quick`."""
+
+    key: str
+    title: str
+    about: str
+    file: str
+    mime: str
+    make: Callable[[Facts, Progress], bytes]
+    quick: bool = False
+
+
+PARTS = {
+    part.key: part
+    for part in (
+        Part(
+            "html", said("Report"), said("One page that opens without a network, with interactive figures."),
+            "report.html", "text/html", lambda facts, progress: report.render(facts, progress).encode(),
+        ),
+        Part(
+            "pdf", said("Grid as PDF"), said("Every test image with predicted and true label, as in the tutorials."),
+            "grid.pdf", "application/pdf", lambda facts, progress: grid.render(facts, progress=progress),
+        ),
+        Part(
+            "card", said("Model card"), said("A page of Markdown: intended use, data, metrics by subgroup, limits."),
+            "card.md", "text/markdown", lambda facts, progress: card.render(facts).encode(), True,
+        ),
+        Part(
+            "csv", said("Predictions as CSV"), said("One row a test image, with the probability of each class."),
+            "predictions.csv", "text/csv", lambda facts, progress: facts.table.to_csv(index=False).encode(), True,
+        ),
+        Part(
+            "config", said("Config"), said("What `cxr train --config` needs to repeat the run."),
+            "config.yaml", "text/yaml", lambda facts, progress: facts.yaml.encode(), True,
+        ),
+        Part(
+            "keras", said("Model for Keras"), said("Raw pixels in, probabilities out; for `keras.models.load_model`."),
+            "model.keras", "application/octet-stream", lambda facts, progress: facts.run.model_file.read_bytes(), True,
+        ),
+        Part(
+            "tflite", said("Model for TensorFlow Lite"),
+            said("The same for small devices, checked on test images to answer as Keras does."),
+            "model.tflite", "application/octet-stream", lambda facts, progress: tflite.convert(facts.run),
+        ),
+    )
+}  # fmt: skip
+
+
+def everything(facts: Facts, progress: Callable[[str, int, int], None], keys: Sequence[str] = tuple(PARTS)) -> bytes:
+    """Return a ZIP of the parts `keys`; `progress` hears of each part's title, what is done and what there is.
+
+    Raises:
+        UserError: a part cannot be made.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key in keys:
+            part = PARTS[key]
+            progress(part.title, 0, 1)
+            content = part.make(facts, lambda done, total, title=part.title: progress(title, done, total))  # type: ignore[misc]
+            archive.writestr(f"{facts.run.name}-{part.file}", content)
+            progress(part.title, 1, 1)
+    return buffer.getvalue()

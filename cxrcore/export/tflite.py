@@ -1,0 +1,53 @@
+"""The model as TensorFlow Lite, for devices without TensorFlow; given away only if it answers as Keras does."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from cxrcore.errors import UserError
+from cxrcore.features import extract
+from cxrcore.runs import Run
+
+TOLERANCE = 1e-4
+_CHECKED = 8
+
+
+def convert(run: Run) -> bytes:
+    """Return the run's model as a .tflite file: raw pixels (1, H, W, 3), 0 to 255, to probabilities (1, classes).
+
+    Raises:
+        UserError: the run has no model, or the converted one differs on a test image by over `TOLERANCE`.
+    """
+    import tensorflow as tf
+
+    from cxrcore.explain.classifier import Classifier  # only what computes imports TensorFlow
+
+    classifier = Classifier(run)
+    content = bytes(tf.lite.TFLiteConverter.from_keras_model(classifier.model).convert())
+    rows = run.predictions("test").head(_CHECKED)
+    for pixels in extract.batches([Path(path) for path in rows["path"]], classifier.size):
+        apart = float(np.abs(answers(content, pixels) - classifier.probabilities(pixels)).max())
+        if apart > TOLERANCE:
+            raise UserError(
+                "The TensorFlow Lite model differs from Keras's by {apart:.2g}, more than {most:g}: not given away.",
+                apart=apart, most=TOLERANCE,
+            )  # fmt: skip
+    return content
+
+
+def answers(content: bytes, pixels: np.ndarray) -> np.ndarray:
+    """Return the probabilities, float32 (n, classes), that a .tflite file gives for raw pixels (n, H, W, 3)."""
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it announces a successor in another package
+        interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    given, answer = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    found = []
+    for image in pixels:
+        interpreter.set_tensor(given["index"], image[None].astype(given["dtype"]))
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(answer["index"])[0].copy())
+    return np.stack(found)

@@ -1,0 +1,80 @@
+"""Every mistake, and the answers that were nearly one, with notes that stay with the run."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from cxrcore import settings
+from cxrcore.data.images import ImageError
+from cxrcore.evaluation import mistakes
+from cxrcore.evaluation.metrics import certainty
+from cxrcore.language import t, translated
+from cxrcore.report import thumbnails
+from cxrcore.runs import Run
+from cxrcore.ui import gallery, messages
+
+_SIDE = 160
+_PER_PAGE = 20
+
+
+def show(run: Run, table: pd.DataFrame, classes: list[str]) -> None:
+    """Show both tables; a note is kept as soon as its cell is left."""
+    notes = mistakes.notes(run)
+    wrong, nearest = mistakes.wrong(table, classes), mistakes.nearest(table, classes)
+    st.subheader(t("Wrong, the surest first ({n})", n=len(wrong)))
+    if wrong.empty:
+        st.success(t("No test image was wrong. With few images that happens by luck, too."))
+    else:
+        _table(run, wrong.iloc[gallery.page_of(len(wrong), _PER_PAGE, "mistakes page")], notes, "wrong")
+    st.subheader(t("Right, but only just ({n})", n=len(nearest)))
+    _table(run, nearest, notes, "nearest")
+    st.caption(
+        t("Margin: the probability of the answer minus that of the next class. A note stays with the run and is seen "
+          "by everyone who opens it.")
+    )  # fmt: skip
+
+
+def _table(run: Run, rows: pd.DataFrame, notes: dict[str, str], key: str) -> None:
+    if rows.empty:
+        return
+    shown = pd.DataFrame(
+        {
+            "picture": [_picture(path, gallery.written(path)) for path in rows["path"]],
+            "file": [Path(path).name for path in rows["path"]],
+            "predicted": rows["predicted"].map(translated),
+            "true": rows["label"].map(translated),
+            "confidence": rows["confidence"].map(certainty),
+            "margin": rows["margin"].round(2),
+            "note": [notes.get(sha256, "") for sha256 in rows["sha256"]],
+        }
+    ).reset_index(drop=True)
+    columns = {
+        "picture": st.column_config.ImageColumn(t("image"), width="small"),
+        "file": st.column_config.TextColumn(t("file")),
+        "predicted": st.column_config.TextColumn(t("predicted")),
+        "true": st.column_config.TextColumn(t("true")),
+        "confidence": st.column_config.TextColumn(t("confidence")),
+        "margin": st.column_config.NumberColumn(t("margin"), format="%.2f"),
+        "note": st.column_config.TextColumn(t("note"), width="large", max_chars=2000),
+    }
+    if settings.read_only():
+        st.dataframe(shown, hide_index=True, column_config=columns, row_height=84, height="content")
+        return
+    fixed = [name for name in shown if name != "note"]
+    edited = st.data_editor(
+        shown, hide_index=True, column_config=columns, disabled=fixed, row_height=84, height="content",
+        key=f"notes {key} {run.name} {len(rows)}",
+    )  # fmt: skip
+    with messages.friendly():
+        for sha256, before, after in zip(rows["sha256"], shown["note"], edited["note"], strict=True):
+            if (after or "") != before:
+                mistakes.write_note(run, sha256, after or "")
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _picture(path: str, written: float) -> str:
+    try:
+        return thumbnails.data_url(thumbnails.small(Path(path), _SIDE))
+    except ImageError:
+        return ""

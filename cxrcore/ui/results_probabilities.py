@@ -1,0 +1,77 @@
+"""What the probabilities are worth: ROC, precision and recall, calibration before and after temperature scaling."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from cxrcore.evaluation import calibration, scores
+from cxrcore.evaluation.metrics import probability_columns
+from cxrcore.language import t, translated
+from cxrcore.report import score_figures, words
+from cxrcore.ui import results_decision
+
+
+def show(table: pd.DataFrame, validation: pd.DataFrame, classes: list[str]) -> None:
+    """Show curves, calibration and what follows from another decision."""
+    table = _calibrated(table, validation, classes)
+    found = _scores(table, tuple(classes))
+    columns = probability_columns(classes)
+    by_class = {name: table[column].to_numpy() for name, column in zip(classes, columns, strict=True)}
+    true = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy()
+    left, middle, right = st.columns(3)
+    left.plotly_chart(score_figures.roc(table["label"], by_class), key="roc", alt=t("ROC curve of each class"))
+    middle.plotly_chart(
+        score_figures.precision_recall(table["label"], by_class), key="pr", alt=t("Precision and recall")
+    )
+    bins = scores.reliability(true, np.asarray(table[columns], float))
+    right.plotly_chart(score_figures.reliability(bins), key="reliability", alt=t("Share right by confidence"))
+    rows = [
+        {
+            t("class"): translated(name),
+            t("area under ROC"): words.plain(values["roc_auc"]),
+            t("average precision"): words.plain(values["average_precision"]),
+        }
+        for name, values in found["by_class"].items()
+    ]
+    st.dataframe(rows, hide_index=True)
+    st.caption(
+        t(
+            "Each class against the rest. Calibration: expected error {ece}, Brier score {brier} (0 is best, 2 worst). "
+            "A dot below the line is a model surer than it should be. Intervals by bootstrap over patients.",
+            ece=words.with_interval(found["ece"]),
+            brier=words.plain(found["brier"]),
+        )
+    )
+    results_decision.show(table, classes)
+
+
+def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """Return the table, with the probabilities at the temperature of the validation images if that is chosen."""
+    st.subheader(t("What the probabilities are worth"))
+    temperature = calibration.temperature(validation, classes)
+    if temperature is None:
+        st.caption(
+            t("No temperature can be fitted: the {n} validation images are all right, or are none.", n=len(validation))
+        )
+        return table
+    chosen = st.toggle(
+        t("Calibrate: temperature {temperature:.2f}, fitted on {n} validation images",
+          temperature=temperature, n=len(validation)),
+        key="calibrate", bind="query-params",
+    )  # fmt: skip
+    meaning = (
+        t("above 1: the model is surer than it should be.")
+        if temperature > 1
+        else t("below 1: the model is less sure than it could be.")
+    )
+    st.caption(
+        t("Divides the logits by one number and changes no answer (Guo et al. 2017). Here {meaning}", meaning=meaning)
+    )
+    return calibration.scaled(table, classes, temperature) if chosen else table
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _scores(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
+    return scores.evaluate(table, classes)

@@ -1,0 +1,25 @@
+"""The language a visitor reads: what the URL says, else what was chosen before, else the browser's."""
+
+import streamlit as st
+
+from cxrcore import language
+
+
+def choose() -> None:
+    """Show the switch in the sidebar and speak its language from here on; the URL says it when it is not the
+    browser's, so that a link shows the same.
+    """
+    browser: str = "pt" if (st.context.locale or "").lower().startswith("pt") else "en"
+    given = st.query_params.get("lang")
+    st.session_state.setdefault("language", given if given in language.LANGUAGES else browser)
+    st.sidebar.segmented_control(
+        "Language · Idioma",
+        list(language.LANGUAGES),
+        format_func=language.LANGUAGES.__getitem__,
+        key="language",
+        required=True,
+    )
+    code = st.session_state["language"]
+    language.use(code)
+    if given or code != browser:
+        st.query_params["lang"] = code

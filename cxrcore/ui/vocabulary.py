@@ -1,0 +1,77 @@
+"""Words that the package keeps on disk and pages show through `translated`; here the catalogue finds them."""
+
+from cxrcore.language import said
+
+WORDS = (
+    # the states of a run
+    said("queued"),
+    said("running"),
+    said("finished"),
+    said("stopped"),
+    said("failed"),
+    # the parts of a split
+    said("train"),
+    said("validation"),
+    said("test"),
+    # the stages of a run
+    said("starting"),
+    said("reading"),
+    said("weights"),
+    said("backbone"),
+    said("features"),
+    said("training"),
+    said("evaluating"),
+    said("saving"),
+    # why images are left out
+    said("unreadable"),
+    said("missing"),
+    said("outside"),
+    said("view"),
+    said("modality"),
+    said("multi-frame"),
+    said("colour"),
+    said("repeated"),
+    said("conflict"),
+    said("limit"),
+    said("finding"),
+    said("excluded"),
+    said("by hand"),
+    # what the check of a dataset finds
+    said("exact-duplicate"),
+    said("near-duplicate"),
+    said("patient-leak"),
+    said("confound"),
+    said("outlier"),
+    said("left out already"),
+    said("given split"),
+    said("borders"),
+    said("nearly blank"),
+    said("in colour"),
+    said("inverted"),
+    said("turned"),
+    said("not frontal"),
+    said("letters"),
+    said("burned-in annotation"),
+    # the columns of a table
+    said("path"),
+    said("label"),
+    said("patient"),
+    said("source"),
+    said("sex"),
+    said("age"),
+    said("size"),
+    said("format"),
+    said("bits"),
+    said("split"),
+    said("left out"),
+    # why a file cannot be written
+    said("the disk is full"),
+    said("the disk quota is used up"),
+    said("the file would be larger than this system allows"),
+    said("the disk is read-only"),
+    said("the disk is full or refused the write"),
+    # licences and sources that this project names in words
+    said("MIT, trained by this project on phantoms"),
+    said("Drawn by this project; not patients."),
+    said("at most 40 million are opened"),
+)
