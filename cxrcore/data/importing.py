@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cxrcore import settings
 from cxrcore.data import classes, dataset, leaving_out
 from cxrcore.data.opening import Opener
 from cxrcore.data.readers import detect
@@ -62,6 +63,7 @@ def import_trees(
         UserError: a source holds nothing known, the name is taken, no image is usable, the disk is full, or the same
             import runs already.
     """
+    settings.require_writable()
     choices = choices or Choices()
     refuse_taken(name, replace)
     classes.check(choices.mapping.values(), "class to map to")

@@ -95,4 +95,4 @@ def _left_out(data: Dataset) -> None:
 def _sources(data: Dataset) -> None:
     with st.expander(t("Sources and citations")):
         for source in data.about["sources"]:
-            st.markdown(f"**{source['layout']}** {source['path']}  \n{source['citation']}")
+            st.markdown(f"**{source['layout']}** {source['path']}  \n{translated(source['citation'])}")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from cxrcore import settings
 from cxrcore.language import t
+from cxrcore.ui import speech
 
 _FLAG = "came through the entry"
 
@@ -34,7 +35,8 @@ def large_type() -> None:
 
 
 def required() -> None:
-    """Send a visitor through `streamlit_app.py`, with its notice and navigation, if that has not happened.
+    """Speak the visitor's language; send a visitor who did not come through `streamlit_app.py` there first, for its
+    notice and navigation.
 
     Until a server has run it once, Streamlit takes `pages/` for its older kind of app and opens a link to a page
     without it, for example when a tab reloads after the server was restarted.
@@ -42,3 +44,4 @@ def required() -> None:
     if _FLAG not in st.session_state:
         navigation()
         st.rerun()
+    speech.again()

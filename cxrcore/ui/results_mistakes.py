@@ -9,7 +9,7 @@ from cxrcore import settings
 from cxrcore.data.images import ImageError
 from cxrcore.evaluation import mistakes
 from cxrcore.evaluation.metrics import certainty
-from cxrcore.language import t, translated
+from cxrcore.language import local, t, translated
 from cxrcore.report import thumbnails
 from cxrcore.runs import Run
 from cxrcore.ui import gallery, messages
@@ -38,36 +38,31 @@ def show(run: Run, table: pd.DataFrame, classes: list[str]) -> None:
 def _table(run: Run, rows: pd.DataFrame, notes: dict[str, str], key: str) -> None:
     if rows.empty:
         return
+    image, note = t("image"), t("note")
     shown = pd.DataFrame(
         {
-            "picture": [_picture(path, gallery.written(path)) for path in rows["path"]],
-            "file": [Path(path).name for path in rows["path"]],
-            "predicted": rows["predicted"].map(translated),
-            "true": rows["label"].map(translated),
-            "confidence": rows["confidence"].map(certainty),
-            "margin": rows["margin"].round(2),
-            "note": [notes.get(sha256, "") for sha256 in rows["sha256"]],
+            image: [_picture(path, gallery.written(path)) for path in rows["path"]],
+            t("file"): [Path(path).name for path in rows["path"]],
+            t("predicted"): rows["predicted"].map(translated),
+            t("true"): rows["label"].map(translated),
+            t("confidence"): rows["confidence"].map(certainty),
+            t("margin"): [local(margin, ".2f") for margin in rows["margin"]],
+            note: [notes.get(sha256, "") for sha256 in rows["sha256"]],
         }
     ).reset_index(drop=True)
     columns = {
-        "picture": st.column_config.ImageColumn(t("image"), width="small"),
-        "file": st.column_config.TextColumn(t("file")),
-        "predicted": st.column_config.TextColumn(t("predicted")),
-        "true": st.column_config.TextColumn(t("true")),
-        "confidence": st.column_config.TextColumn(t("confidence")),
-        "margin": st.column_config.NumberColumn(t("margin"), format="%.2f"),
-        "note": st.column_config.TextColumn(t("note"), width="large", max_chars=2000),
+        image: st.column_config.ImageColumn(width="small"),
+        note: st.column_config.TextColumn(width="large", max_chars=2000),
     }
     if settings.read_only():
         st.dataframe(shown, hide_index=True, column_config=columns, row_height=84, height="content")
         return
-    fixed = [name for name in shown if name != "note"]
     edited = st.data_editor(
-        shown, hide_index=True, column_config=columns, disabled=fixed, row_height=84, height="content",
-        key=f"notes {key} {run.name} {len(rows)}",
+        shown, hide_index=True, column_config=columns, disabled=[name for name in shown if name != note],
+        row_height=84, height="content", key=f"notes {key} {run.name} {len(rows)}",
     )  # fmt: skip
     with messages.friendly():
-        for sha256, before, after in zip(rows["sha256"], shown["note"], edited["note"], strict=True):
+        for sha256, before, after in zip(rows["sha256"], shown[note], edited[note], strict=True):
             if (after or "") != before:
                 mistakes.write_note(run, sha256, after or "")
 

@@ -4,6 +4,8 @@ import streamlit as st
 
 from cxrcore import language
 
+_SPEAKS = "speaks"
+
 
 def choose() -> None:
     """Show the switch in the sidebar and speak its language from here on; the URL says it when it is not the
@@ -19,7 +21,12 @@ def choose() -> None:
         key="language",
         required=True,
     )
-    code = st.session_state["language"]
-    language.use(code)
+    code = st.session_state[_SPEAKS] = st.session_state["language"]
     if given or code != browser:
         st.query_params["lang"] = code
+    again()
+
+
+def again() -> None:
+    """Speak the chosen language in this thread."""
+    language.use(st.session_state.get(_SPEAKS, "en"))

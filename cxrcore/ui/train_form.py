@@ -123,7 +123,7 @@ def _cost(backbone: backbones.Backbone, kind: str) -> str:
     text = t(
         "Passes about {rate:g} images a second at {size} x {size} on two laptop cores, once; then every epoch takes "
         "milliseconds. Licence of the weights: {licence}.",
-        rate=backbone.rate, size=backbone.size, licence=backbone.licence,
+        rate=backbone.rate, size=backbone.size, licence=translated(backbone.licence),
     )  # fmt: skip
     if kind == "imagenet" and not weights.on_disk(backbone):
         text += " " + t("**Its weights ({megabytes:g} MB) will be downloaded first.**", megabytes=backbone.megabytes)

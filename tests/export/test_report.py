@@ -1,0 +1,121 @@
+"""What is taken away says what the run says, opens by itself and answers as the run does."""
+
+import io
+import re
+import zipfile
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from pypdf import PdfReader
+
+from cxrcore import language
+from cxrcore.data.images import load
+from cxrcore.errors import UserError
+from cxrcore.evaluation import external
+from cxrcore.explain.classifier import Classifier
+from cxrcore.export import card, grid, parts, report, tflite
+from cxrcore.export.facts import Facts
+from cxrcore.runs import Run
+from cxrcore.training import config, pipeline
+
+
+def _text(html):
+    body = re.sub(r"<(script|style)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def test_the_report_says_what_the_run_says(trained):
+    facts, heard = Facts(trained), []
+    html = report.render(facts, lambda done, total: heard.append((done, total)))
+    text, accuracy = _text(html), facts.metrics["accuracy"]
+    assert heard[-1] == (12, 12)
+    assert f"{accuracy['successes']} of 12" in text and f"{accuracy['value']:.1%}" in text
+    for part in ("not for clinical use", "drawn by this program", "The shortcut audit was not run", "Not tested on",
+                 "The dataset was not checked", f"cxr train --config {trained.name}.yaml", "backbone: cxr"):  # fmt: skip
+        assert part in text
+    assert html.count('class="picture') == 12 and html.count('class="picture wrong"') == 12 - accuracy["successes"]
+    assert html.count("data:image/jpeg;base64,") == 24  # each image and its overlay
+    page = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
+    assert not re.search(r"(src|href)=\"(https?:)?//", page)  # nothing from elsewhere
+
+
+def test_names_of_files_and_datasets_cannot_become_html(trained):
+    table = pd.read_parquet(trained.folder / "predictions.parquet")
+    trained.write_table("predictions.parquet", table.assign(path="/x/<img src=x onerror=alert(1)>.png"))
+    html = report.render(Facts(trained))
+    assert "<img src=x" not in html and "&lt;img src=x" in html
+    assert "can no longer be read" in html
+
+
+def test_the_report_and_the_card_in_portuguese(trained):
+    language.use("pt")
+    text, described = _text(report.render(Facts(trained))), card.render(Facts(trained))
+    assert "INFECÇÕES" in text and "OTHER INFECTION" not in text
+    assert "Matriz de confusão" in text and "Confusion" not in text
+    assert "Para pesquisa e ensino, não para uso clínico." in described and "Limits" not in described
+
+
+def test_the_card_names_use_data_metrics_and_limits(trained):
+    text, facts = card.render(Facts(trained)), Facts(trained)
+    for part in ("Intended use", "Not to diagnose", "Licence of the weights: MIT", "COVID 20, NORMAL 20", "Metrics",
+                 f"{facts.metrics['accuracy']['successes']} of 12", "By subgroup", "What this result does"):  # fmt: skip
+        assert part in text
+
+
+def test_what_was_found_elsewhere_is_in_the_report(trained):
+    external.evaluate(trained, "phantom")
+    assert "On phantom it is right on" in _text(report.render(Facts(trained)))
+
+
+def test_the_pdf_names_every_prediction(trained):
+    facts = Facts(trained)
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(grid.render(facts))).pages)
+    assert text.count("Predicted:") == 12 and "drawn, not X-rays of people" in text
+    for label in facts.classes:
+        assert text.count(f"True: {label}") == (facts.table["label"] == label).sum()
+    language.use("pt")
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(grid.render(facts))).pages)
+    assert text.count("Previsto:") == 12 and "INFECÇÕES" in text
+
+
+def test_tensorflow_lite_answers_as_keras_does(trained):
+    content, classifier = tflite.convert(trained), Classifier(trained)
+    pixels = np.stack([load(path, 64) for path in map(type(trained.folder), trained.predictions("test")["path"])])
+    noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
+    for batch in (pixels, noise):
+        assert np.abs(tflite.answers(content, batch) - classifier.probabilities(batch)).max() < 1e-4
+
+
+def test_a_lite_model_that_differs_is_not_given_away(trained, monkeypatch):
+    monkeypatch.setattr(tflite, "answers", lambda content, pixels: np.full((len(pixels), 3), 1 / 3, np.float32))
+    with pytest.raises(UserError, match="differs from Keras's by"):
+        tflite.convert(trained)
+
+
+def test_everything_is_one_zip_and_its_config_repeats_the_run(trained, home, tmp_path):
+    heard = []
+    content = parts.everything(Facts(trained), lambda stage, done, total: heard.append(stage))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = [name.removeprefix(f"{trained.name}-") for name in archive.namelist()]
+        assert names == [part.file for part in parts.PARTS.values()]
+        archive.extractall(tmp_path)
+    assert set(heard) == {part.title for part in parts.PARTS.values()}
+    table = pd.read_csv(tmp_path / f"{trained.name}-predictions.csv")
+    assert table["predicted"].tolist() == trained.predictions("test")["predicted"].tolist()
+    model = keras.models.load_model(tmp_path / f"{trained.name}-model.keras")
+    assert model.input_shape == (None, 64, 64, 3)
+    values = config.read(tmp_path / f"{trained.name}-config.yaml")
+    assert values == yaml.safe_load(yaml.safe_dump(trained.config))
+    again = pipeline.run(config.make(**values), tmp_path / "again")
+    assert again.config == trained.config
+    assert [epoch["val_loss"] for epoch in again.epochs] == [epoch["val_loss"] for epoch in trained.epochs]
+
+
+def test_a_run_without_results_is_said(trained):
+    (trained.folder / "metrics.json").unlink()
+    for make in (report.render, card.render, grid.render):
+        with pytest.raises(UserError, match="has no results"):
+            make(Facts(Run(trained.folder)))

@@ -1,0 +1,73 @@
+"""Each page speaks the language that the URL names, every word of it."""
+
+import re
+
+import pytest
+
+from cxrcore import language
+from cxrcore.data.phantom import dataset as phantoms
+
+MARK = "⟦"
+# What is data, a name or a sign, the same in any language.
+DATA = re.compile(
+    r"[\W\d_]*|.*phantom.*|[\w-]+\.(png|csv)( · .*)?|p_.*|F1|English|Português|Language · Idioma|viridis"
+    r"|inferno|magma|jet|gap|tutorial|block\w+|stem\w*|bundled|ImageNet|ROC|Dropout|Backbone|Original|\d+ MB"
+)
+
+
+class Marked:
+    """A catalogue in which every text is marked, so that one that was not looked up stands out."""
+
+    def gettext(self, text):
+        return f"{MARK}{text}⟧"
+
+    def ngettext(self, one, many, n):
+        return f"{MARK}{one if n == 1 else many}⟧"
+
+
+def _texts(test):
+    for kind in ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success"):
+        yield from (element.value for element in test.get(kind))
+    for kind in ("selectbox", "segmented_control", "slider", "toggle", "button", "text_input", "number_input",
+                 "text_area", "expander", "tab", "metric", "pills", "checkbox"):  # fmt: skip
+        for element in test.get(kind):
+            yield element.label
+            yield from getattr(element, "options", [])
+    for frame in test.dataframe:
+        yield from map(str, frame.value.columns)
+
+
+PAGES = {
+    "home": [{}],
+    "data": [{"view": name} for name in ("Overview", "Images", "Check", "Add a dataset")],
+    "train": [{}],
+    "results": [
+        {"tab": name} for name in ("Images", "Numbers", "Probabilities", "Mistakes", "Honesty", "Learning", "Take away")
+    ],
+    "explain": [{}],
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_text_of_a_page_comes_from_the_catalogue(page, open_page, trained, monkeypatch):
+    phantoms.create("elsewhere-phantom", patients=3, images=1)
+    for query in PAGES[page]:
+        monkeypatch.setattr(language, "_catalogue", lambda code: Marked())
+        language._translated.cache_clear()
+        marked = {name: f"{MARK}{value}⟧" for name, value in query.items()}
+        test = open_page(page, lang="pt", run=trained.name, dataset="phantom", **marked)
+        bare = {text for text in _texts(test) if MARK not in text and not DATA.fullmatch(text)}
+        assert bare == set(), query
+        monkeypatch.undo()
+    language._translated.cache_clear()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_in_portuguese_has_no_text_that_the_catalogue_would_change(page, open_page, trained):
+    language.use("pt")
+    queries = [{name: language.t(value) for name, value in query.items()} for query in PAGES[page]]
+    for query in queries:
+        test = open_page(page, lang="pt", run=trained.name, dataset="phantom", **query)
+        language.use("pt")
+        changed = {text for text in _texts(test) if language.translated(text) != text}
+        assert changed == set(), query

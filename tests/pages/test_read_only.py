@@ -1,0 +1,109 @@
+"""CXR_READ_ONLY=1: a demonstration in which nothing can be changed, by page or by call."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from cxrcore import demo, files, runs
+from cxrcore.audit import audit
+from cxrcore.data import dataset, download, editing, importing
+from cxrcore.data.phantom import dataset as phantoms
+from cxrcore.errors import UserError
+from cxrcore.evaluation import external, mistakes, shortcut
+from cxrcore.jobs import queue
+from cxrcore.training import config, pipeline
+
+
+@pytest.fixture
+def shown(trained, monkeypatch):
+    """The finished run, marked as shown, in a workspace where nothing can be changed any more."""
+    trained.show(True)
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    return trained
+
+
+def _everything(folder):
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+def _submit(run):
+    queue.submit(config.make(dataset="phantom"))
+
+
+CALLS = {
+    "train": lambda run: pipeline.run(config.make(dataset="phantom"), run.folder.parent / "new"),
+    "queue": _submit,
+    "stop": queue.stop,
+    "create a run": lambda run: runs.create(run.config),
+    "draw": lambda run: phantoms.create("other", patients=3, images=1),
+    "demonstration": lambda run: demo.demo(),
+    "import": lambda run: importing.import_folders([Path(run.table["path"][0]).parent], "other"),
+    "download": lambda run: download.fetch("kermany"),
+    "relabel": lambda run: editing.relabel("phantom", [0], "NORMAL"),
+    "exclude": lambda run: editing.exclude("phantom", [0]),
+    "restore": lambda run: editing.restore("phantom", [0]),
+    "undo": lambda run: editing.undo("phantom", seen=1),
+    "delete": lambda run: dataset.delete("phantom"),
+    "check": lambda run: audit.run(dataset.load("phantom")),
+    "test on other data": lambda run: external.evaluate(run, "phantom"),
+    "shortcut audit": shortcut.audit,
+    "note": lambda run: mistakes.write_note(run, "0" * 64, "a note"),
+    "show": lambda run: run.show(True),
+    "hide": lambda run: run.show(False),
+    "write": lambda run: files.write_text(run.folder / "x.txt", "x"),
+    "append": lambda run: files.append_line(run.folder / "events.jsonl", {}),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_direct_calls_are_refused_and_leave_no_trace(name, shown, home):
+    before = _everything(home)
+    with pytest.raises(UserError, match="CXR_READ_ONLY"):
+        CALLS[name](shown)
+    assert _everything(home) == before
+
+
+def test_a_wrong_setting_is_said(monkeypatch):
+    monkeypatch.setenv("CXR_READ_ONLY", "yes")
+    with pytest.raises(UserError, match="must be 0 or 1"):
+        files.write_text(Path("x"), "x")
+
+
+# What a person may press: it changes what is looked at, or makes a file for the person who looks.
+HARMLESS = {"Prepare"}
+
+
+def test_no_page_has_a_control_that_changes_anything(open_page, shown, home):
+    before = _everything(home)
+    pages = [("home", {}), ("explain", {})]
+    pages += [("results", {"tab": tab}) for tab in ("Images", "Numbers", "Mistakes", "Honesty", "Take away")]
+    for page, query in pages:
+        test = open_page(page, run=shown.name, **query)
+        assert {button.label for button in test.button} <= HARMLESS, (page, query)
+        for kind in ("text_input", "text_area", "data_editor", "chat_input", "form"):
+            assert not test.get(kind), (page, query)
+        assert "read-only" not in " ".join(toggle.label for toggle in test.toggle)
+    assert _everything(home) == before
+
+
+def test_pages_that_change_something_are_not_there(open_page, shown):
+    test = open_page("home")
+    assert [link.proto.page for link in test.get("page_link")] == ["results", "explain"]
+
+
+def test_only_runs_marked_as_shown_can_be_seen(open_page, trained, monkeypatch):
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    for page in ("home", "results", "explain"):
+        test = open_page(page, run=trained.name)
+        assert "No run is shown here yet" in " ".join(info.value for info in test.info)
+        assert not test.selectbox
+
+
+def test_the_command_line_marks_runs(trained, monkeypatch):
+    from typer.testing import CliRunner
+
+    from cxrcore.cli import app
+
+    assert CliRunner().invoke(app, ["runs", "show", "latest"]).exit_code == 0 and trained.shown
+    assert CliRunner().invoke(app, ["runs", "hide", trained.name]).exit_code == 0 and not trained.shown
