@@ -44,43 +44,12 @@ def first_run(server, chromium):
 
 def test_the_first_button_leads_to_a_trained_model(first_run, page, shot):
     page.goto(first_run)
-    expect(page.get_by_text(re.compile(r"Test accuracy \d+\.\d %: \d+ of 72 images right"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Test accuracy \d+\.\d%: \d+ of 72 images right"))).to_be_visible()
     page.get_by_role("link", name="See the results").click()
     expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible()
     assert "run=" in page.url
     expect(page.get_by_role("img", name=re.compile("X-ray, predicted")).first).to_be_visible()
     shot(page, "results")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Grid as PDF").click()
-    assert download.value.path().read_bytes().startswith(b"%PDF")
-
-
-def test_a_click_on_the_matrix_shows_that_cell_and_the_url_repeats_it(first_run, workspace, page, shot):
-    run = Run(workspace / "runs" / re.search(r"run=([^&]+)", first_run)[1])
-    table = run.predictions("test")
-    page.goto(first_run.replace("/train", "/results"))
-    expect(page.get_by_text("72 of 72 test images")).to_be_visible()
-    # The middle cell of the matrix: true and predicted NORMAL.
-    matrix = page.locator(".js-plotly-plot .nsewdrag").first
-    expect(page.get_by_role("heading", name="Does it cheat?")).to_be_visible()  # the whole page is there
-    for _ in range(5):  # a click while the page is still being drawn is lost, as it is for a person
-        matrix.scroll_into_view_if_needed()
-        box = matrix.bounding_box()
-        page.mouse.move(box["x"] + 3, box["y"] + 3)
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
-        page.wait_for_timeout(500)
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_timeout(3000)
-        if "predicted=NORMAL" in page.url:
-            break
-    right = int(((table["label"] == "NORMAL") & (table["predicted"] == "NORMAL")).sum())
-    shown = page.get_by_text(f"{right} of 72 test images, the surest first")
-    expect(shown).to_be_visible()
-    assert "true=NORMAL" in page.url and "predicted=NORMAL" in page.url
-    shot(page, "results-cell")
-    other = page.context.new_page()
-    other.goto(page.url)
-    expect(other.get_by_text(f"{right} of 72 test images, the surest first")).to_be_visible(timeout=60_000)
 
 
 def test_the_curve_grows_survives_a_reload_and_stop_keeps_the_best(first_run, server, workspace, page, shot):
