@@ -78,7 +78,8 @@ def _whole(metrics: dict[str, Any]) -> None:
 
 def _subgroups(table: pd.DataFrame, classes: list[str]) -> None:
     st.subheader(t("By subgroup"))
-    found = _evaluated(table, tuple(classes))
+    with st.spinner(t("Resampling for the intervals")):
+        found = _evaluated(table, tuple(classes))
     if not found:
         st.caption(
             t("The data name no subgroups: source, sex, age and view are unknown or the same for all.")

@@ -16,7 +16,8 @@ from cxrcore.ui import results_decision
 def show(table: pd.DataFrame, validation: pd.DataFrame, classes: list[str]) -> None:
     """Show curves, calibration and what follows from another decision."""
     table = _calibrated(table, validation, classes)
-    found = _scores(table, tuple(classes))
+    with st.spinner(t("Resampling for the intervals")):
+        found = _scores(table, tuple(classes))
     columns = probability_columns(classes)
     by_class = {name: table[column].to_numpy() for name, column in zip(classes, columns, strict=True)}
     true = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy()
