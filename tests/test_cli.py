@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cxrcore import runs
 from cxrcore.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -81,3 +82,38 @@ def test_a_mistake_is_one_line_and_exit_code_two(words, text):
 def test_a_mistake_leaves_no_run_behind(phantom):
     mistake("train", "--data", "phantom", "--learning-rate", "-1")
     assert cxr("runs", "list")["runs"] == []
+
+
+def test_report_writes_what_is_asked_for(trained, tmp_path):
+    files = {name: tmp_path / f"out.{name}" for name in ("html", "pdf", "card", "csv", "config", "keras")}
+    words = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    value = cxr("report", "latest", *words, "--a-page", "75", "--lang", "pt")
+    assert value == {"run": trained.name, "files": [str(path) for path in files.values()]}
+    assert "O que este classificador aprendeu" in files["html"].read_text()
+    assert files["pdf"].read_bytes().startswith(b"%PDF") and files["card"].read_text().startswith("# Ficha do modelo")
+
+
+def test_report_says_what_is_missing():
+    assert "Say what to write" in mistake("report", "latest")
+    assert "--lang: expected one of en, pt. Received: 'xx'" in mistake(
+        "report", "latest", "--html", "x", "--lang", "xx"
+    )
+    assert "There is no run 'latest'" in mistake("report", "latest", "--html", "x")
+
+
+def test_train_repeats_a_config_and_an_option_goes_over_it(phantom, tmp_path):
+    first = cxr("train", "--data", "phantom", "--size", "64", "--epochs", "2")
+    cxr("report", "latest", "--config", str(tmp_path / "run.yaml"))
+    again = cxr("train", "--config", str(tmp_path / "run.yaml"))
+    assert again["accuracy"] == first["accuracy"]
+    cxr("train", "--config", str(tmp_path / "run.yaml"), "--epochs", "1")
+    assert [len(run.epochs) for run in runs.listing()] == [1, 2, 2]
+
+
+def test_train_says_what_is_wrong_with_a_config(tmp_path):
+    (tmp_path / "list.yaml").write_text("- 1")
+    assert "expected names with values. Received: list" in mistake("train", "--config", str(tmp_path / "list.yaml"))
+    assert "cannot be read as YAML" in mistake("train", "--config", str(tmp_path / "none.yaml"))
+    assert "Name a dataset with --data" in mistake("train")
+    (tmp_path / "odd.yaml").write_text("dataset: x\ncolour: red")
+    assert "colour" in mistake("train", "--config", str(tmp_path / "odd.yaml"))
