@@ -25,7 +25,7 @@ def run_seconds(dataset: str, **values: float) -> tuple[float, Run]:
 
 def gradcam_seconds(run: Run) -> float:
     """Return the seconds of Grad-CAM over the run's test images, for all classes, from kept activations."""
-    from cxrcore.explain.gradcam import HeadCam
+    from cxrcore.explain.flow import HeadFlow, heatmaps
 
     head = keras.models.load_model(run.folder / "model.keras").get_layer("head")
     table = run.table
@@ -34,5 +34,5 @@ def gradcam_seconds(run: Run) -> float:
     start = perf_counter()
     tested = np.flatnonzero(table["split"] == "test")
     maps = Store(spec).read(list(table["sha256"])).rows(tested)
-    HeadCam(head, pooled=True)(maps)
+    heatmaps(HeadFlow(head, pooled=True), maps)
     return perf_counter() - start

@@ -77,7 +77,7 @@ def _click_cell(page: Page) -> None:
     matrix = page.locator(".js-plotly-plot .nsewdrag").first
     box = matrix.bounding_box()
     assert box
-    x, y = (box[start] + box[size] * 2.5 / 4 for start, size in (("x", "width"), ("y", "height")))
+    x, y = box["x"] + box["width"] * 2.5 / 4, box["y"] + box["height"] * 2.5 / 4
     page.mouse.move(box["x"] + 3, box["y"] + 3)
     page.mouse.move(x, y, steps=4)
     page.wait_for_timeout(300)

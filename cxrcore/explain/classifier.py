@@ -1,24 +1,31 @@
 """A trained run, ready to answer: probabilities and heatmaps of any image."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from cxrcore.data.images import Upload, load
-from cxrcore.explain.gradcam import HeadCam, PixelCam
-from cxrcore.explain.layers import POOLED
-from cxrcore.features import extract
+from cxrcore.explain import layers
+from cxrcore.explain.flow import Flow, HeadFlow, PixelFlow, heatmaps
+from cxrcore.explain.layers import FUSED, POOLED
+from cxrcore.explain.overlay import enlarge
+from cxrcore.features import backbones, extract
 from cxrcore.features.keras_setup import keras
 from cxrcore.runs import Run
+
+# From the probabilities of an image to the sums of logits that are explained, float (scores, classes).
+Scores = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`pixels` uint8 (size, size, 3); `probabilities` float32 (classes,); `heatmaps` float32 (classes, h, w)."""
+    """`pixels` uint8 (size, size, 3); `probabilities` float32 (classes,); `heatmaps` float32 (scores, h, w),
+    a score being a class where none were given.
+    """
 
     pixels: np.ndarray
     probabilities: np.ndarray
@@ -32,11 +39,11 @@ class Classifier:
         """Load the run's model. Raises `UserError` when the run has none."""
         path = run.model_file
         self.classes: list[str] = run.about["classes"]
-        self._tap: str = run.config["tap"]
+        self._taps = [name for name in layers.choices(run.config) if name in backbones.get(run.config["backbone"]).taps]
         self.model = keras.models.load_model(path)
         self._features, self._head = self.model.get_layer("features"), self.model.get_layer("head")
         self._lock = threading.Lock()
-        self._cam = lru_cache(maxsize=4)(self._make_cam)
+        self._flow = lru_cache(maxsize=8)(self._make_flow)
 
     @property
     def size(self) -> int:
@@ -53,8 +60,16 @@ class Classifier:
                 ]
             )
 
-    def explain(self, source: Path | Upload, layer: str) -> Explanation:
-        """Return the answer for one image file, explained at `layer`: a tap of the backbone, or `POOLED`.
+    def explain(
+        self, source: Path | Upload, layer: str, method: str = "grad-cam", scores: Scores | None = None
+    ) -> Explanation:
+        """Return the answer for one image file, explained at `layer`.
+
+        Args:
+            source: the image.
+            layer: a tap of the backbone, `POOLED`, or `FUSED` for the mean of all taps, each scaled to its maximum.
+            method: a key of `METHODS`.
+            scores: what is explained, from the probabilities (classes,): see `flow.heatmaps`; None for every class.
 
         Raises:
             ImageError: the image cannot be read.
@@ -62,10 +77,24 @@ class Classifier:
         pixels = load(source, self.size)
         probabilities = self.probabilities(pixels[None])[0]
         with self._lock:
-            return Explanation(pixels, probabilities, self._cam(layer)(pixels[None])[0])
+            names = self._taps if layer == FUSED else [layer]
+            weights = scores(probabilities) if scores else None
+            found = [heatmaps(self._flow(name), pixels[None], method, weights)[0] for name in names]
+        return Explanation(pixels, probabilities, fused(found) if layer == FUSED else found[0])
 
-    def _make_cam(self, layer: str) -> Any:
-        if layer not in (self._tap, POOLED):
-            return PixelCam(self.model, layer)
-        cam = HeadCam(self._head, pooled=layer == POOLED)
-        return lambda pixels: cam(extract.forward(self._features, pixels))
+    def _make_flow(self, layer: str) -> Flow:
+        if layer not in (self._taps[0], POOLED):
+            return PixelFlow(self.model, layer)
+        flow = HeadFlow(self._head, pooled=layer == POOLED)
+        return lambda pixels: flow(extract.forward(self._features, pixels))
+
+
+def fused(maps: list[np.ndarray]) -> np.ndarray:
+    """Return the mean of heatmaps (scores, h, w) of several layers at the largest size, each scaled to its maximum.
+
+    As Jiang et al. 2021 fuse layers, but for their choice of scale.
+    """
+    height, width = max(found.shape[1:] for found in maps)
+    enlarged = [np.stack([enlarge(heatmap, height, width) for heatmap in found]) for found in maps]
+    tops = [found.max(axis=(1, 2), keepdims=True) for found in enlarged]
+    return np.mean([found / np.maximum(top, 1e-12) for found, top in zip(enlarged, tops, strict=True)], axis=0)

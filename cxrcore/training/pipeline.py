@@ -131,16 +131,16 @@ def _train(
 
 def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, classes: list[str]) -> dict[str, Any]:
     from cxrcore.evaluation import metrics
-    from cxrcore.explain.gradcam import HeadCam
+    from cxrcore.explain.flow import HeadFlow, heatmaps
 
     rows = np.flatnonzero(table["split"] != split.TRAIN)
     answers = [np.asarray(head(maps.rows(chunk), training=False)) for chunk in maps.chunks(rows)]
     probabilities = np.concatenate(answers)
     predictions = metrics.predictions(table.iloc[rows], probabilities, classes)
     result.write_table("predictions.parquet", predictions)
-    cam, tested = HeadCam(head), np.flatnonzero(table["split"] == split.TEST)
-    heatmaps = [cam(maps.rows(chunk)) for chunk in maps.chunks(tested)]
-    result.write_array("heatmaps.npy", np.concatenate(heatmaps))
+    flow, tested = HeadFlow(head), np.flatnonzero(table["split"] == split.TEST)
+    explained = [heatmaps(flow, maps.rows(chunk)) for chunk in maps.chunks(tested)]
+    result.write_array("heatmaps.npy", np.concatenate(explained))
     return metrics.evaluate(predictions[predictions["split"] == split.TEST], classes)
 
 

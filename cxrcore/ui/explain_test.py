@@ -13,6 +13,7 @@ from cxrcore.explain import pictures
 from cxrcore.language import bound, t, translated
 from cxrcore.runs import Run
 from cxrcore.ui import explain_view
+from cxrcore.ui.explain_view import NOTHING, Knobs
 
 
 def show(run: Run) -> None:
@@ -31,12 +32,12 @@ def show(run: Run) -> None:
     st.query_params["image"] = str(number)
     chosen = explain_view.knobs(run)
     row = table.loc[number]
-    path = Path(row["path"])
+    path, probabilities = Path(row["path"]), row[columns].to_numpy(float)
     explain_view.picture(
         path.name,
         display(path),
-        dict(zip(classes, row[columns].astype(float), strict=True)),
-        _heatmaps(run, path, int(number), chosen.layer),
+        dict(zip(classes, map(float, probabilities), strict=True)),
+        _heatmap(run, path, int(number), chosen, probabilities, classes),
         chosen,
         true=row["label"],
     )
@@ -47,11 +48,16 @@ def show(run: Run) -> None:
     )  # fmt: skip
 
 
-def _heatmaps(run: Run, path: Path, number: int, layer: str) -> np.ndarray:
-    if layer == run.config["tap"]:
-        return np.asarray(run.heatmaps()[number])
-    with st.spinner(t("Computing this layer's map")):
-        return explain_view.load_classifier(run).explain(path, layer).heatmaps
+def _heatmap(
+    run: Run, path: Path, number: int, chosen: Knobs, probabilities: np.ndarray, classes: list[str]
+) -> np.ndarray:
+    """Return the map: the one kept with the run where it is what was chosen, as that needs no TensorFlow."""
+    if (chosen.method, chosen.layer, chosen.against) == ("grad-cam", run.config["tap"], NOTHING):
+        return np.asarray(run.heatmaps()[number, chosen.number(probabilities, classes)])
+    classifier = explain_view.load_classifier(run)
+    with st.spinner(t("Computing this map")):
+        found = classifier.explain(path, chosen.layer, chosen.method, lambda answer: chosen.scores(answer, classes))
+    return np.asarray(found.heatmaps[0])
 
 
 def _archive(run: Run, opacity: float) -> bytes:

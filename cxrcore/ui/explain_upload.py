@@ -32,6 +32,8 @@ def show(run: Run) -> None:
         image = display(upload)  # a bad file is named before the model is loaded
         model = explain_view.load_classifier(run)
         with st.spinner(t("Looking at the image")):
-            found = model.explain(upload, chosen.layer)
+            found = model.explain(
+                upload, chosen.layer, chosen.method, lambda answer: chosen.scores(answer, model.classes)
+            )
         probabilities = dict(zip(model.classes, map(float, found.probabilities), strict=True))
-        explain_view.picture(file.name, image, probabilities, found.heatmaps, chosen, true="")
+        explain_view.picture(file.name, image, probabilities, found.heatmaps[0], chosen, true="")

@@ -1,0 +1,89 @@
+"""What every method of the CAM family stands on: a layer's map and the gradient of each class's logit.
+
+The score is the logit, not the softmax: the softmax also rises when another class falls. It comes from kept activations
+where the head is enough, else from pixels.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cxrcore.explain.methods import METHODS
+from cxrcore.features.keras_setup import keras, tf
+
+_GRADIENT_BYTES = 64 * 2**20
+_IMAGES = 8  # at once through a whole backbone with its gradients
+# Inputs (n, ...) to the layer's map (n, h, w, c) and the gradients (n, classes, h, w, c).
+Flow = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def heatmaps(
+    flow: Flow, inputs: np.ndarray, method: str = "grad-cam", scores: np.ndarray | None = None
+) -> np.ndarray:  # fmt: skip
+    """Return heatmaps float32 (n, scores, h, w), at least 0, not normalised.
+
+    Args:
+        flow: a `HeadFlow` or `PixelFlow`.
+        inputs: what it takes, (n, ...).
+        method: a key of `METHODS`.
+        scores: each a sum of logits with these weights, float (scores, classes): one 1 for a class, 1 and -1 for the
+            difference of two. None for every class.
+    """
+    parts = []
+    step = getattr(flow, "step", _IMAGES)
+    for start in range(0, len(inputs), step):
+        maps, gradients = flow(inputs[start : start + step])
+        if scores is not None:
+            gradients = np.einsum("sk,nk...->ns...", scores.astype(np.float32), gradients)
+        parts.append(METHODS[method].hook(maps[:, None], gradients))
+    return np.concatenate(parts)
+
+
+class HeadFlow:
+    """Through a head alone: all that is needed when the map it stands on is known."""
+
+    def __init__(self, head: Any, pooled: bool = False) -> None:
+        """`head` as `training.heads.build` makes it; `pooled` explains its pooled map instead of its input.
+
+        Only the tutorials' head has a pooled map with more than one cell.
+        """
+        stem, body = head.get_layer("stem"), head.get_layer("body")
+        self._pool = keras.Model(stem.input, stem.get_layer("pool").output) if pooled else None
+        self._stem, self._body = stem, body
+        cells = int(np.prod(self._pool.output_shape[1:] if self._pool else stem.input_shape[1:]))
+        self.step = max(1, _GRADIENT_BYTES // (4 * cells * body.output_shape[-1]))
+
+    def __call__(self, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the map and the gradients of kept activations (n, h, w, c)."""
+        target = self._pool(maps) if self._pool else tf.convert_to_tensor(maps)
+        with tf.GradientTape(persistent=True) as tape:  # a compiled function would take longer to compile than to run
+            tape.watch(target)
+            vectors = tf.reshape(target, [len(maps), -1]) if self._pool else self._stem(target)
+            logits = self._body(vectors, training=False)
+            scores = [logits[:, k] for k in range(logits.shape[-1])]
+        gradients = tf.stack([tape.gradient(score, target) for score in scores], axis=1)
+        return np.asarray(target), np.asarray(gradients)
+
+
+class PixelFlow:
+    """Through a whole classifier, for any tap of its backbone."""
+
+    def __init__(self, classifier: Any, layer: str) -> None:
+        """`classifier` as `training.heads.whole` makes it, fresh or loaded; `layer` is a backbone layer."""
+        features = classifier.get_layer("features")
+        backbone, self._head = features.get_layer("backbone"), classifier.get_layer("head")
+        self._prepare = keras.Model(features.input, features.get_layer("preprocess").output)
+        self._backbone = keras.Model(backbone.input, [backbone.get_layer(layer).output, backbone.output])
+
+    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the map and the gradients of raw pixels (n, size, size, 3), 0 to 255."""
+        stem, body = self._head.get_layer("stem"), self._head.get_layer("body")
+        inputs = self._prepare(tf.convert_to_tensor(pixels, tf.float32))
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(inputs)  # so that the frozen backbone's maps are recorded
+            target, maps = self._backbone(inputs, training=False)
+            logits = body(stem(maps), training=False)
+            scores = [logits[:, k] for k in range(logits.shape[-1])]
+        gradients = tf.stack([tape.gradient(score, target) for score in scores], axis=1)
+        return np.asarray(target), np.asarray(gradients)
