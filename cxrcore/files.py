@@ -11,12 +11,13 @@ from typing import Any
 
 from cxrcore import settings
 from cxrcore.errors import UserError
+from cxrcore.language import said
 
 _DISK_ERRNOS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "the file would be larger than this system allows",
-    errno.EROFS: "the disk is read-only",
+    errno.ENOSPC: said("the disk is full"),
+    errno.EDQUOT: said("the disk quota is used up"),
+    errno.EFBIG: said("the file would be larger than this system allows"),
+    errno.EROFS: said("the disk is read-only"),
 }
 
 
@@ -28,7 +29,7 @@ def _disk_errors(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is not None and error.errno not in _DISK_ERRNOS:
             raise
-        reason = _DISK_ERRNOS.get(error.errno or 0, "the disk is full or refused the write")
+        reason = _DISK_ERRNOS.get(error.errno or 0, said("the disk is full or refused the write"))
         raise UserError(
             "Could not write {target}: {reason}. Free some space and start again; what was finished before is kept.",
             target=target,

@@ -23,6 +23,20 @@ R = TypeVar("R")
 LANGUAGES = {"en": "English", "pt": "Português"}
 _LOCALES = {"en": "en_US", "pt": "pt_BR"}
 _FOLDER = Path(__file__).parent / "locale"
+# Values of these names come from data or from a machine: a dataset named `test` is not `teste`.
+_AS_THEY_ARE = {
+    "name",
+    "dataset",
+    "value",
+    "file",
+    "path",
+    "origin",
+    "folder",
+    "filename",
+    "title",
+    "address",
+    "parent",
+}
 _NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?(e-?\d+)? ?%?")
 _chosen: ContextVar[str] = ContextVar("language", default="en")
 
@@ -148,7 +162,8 @@ def _translated(code: str, text: str) -> str:
         return known
     for pattern, translation in _patterns(code):
         if match := pattern.fullmatch(text):
-            values = {name.split("_", 1)[1]: _value(value) for name, value in match.groupdict().items()}
+            named = ((name.split("_", 1)[1], value) for name, value in match.groupdict().items())
+            values = {name: value if name in _AS_THEY_ARE else _value(value) for name, value in named}
             parts = Formatter().parse(translation)
             return "".join(before + ("" if name is None else values[name]) for before, name, *_ in parts)
     kind, colon, detail = text.partition(": ")

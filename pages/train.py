@@ -27,7 +27,7 @@ with st.container(border=True):
         chosen = train_form.form(dataset_name)
         if chosen:
             with messages.friendly():
-                choose.show_run(queue.submit(chosen))
+                st.query_params["run"] = queue.submit(chosen).name
                 st.rerun()
 
 train_watch.others(in_view)

@@ -85,7 +85,9 @@ def test_a_mistake_leaves_no_run_behind(phantom):
 
 
 def test_report_writes_what_is_asked_for(trained, tmp_path):
-    files = {name: tmp_path / f"out.{name}" for name in ("html", "pdf", "card", "csv", "config", "keras")}
+    files = {
+        name: tmp_path / f"out.{name}" for name in ("html", "pdf", "card", "csv", "config", "keras", "tflite", "zip")
+    }
     words = [word for name, path in files.items() for word in (f"--{name}", str(path))]
     value = cxr("report", "latest", *words, "--a-page", "75", "--lang", "pt")
     assert value == {"run": trained.name, "files": [str(path) for path in files.values()]}
@@ -108,6 +110,18 @@ def test_train_repeats_a_config_and_an_option_goes_over_it(phantom, tmp_path):
     assert again["accuracy"] == first["accuracy"]
     cxr("train", "--config", str(tmp_path / "run.yaml"), "--epochs", "1")
     assert [len(run.epochs) for run in runs.listing()] == [1, 2, 2]
+
+
+def test_a_config_of_another_backbone_and_split_is_what_is_trained(phantom, tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text(
+        "dataset: phantom\nbackbone: mobilenetv2\nweights: random\nsize: 64\nepochs: 1\n"
+        "split: {kind: tutorial, test: 0.3, seed: 40}\n"
+    )
+    value = cxr("train", "--config", str(file), "--split-seed", "7")
+    (run,) = runs.listing()
+    assert value["backbone"] == "mobilenetv2" == run.config["backbone"]
+    assert run.config["split"] == {"kind": "tutorial", "test": 0.3, "validation": 0.1, "seed": 7}
 
 
 def test_train_says_what_is_wrong_with_a_config(tmp_path):

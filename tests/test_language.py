@@ -101,6 +101,7 @@ SHORT = {
     "{right} of {n} right",
     "is {label}",
     "{title} on {dataset}",
+    "{method} for {target}",
 }
 
 

@@ -34,7 +34,7 @@ def columns(table: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
         {name: table[name].astype(str) for name in ("source", "view", "age", "sex", "format", "bits")}
     )
     values["size"] = _size(table["width"], table["height"])
-    values["letters"] = np.where(measures["letters"] >= 3, "yes", "no")
+    values["letters"] = np.where(measures["letters"] >= 3, said("yes"), said("no"))
     return values[list(COLUMNS)].replace("", "unknown")
 
 

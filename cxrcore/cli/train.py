@@ -34,7 +34,7 @@ def train(
         Path | None, typer.Option("--config", help="A YAML file of a run, as `cxr report --config` writes it.")
     ] = None,
     preset: Annotated[str, typer.Option(help="studio, or tutorial: the tutorials' recipe to the letter.")] = "studio",
-    backbone: Annotated[str, typer.Option(help="A key of the table of backbones.")] = "cxrtiny",
+    backbone: Annotated[str | None, typer.Option(help="A key of the table of backbones; default: cxrtiny.")] = None,
     weights: Annotated[str | None, typer.Option(help="imagenet, bundled, file or random.")] = None,
     weights_file: Annotated[Path | None, typer.Option(help="A .weights.h5 file without a top.")] = None,
     size: Annotated[int | None, typer.Option(help="Input height and width in pixels.")] = None,
@@ -78,7 +78,10 @@ def train(
 def _chosen(preset: str, file: Path | None, given: dict[str, Any]) -> config.RunConfig:
     """Return the config of a file, or of a preset, with what was given on the command line over it."""
     values = config.read(file) if file else {}
-    values |= {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value is not None}
+    if "split" in given and isinstance(values.get("split"), dict):
+        given["split"] = values["split"] | given["split"]
+    values |= given
     if "dataset" not in values:
         raise UserError("Name a dataset with --data, or a file with --config.")
     return config.make(preset, **values)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from cxrcore.language import said
+
 # A chest radiograph has at most about 20 million pixels; a header that claims far more is an accident
 # or an attack (a "decompression bomb") and would need gigabytes to open.
 MAX_PIXELS = 40_000_000
-AT_MOST = f"at most {MAX_PIXELS // 10**6} million are opened"
+AT_MOST = said("at most {most} million are opened", most=MAX_PIXELS // 10**6)
 
 
 class ImageError(Exception):

@@ -17,9 +17,9 @@ FOLDER = "evaluations"
 def evaluate(run: Run, name: str, hooks: extract.Hooks | None = None) -> dict[str, Any]:
     """Return the metrics of `run` on the dataset `name`, and keep them and the predictions with the run.
 
-    Classes are matched by name; images of a class that the run does not know are not tested on, nor are images that the
-    run learned from or was chosen by. Beside the metrics: `dataset`, `version`, `unknown_classes` and `absent_classes`
-    (names), `known_images` (how many the run has seen), `drop` and `sentence`.
+    Classes are matched by name; images of a class that the run does not know are not tested on, nor are images of the
+    run itself. Beside the metrics: `dataset`, `version`, `unknown_classes` and `absent_classes` (names), `known_images`
+    (how many are the run's own), `elsewhere` (real images of other sources than the run's), `drop` and `sentence`.
 
     Raises:
         UserError: no such dataset, nothing in it that can be tested, or the run has no model.
@@ -31,15 +31,16 @@ def evaluate(run: Run, name: str, hooks: extract.Hooks | None = None) -> dict[st
         raise UserError(
             "Run {name} has no results ({state}). Choose a finished run.", name=run.name, state=run.status["state"]
         )
+    if name == run.config["dataset"]:
+        raise UserError("{name} is what this run learned from. Choose a dataset from elsewhere.", name=name)
     data, seen, classes = dataset.load(name), run.table, internal["classes"]
-    learned = set(seen["sha256"][seen["split"] != dataset.TEST])
     known = data.usable["label"].isin(classes)
-    new = ~data.usable["sha256"].isin(learned)
+    new = ~data.usable["sha256"].isin(seen["sha256"])
     table = data.usable[known & new].reset_index(drop=True).assign(split=dataset.TEST)
     if table.empty:
         raise UserError(
             "{name} holds no image that this run can be tested on: {unknown} are of classes it does not know, "
-            "{seen} it has learned from.",
+            "{seen} it has seen.",
             name=name,
             unknown=int((~known).sum()),
             seen=int((~new).sum()),
@@ -48,7 +49,7 @@ def evaluate(run: Run, name: str, hooks: extract.Hooks | None = None) -> dict[st
     found = metrics.evaluate(predictions, classes) | {
         "dataset": name,
         "version": data.version,
-        "phantom": data.is_phantom,
+        "elsewhere": not data.is_phantom and not set(table["source"]) & set(seen["source"]),
         "unknown_classes": sorted(set(data.usable["label"]) - set(classes)),
         "absent_classes": [label for label in classes if label not in set(table["label"])],
         "known_images": int((~new).sum()),
@@ -70,11 +71,15 @@ def _drop(internal: dict[str, Any], external: dict[str, Any], name: str) -> dict
     low, high = intervals.difference(first, second)
     drop = internal["value"] - external["value"]
     points = abs(100 * drop)
-    lower, higher = said("{points:.1f} points lower", points=points), said("{points:.1f} points higher", points=points)
+    how = said("as often as")
+    if drop > 0:
+        how = said("{points:.1f} percentage points less often than", points=points)
+    elif drop < 0:
+        how = said("{points:.1f} percentage points more often than", points=points)
     sentence = said(
-        "On {name} it is right on {share:.1%} ({right} of {n}), {how} than on its own test images (drop {drop:.1f} "
-        "points, 95% interval {low:.1f} to {high:.1f}).",
-        name=name, share=external["value"], right=second[0], n=second[1], how=lower if drop > 0 else higher,
+        "On {name} it is right on {share:.1%} ({right} of {n}), {how} on its own test images (drop {drop:.1f} "
+        "percentage points, 95% interval {low:.1f} to {high:.1f}).",
+        name=name, share=external["value"], right=second[0], n=second[1], how=how,
         drop=100 * drop, low=100 * low, high=100 * high,
     )  # fmt: skip
     if low <= 0 <= high:

@@ -2,10 +2,17 @@
 
 from typing import Any
 
+import pandas as pd
+
 from cxrcore.evaluation.subgroups import FEW
 from cxrcore.language import said
 
 _SMALL_TEST = 200
+
+
+def unknown_patients(table: pd.DataFrame) -> int:
+    """Return how many images of a prediction table have a patient that the import made up, `source:path`."""
+    return int((table["patient"] == table["source"] + ":" + table["path"]).sum())
 
 
 def of(
@@ -14,6 +21,7 @@ def of(
     phantom: bool,
     external: list[dict[str, Any]],
     shortcut: dict[str, Any] | None,
+    unknown_patients: int = 0,
 ) -> list[str]:
     """Return the limits of a run's result, the gravest first, as English sentences of the catalogue.
 
@@ -23,6 +31,7 @@ def of(
         phantom: whether the images were drawn by this project.
         external: the tests on other data, see `external.evaluate`.
         shortcut: the shortcut audit, None before it was made.
+        unknown_patients: how many test images have no known patient, see `unknown_patients`.
     """
     found = [said("Not for clinical use: nothing here was tested as a medical device is.")]
     if phantom:
@@ -31,9 +40,25 @@ def of(
         found.append(said("Whether it uses a shortcut was not looked into (the shortcut audit was not run)."))
     else:
         found.append(shortcut["sentence"])
-    if config["split"]["kind"] == "tutorial":
+    if config["split"]["kind"] != "patient":
         found.append(said("Images of one patient may be on both sides of the split, which flatters the result."))
-    if not external:
+    if unknown_patients:
+        found.append(
+            said(
+                "The patient of {unknown} of {n} test images is unknown: each counts as a patient of its own, and "
+                "others of the same person may have been learned from.",
+                unknown=unknown_patients, n=metrics["n"],
+            )
+        )  # fmt: skip
+    if metrics["n"] > metrics["patients"]:
+        found.append(
+            said(
+                "Intervals of shares count images as independent, though {n} images come from {patients} patients: "
+                "they are narrower than they should be.",
+                n=metrics["n"], patients=metrics["patients"],
+            )
+        )  # fmt: skip
+    if not any(test.get("elsewhere") for test in external):
         found.append(said("Not tested on data from elsewhere: expect it to be worse at another hospital."))
     found += [test["sentence"] for test in external]
     if metrics["n"] < _SMALL_TEST:

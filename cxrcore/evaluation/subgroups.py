@@ -10,6 +10,10 @@ from cxrcore.language import said
 
 COLUMNS = {"source": said("source"), "sex": said("sex"), "age": said("age band"), "view": said("view")}
 FEW = 30
+CAVEAT = said(
+    "Groups differ by chance, too: the more of them, the likelier one looks bad. Fewer than 30 images say nothing of a "
+    "group. Where a class does not occur in a group it has no sensitivity there, and accuracy means something else."
+)
 
 
 def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from cxrcore import settings
 from cxrcore.audit import audit
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
@@ -63,7 +64,7 @@ class Facts:
         return scores.evaluate(self.table, self.classes)
 
     @cached_property
-    def temperature(self) -> float | None:
+    def temperature(self) -> dict[str, Any]:
         """The temperature fitted on the validation images, see `calibration.temperature`."""
         return calibration.temperature(self.run.predictions("validation"), self.classes)
 
@@ -87,9 +88,19 @@ class Facts:
         return report if report and report["version"] == version else None
 
     @property
+    def changed(self) -> float:
+        """When something that is said of the run was written last, in seconds since 1970."""
+        said_of_it = [
+            *self.run.folder.rglob("*.json"),
+            settings.datasets_folder() / self.config["dataset"] / "audit.json",
+        ]
+        return max(path.stat().st_mtime for path in said_of_it if path.is_file())
+
+    @property
     def limits(self) -> list[str]:
         """What the result does not say."""
-        return limits.of(self.metrics, self.config, self.phantom, self.external, self.run.shortcut)
+        unknown = limits.unknown_patients(self.table)
+        return limits.of(self.metrics, self.config, self.phantom, self.external, self.run.shortcut, unknown)
 
     @property
     def phantom(self) -> bool:
@@ -107,6 +118,11 @@ class Facts:
         return yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
 
     @property
+    def config_file(self) -> str:
+        """The name under which the config is taken away."""
+        return f"{self.run.name}-config.yaml"
+
+    @property
     def command(self) -> str:
-        """The command that repeats the run, with the config in a file of this name."""
-        return f"cxr train --config {self.run.name}.yaml"
+        """The command that repeats the run from `config_file`."""
+        return f"cxr train --config {self.config_file}"

@@ -29,12 +29,14 @@ def render(facts: Facts, a_page: int = grid_pdf.A_PAGE, progress: Progress | Non
 
 
 def _tiles(facts: Facts, progress: Progress) -> Iterator[grid_pdf.Tile]:
-    """Yield one tile a test image; an image that is gone becomes a black one."""
+    """Yield one tile a test image, without a picture where the image is gone."""
     best = facts.table[probability_columns(facts.classes)].max(axis=1)
     for done, (row, probability) in enumerate(zip(facts.table.itertuples(), best, strict=True), 1):
         try:
-            image = thumbnails.small(Path(str(row.path)), _SIDE)
+            image: Image.Image | None = thumbnails.small(Path(str(row.path)), _SIDE)
         except ImageError:
-            image = Image.new("L", (_SIDE, _SIDE))
-        yield grid_pdf.Tile(image.convert("L"), str(row.label), str(row.predicted), float(probability))
+            image = None
+        yield grid_pdf.Tile(
+            image.convert("L") if image else None, str(row.label), str(row.predicted), float(probability)
+        )
         progress(done, len(facts.table))

@@ -1,11 +1,14 @@
 """Facts into words by Jinja templates, which speak the current language through `t`."""
 
+import re
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from cxrcore.evaluation import subgroups
 from cxrcore.language import current, day, local, t, translated
 from cxrcore.report import words
 
@@ -16,14 +19,22 @@ def html(name: str, **values: Any) -> str:
 
 
 def markdown(name: str, **values: Any) -> str:
-    """Return a template of this folder filled in as it is."""
+    """Return a template of this folder filled in, every value escaped for Markdown but those it marks as safe."""
     return _render(name, False, values)
+
+
+def _escaped(value: Any) -> Any:
+    """Return a value so that it stays text in Markdown, in a table too; what is marked as safe stays as it is."""
+    if isinstance(value, Markup):
+        return value
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", str(value)).replace("\n", " ")
 
 
 def _render(name: str, escaped: bool, values: dict[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader("cxrcore.export", "."),
         autoescape=escaped,
+        finalize=None if escaped else _escaped,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -37,5 +48,6 @@ def _render(name: str, escaped: bool, values: dict[str, Any]) -> str:
         "plain": words.plain,
         "now": day(datetime.now(UTC).timestamp()),
         "version": version("cxrcore"),
+        "groups_differ": translated(subgroups.CAVEAT),
     }
     return environment.get_template(name).render(**values)

@@ -23,9 +23,12 @@ _LARGEST = 6.5  # points of the captions' letters
 
 @dataclass(frozen=True)
 class Tile:
-    """One image (RGB) with what is said of it; `probability` is that of the predicted class, 0 to 1."""
+    """One image (grey or RGB), None if it can no longer be read, with what is said of it.
 
-    image: Image.Image
+    `probability` is that of the predicted class, 0 to 1.
+    """
+
+    image: Image.Image | None
     true: str
     predicted: str
     probability: float
@@ -78,10 +81,15 @@ def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, 
     lines = [said if tile.right else t("WRONG") + "  " + said, t("True: {label}", label=translated(tile.true))]
     size = min(_LARGEST, *(width / stringWidth(line, "Helvetica-Bold", 1) for line in lines))
     room = height - 3 * size
-    scale = min(width / tile.image.width, room / tile.image.height)
-    drawn_width, drawn_height = tile.image.width * scale, tile.image.height * scale
+    aspect = tile.image.width / tile.image.height if tile.image else 1.0
+    drawn_width, drawn_height = min(width, room * aspect), min(room, width / aspect)
     x, y = left + (width - drawn_width) / 2, bottom + 3 * size + (room - drawn_height) / 2
-    canvas.drawImage(ImageReader(tile.image), x, y, drawn_width, drawn_height)
+    if tile.image:
+        canvas.drawImage(ImageReader(tile.image), x, y, drawn_width, drawn_height)
+    else:
+        canvas.setFillColor(HexColor("#17212B"))
+        canvas.setFont("Helvetica", size)
+        canvas.drawCentredString(left + width / 2, y + drawn_height / 2, t("can no longer be read"))
     colour = HexColor(palette.RIGHT if tile.right else palette.WRONG)
     if not tile.right:
         canvas.setStrokeColor(colour)

@@ -6,13 +6,14 @@ from cxrcore.audit import audit
 from cxrcore.audit.findings import CONFOUND, LEAK
 from cxrcore.data import dataset
 from cxrcore.language import t, translated
+from cxrcore.ui import messages
 
 
 def show(name: str) -> None:
     """Show the gravest finding on the dataset with a link to all, or a link to the check."""
     data = dataset.load(name)
     report = audit.last(data)
-    query = {"dataset": name, "view": t("Check")}
+    query = {"dataset": name, "view": "Check"}
     if report is None or report["version"] != data.version:
         st.page_link(
             "pages/data.py", label=t("First check the dataset for what misleads a model"), icon=":material/fact_check:",
@@ -22,5 +23,5 @@ def show(name: str) -> None:
     grave = [finding for finding in report["findings"] if finding["kind"] in (CONFOUND, LEAK)]
     if grave:
         more = " " + t("And {more} more.", more=len(grave) - 1) if len(grave) > 1 else ""
-        st.warning(translated(grave[0]["sentence"]) + more, icon=":material/error:")
+        st.warning(messages.plain_text(translated(grave[0]["sentence"])) + more, icon=":material/error:")
         st.page_link("pages/data.py", label=t("What the check found"), icon=":material/fact_check:", query_params=query)

@@ -1,14 +1,16 @@
 """What is in view: the dataset and the run, kept in the URL so that a reload or a link shows the same."""
 
+from collections import Counter
+
 import streamlit as st
 
 from cxrcore import runs, settings
 from cxrcore.data import dataset
 from cxrcore.features import backbones
-from cxrcore.language import date, t, translated
+from cxrcore.language import current, date, t, translated
 from cxrcore.report import words
 from cxrcore.runs import Run
-from cxrcore.ui import messages
+from cxrcore.ui import address, messages
 
 
 def choose_dataset() -> str | None:
@@ -16,30 +18,33 @@ def choose_dataset() -> str | None:
     names = dataset.names()
     if not names:
         return None
-    wanted = _wanted("dataset")
-    name = st.selectbox(t("Dataset"), names, index=names.index(wanted) if wanted in names else 0)
-    _keep("dataset", name)
-    return name
+    st.selectbox(t("Dataset"), names, key=address.start("dataset", names, names[0]))
+    return _always_named("dataset")
 
 
 def choose_run(with_results: bool = True) -> Run | None:
     """Show the runs to choose from, newest first; return the chosen one, or None when there is none."""
-    found = [run for run in listed() if not with_results or run.metrics]
+    found = {run.name: run for run in listed() if not with_results or run.metrics}
     if not found:
         return None
-    names = [run.name for run in found]
-    wanted = _wanted("run")
-    if wanted and wanted not in names:
-        st.warning(t("Run {wanted} has no results to show (any more); this is the newest one that has.", wanted=wanted))
-    labels = {run.name: run_label(run) for run in found}
-    name = st.selectbox(
-        t("Run"), names, index=names.index(wanted) if wanted in names else 0, format_func=labels.__getitem__
-    )
-    _keep("run", name)
-    chosen = found[names.index(name)]
+    if st.query_params.get("run", next(iter(found))) not in found:
+        st.warning(t("The run that the link names cannot be shown here (any more); this is the newest one that can."))
+    labels = {name: run_label(run) for name, run in found.items()}
+    alike = Counter(labels.values())
+    labels = {name: label if alike[label] == 1 else f"{label} · {name[-4:]}" for name, label in labels.items()}
+    key = address.start("run", list(found), next(iter(found)))
+    st.selectbox(t("Run"), list(found), format_func=labels.__getitem__, key=key)
+    chosen = found[_always_named("run")]
     if is_phantom(chosen):
         st.info(t("Trained and tested on phantoms: drawn by this program, not X-rays of people."))
     return chosen
+
+
+def _always_named(name: str) -> str:
+    """Return the choice, which the URL always names: what is newest today is not tomorrow."""
+    value = str(st.session_state[f"{name} {current()}"])
+    address.keep(name, value, None)
+    return value
 
 
 def no_run() -> None:
@@ -58,11 +63,6 @@ def listed() -> list[Run]:
     return [run for run in runs.listing() if run.shown or not settings.read_only()]
 
 
-def show_run(run: Run) -> None:
-    """Put `run` into view."""
-    _keep("run", run.name)
-
-
 def is_phantom(run: Run) -> bool:
     """Tell whether the run's images were drawn by this project."""
     return bool(run.about["dataset"].get("phantom"))
@@ -75,12 +75,3 @@ def run_label(run: Run) -> str:
     title = backbones.get(config["backbone"]).title
     end = words.percent(metrics["accuracy"]) if metrics else translated(status["state"])
     return f"{when} · {title} · {config['dataset']} · {end}"
-
-
-def _wanted(name: str) -> str | None:
-    return st.query_params.get(name) or st.session_state.get(f"in_view_{name}")
-
-
-def _keep(name: str, value: str) -> None:
-    st.query_params[name] = value
-    st.session_state[f"in_view_{name}"] = value

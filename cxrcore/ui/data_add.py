@@ -12,7 +12,7 @@ from cxrcore.data.phantom.series import DISEASES
 from cxrcore.data.tree import Tree, absolute, of_uploads, open_tree
 from cxrcore.errors import UserError
 from cxrcore.language import local, said, t, translated
-from cxrcore.ui import data_import, messages, progress
+from cxrcore.ui import address, data_import, messages, progress
 
 _LAYOUTS = said(
     "Known layouts: folders named after classes (NORMAL/, PNEUMONIA/, ..., with train/, val/ and test/ above them or "
@@ -24,14 +24,14 @@ _LAYOUTS = said(
 def show() -> None:
     """Show the ways to add a dataset, one at a time."""
     ways = {
-        t("Draw phantoms"): _phantoms,
-        t("Upload"): _upload,
-        t("Files on this machine"): _machine,
-        t("Public sets"): _public,
+        said("Draw phantoms"): _phantoms,
+        said("Upload"): _upload,
+        said("Files on this machine"): _machine,
+        said("Public sets"): _public,
     }
-    way = st.segmented_control(
-        t("From"), list(ways), default=next(iter(ways)), required=True, key="from", bind="query-params"
-    )
+    key = address.start("from", list(ways), next(iter(ways)))
+    way: str = st.segmented_control(t("From"), list(ways), format_func=translated, required=True, key=key) or ""
+    address.keep("from", way, next(iter(ways)))
     with st.container(border=True), messages.friendly():
         ways[way]()
 
@@ -110,7 +110,7 @@ def _machine() -> None:
                 parent=path.parent,
             )
     if paths:
-        data_import.show([_opened(path, tuple(roots)) for path in paths], f"machine {hash(tuple(paths))}", roots)
+        data_import.show(_look_into(paths, tuple(roots)), f"machine {hash(tuple(paths))}", roots)
 
 
 def _public() -> None:
@@ -122,10 +122,15 @@ def _public() -> None:
     titles = st.pills(t("Import"), list(there), selection_mode="multi", default=list(there))
     if titles:
         paths = [there[title] for title in titles]
-        data_import.show([_opened(path, None) for path in paths], f"public {hash(tuple(paths))}", [])
+        data_import.show(_look_into(paths, None), f"public {hash(tuple(paths))}", [])
 
 
-@st.cache_resource(max_entries=8, ttl=60, show_spinner="Looking into the files")
+def _look_into(paths: list[Path], roots: tuple[Path, ...] | None) -> list[Tree]:
+    with st.spinner(t("Looking into the files")):
+        return [_opened(path, roots) for path in paths]
+
+
+@st.cache_resource(max_entries=8, ttl=60, show_spinner=False)
 def _opened(path: Path, roots: tuple[Path, ...] | None) -> Tree:
     return open_tree(path, roots)
 

@@ -31,8 +31,8 @@ def show(data: Dataset) -> None:
         st.markdown(
             t(
                 "Looks for what could mislead a model: pictures that occur twice, patients on both sides of a "
-                "split, classes that the hospital, the view or the file tells, and images that are no upright "
-                "frontal X-ray. Nothing leaves this machine."
+                "split, classes that the hospital, the view or the file tells, and images that are no "
+                "frontal X-ray or lie on their side. Nothing leaves this machine."
             )
         )
     elif not again:
@@ -80,7 +80,9 @@ def _report(data: Dataset, report: dict[str, Any]) -> None:
 def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
     icon = ":material/error:" if finding["kind"] in _GRAVE else ":material/info:"
     with st.container(border=True):
-        st.markdown(f"{icon} **{translated(_TITLES[finding['kind']])}**: {translated(finding['sentence'])}")
+        st.markdown(
+            f"{icon} **{translated(_TITLES[finding['kind']])}**: {messages.plain_text(translated(finding['sentence']))}"
+        )
         in_use = set(data.usable["row"])
         exclude = [row for row in finding["exclude"] if row in in_use]
         with st.container(horizontal=True, vertical_alignment="center"):

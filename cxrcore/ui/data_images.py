@@ -10,10 +10,10 @@ from cxrcore.data import classes, editing, split
 from cxrcore.data.dataset import PARTS, Dataset
 from cxrcore.data.images import ImageError, display
 from cxrcore.language import bound, said, t, translated
-from cxrcore.ui import data_edits, gallery, messages
+from cxrcore.ui import address, data_edits, gallery, messages
 
 _PER_PAGE = 24
-_USED, _LEFT_OUT, _ALL = said("in use"), said("left out"), said("all")
+_USED, _LEFT_OUT, _BOTH = said("in use"), said("left out"), said("all")
 _SHOWN = ["label", "finding", "patient", "source", "view", "sex", "age", "given_split", "format", "left_out", "path"]
 
 
@@ -61,38 +61,34 @@ def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
 def _filtered(data: Dataset) -> pd.DataFrame:
     table = data.table
     a, b, c, d = st.columns(4)
-    use = a.selectbox(t("Which"), [_USED, _LEFT_OUT, _ALL], format_func=translated, key="use", bind="query-params")
-    label = b.selectbox(t("Class"), [_ALL, *data.classes], format_func=translated, key="class", bind="query-params")
-    source = c.selectbox(
-        t("Source"),
-        [_ALL, *sorted(table["source"].unique())],
-        format_func=translated,
-        key="source",
-        bind="query-params",
+    use = address.selectbox(a, t("Which"), "use", [_USED, _LEFT_OUT, _BOTH])
+    label = address.selectbox(b, t("Class"), "class", ["", *data.classes], _or_all)
+    source = address.selectbox(
+        c, t("Source"), "source", ["", *sorted(table["source"].unique())], lambda name: name or t("all")
     )
     findings = {f"{f['kind']}: {f['what']}": f["rows"] for f in (audit.last(data) or {"findings": []})["findings"]}
-    finding = d.selectbox(
-        t("Finding of the check"), [_ALL, *findings], format_func=translated, key="finding", bind="query-params",
+    finding = address.selectbox(
+        d, t("Finding of the check"), "finding", ["", *findings], _or_all,
         help=t("What Check found in this dataset. Empty until it was run."),
     )  # fmt: skip
     given = (table["given_split"] != "").any()
-    part = st.pills(
-        t("Part, as the source gives it") if given else t("Part, when split by patient"),
-        PARTS,
-        format_func=translated,
-        key="part",
-        bind="query-params",
-    )
+    title = t("Part, as the source gives it") if given else t("Part, when split by patient")
+    part = st.pills(title, PARTS, format_func=translated, key=address.start("part", PARTS, None))
+    address.keep("part", part, None)
     if part:
         parts = table["given_split"] if given else _by_patient(data)
         table = table[parts.reindex(table.index) == part]
-    if use != _ALL:
+    if use != _BOTH:
         table = table[(table["left_out"] == "") == (use == _USED)]
-    if label != _ALL:
+    if label:
         table = table[table["label"] == label]
-    if source != _ALL:
+    if source:
         table = table[table["source"] == source]
-    return table if finding == _ALL else table[table["row"].isin(findings[finding])]
+    return table if not finding else table[table["row"].isin(findings[finding])]
+
+
+def _or_all(name: str) -> str:
+    return translated(name) or t("all")
 
 
 def _by_patient(data: Dataset) -> pd.Series:
@@ -116,7 +112,7 @@ def _image(data: Dataset, number: int) -> None:
     with left, messages.friendly():
         if not row["sha256"]:
             raise ImageError("Not shown, as it was not opened at the import: {left_out}", left_out=row["left_out"])
-        st.image(display(Path(row["path"]), longest=1200), caption=Path(row["path"]).name)
+        st.image(display(Path(row["path"]), longest=1200), caption=messages.plain_text(Path(row["path"]).name))
     with right:
         known = {translated(name.replace("_", " ")): translated(str(row[name])) for name in _SHOWN if row[name]}
         if row["width"]:

@@ -10,8 +10,8 @@ from cxrcore.data import classes, dataset, importing
 from cxrcore.data.readers import detect, table
 from cxrcore.data.readers.covid_chestxray import read_csv
 from cxrcore.data.tree import Tree
-from cxrcore.language import said, t, translated
-from cxrcore.ui import progress
+from cxrcore.language import current, said, t, translated
+from cxrcore.ui import address, progress
 
 _LEAVE_OUT = said("(leave out)")
 
@@ -31,9 +31,8 @@ def show(trees: Sequence[Tree], key: str, roots: Sequence[Path]) -> None:
 
 def added(name: str) -> None:
     """Bring a new dataset into view."""
-    st.session_state["in_view_dataset"] = name
-    st.query_params["dataset"] = name
-    st.session_state["next_view"] = t("Overview")  # the tabs are on the page already; the next run sets them
+    address.put("dataset", name)
+    address.put("view", "Overview")
     st.toast(t("Dataset {name} is ready.", name=name), icon=":material/check_circle:")
     st.rerun()
 
@@ -60,15 +59,24 @@ def _mapping(found: pd.DataFrame, key: str) -> dict[str, str]:
     """Show what each finding counts as, to be changed; return finding to class."""
     found = found[~found["left_out"].str.startswith(("view", "repeated", "missing"))]
     counts = found.groupby(["source", "finding", "label"]).size().reset_index(name="images")
-    counts["class"] = counts.pop("label").replace("", _LEAVE_OUT)
+    names = {name: translated(name) or translated(_LEAVE_OUT) for name in ("", *classes.CLASSES)}
+    label = t("class")
+    shown = pd.DataFrame(
+        {
+            t("source"): counts["source"],
+            t("finding"): counts["finding"],
+            t("images"): counts["images"],
+            label: counts["label"].map(lambda name: names.get(name, name)),
+        }
+    )
     st.markdown(t("What each finding counts as:"))
     edited = st.data_editor(
-        counts,
+        shown,
         hide_index=True,
-        disabled=["source", "finding", "images"],
-        column_config={
-            "class": st.column_config.SelectboxColumn(options=[*classes.CLASSES, _LEAVE_OUT], required=True)
-        },
-        key=f"mapping {key} {hash(tuple(counts['finding']))}",
+        disabled=[name for name in shown if name != label],
+        column_config={label: st.column_config.SelectboxColumn(options=list(names.values()), required=True)},
+        key=f"mapping {key} {hash(tuple(counts['finding']))} {current()}",
     )
-    return {f"{row['source']}/{row['finding']}": row["class"].replace(_LEAVE_OUT, "") for _, row in edited.iterrows()}
+    codes = {name: code for code, name in names.items()}
+    chosen = [codes.get(name, name) for name in edited[label]]
+    return {f"{row.source}/{row.finding}": code for row, code in zip(counts.itertuples(), chosen, strict=True)}

@@ -55,16 +55,21 @@ def _counts(data: Dataset, table: pd.DataFrame) -> None:
     with right:
         if (table["given_split"] != "").any():
             st.markdown(t("**By part, as the source gives it**"))
-            _bars(table, table["given_split"].replace("", t("none")), data.classes, "by-given-part")
+            _bars(
+                table,
+                table["given_split"].map(lambda part: translated(part) or t("none")),
+                data.classes,
+                "by-given-part",
+            )
         st.markdown(t("**By part, when split by patient**"))
         with messages.friendly():
             parts = split.by_patient(table, test=0.2, validation=0.1, seed=0)
-            _bars(table, parts.astype(pd.CategoricalDtype(list(split.PARTS))), data.classes, "by-part")
+            names = [translated(part) for part in split.PARTS]
+            _bars(table, parts.map(translated).astype(pd.CategoricalDtype(names)), data.classes, "by-part")
 
 
 def _bars(table: pd.DataFrame, group: pd.Series, classes: list[str], key: str) -> None:
     counted = pd.crosstab(group, table["label"]).to_dict("index")
-    counted = {translated(name): values for name, values in counted.items()}
     alt = "; ".join(f"{name}: {values}" for name, values in counted.items())
     st.plotly_chart(figures.class_counts(counted, classes), key=key, alt=alt)
 

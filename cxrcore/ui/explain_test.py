@@ -12,7 +12,7 @@ from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.explain import pictures
 from cxrcore.language import bound, t, translated
 from cxrcore.runs import Run
-from cxrcore.ui import explain_view
+from cxrcore.ui import address, explain_view
 from cxrcore.ui.explain_view import NOTHING, Knobs
 
 
@@ -20,16 +20,15 @@ def show(run: Run) -> None:
     """Choose a test image and show it explained; the choice is in the URL."""
     table, classes = run.predictions("test"), run.about["classes"]
     columns = probability_columns(classes)
-    wrong_first = table.sort_values("correct", kind="stable").index.tolist()
-    wanted = st.query_params.get("image", "")
-    start = wrong_first.index(int(wanted)) if wanted.isdecimal() and int(wanted) in wrong_first else 0
-    number = st.selectbox(
+    wrong_first = [str(number) for number in table.sort_values("correct", kind="stable").index]
+    chosen_image = address.selectbox(
+        st,
         t("Test image, wrong ones first"),
+        "image",
         wrong_first,
-        index=start,
-        format_func=lambda row: _label(table.loc[row].to_dict()),
+        lambda number: _label(table.loc[int(number)].to_dict()),
     )
-    st.query_params["image"] = str(number)
+    number = int(chosen_image)
     chosen = explain_view.knobs(run)
     row = table.loc[number]
     path, probabilities = Path(row["path"]), row[columns].to_numpy(float)
@@ -37,7 +36,7 @@ def show(run: Run) -> None:
         path.name,
         display(path),
         dict(zip(classes, map(float, probabilities), strict=True)),
-        _heatmap(run, path, int(number), chosen, probabilities, classes),
+        _heatmap(run, path, number, chosen, probabilities, classes),
         chosen,
         true=row["label"],
     )

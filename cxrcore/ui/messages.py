@@ -1,5 +1,6 @@
 """How the dashboard talks: errors that say what to do, empty states that name the next step."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,7 +19,7 @@ def friendly() -> Iterator[None]:
     try:
         yield
     except (UserError, ImageError) as error:
-        st.error(translated(str(error)), icon=":material/error:")
+        st.error(plain_text(translated(str(error))), icon=":material/error:")
     except OSError as error:
         st.error(f"{error.strerror or error}: {error.filename or ''}", icon=":material/error:")
 
@@ -37,6 +38,11 @@ def duration(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def plain_text(text: str) -> str:
+    """Return text from data so that Markdown in it stays text: a link or an image in it would leave this machine."""
+    return re.sub(r"([\\*\[\]<>|~$])", r"\\\1", text)
 
 
 def numbers(values: dict[str, str | int]) -> None:

@@ -26,7 +26,7 @@ def show(table: pd.DataFrame, classes: list[str]) -> None:
 
 def _threshold(table: pd.DataFrame, classes: list[str]) -> None:
     name = st.selectbox(t("Class"), classes, format_func=translated, key="threshold class")
-    threshold = st.slider(t("Call it from this probability on"), 0.0, 1.0, 0.5, 0.01)
+    threshold = st.slider(t("Decision threshold: called so from this probability on"), 0.0, 1.0, 0.5, 0.01)
     prevalence = st.slider(t("Share of patients who have it (prevalence), %"), 0.1, 100.0, 10.0, 0.1) / 100
     found, label = decision.at_threshold(table, name, threshold), translated(name)
     st.markdown(
@@ -36,18 +36,18 @@ def _threshold(table: pd.DataFrame, classes: list[str]) -> None:
             specificity=words.with_interval(found["specificity"]),
         )
     )
-    st.markdown(_predictive_value(found, prevalence))
+    st.markdown(_predictive_value(found, prevalence, label))
     index = [t("is {label}", label=label), t("is another")]
     st.dataframe(
         pd.DataFrame(found["matrix"], index=index, columns=[t("called so"), t("not called so")]), height="content"
     )
 
 
-def _predictive_value(found: dict, prevalence: float) -> str:
+def _predictive_value(found: dict, prevalence: float, label: str) -> str:
     """Say what a positive answer is worth among these images and where a share `prevalence` has the disease."""
     if not found["ppv"]["n"]:
-        return t("No test image is called so.")
-    here = t("Among these test images {ppv} of those called so have it.", ppv=words.percent(found["ppv"]))
+        return t("No test image is called {label} at this threshold.", label=label)
+    here = t("Of these test images that are called {label}, {ppv} are.", label=label, ppv=words.percent(found["ppv"]))
     sensitivity, specificity = found["sensitivity"]["value"], found["specificity"]["value"]
     if sensitivity is None or specificity is None:
         return here
@@ -55,7 +55,8 @@ def _predictive_value(found: dict, prevalence: float) -> str:
     if ppv is None:
         return here
     there = t(
-        "Where {prevalence:.1%} have it, of 100 called so about **{count:.0f}** have it.",
+        "Where {prevalence:.1%} have it, of 100 called {label} about **{count:.0f}** have it.",
+        label=label,
         prevalence=prevalence,
         count=100 * ppv,
     )

@@ -10,7 +10,7 @@ from cxrcore.evaluation.metrics import certainty, probability_columns
 from cxrcore.language import said, t, translated
 from cxrcore.report import matrix_figure, palette
 from cxrcore.runs import Run
-from cxrcore.ui import gallery
+from cxrcore.ui import address, gallery
 
 _PER_PAGE = 25
 _ANY, _ALL, _WRONG, _RIGHT = said("any"), said("all"), said("wrong"), said("right")
@@ -34,7 +34,7 @@ def show(run: Run, table: pd.DataFrame, metrics: dict[str, Any]) -> None:
     with right:
         rows = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, f"grid page {key}")]
     if rows.empty:
-        st.info(t("No test image is so. Choose another cell, or any."), icon=":material/info:")
+        st.info(t("No test image fits. Choose another cell, or any."), icon=":material/info:")
     heatmaps = run.heatmaps() if looks else None
     gallery.show([_card(int(number), row, classes, heatmaps) for number, row in rows.iterrows()], classes)
     if looks:
@@ -49,9 +49,12 @@ def _confusion(metrics: dict[str, Any]) -> None:
     figure = matrix_figure.confusion(metrics["confusion"], metrics["classes"], shade, ink)
     event = st.plotly_chart(figure, key="confusion", alt=_in_words(metrics), on_select="rerun", selection_mode="points")
     clicked = [point["customdata"] for point in event["selection"]["points"] if "customdata" in point]
-    if clicked and clicked != st.session_state.get("clicked cell"):
-        true, predicted = clicked[0]
-        st.session_state["true"], st.session_state["predicted"] = true or _ANY, predicted or _ANY
+    before = st.session_state.get("clicked cell", [])
+    if clicked != before:
+        # A second click on a cell takes the selection away in Plotly: for the person it is a click on that cell.
+        true, predicted = (clicked or before)[0]
+        address.put("true", true or _ANY)
+        address.put("predicted", predicted or _ANY)
     st.session_state["clicked cell"] = clicked
 
 
@@ -68,11 +71,9 @@ def _chosen(table: pd.DataFrame, classes: list[str]) -> tuple[pd.DataFrame, str]
     """Return the rows that the choices leave, the surest first, and a text that names the choices."""
     a, b, c = st.columns(3)
     options = [_ANY, *classes]
-    true = a.selectbox(t("True class"), options, format_func=translated, key="true", bind="query-params")
-    predicted = b.selectbox(t("Predicted class"), options, format_func=translated, key="predicted", bind="query-params")
-    which = c.selectbox(
-        t("Show"), [_ALL, _WRONG, _RIGHT], format_func=translated, key="which", bind="query-params"
-    )  # fmt: skip
+    true = address.selectbox(a, t("True class"), "true", options)
+    predicted = address.selectbox(b, t("Predicted class"), "predicted", options)
+    which = address.selectbox(c, t("Show"), "which", [_ALL, _WRONG, _RIGHT])
     fits = ((table["label"] == true) | (true == _ANY)) & ((table["predicted"] == predicted) | (predicted == _ANY))
     if which != _ALL:
         fits &= table["correct"] == (which == _RIGHT)

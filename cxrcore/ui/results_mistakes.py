@@ -57,14 +57,22 @@ def _table(run: Run, rows: pd.DataFrame, notes: dict[str, str], key: str) -> Non
     if settings.read_only():
         st.dataframe(shown, hide_index=True, column_config=columns, row_height=84, height="content")
         return
-    edited = st.data_editor(
+    digests = list(rows["sha256"])
+    edits = st.session_state.setdefault("edits of notes", 0)  # after an edit a new editor shows what is on disk
+    editor = f"notes {key} {hash(tuple(digests))} {edits}"
+    st.data_editor(
         shown, hide_index=True, column_config=columns, disabled=[name for name in shown if name != note],
-        row_height=84, height="content", key=f"notes {key} {run.name} {len(rows)}",
+        row_height=84, height="content", key=editor, on_change=_keep, args=(run, digests, editor, note),
     )  # fmt: skip
+
+
+def _keep(run: Run, digests: list[str], editor: str, note: str) -> None:
+    """Keep the notes that were edited just now, and those alone: others may have been changed by other people."""
     with messages.friendly():
-        for sha256, before, after in zip(rows["sha256"], shown[note], edited[note], strict=True):
-            if (after or "") != before:
-                mistakes.write_note(run, sha256, after or "")
+        for row, change in st.session_state[editor]["edited_rows"].items():
+            if note in change:
+                mistakes.write_note(run, digests[int(row)], change[note] or "")
+    st.session_state["edits of notes"] += 1
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

@@ -8,6 +8,7 @@ import streamlit as st
 from cxrcore.evaluation import subgroups
 from cxrcore.language import t, translated
 from cxrcore.report import words
+from cxrcore.ui import messages
 
 
 def show(table: pd.DataFrame, metrics: dict[str, Any]) -> None:
@@ -27,8 +28,8 @@ def in_words(metrics: dict[str, Any]) -> None:
             continue
         st.markdown(
             t(
-                "Of **{n}** images of {label} it recognised **{hits}**; on new ones like these expect {interval}. "
-                "It called **{false}** of {others} other images {label}.",
+                "Of **{n}** images of {label} it recognised **{hits}**; the true share may be anywhere from "
+                "{interval}. It called **{false}** of {others} other images {label}.",
                 n=found["n"], hits=found["successes"], label=translated(name), interval=words.interval(found),
                 false=spared["n"] - spared["successes"], others=spared["n"],
             )
@@ -70,7 +71,7 @@ def _whole(metrics: dict[str, Any]) -> None:
     rows = {
         t("Balanced accuracy: the mean sensitivity of the classes"): words.with_interval(metrics["balanced_accuracy"]),
         t("Macro F1: the mean F1 of the classes"): words.with_interval(metrics["macro_f1"]),
-        t("Cohen's kappa: agreement beyond chance, 0 to 1"): words.plain(metrics["kappa"]),
+        t("Cohen's kappa: agreement, -1 to 1, where 0 is chance"): words.plain(metrics["kappa"]),
         t("Matthews's correlation, -1 to 1"): words.plain(metrics["matthews"]),
     }
     st.dataframe([{t("metric"): name, t("value"): value} for name, value in rows.items()], hide_index=True)
@@ -105,17 +106,12 @@ def _subgroups(table: pd.DataFrame, classes: list[str]) -> None:
             row[t("specificity, {label}", label=label)] = words.with_interval(values["specificity"])
         rows.append(row)
     st.dataframe(rows, hide_index=True)
-    st.caption(
-        t(
-            "Groups differ by chance, too: the more of them, the likelier one looks bad. A group in which a class "
-            "does not occur has no sensitivity for it, and its accuracy means something else."
-        )
-    )
+    st.caption(translated(subgroups.CAVEAT))
     few = [value for value, metrics in found[column].items() if metrics["n"] < subgroups.FEW]
     if few:
         st.warning(
             t("Fewer than {few} test images in {groups}: too few to say anything of them.",
-              few=subgroups.FEW, groups=", ".join(few))
+              few=subgroups.FEW, groups=messages.plain_text(", ".join(few)))
         )  # fmt: skip
 
 

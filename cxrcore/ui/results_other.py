@@ -55,7 +55,7 @@ def _test(test: dict[str, Any]) -> None:
                 t("Patients"): test["patients"],
             }
         )
-        st.markdown(translated(test["sentence"]))
+        st.markdown(messages.plain_text(translated(test["sentence"])))
         notes = []
         if test["absent_classes"]:
             notes.append(t("No image of {classes}.", classes=", ".join(map(translated, test["absent_classes"]))))

@@ -51,26 +51,34 @@ def show(table: pd.DataFrame, validation: pd.DataFrame, classes: list[str]) -> N
 def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
     """Return the table, with the probabilities at the temperature of the validation images if that is chosen."""
     st.subheader(t("What the probabilities are worth"))
-    temperature = calibration.temperature(validation, classes)
-    if temperature is None:
+    fitted = _temperature(validation, tuple(classes))
+    if fitted["value"] is None:
         st.caption(
-            t("No temperature can be fitted: the {n} validation images are all right, or are none.", n=len(validation))
-        )
+            t("The {n} validation images cannot tell a temperature: all of them are right, or too many are wrong.",
+              n=fitted["n"])
+        )  # fmt: skip
         return table
-    chosen = st.toggle(
-        t("Calibrate: temperature {temperature:.2f}, fitted on {n} validation images",
-          temperature=temperature, n=len(validation)),
-        key="calibrate", bind="query-params",
-    )  # fmt: skip
-    meaning = (
-        t("above 1: the model is surer than it should be.")
-        if temperature > 1
-        else t("below 1: the model is less sure than it could be.")
-    )
+    low, high = fitted["ci95"]
+    label = t("Calibrate: temperature {temperature:.2f}", temperature=fitted["value"])
+    chosen = st.toggle(label, key="calibrate", bind="query-params")
+    meaning = t("that may as well be 1, which changes nothing.")
+    if low > 1:
+        meaning = t("the model is surer than it should be.")
+    elif high < 1:
+        meaning = t("the model is less sure than it could be.")
     st.caption(
-        t("Divides the logits by one number and changes no answer (Guo et al. 2017). Here {meaning}", meaning=meaning)
-    )
-    return calibration.scaled(table, classes, temperature) if chosen else table
+        t(
+            "Rescales the probabilities by one number and changes no answer (Guo et al. 2017). Fitted on {n} "
+            "validation images, 95% interval {low:.2f} to {high:.2f}: {meaning}",
+            n=fitted["n"], low=low, high=high, meaning=meaning,
+        )
+    )  # fmt: skip
+    return calibration.scaled(table, classes, fitted["value"]) if chosen else table
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _temperature(validation: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
+    return calibration.temperature(validation, classes)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

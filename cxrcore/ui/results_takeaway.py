@@ -54,7 +54,7 @@ def _row(title: str, about: str) -> Any:
 def _prepared(action: Any, run: Run, key: str, file: str, mime: str, make: Callable[[], bytes]) -> None:
     """Show the button that makes a part, with progress; once it is made, the one that downloads it."""
     made = st.session_state.setdefault("made", {})
-    name = (run.name, key, current())
+    name = (run.name, key, current(), Facts(run).changed)
     if name in made:
         _download(action, made[name], run, key, file, mime, "primary")
     elif action.button(t("Prepare"), key=f"prepare {key}", icon=":material/build:", width="stretch"):

@@ -7,10 +7,11 @@ import streamlit as st
 
 from cxrcore import settings
 from cxrcore.evaluation.metrics import evaluate
-from cxrcore.language import t
+from cxrcore.language import said, t
 from cxrcore.report import words
 from cxrcore.runs import Run
 from cxrcore.ui import (
+    address,
     curves,
     messages,
     results_images,
@@ -31,20 +32,20 @@ def show(run: Run) -> None:
     metrics = stored if "kappa" in stored else _metrics(table, tuple(classes))  # a run of an older version has fewer
     _accuracy(metrics, run.config)
     views = {
-        t("Images"): lambda: results_images.show(run, table, metrics),
-        t("Numbers"): lambda: results_numbers.show(table, metrics),
-        t("Probabilities"): lambda: results_probabilities.show(table, run.predictions("validation"), classes),
-        t("Mistakes"): lambda: results_mistakes.show(run, table, classes),
-        t("Honesty"): lambda: _honesty(run),
-        t("Learning"): lambda: _learning(run, stored),
-        t("Take away"): lambda: results_takeaway.show(run),
+        said("Images"): lambda: results_images.show(run, table, metrics),
+        said("Numbers"): lambda: results_numbers.show(table, metrics),
+        said("Probabilities"): lambda: results_probabilities.show(table, run.predictions("validation"), classes),
+        said("Mistakes"): lambda: results_mistakes.show(run, table, classes),
+        said("Honesty"): lambda: _honesty(run),
+        said("Learning"): lambda: _learning(run, stored),
+        said("Take away"): lambda: results_takeaway.show(run),
     }
     if settings.read_only():  # who came for a demonstration did not come for these
-        views = {name: view for name, view in views.items() if name not in (t("Probabilities"), t("Learning"))}
-    for tab, view in zip(st.tabs(list(views), key="tab", bind="query-params"), views.values(), strict=True):
+        views = {name: view for name, view in views.items() if name not in ("Probabilities", "Learning")}
+    for code, tab in address.tabs("tab", list(views), default="Images").items():
         with tab, messages.friendly():
             if tab.open:
-                view()
+                views[code]()
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -11,19 +11,20 @@ def choose() -> None:
     """Show the switch in the sidebar and speak its language from here on; the URL says it when it is not the
     browser's, so that a link shows the same.
     """
-    browser: str = "pt" if (st.context.locale or "").lower().startswith("pt") else "en"
-    given = st.query_params.get("lang")
-    st.session_state.setdefault("language", given if given in language.LANGUAGES else browser)
-    st.sidebar.segmented_control(
+    browser = "pt" if (st.context.locale or "").lower().startswith("pt") else "en"
+    given = st.query_params.get("lang", "")
+    start = st.session_state.setdefault("first language", given if given in language.LANGUAGES else browser)
+    code = st.sidebar.segmented_control(
         "Language · Idioma",
         list(language.LANGUAGES),
+        default=start,
         format_func=language.LANGUAGES.__getitem__,
         key="language",
         required=True,
     )
-    code = st.session_state[_SPEAKS] = st.session_state["language"]
-    if given or code != browser:
-        st.query_params["lang"] = code
+    st.session_state[_SPEAKS] = code or st.session_state.get(_SPEAKS, start)
+    if given or st.session_state[_SPEAKS] != browser:
+        st.query_params["lang"] = st.session_state[_SPEAKS]
     again()
 
 

@@ -82,7 +82,7 @@ def _knobs(preset: str, backbone: Backbone) -> dict[str, Any]:
             )
         ),
         "tap": a.selectbox(
-            t("Feature tap"), backbone.taps, backbone.taps.index(base.tap), key=f"tap {key}",
+            t("Layer to learn from (tap)"), backbone.taps, backbone.taps.index(base.tap), key=f"tap {key}",
             help=t("The layer whose output is learned from, shallow to deep. Middle layers often carry the texture "
 "of X-rays better, and cost less."),
         ),

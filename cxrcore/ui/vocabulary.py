@@ -64,14 +64,4 @@ WORDS = (
     said("bits"),
     said("split"),
     said("left out"),
-    # why a file cannot be written
-    said("the disk is full"),
-    said("the disk quota is used up"),
-    said("the file would be larger than this system allows"),
-    said("the disk is read-only"),
-    said("the disk is full or refused the write"),
-    # licences and sources that this project names in words
-    said("MIT, trained by this project on phantoms"),
-    said("Drawn by this project; not patients."),
-    said("at most 40 million are opened"),
 )

@@ -72,7 +72,7 @@ def test_a_cell_a_row_and_a_column_show_exactly_their_images(results, run, page,
 
 def test_the_threshold_slider_says_what_its_matrix_says(results, run, page):
     page.goto(f"{results}&tab=Probabilities")
-    slider = page.get_by_role("slider", name="Call it from this probability on")
+    slider = page.get_by_role("slider", name="Decision threshold")
     expect(slider).to_be_visible()
     slider.focus()
     for _ in range(7):
@@ -100,13 +100,27 @@ def test_a_note_stays_with_the_run(results, run, page):
         if mistakes.notes(run):
             break
     assert list(mistakes.notes(run).values()) == ["a second look"]
+    # Somebody else changes it; a note on another row must not bring the old text back.
+    (digest,) = mistakes.notes(run)
+    mistakes.write_note(run, digest, "by another person")
+    for _ in range(4):
+        box = table.bounding_box()
+        page.mouse.dblclick(box["x"] + box["width"] - 60, box["y"] + 80 + 84)
+        page.wait_for_timeout(500)
+        page.keyboard.type("mine")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(1500)
+        if len(mistakes.notes(run)) > 1:
+            break
+    assert sorted(mistakes.notes(run).values()) == ["by another person", "mine"]
 
 
 TABS = ("Images", "Numbers", "Probabilities", "Mistakes", "Honesty", "Learning", "Take away")
 
 
 def test_the_language_switch_leaves_no_english_word(results, page, shot):
-    page.goto(results)
+    page.goto(f"{results}&which=wrong&true=OTHER+INFECTION")
+    expect(page.get_by_text(re.compile(r"\d+ of 12 test images"))).to_be_visible()
     page.get_by_text("Português").click()
     expect(page.get_by_role("heading", name="Resultados")).to_be_visible()
     assert "lang=pt" in page.url
@@ -115,6 +129,7 @@ def test_the_language_switch_leaves_no_english_word(results, page, shot):
         page.get_by_role("tab", name=language.t(name), exact=True).click()
         page.wait_for_timeout(2000)
         lines = {line.strip() for line in page.locator("body").inner_text().splitlines() if line.strip()}
+        lines |= set(page.evaluate("[...document.querySelectorAll('input')].map(box => box.value)"))
         assert len(lines) > 20
         assert {line for line in lines if language.translated(line) != line} == set(), name
         shot(page, f"results-pt-{name.lower().replace(' ', '-')}")

@@ -13,7 +13,8 @@ CLASSES = ["A", "B", "C"]
 def _table(probabilities, labels):
     columns = dict(zip((f"p_{name}" for name in CLASSES), np.asarray(probabilities).T, strict=True))
     predicted = np.asarray(CLASSES)[np.argmax(probabilities, axis=1)]
-    return pd.DataFrame({"label": labels, "predicted": predicted} | columns)
+    table = pd.DataFrame({"label": labels, "predicted": predicted} | columns)
+    return table.assign(correct=table["label"] == table["predicted"], patient=[f"p{k}" for k in range(len(table))])
 
 
 def _drawn(temperature, n=6000, seed=0):
@@ -26,7 +27,18 @@ def _drawn(temperature, n=6000, seed=0):
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_that_was_put_in_is_found(temperature):
-    assert calibration.temperature(_drawn(temperature), CLASSES) == pytest.approx(temperature, rel=0.06)
+    found = calibration.temperature(_drawn(temperature), CLASSES)
+    assert found["value"] == pytest.approx(temperature, rel=0.06)
+    low, high = found["ci95"]
+    assert low < temperature < high and high - low < 0.2 * temperature
+
+
+def test_a_few_images_say_little():
+    """Of 40 sets of 30 images from a calibrated model, the interval of T holds 1 in nearly all, and is wide."""
+    found = [calibration.temperature(_drawn(1.0, n=30, seed=seed), CLASSES) for seed in range(40)]
+    bounds = [part["ci95"] for part in found if part["value"]]
+    assert np.mean([low <= 1 <= high for low, high in bounds]) > 0.85
+    assert np.mean([high - low for low, high in bounds]) > 0.4
 
 
 def test_scaling_by_hand():
@@ -36,10 +48,16 @@ def test_scaling_by_hand():
     assert scaled[["p_A", "p_B"]].to_numpy()[0] == pytest.approx([2 / 3, 1 / 3])
 
 
-def test_it_cannot_be_told_where_all_are_right_or_none_are_there():
-    right = _table([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]], CLASSES)
-    assert calibration.temperature(right, CLASSES) is None
-    assert calibration.temperature(right.head(0), CLASSES) is None
+@pytest.mark.parametrize("sure", [0.7, 0.9, 0.9999, 1.0])
+def test_it_cannot_be_told_where_all_are_right(sure):
+    right = _table(np.full((3, 3), (1 - sure) / 2) + np.eye(3) * (sure - (1 - sure) / 2), CLASSES)
+    assert calibration.temperature(right, CLASSES) == {"value": None, "ci95": [None, None], "n": 3}
+
+
+def test_it_cannot_be_told_without_images_or_where_all_are_wrong():
+    wrong = _table([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]], ["B", "C", "A"])
+    assert calibration.temperature(wrong, CLASSES)["value"] is None
+    assert calibration.temperature(wrong.head(0), CLASSES)["value"] is None
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,5 +1,9 @@
 """A run on other data."""
 
+import json
+import shutil
+
+import pandas as pd
 import pytest
 
 from cxrcore.data import dataset, editing
@@ -20,11 +24,29 @@ def test_a_run_on_other_phantoms_keeps_its_own_result(trained):
     assert f"({found['accuracy']['successes']} of 24)" in found["sentence"]
 
 
-def test_images_that_it_learned_from_are_not_tested_on(trained):
-    found = external.evaluate(trained, "phantom")
-    tested = trained.predictions("test")
-    assert found["n"] == len(tested) and found["known_images"] == 60 - len(tested)
-    assert found["accuracy"]["value"] == trained.metrics["accuracy"]["value"]  # the same images, from raw pixels
+def _again(name, like):
+    """The phantoms of `like` under another name: the same pictures."""
+    source, copy = dataset.load(like), dataset.load(like).folder.parent / name
+    shutil.copytree(source.folder, copy)
+
+
+def test_its_own_data_are_not_elsewhere(trained):
+    with pytest.raises(UserError, match="phantom is what this run learned from"):
+        external.evaluate(trained, "phantom")
+    _again("copy", "phantom")
+    with pytest.raises(UserError, match="0 are of classes it does not know, 60 it has seen"):
+        external.evaluate(trained, "copy")
+
+
+def test_phantoms_are_never_a_test_elsewhere_and_other_sources_are(trained, home):
+    phantoms.create("other", patients=3, images=1, seed=99)
+    assert external.evaluate(trained, "other")["elsewhere"] is False
+    about = dataset.load("other").about
+    (home / "datasets" / "other" / "dataset.json").write_text(json.dumps(about | {"phantom": None}))
+    table = pd.read_parquet(home / "datasets" / "other" / "table.parquet")
+    assert external.evaluate(trained, "other")["elsewhere"] is False  # the same source
+    table.assign(source="a hospital").to_parquet(home / "datasets" / "other" / "table.parquet")
+    assert external.evaluate(trained, "other")["elsewhere"] is True
 
 
 def test_classes_that_are_not_there_are_said(trained):
@@ -35,11 +57,6 @@ def test_classes_that_are_not_there_are_said(trained):
     assert found["absent_classes"] == ["COVID"] and found["by_class"]["COVID"]["recall"]["value"] is None
 
 
-def test_nothing_to_test_on_is_an_error(trained):
-    tested = set(trained.predictions("test")["sha256"])
-    rows = dataset.load("phantom").table
-    editing.exclude("phantom", list(rows["row"][rows["sha256"].isin(tested)]))
-    with pytest.raises(UserError, match="holds no image that this run can be tested on"):
-        external.evaluate(trained, "phantom")
+def test_an_unknown_dataset_is_an_error(trained):
     with pytest.raises(UserError, match="There is no dataset 'nowhere'"):
         external.evaluate(trained, "nowhere")

@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from cxrcore import language
 from cxrcore.data.images import load
+from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.errors import UserError
 from cxrcore.evaluation import external
 from cxrcore.explain.classifier import Classifier
@@ -34,7 +35,7 @@ def test_the_report_says_what_the_run_says(trained):
     assert heard[-1] == (12, 12)
     assert f"{accuracy['successes']} of 12" in text and f"{accuracy['value']:.1%}" in text
     for part in ("not for clinical use", "drawn by this program", "The shortcut audit was not run", "Not tested",
-                 "The dataset was not checked", f"cxr train --config {trained.name}.yaml", "backbone:"):  # fmt: skip
+                 "The dataset was not checked", Facts(trained).command, "backbone:"):  # fmt: skip
         assert part in text
     assert html.count('class="picture') == 12 and html.count('class="picture wrong"') == 12 - accuracy["successes"]
     assert html.count("data:image/jpeg;base64,") == 24  # each image and its overlay
@@ -66,8 +67,10 @@ def test_the_card_names_use_data_metrics_and_limits(trained):
 
 
 def test_what_was_found_elsewhere_is_in_the_report(trained):
-    external.evaluate(trained, "phantom")
-    assert "On phantom it is right on" in _text(report.render(Facts(trained)))
+    phantoms.create("other", patients=3, images=1, seed=99)
+    external.evaluate(trained, "other")
+    text = _text(report.render(Facts(trained)))
+    assert "On other it is right on" in text and "Not tested on data from elsewhere: expect" in text
 
 
 def test_the_pdf_names_every_prediction(trained):
@@ -89,8 +92,9 @@ def test_tensorflow_lite_answers_as_keras_does(trained):
         assert np.abs(tflite.answers(content, batch) - classifier.probabilities(batch)).max() < 1e-4
 
 
-def test_a_lite_model_that_differs_is_not_given_away(trained, monkeypatch):
-    monkeypatch.setattr(tflite, "answers", lambda content, pixels: np.full((len(pixels), 3), 1 / 3, np.float32))
+@pytest.mark.parametrize("answer", [1 / 3, np.nan])
+def test_a_lite_model_that_differs_is_not_given_away(trained, monkeypatch, answer):
+    monkeypatch.setattr(tflite, "answers", lambda content, pixels: np.full((len(pixels), 3), answer, np.float32))
     with pytest.raises(UserError, match="differs from Keras's by"):
         tflite.convert(trained)
 
@@ -102,8 +106,12 @@ def test_everything_is_one_zip_and_its_config_repeats_the_run(trained, home, tmp
         names = [name.removeprefix(f"{trained.name}-") for name in archive.namelist()]
         assert names == [part.file for part in parts.PARTS.values()]
         archive.extractall(tmp_path)
+    assert f"{trained.name}-config.yaml" in Facts(trained).command
     assert set(heard) == {part.title for part in parts.PARTS.values()}
     table = pd.read_csv(tmp_path / f"{trained.name}-predictions.csv")
+    assert (
+        "patient" in table and set(table["patient"]) == set(range(1, 7)) and not table["file"].str.contains("/").any()
+    )
     assert table["predicted"].tolist() == trained.predictions("test")["predicted"].tolist()
     model = keras.models.load_model(tmp_path / f"{trained.name}-model.keras")
     assert model.input_shape == (None, 64, 64, 3)
@@ -119,3 +127,21 @@ def test_a_run_without_results_is_said(trained):
     for make in (report.render, card.render, grid.render):
         with pytest.raises(UserError, match="has no results"):
             make(Facts(Run(trained.folder)))
+
+
+def test_a_run_whose_images_are_gone_can_still_be_taken_away(trained):
+    table = pd.read_parquet(trained.folder / "predictions.parquet")
+    trained.write_table("predictions.parquet", table.assign(path="/gone/x.png"))
+    facts = Facts(trained)
+    with zipfile.ZipFile(io.BytesIO(parts.everything(facts, lambda stage, done, total: None))) as archive:
+        pdf = archive.read(f"{trained.name}-grid.pdf")
+    text = PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
+    assert text.count("can no longer be read") == 12 == text.count("Predicted:")
+
+
+def test_values_from_data_stay_text_in_the_card(trained):
+    table = pd.read_parquet(trained.folder / "predictions.parquet")
+    table["source"] = ["a|b\n<script>![x](http://x)" if k % 2 else "c" for k in range(len(table))]
+    trained.write_table("predictions.parquet", table)
+    text = card.render(Facts(trained))
+    assert "a\\|b \\<script\\>!\\[x\\](http://x)" in text

@@ -10,8 +10,9 @@ from cxrcore.data.phantom import dataset as phantoms
 MARK = "⟦"
 # What is data, a name or a sign, the same in any language.
 DATA = re.compile(
-    r"[\W\d_]*|.*phantom.*|[\w-]+\.(png|csv)( · .*)?|p_.*|F1|English|Português|Language · Idioma|viridis"
-    r"|inferno|magma|jet|gap|tutorial|block\w+|stem\w*|bundled|ImageNet|ROC|Dropout|Backbone|Original|\d+ MB"
+    r"[\W\d_]*|phantom|elsewhere-phantom|\*\*phantom\*\*\s*|.* · CXRTiny · phantom · .*|p_.*|[\w.]+\.png|F1|ROC"
+    r"|[\w-]+\.(png|csv)( · .*)?|English|Português|Language · Idioma|viridis|inferno|magma|jet|gap|tutorial"
+    r"|[\w-]+CAM(\+\+)?|block\w+|stem\w*|bundled|ImageNet|Dropout|Backbone|Original|\d+ MB"
 )
 
 

@@ -1,7 +1,9 @@
 """Pages as scripts, without a browser: what they say, offer and do."""
 
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cxrcore import runs
@@ -136,7 +138,7 @@ def test_results_show_the_images_of_a_cell_that_the_url_names(open_page, trained
 
 def test_results_sliders_and_matrix_agree(open_page, trained):
     test = open_page("results", run=trained.name, tab="Probabilities")
-    next(slider for slider in test.slider if "Call it" in slider.label).set_value(0.0).run()
+    next(slider for slider in test.slider if "Decision threshold" in slider.label).set_value(0.0).run()
     matrix = next(frame.value for frame in test.dataframe if "called so" in frame.value.columns)
     table = trained.predictions("test")
     covid = int((table["label"] == "COVID").sum())
@@ -162,7 +164,7 @@ def test_results_warn_about_the_tutorials_split(open_page, trained):
 
 
 def test_an_unknown_run_in_the_url_is_said(open_page, trained):
-    assert "Run nonsense has no results" in _texts(open_page("results", run="nonsense"))
+    assert "The run that the link names cannot be shown" in _texts(open_page("results", run="nonsense"))
 
 
 def test_explain_changes_class_layer_and_image(open_page, trained):
@@ -170,7 +172,7 @@ def test_explain_changes_class_layer_and_image(open_page, trained):
     boxes = {box.label: box for box in test.selectbox}
     boxes["Class to explain"].set_value("NORMAL")
     boxes["Layer"].set_value("block3a_out")
-    boxes["Test image, wrong ones first"].set_value(5)
+    boxes["Test image, wrong ones first"].set_value("5")
     test.run()
     assert not test.exception
     assert test.query_params["image"] == "5"
@@ -186,3 +188,45 @@ def test_explain_an_upload(open_page, trained, tmp_path):
     assert "gives one of them to any picture" in _texts(test) and "Predicted **" in _texts(test)
     test.file_uploader[0].upload("bad.png", b"not an image", "image/png").run()
     assert not test.exception and "not an image" in _texts(test)
+
+
+def test_every_choice_of_a_run_and_of_an_image_counts(open_page, trained):
+    """Also for runs of the same minute and accuracy, whose labels differ by the end of their names."""
+    for letter in "abc":
+        shutil.copytree(trained.folder, trained.folder.parent / f"{trained.name[:-4]}000{letter}")
+    names = [run.name for run in runs.listing()]
+    test = open_page("results", run=trained.name)
+    assert len(set(test.selectbox[0].options)) == len(names) == 4
+    for name in (*names, *reversed(names)):
+        test.selectbox[0].set_value(name).run()
+        assert test.query_params["run"] == name and test.selectbox[0].value == name
+    test = open_page("explain", run=trained.name)
+    for image in ("3", "5", "7", "3"):
+        next(box for box in test.selectbox if "Test image" in box.label).set_value(image).run()
+        assert test.query_params["image"] == image
+
+
+def test_a_class_that_this_run_does_not_have_is_no_choice(open_page, trained):
+    test = open_page("results", run=trained.name, true="MEASLES", predicted="NORMAL")
+    boxes = {box.label: box.value for box in test.selectbox}
+    assert (boxes["True class"], boxes["Predicted class"]) == ("any", "NORMAL")
+    assert "true" not in test.query_params
+
+
+def test_a_choice_survives_the_language_and_its_link_speaks_any(open_page, trained):
+    table = trained.predictions("test")
+    wrong = int((~table["correct"] & (table["label"] == "OTHER INFECTION")).sum())
+    for lang, text in (("en", f"{wrong} of 12 test images"), ("pt", f"{wrong} de 12 imagens de teste")):
+        test = open_page("results", lang=lang, run=trained.name, which="wrong", true="OTHER INFECTION")
+        assert text in _texts(test)
+        assert (test.query_params["which"], test.query_params["true"]) == ("wrong", "OTHER INFECTION")
+
+
+def test_markdown_from_data_stays_text(open_page, trained):
+    table = pd.read_parquet(trained.folder / "predictions.parquet")
+    table["source"] = ["![x](http://example.org/x.png)" if k % 2 else "b" for k in range(len(table))]
+    trained.write_table("predictions.parquet", table)
+    test = open_page("results", run=trained.name, tab="Numbers")
+    assert "\\[x\\]" in _texts(test) and "![x](" not in _texts(test)
+    test = open_page("results", run="[a](http://example.org)")
+    assert "example.org" not in _texts(test)
