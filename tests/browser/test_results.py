@@ -95,9 +95,10 @@ def _write_note(page, run, row, text):
         table.scroll_into_view_if_needed()
         page.wait_for_timeout(700)
         box = table.bounding_box()
-        page.mouse.dblclick(box["x"] + box["width"] - 60, box["y"] + 80 + 84 * row)
-        page.wait_for_timeout(700)
-        page.keyboard.type(text)
+        page.mouse.click(box["x"] + box["width"] - 60, box["y"] + 80 + 84 * row)
+        page.wait_for_timeout(500)
+        page.keyboard.type(text, delay=40)  # typing opens the cell; a double click may open and close it
+        page.wait_for_timeout(300)
         page.keyboard.press("Enter")
         page.wait_for_timeout(2500)
         if text in mistakes.notes(run).values():
