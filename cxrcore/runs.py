@@ -6,6 +6,7 @@
     model.keras          raw pixels to probabilities   metrics.json    numbers with intervals
     predictions.parquet  validation and test images    heatmaps.npy    Grad-CAM of the test images
     shortcut.json        the shortcut audit, if made   notes.json      what people wrote on test images
+    novelty.npz          what tells an image that is unlike those learned from
     shown.json           if shown where the dashboard is read-only
     evaluations/         tests on other datasets, by their names
 

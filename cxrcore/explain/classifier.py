@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrcore.data.images import Upload, load
+from cxrcore.evaluation import novelty
 from cxrcore.explain import layers
 from cxrcore.explain.flow import Flow, HeadFlow, PixelFlow, heatmaps
 from cxrcore.explain.layers import FUSED, POOLED
@@ -24,12 +25,14 @@ Scores = Callable[[np.ndarray], np.ndarray]
 @dataclass(frozen=True)
 class Explanation:
     """`pixels` uint8 (size, size, 3); `probabilities` float32 (classes,); `heatmaps` float32 (scores, h, w),
-    a score being a class where none were given.
+    a score being a class where none were given. `unlike` is the distance from what was learned from, in limits (see
+    `evaluation.novelty`), None for a run that kept nothing to tell.
     """
 
     pixels: np.ndarray
     probabilities: np.ndarray
     heatmaps: np.ndarray
+    unlike: float | None
 
 
 class Classifier:
@@ -41,7 +44,8 @@ class Classifier:
         self.classes: list[str] = run.about["classes"]
         self._taps = [name for name in layers.choices(run.config) if name in backbones.get(run.config["backbone"]).taps]
         self.model = keras.models.load_model(path)
-        self._features, self._head = self.model.get_layer("features"), self.model.get_layer("head")
+        self.features, self._head = self.model.get_layer("features"), self.model.get_layer("head")
+        self.novelty = novelty.load(run.folder / novelty.FILE)
         self._lock = threading.Lock()
         self._flow = lru_cache(maxsize=8)(self._make_flow)
 
@@ -75,18 +79,26 @@ class Classifier:
             ImageError: the image cannot be read.
         """
         pixels = load(source, self.size)
-        probabilities = self.probabilities(pixels[None])[0]
         with self._lock:
-            names = self._taps if layer == FUSED else [layer]
+            # Called as they are, not by `extract.forward`: one image would be padded to a whole batch.
+            maps = np.asarray(self.features(pixels[None], training=False))
+            probabilities = np.asarray(self._head(maps, training=False))[0]
             weights = scores(probabilities) if scores else None
-            found = [heatmaps(self._flow(name), pixels[None], method, weights)[0] for name in names]
-        return Explanation(pixels, probabilities, fused(found) if layer == FUSED else found[0])
+            names = self._taps if layer == FUSED else [layer]
+            found = [self._heatmaps(name, pixels, maps, method, weights) for name in names]
+        unlike = float(self.novelty.distance(maps.mean(axis=(1, 2)))[0]) if self.novelty else None
+        return Explanation(pixels, probabilities, fused(found) if layer == FUSED else found[0], unlike)
+
+    def _heatmaps(
+        self, layer: str, pixels: np.ndarray, maps: np.ndarray, method: str, weights: np.ndarray | None
+    ) -> np.ndarray:
+        inputs = maps if layer in (self._taps[0], POOLED) else pixels[None]
+        return heatmaps(self._flow(layer), inputs, method, weights)[0]
 
     def _make_flow(self, layer: str) -> Flow:
-        if layer not in (self._taps[0], POOLED):
-            return PixelFlow(self.model, layer)
-        flow = HeadFlow(self._head, pooled=layer == POOLED)
-        return lambda pixels: flow(extract.forward(self._features, pixels))
+        if layer in (self._taps[0], POOLED):
+            return HeadFlow(self._head, pooled=layer == POOLED)
+        return PixelFlow(self.model, layer)
 
 
 def fused(maps: list[np.ndarray]) -> np.ndarray:

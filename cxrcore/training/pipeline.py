@@ -74,6 +74,7 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
     trained = time.perf_counter()
     recorder.stage("evaluating")
     metrics = _evaluate(result, table, maps, head, data.classes)
+    _novelty(result, table, maps, config.seed)
     recorder.stage("saving")
     _save_model(result, features, head)
     seconds = {"features": extracted - start, "training": trained - extracted}
@@ -142,6 +143,23 @@ def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, cl
     explained = [heatmaps(flow, maps.rows(chunk)) for chunk in maps.chunks(tested)]
     result.write_array("heatmaps.npy", np.concatenate(explained))
     return metrics.evaluate(predictions[predictions["split"] == split.TEST], classes)
+
+
+def _novelty(result: Run, table: pd.DataFrame, maps: Activations, seed: int) -> None:
+    """Keep what tells whether an image is like those that were learned from."""
+    from cxrcore.evaluation import novelty
+
+    tested = (table["split"] == split.TEST).to_numpy()
+    known = np.flatnonzero(~tested)
+    if len(known) > novelty.MOST:
+        known = np.sort(np.random.default_rng(seed).choice(known, novelty.MOST, replace=False))
+    vectors, others = (
+        np.concatenate([maps.rows(chunk).mean(axis=(1, 2)) for chunk in maps.chunks(rows)])
+        for rows in (known, np.flatnonzero(tested))
+    )
+    found = novelty.fit(vectors, table["patient"].to_numpy()[known], others, seed)
+    if found:
+        found.save(result.folder / novelty.FILE)
 
 
 def _save_model(result: Run, features: Any, head: Any) -> None:

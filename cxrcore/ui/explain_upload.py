@@ -3,6 +3,7 @@
 import streamlit as st
 
 from cxrcore.data.images import Upload, display
+from cxrcore.evaluation.novelty import Novelty
 from cxrcore.language import t, translated
 from cxrcore.runs import Run
 from cxrcore.ui import explain_view, messages
@@ -36,4 +37,31 @@ def show(run: Run) -> None:
                 upload, chosen.layer, chosen.method, lambda answer: chosen.scores(answer, model.classes)
             )
         probabilities = dict(zip(model.classes, map(float, found.probabilities), strict=True))
-        explain_view.picture(file.name, image, probabilities, found.heatmaps[0], chosen, true="")
+        trusted = _likeness(found.unlike, model.novelty)
+        explain_view.picture(file.name, image, probabilities, found.heatmaps[0], chosen, true="", trusted=trusted)
+
+
+def _likeness(unlike: float | None, kept: Novelty | None) -> bool:
+    """Say whether an image is like those that the run learned from; return False if it is not."""
+    if unlike is None or kept is None:
+        st.caption(t("This run kept nothing to tell whether an image is like those it learned from. Train it again."))
+        return True
+    alarms = {"alarms": kept.alarms, "tested": kept.tested}
+    if unlike <= 1:
+        st.caption(
+            t(
+                "Not unlike the images it learned from (distance {distance:.2f} of the limit). That does not make the "
+                "answer right. {alarms} of {tested} test images were beyond the limit.",
+                distance=unlike, **alarms,
+            )
+        )  # fmt: skip
+        return True
+    st.error(
+        t(
+            "**Unlike the images it learned from**: {distance:.1f} times the limit. Whatever it answers means nothing "
+            "for such a picture. ({alarms} of {tested} test images, of the same kind, were beyond the limit, too.)",
+            distance=unlike, **alarms,
+        ),
+        icon=":material/block:",
+    )  # fmt: skip
+    return False

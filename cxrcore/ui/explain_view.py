@@ -65,7 +65,13 @@ def knobs(run: Run) -> Knobs:
 
 
 def picture(
-    name: str, image: np.ndarray, probabilities: dict[str, float], heatmap: np.ndarray, chosen: Knobs, true: str
+    name: str,
+    image: np.ndarray,
+    probabilities: dict[str, float],
+    heatmap: np.ndarray,
+    chosen: Knobs,
+    true: str,
+    trusted: bool = True,
 ) -> None:
     """Show the original and the overlay.
 
@@ -76,6 +82,7 @@ def picture(
         heatmap: float32 (h, w), of what was chosen to be explained.
         chosen: the knobs.
         true: the true class, or "" when nobody knows.
+        trusted: whether the image is like those learned from; else no answer is given unasked.
     """
     names, method = list(probabilities), METHODS[chosen.method]
     predicted = max(names, key=probabilities.__getitem__)
@@ -83,7 +90,7 @@ def picture(
     explained = translated(target)
     if chosen.against != NOTHING:
         explained = t("{target} rather than {against}", target=explained, against=translated(chosen.against))
-    text = label_text(translated(target), probabilities[target])
+    text = label_text(translated(target), probabilities[target]) if trusted else t("unlike what it learned from")
     over = banner(overlay(image, heatmap, chosen.opacity, chosen.colours), text)
     before = banner(image, t("True: {label}", label=translated(true)) if true else name)
     left, right = st.columns(2)
@@ -95,7 +102,11 @@ def picture(
         alt=t("{method} of {name} for {target}", method=method.title, name=name, target=explained),
     )
     _said_of_the_map(heatmap, explained, method)
-    _verdict(predicted, true, probabilities)
+    if trusted:
+        _verdict(predicted, true, probabilities)
+    else:
+        with st.expander(t("What the model says all the same")):
+            _verdict(predicted, true, probabilities)
     st.download_button(
         t("Overlay as PNG"), png(over), f"{name.rsplit('.', 1)[0]}-{chosen.method}.png", "image/png",
         icon=":material/download:", on_click="ignore",

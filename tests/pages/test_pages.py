@@ -3,11 +3,14 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_sample_image
 
 from cxrcore import runs
 from cxrcore.data import dataset
+from cxrcore.data.images import png
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.evaluation import external
 from cxrcore.jobs import queue
@@ -186,6 +189,11 @@ def test_explain_an_upload(open_page, trained, tmp_path):
     test.file_uploader[0].upload("x.png", content, "image/png").run()
     assert not test.exception
     assert "gives one of them to any picture" in _texts(test) and "Predicted **" in _texts(test)
+    assert "Not unlike the images it learned from" in _texts(test)
+    photograph = load_sample_image("china.jpg")
+    test.file_uploader[0].upload("cat.png", png(np.ascontiguousarray(photograph)), "image/png").run()
+    assert "**Unlike the images it learned from**" in _texts(test)
+    assert any("all the same" in expander.label for expander in test.expander)  # no answer unasked
     test.file_uploader[0].upload("bad.png", b"not an image", "image/png").run()
     assert not test.exception and "not an image" in _texts(test)
 
