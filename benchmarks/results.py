@@ -7,12 +7,9 @@ file linked many times under names of its own.
 
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +18,7 @@ import pandas as pd
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.server import running
 from cxrcore import runs
 from cxrcore.data import dataset
 from cxrcore.data.phantom import dataset as phantoms
@@ -87,19 +85,7 @@ def _click_cell(page: Page) -> None:
 def measure(count: int) -> None:
     """Print the figures."""
     run = fake_run(count)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
-    server = subprocess.Popen([*command, "--server.port", str(port)], stdout=subprocess.DEVNULL)
-    address = f"http://localhost:{port}"
-    for _ in range(100):
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-            break
-        except OSError:
-            time.sleep(0.1)
-    try:
+    with running(Path(os.environ["CXR_HOME"])) as (address, server):
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 1600})
@@ -125,9 +111,7 @@ def measure(count: int) -> None:
             again = _seconds(page, lambda: page.goto(show), ".cxr-grid img")
             print(f"view in another tab of the browser: {again:.2f} s")
             browser.close()
-        print(f"memory of the server: {psutil.Process(server.pid).memory_info().rss / 2**20:.0f} MB")
-    finally:
-        server.terminate()
+        print(f"memory of the server: {psutil.Process(server).memory_info().rss / 2**20:.0f} MB")
 
 
 if __name__ == "__main__":

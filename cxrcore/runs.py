@@ -74,6 +74,21 @@ class Run:
         return read_json(path) if path.is_file() else None
 
     @property
+    def results(self) -> dict[str, Any]:
+        """The test metrics. Raises `UserError` when there are none."""
+        if (found := self.metrics) is None:
+            raise UserError(
+                "Run {name} has no results ({state}). Choose a finished run.",
+                name=self.name, state=self.status["state"],
+            )  # fmt: skip
+        return found
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether every image was drawn by this project."""
+        return bool(self.about["dataset"].get("phantom"))
+
+    @property
     def table(self) -> pd.DataFrame:
         """The images the run saw, with their part in `split`."""
         return pd.read_parquet(self.folder / "table.parquet")
@@ -124,13 +139,11 @@ class Run:
 
     def write_array(self, file: str, values: np.ndarray) -> None:
         """Save an array as `file`, atomically."""
-        with atomic_path(self.folder / file) as temporary:
-            np.save(temporary, values)
+        self.save_with(file, lambda path: np.save(path, values))
 
     def write_table(self, file: str, table: pd.DataFrame) -> None:
         """Save a table as `file` (Parquet), atomically."""
-        with atomic_path(self.folder / file) as temporary:
-            table.to_parquet(temporary, index=False)
+        self.save_with(file, lambda path: table.to_parquet(path, index=False))
 
     def write(self, file: str, value: Any) -> None:
         """Save plain values as `file` (JSON), atomically."""
@@ -174,5 +187,4 @@ def load(name: str) -> Run:
 
 def listing() -> list[Run]:
     """Return all runs, newest first."""
-    folders = sorted(settings.runs_folder().glob("[!.]*/status.json"), reverse=True)
-    return [Run(path.parent) for path in folders]
+    return [Run(path.parent) for path in sorted(settings.runs_folder().glob("[!.]*/status.json"), reverse=True)]

@@ -43,7 +43,6 @@ def report(
     if not files and not zip_:
         raise UserError("Say what to write, for example --html report.html or --zip run.zip.")
     facts = Facts(runs.load(run))
-    assert facts.stored
     language.use(lang)
     with terminal.progress() as listen:
         for key, path in files.items():

@@ -107,12 +107,7 @@ def explain(
     from cxrcore.explain import pictures
 
     chosen = runs.load(run)
-    if chosen.metrics is None:
-        raise UserError(
-            "Run {name} has no results ({state}). Choose a finished run.",
-            name=chosen.name,
-            state=chosen.status["state"],
-        )
+    _ = chosen.results  # said here, before anything is written
     written, refused = [], {}
     with terminal.progress() as listen:
         total = len(images or chosen.predictions("test"))

@@ -26,11 +26,7 @@ def evaluate(run: Run, name: str, hooks: extract.Hooks | None = None) -> dict[st
     """
     settings.require_writable()
     hooks = hooks or extract.Hooks()
-    internal = run.metrics
-    if internal is None:
-        raise UserError(
-            "Run {name} has no results ({state}). Choose a finished run.", name=run.name, state=run.status["state"]
-        )
+    internal = run.results
     if name == run.config["dataset"]:
         raise UserError("{name} is what this run learned from. Choose a dataset from elsewhere.", name=name)
     data, seen, classes = dataset.load(name), run.table, internal["classes"]

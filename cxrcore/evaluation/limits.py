@@ -7,7 +7,7 @@ import pandas as pd
 from cxrcore.evaluation.subgroups import FEW
 from cxrcore.language import said
 
-_SMALL_TEST = 200
+SMALL_TEST = 200
 
 
 def unknown_patients(table: pd.DataFrame) -> int:
@@ -21,7 +21,7 @@ def of(
     phantom: bool,
     external: list[dict[str, Any]],
     shortcut: dict[str, Any] | None,
-    unknown_patients: int = 0,
+    unknown: int = 0,
 ) -> list[str]:
     """Return the limits of a run's result, the gravest first, as English sentences of the catalogue.
 
@@ -31,7 +31,7 @@ def of(
         phantom: whether the images were drawn by this project.
         external: the tests on other data, see `external.evaluate`.
         shortcut: the shortcut audit, None before it was made.
-        unknown_patients: how many test images have no known patient, see `unknown_patients`.
+        unknown: how many test images have no known patient, see `unknown_patients`.
     """
     found = [said("Not for clinical use: nothing here was tested as a medical device is.")]
     if phantom:
@@ -42,12 +42,12 @@ def of(
         found.append(shortcut["sentence"])
     if config["split"]["kind"] != "patient":
         found.append(said("Images of one patient may be on both sides of the split, which flatters the result."))
-    if unknown_patients:
+    if unknown:
         found.append(
             said(
                 "The patient of {unknown} of {n} test images is unknown: each counts as a patient of its own, and "
                 "others of the same person may have been learned from.",
-                unknown=unknown_patients, n=metrics["n"],
+                unknown=unknown, n=metrics["n"],
             )
         )  # fmt: skip
     if metrics["n"] > metrics["patients"]:
@@ -61,7 +61,7 @@ def of(
     if not any(test.get("elsewhere") for test in external):
         found.append(said("Not tested on data from elsewhere: expect it to be worse at another hospital."))
     found += [test["sentence"] for test in external]
-    if metrics["n"] < _SMALL_TEST:
+    if metrics["n"] < SMALL_TEST:
         found.append(said("Tested on {n} images only: read the intervals, not the values.", n=metrics["n"]))
     few = [name for name, values in metrics["by_class"].items() if values["n"] < FEW]
     if few:

@@ -73,6 +73,11 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def kept_or_evaluated(stored: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+    """Return the metrics that a run keeps; an older version kept fewer: then they are evaluated from its table."""
+    return stored if "kappa" in stored else evaluate(table, stored["classes"])
+
+
 def certainty(probability: float) -> str:
     """Return a probability as text, for example `97%`; never `100%`, as no finite evidence is certain."""
     return f"{'>99' if probability > 0.995 else round(100 * probability)}%"

@@ -12,11 +12,9 @@ arXiv:2107.07511), which a new image of the same kind exceeds in about a share A
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cxrcore.evaluation.metrics import proportion
 from cxrcore.files import atomic_path
 
 FILE = "novelty.npz"
@@ -45,11 +43,6 @@ class Novelty:
         along = apart @ self.axes.T
         beside = np.maximum((apart**2).sum(axis=1) - (along**2).sum(axis=1), 0)
         return np.sqrt((along**2 / (self.variances + self.ridge)).sum(axis=1) + beside / self.ridge) / self.limit
-
-    @property
-    def false_alarms(self) -> dict[str, Any]:
-        """The share of test images that were beyond the limit, as a `metrics.proportion`."""
-        return proportion(self.alarms, self.tested)
 
     def save(self, path: Path) -> None:
         """Write it, atomically."""

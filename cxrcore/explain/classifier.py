@@ -14,7 +14,7 @@ from cxrcore.explain import layers
 from cxrcore.explain.flow import Flow, HeadFlow, PixelFlow, heatmaps
 from cxrcore.explain.layers import FUSED, POOLED
 from cxrcore.explain.overlay import enlarge
-from cxrcore.features import backbones, extract
+from cxrcore.features import extract
 from cxrcore.features.keras_setup import keras
 from cxrcore.runs import Run
 
@@ -42,7 +42,7 @@ class Classifier:
         """Load the run's model. Raises `UserError` when the run has none."""
         path = run.model_file
         self.classes: list[str] = run.about["classes"]
-        self._taps = [name for name in layers.choices(run.config) if name in backbones.get(run.config["backbone"]).taps]
+        self._taps = layers.taps(run.config)
         self.model = keras.models.load_model(path)
         self.features, self._head = self.model.get_layer("features"), self.model.get_layer("head")
         self.novelty = novelty.load(run.folder / novelty.FILE)

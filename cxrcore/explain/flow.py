@@ -4,8 +4,7 @@ The score is the logit, not the softmax: the softmax also rises when another cla
 where the head is enough, else from pixels.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,8 +13,15 @@ from cxrcore.features.keras_setup import keras, tf
 
 _GRADIENT_BYTES = 64 * 2**20
 _IMAGES = 8  # at once through a whole backbone with its gradients
-# Inputs (n, ...) to the layer's map (n, h, w, c) and the gradients (n, classes, h, w, c).
-Flow = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class Flow(Protocol):
+    """A `HeadFlow` or `PixelFlow`; `step` inputs go through at once."""
+
+    step: int
+
+    def __call__(self, inputs: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
+        """Return the layer's map (n, h, w, c) and the gradients (n, classes, h, w, c) of inputs (n, ...)."""
 
 
 def heatmaps(
@@ -31,9 +37,8 @@ def heatmaps(
             difference of two. None for every class.
     """
     parts = []
-    step = getattr(flow, "step", _IMAGES)
-    for start in range(0, len(inputs), step):
-        maps, gradients = flow(inputs[start : start + step])
+    for start in range(0, len(inputs), flow.step):
+        maps, gradients = flow(inputs[start : start + flow.step])
         if scores is not None:
             gradients = np.einsum("sk,nk...->ns...", scores.astype(np.float32), gradients)
         parts.append(METHODS[method].hook(maps[:, None], gradients))
@@ -68,6 +73,8 @@ class HeadFlow:
 
 class PixelFlow:
     """Through a whole classifier, for any tap of its backbone."""
+
+    step = _IMAGES
 
     def __init__(self, classifier: Any, layer: str) -> None:
         """`classifier` as `training.heads.whole` makes it, fresh or loaded; `layer` is a backbone layer."""

@@ -10,7 +10,6 @@ import yaml
 from cxrcore import settings
 from cxrcore.audit import audit
 from cxrcore.data import dataset
-from cxrcore.errors import UserError
 from cxrcore.evaluation import calibration, external, limits, metrics, scores, subgroups
 from cxrcore.features import backbones
 from cxrcore.runs import Run
@@ -18,9 +17,16 @@ from cxrcore.runs import Run
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a run with results; what takes time is computed when it is first asked for."""
+    """What is known of a run with results; what takes time is computed when it is first asked for.
+
+    Raises:
+        UserError: the run has no results.
+    """
 
     run: Run
+
+    def __post_init__(self) -> None:
+        self.stored  # noqa: B018
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -45,18 +51,12 @@ class Facts:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The metrics of the test images, see `metrics.evaluate`."""
-        return metrics.evaluate(self.table, self.classes)
+        return metrics.kept_or_evaluated(self.stored, self.table)
 
     @cached_property
     def stored(self) -> dict[str, Any]:
         """What the run itself keeps of its test, with the sizes of the parts and the seconds."""
-        stored = self.run.metrics
-        if stored is None:
-            raise UserError(
-                "Run {name} has no results ({state}). Choose a finished run.",
-                name=self.run.name, state=self.run.status["state"],
-            )  # fmt: skip
-        return stored
+        return self.run.results
 
     @cached_property
     def scores(self) -> dict[str, Any]:
@@ -100,12 +100,7 @@ class Facts:
     def limits(self) -> list[str]:
         """What the result does not say."""
         unknown = limits.unknown_patients(self.table)
-        return limits.of(self.metrics, self.config, self.phantom, self.external, self.run.shortcut, unknown)
-
-    @property
-    def phantom(self) -> bool:
-        """Whether the images were drawn by this project."""
-        return bool(self.about["dataset"].get("phantom"))
+        return limits.of(self.metrics, self.config, self.run.is_phantom, self.external, self.run.shortcut, unknown)
 
     @property
     def backbone(self) -> backbones.Backbone:

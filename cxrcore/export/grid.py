@@ -16,14 +16,9 @@ _SIDE = 240
 
 
 def render(facts: Facts, a_page: int = grid_pdf.A_PAGE, progress: Progress | None = None) -> bytes:
-    """Return the PDF of all test images in the current language, `a_page` on a page; see `grid_pdf.render`.
-
-    Raises:
-        UserError: the run has no results.
-    """
-    assert facts.stored
+    """Return the PDF of all test images in the current language, `a_page` on a page; see `grid_pdf.render`."""
     heading = t("Predicted and true labels, run {name}", name=facts.run.name)
-    if facts.phantom:
+    if facts.run.is_phantom:
         heading += " " + t("(phantoms: drawn, not X-rays of people)")
     return grid_pdf.render(_tiles(facts, progress or (lambda done, total: None)), heading, a_page)
 

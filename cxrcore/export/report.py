@@ -10,7 +10,6 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from cxrcore.data.images import ImageError
-from cxrcore.evaluation import scores
 from cxrcore.evaluation.metrics import certainty, probability_columns
 from cxrcore.explain.overlay import overlay
 from cxrcore.export import templates
@@ -24,11 +23,7 @@ Progress = Callable[[int, int], None]
 
 
 def render(facts: Facts, progress: Progress | None = None) -> str:
-    """Return the report in the current language, a whole HTML document. `progress` hears of the images drawn.
-
-    Raises:
-        UserError: the run has no results.
-    """
+    """Return the report in the current language, a whole HTML document. `progress` hears of the images drawn."""
     return templates.html(
         "report.html.j2",
         facts=facts,
@@ -41,18 +36,11 @@ def render(facts: Facts, progress: Progress | None = None) -> str:
 
 
 def _figures(facts: Facts) -> dict[str, go.Figure]:
-    table, classes, stored = facts.table, facts.classes, facts.stored
-    columns = probability_columns(classes)
-    by_class = {name: table[column].to_numpy() for name, column in zip(classes, columns, strict=True)}
-    true = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy()
-    bins = scores.reliability(true, table[columns].to_numpy(float))
-    epochs, kept = facts.run.epochs, stored["kept_epoch"]
-    ink = palette.INK["light"]
+    epochs, kept, ink = facts.run.epochs, facts.stored["kept_epoch"], palette.INK["light"]
+    matrix = facts.metrics["confusion"]
     return {
-        "confusion": matrix_figure.confusion(facts.metrics["confusion"], classes, matrix_figure.BY_TRUE, ink, False),
-        "roc": score_figures.roc(table["label"], by_class),
-        "precision_recall": score_figures.precision_recall(table["label"], by_class),
-        "reliability": score_figures.reliability(bins),
+        "confusion": matrix_figure.confusion(matrix, facts.classes, matrix_figure.BY_TRUE, ink, clickable=False),
+        **score_figures.of(facts.table, facts.classes),
         "accuracy": figures.curves(epochs, "accuracy", t("Accuracy"), len(epochs), kept),
         "loss": figures.curves(epochs, "loss", t("Loss"), len(epochs), kept),
     }

@@ -34,7 +34,6 @@ def submit(config: RunConfig) -> Run:
     Raises:
         UserError: the config does not fit the dataset.
     """
-    settings.require_writable()
     settings.max_jobs()
     pipeline.check(config)
     run = create(config.model_dump(mode="json"), queued=True)
@@ -77,7 +76,6 @@ def stop(run: Run) -> None:
     Raises:
         UserError: the run does not run or wait.
     """
-    settings.require_writable()
     with lock():
         status = run.status
         if status["state"] == QUEUED:

@@ -4,14 +4,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from cxrcore.evaluation import scores
+from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.language import t, translated
 from cxrcore.report import palette
 from cxrcore.report.figures import layout
 
 _GREY = {"dash": "dot", "color": "#888", "width": 1}
+
+
+def of(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, go.Figure]:
+    """Return `roc`, `precision_recall` and `reliability` of a prediction table."""
+    columns = probability_columns(classes)
+    by_class = {name: table[column].to_numpy() for name, column in zip(classes, columns, strict=True)}
+    true = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy()
+    return {
+        "roc": roc(table["label"], by_class),
+        "precision_recall": precision_recall(table["label"], by_class),
+        "reliability": reliability(scores.reliability(true, table[columns].to_numpy(float))),
+    }
 
 
 def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxrcore import settings
 from cxrcore.data import dataset, split
 from cxrcore.errors import Stopped, UserError
 from cxrcore.features import backbones, extract, weights
@@ -33,7 +32,6 @@ def run(config: RunConfig, folder: Path, listener: Listener | None = None) -> Ru
     Raises:
         UserError: the config does not fit the dataset, weights are missing, or the disk is full.
     """
-    settings.require_writable()
     result = Run(folder)
     recorder = Recorder(result, listener)
     result.write("config.json", config.model_dump(mode="json"))

@@ -22,9 +22,9 @@ def choose_dataset() -> str | None:
     return _always_named("dataset")
 
 
-def choose_run(with_results: bool = True) -> Run | None:
-    """Show the runs to choose from, newest first; return the chosen one, or None when there is none."""
-    found = {run.name: run for run in listed() if not with_results or run.metrics}
+def choose_run() -> Run | None:
+    """Show the runs with results to choose from, newest first; return the chosen one, or None when there is none."""
+    found = {run.name: run for run in listed() if run.metrics}
     if not found:
         return None
     if st.query_params.get("run", next(iter(found))) not in found:
@@ -35,7 +35,7 @@ def choose_run(with_results: bool = True) -> Run | None:
     key = address.start("run", list(found), next(iter(found)))
     st.selectbox(t("Run"), list(found), format_func=labels.__getitem__, key=key)
     chosen = found[_always_named("run")]
-    if is_phantom(chosen):
+    if chosen.is_phantom:
         st.info(t("Trained and tested on phantoms: drawn by this program, not X-rays of people."))
     return chosen
 
@@ -61,11 +61,6 @@ def no_run() -> None:
 def listed() -> list[Run]:
     """Return the runs that may be seen here, newest first: where nothing may be changed, those marked as shown."""
     return [run for run in runs.listing() if run.shown or not settings.read_only()]
-
-
-def is_phantom(run: Run) -> bool:
-    """Tell whether the run's images were drawn by this project."""
-    return bool(run.about["dataset"].get("phantom"))
 
 
 def run_label(run: Run) -> str:

@@ -86,7 +86,7 @@ def picture(
     """
     names, method = list(probabilities), METHODS[chosen.method]
     predicted = max(names, key=probabilities.__getitem__)
-    target = predicted if chosen.target == PREDICTED else chosen.target
+    target = names[chosen.number(np.array(list(probabilities.values())), names)]
     explained = translated(target)
     if chosen.against != NOTHING:
         explained = t("{target} rather than {against}", target=explained, against=translated(chosen.against))

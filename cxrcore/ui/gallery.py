@@ -78,13 +78,14 @@ def _figure(card: Card, colours: dict[str, str]) -> str:
     mark = "<b>" + t("wrong answer") + "</b> · " if card.wrong else ""
     lines = "<br>".join(escape(line) for line in card.lines)
     about = escape(t("X-ray, {about}", about=f"{card.title}. {' '.join(card.lines)}"), quote=True)
-    when = written(card.path)
-    picture, reason = _thumbnail(card.path, when) if card.path else ("", t("not opened"))
+    picture, reason = thumbnail(card.path) if card.path else ("", t("not opened"))
     inner = f'<div class="gone">{escape(translated(reason))}</div>'
     if picture:
         inner = f'<img src="{picture}" alt="{about}" loading="lazy">'
         if card.heat is not None:
-            inner += f'<img class="over" src="{_overlay(card.path, when, card.heat)}" alt="" loading="lazy">'
+            inner += (
+                f'<img class="over" src="{_overlay(card.path, _written(card.path), card.heat)}" alt="" loading="lazy">'
+            )
     style = "picture wrong" if card.wrong else "picture"
     return (
         f'<figure><div class="{style}">{inner}</div>'
@@ -92,7 +93,12 @@ def _figure(card: Card, colours: dict[str, str]) -> str:
     )
 
 
-def written(path: str) -> float:
+def thumbnail(path: str) -> tuple[str, str]:
+    """Return a small picture as the text that an <img> takes and "", or "" and the reason why there is none."""
+    return _thumbnail(path, _written(path))
+
+
+def _written(path: str) -> float:
     """Return when the file was written last, 0 if it is gone: another picture under its name is another thumbnail."""
     file = Path(path)
     return file.stat().st_mtime if file.is_file() else 0.0
@@ -100,7 +106,6 @@ def written(path: str) -> float:
 
 @st.cache_data(max_entries=3000, show_spinner=False)
 def _thumbnail(path: str, written: float) -> tuple[str, str]:
-    """Return a small picture as the text that an <img> takes and "", or "" and the reason why there is none."""
     try:
         return thumbnails.data_url(thumbnails.small(Path(path), _SIDE)), ""
     except ImageError as error:

@@ -6,15 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.data.images import ImageError
 from cxrcore.evaluation import mistakes
 from cxrcore.evaluation.metrics import certainty
 from cxrcore.language import local, t, translated
-from cxrcore.report import thumbnails
 from cxrcore.runs import Run
 from cxrcore.ui import gallery, messages
 
-_SIDE = 160
 _PER_PAGE = 20
 
 
@@ -41,7 +38,7 @@ def _table(run: Run, rows: pd.DataFrame, notes: dict[str, str], key: str) -> Non
     image, note = t("image"), t("note")
     shown = pd.DataFrame(
         {
-            image: [_picture(path, gallery.written(path)) for path in rows["path"]],
+            image: [gallery.thumbnail(path)[0] for path in rows["path"]],
             t("file"): [Path(path).name for path in rows["path"]],
             t("predicted"): rows["predicted"].map(translated),
             t("true"): rows["label"].map(translated),
@@ -73,11 +70,3 @@ def _keep(run: Run, digests: list[str], editor: str, note: str) -> None:
             if note in change:
                 mistakes.write_note(run, digests[int(row)], change[note] or "")
     st.session_state["edits of notes"] += 1
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _picture(path: str, written: float) -> str:
-    try:
-        return thumbnails.data_url(thumbnails.small(Path(path), _SIDE))
-    except ImageError:
-        return ""

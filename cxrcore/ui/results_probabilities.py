@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from cxrcore.evaluation import calibration, scores
-from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.language import t, translated
 from cxrcore.report import score_figures, words
 from cxrcore.ui import results_decision
@@ -18,16 +16,14 @@ def show(table: pd.DataFrame, validation: pd.DataFrame, classes: list[str]) -> N
     table = _calibrated(table, validation, classes)
     with st.spinner(t("Resampling for the intervals")):
         found = _scores(table, tuple(classes))
-    columns = probability_columns(classes)
-    by_class = {name: table[column].to_numpy() for name, column in zip(classes, columns, strict=True)}
-    true = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy()
-    left, middle, right = st.columns(3)
-    left.plotly_chart(score_figures.roc(table["label"], by_class), key="roc", alt=t("ROC curve of each class"))
-    middle.plotly_chart(
-        score_figures.precision_recall(table["label"], by_class), key="pr", alt=t("Precision and recall")
-    )
-    bins = scores.reliability(true, np.asarray(table[columns], float))
-    right.plotly_chart(score_figures.reliability(bins), key="reliability", alt=t("Share right by confidence"))
+    figures = score_figures.of(table, classes)
+    alts = {
+        "roc": t("ROC curve of each class"),
+        "precision_recall": t("Precision and recall"),
+        "reliability": t("Share right by confidence"),
+    }
+    for column, (name, alt) in zip(st.columns(3), alts.items(), strict=True):
+        column.plotly_chart(figures[name], key=name, alt=alt)
     rows = [
         {
             t("class"): translated(name),

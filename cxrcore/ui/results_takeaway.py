@@ -18,6 +18,7 @@ def show(run: Run) -> None:
     if not settings.read_only():
         _shown(run)
     facts = Facts(run)
+    state = (run.name, current(), facts.changed)
     for part in parts.PARTS.values():
         title = translated(part.title)
         action = _row(title, translated(part.about))
@@ -25,11 +26,11 @@ def show(run: Run) -> None:
             make = bound(lambda part=part: part.make(facts, lambda done, total: None))  # type: ignore[misc]
             _download(action, make, run, part.key, part.file, part.mime)
         else:
-            _prepared(action, run, part.key, part.file, part.mime,
+            _prepared(action, run, state, part.key, part.file, part.mime,
                       lambda part=part, title=title: part.make(facts, progress.bar(title)))  # type: ignore[misc]  # fmt: skip
     titles = {part.title: translated(part.title) for part in parts.PARTS.values()}
     action = _row(t("Everything"), t("All of the above as one ZIP."))
-    _prepared(action, run, "everything", "everything.zip", "application/zip",
+    _prepared(action, run, state, "everything", "everything.zip", "application/zip",
               lambda: parts.everything(facts, progress.stages(titles)))  # fmt: skip
 
 
@@ -51,10 +52,12 @@ def _row(title: str, about: str) -> Any:
     return action
 
 
-def _prepared(action: Any, run: Run, key: str, file: str, mime: str, make: Callable[[], bytes]) -> None:
-    """Show the button that makes a part, with progress; once it is made, the one that downloads it."""
+def _prepared(
+    action: Any, run: Run, state: tuple[Any, ...], key: str, file: str, mime: str, make: Callable[[], bytes]
+) -> None:
+    """Show the button that makes a part, with progress; once it is made of this `state`, the one that downloads it."""
     made = st.session_state.setdefault("made", {})
-    name = (run.name, key, current(), Facts(run).changed)
+    name = (*state, key)
     if name in made:
         _download(action, made[name], run, key, file, mime, "primary")
     elif action.button(t("Prepare"), key=f"prepare {key}", icon=":material/build:", width="stretch"):

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.evaluation.metrics import evaluate
+from cxrcore.evaluation import limits
+from cxrcore.evaluation.metrics import kept_or_evaluated
 from cxrcore.language import said, t
 from cxrcore.report import words
 from cxrcore.runs import Run
@@ -26,10 +26,9 @@ from cxrcore.ui import (
 
 def show(run: Run) -> None:
     """Show the results of a run that has metrics. Only the open tab is computed."""
-    stored = run.metrics
-    assert stored is not None
+    stored = run.results
     classes, table = stored["classes"], run.predictions("test")
-    metrics = stored if "kappa" in stored else _metrics(table, tuple(classes))  # a run of an older version has fewer
+    metrics = kept_or_evaluated(stored, table)
     _accuracy(metrics, run.config)
     views = {
         said("Images"): lambda: results_images.show(run, table, metrics),
@@ -46,11 +45,6 @@ def show(run: Run) -> None:
         with tab, messages.friendly():
             if tab.open:
                 views[code]()
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _metrics(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
-    return evaluate(table, classes)
 
 
 def _accuracy(metrics: dict[str, Any], config: dict[str, Any]) -> None:
@@ -71,7 +65,7 @@ def _accuracy(metrics: dict[str, Any], config: dict[str, Any]) -> None:
             ),
             icon=":material/warning:",
         )
-    if accuracy["n"] < 200:
+    if accuracy["n"] < limits.SMALL_TEST:
         st.caption(
             t(
                 "{n} test images are few: on new images of the same kind the true accuracy may well be anywhere "

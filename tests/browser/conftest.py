@@ -3,16 +3,12 @@
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from benchmarks.server import running
+
 SHOTS = Path(__file__).parent / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -33,23 +29,8 @@ def workspace(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(workspace):
     """The dashboard on a free port, with an empty workspace; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {"CXR_HOME": str(workspace)}
-    environment.pop("CXR_WEIGHTS_DIR", None)
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
-    process = subprocess.Popen([*command, "--server.port", str(port)], cwd=ROOT, env=environment)
-    address = f"http://localhost:{port}"
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield address
-    process.terminate()
-    process.wait()
+    with running(workspace) as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="module")
