@@ -55,6 +55,7 @@ def knobs(run: Run) -> Knobs:
         help=t("Explains the difference of two classes: why this one rather than that one."),
     )  # fmt: skip
     method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: METHODS[name].title)
+    a, b, c = st.columns(3)  # a second row, so that a narrow window keeps the order
     layer = a.selectbox(
         t("Layer"), found, format_func=lambda name: _layer_name(name, found),
         help=t("Deep layers know more and see less sharply. `pooled` is the layer that the tutorials explain."),

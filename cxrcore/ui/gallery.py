@@ -55,10 +55,12 @@ def clickable(cards: Sequence[Card], classes: Sequence[str], key: str) -> int | 
     """Show the cards with a button below each; return the number of the card whose button was pressed, else None."""
     colours = palette.class_colours(classes)
     pressed = None
+    # All are drawn before the first is shown: a grid that grows under the pointer is pressed at the wrong place.
+    figures = [_figure(card, colours) for card in cards]
     with st.container(horizontal=True, gap="small"):
-        for number, card in enumerate(cards):
+        for number, figure in enumerate(figures):
             with st.container(width=168, gap=None):
-                st.html(_STYLE + f'<div class="cxr-grid">{_figure(card, colours)}</div>')
+                st.html(_STYLE + f'<div class="cxr-grid">{figure}</div>')
                 if st.button(t("Enlarge"), key=f"{key} {number}", width="stretch", type="tertiary"):
                     pressed = number
     return pressed

@@ -46,6 +46,7 @@ def test_an_image_is_opened_relabelled_and_the_edit_undone(drawn, page, shot):
     page.goto(drawn)
     page.get_by_role("tab", name="Images").click()
     expect(page.get_by_text("24 of 24 images")).to_be_visible()
+    expect(page.locator(".cxr-grid figure")).to_have_count(24)  # the browser fills the cards in any order
     page.get_by_role("button", name="Enlarge").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("img").first).to_be_visible()
