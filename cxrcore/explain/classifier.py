@@ -10,10 +10,13 @@ import numpy as np
 
 from cxrcore.data.images import Upload, load
 from cxrcore.evaluation import novelty
-from cxrcore.explain import layers
+from cxrcore.explain import layers, methods
 from cxrcore.explain.flow import Flow, HeadFlow, PixelFlow, heatmaps
 from cxrcore.explain.layers import FUSED, POOLED
+from cxrcore.explain.methods import METHODS
 from cxrcore.explain.overlay import enlarge
+from cxrcore.explain.perturbation import Progress
+from cxrcore.explain.whole import Whole
 from cxrcore.features import extract
 from cxrcore.features.keras_setup import keras
 from cxrcore.runs import Run
@@ -26,13 +29,14 @@ Scores = Callable[[np.ndarray], np.ndarray]
 class Explanation:
     """`pixels` uint8 (size, size, 3); `probabilities` float32 (classes,); `heatmaps` float32 (scores, h, w),
     a score being a class where none were given. `unlike` is the distance from what was learned from, in limits (see
-    `evaluation.novelty`), None for a run that kept nothing to tell.
+    `evaluation.novelty`), None for a run that kept nothing to tell; `vector` float32 (c,), the kept map's mean.
     """
 
     pixels: np.ndarray
     probabilities: np.ndarray
     heatmaps: np.ndarray
     unlike: float | None
+    vector: np.ndarray
 
 
 class Classifier:
@@ -46,6 +50,7 @@ class Classifier:
         self.model = keras.models.load_model(path)
         self.features, self._head = self.model.get_layer("features"), self.model.get_layer("head")
         self.novelty = novelty.load(run.folder / novelty.FILE)
+        self.whole = Whole(self.model)
         self._lock = threading.Lock()
         self._flow = lru_cache(maxsize=8)(self._make_flow)
 
@@ -64,35 +69,64 @@ class Classifier:
                 ]
             )
 
+    def load(self, source: Path | Upload) -> np.ndarray:
+        """Return what the model sees of an image, uint8 (size, size, 3). Raises `ImageError`."""
+        return load(source, self.size)
+
     def explain(
-        self, source: Path | Upload, layer: str, method: str = "grad-cam", scores: Scores | None = None
+        self,
+        source: Path | Upload,
+        layer: str,
+        method: str = "grad-cam",
+        scores: Scores | None = None,
+        progress: Progress = lambda done, total: None,
     ) -> Explanation:
-        """Return the answer for one image file, explained at `layer`.
+        """Return the answer for one image file, explained; see `explain_pixels`. Raises `ImageError`."""
+        return self.explain_pixels(self.load(source), layer, method, scores, progress)
+
+    def explain_pixels(
+        self,
+        pixels: np.ndarray,
+        layer: str,
+        method: str = "grad-cam",
+        scores: Scores | None = None,
+        progress: Progress = lambda done, total: None,
+    ) -> Explanation:
+        """Return the answer for one image, explained at `layer`.
 
         Args:
-            source: the image.
+            pixels: what the model sees, uint8 (size, size, 3).
             layer: a tap of the backbone, `POOLED`, or `FUSED` for the mean of all taps, each scaled to its maximum.
             method: a key of `METHODS`.
             scores: what is explained, from the probabilities (classes,): see `flow.heatmaps`; None for every class.
-
-        Raises:
-            ImageError: the image cannot be read.
+            progress: hears of (done, total) for a method that asks about many images.
         """
-        pixels = load(source, self.size)
         with self._lock:
             # Called as they are, not by `extract.forward`: one image would be padded to a whole batch.
             maps = np.asarray(self.features(pixels[None], training=False))
             probabilities = np.asarray(self._head(maps, training=False))[0]
-            weights = scores(probabilities) if scores else None
+            weights = scores(probabilities) if scores else np.eye(len(probabilities), dtype=np.float32)
+            weights = methods.weights(method, weights, probabilities)
+            layer = layer if METHODS[method].of_layer else self._taps[0]
             names = self._taps if layer == FUSED else [layer]
-            found = [self._heatmaps(name, pixels, maps, method, weights) for name in names]
-        unlike = float(self.novelty.distance(maps.mean(axis=(1, 2)))[0]) if self.novelty else None
-        return Explanation(pixels, probabilities, fused(found) if layer == FUSED else found[0], unlike)
+            found = [self._heatmaps(name, pixels, maps, method, weights, progress) for name in names]
+        vector = maps.mean(axis=(1, 2))[0]
+        unlike = float(self.novelty.distance(vector[None])[0]) if self.novelty else None
+        return Explanation(pixels, probabilities, fused(found) if layer == FUSED else found[0], unlike, vector)
 
     def _heatmaps(
-        self, layer: str, pixels: np.ndarray, maps: np.ndarray, method: str, weights: np.ndarray | None
+        self,
+        layer: str,
+        pixels: np.ndarray,
+        maps: np.ndarray,
+        method: str,
+        weights: np.ndarray,
+        progress: Progress,
     ) -> np.ndarray:
         inputs = maps if layer in (self._taps[0], POOLED) else pixels[None]
+        if asks := METHODS[method].asks:
+            layer_map = self._flow(layer)(inputs)[0][0]
+            return np.asarray(asks(self.whole, pixels, weights, layer_map, progress))
         return heatmaps(self._flow(layer), inputs, method, weights)[0]
 
     def _make_flow(self, layer: str) -> Flow:

@@ -32,16 +32,18 @@ def heatmaps(
     Args:
         flow: a `HeadFlow` or `PixelFlow`.
         inputs: what it takes, (n, ...).
-        method: a key of `METHODS`.
+        method: one of `methods.QUICK`.
         scores: each a sum of logits with these weights, float (scores, classes): one 1 for a class, 1 and -1 for the
             difference of two. None for every class.
     """
+    hook = METHODS[method].hook
+    assert hook, f"{method} does not stand on a layer's map"
     parts = []
     for start in range(0, len(inputs), flow.step):
         maps, gradients = flow(inputs[start : start + flow.step])
         if scores is not None:
             gradients = np.einsum("sk,nk...->ns...", scores.astype(np.float32), gradients)
-        parts.append(METHODS[method].hook(maps[:, None], gradients))
+        parts.append(hook(maps[:, None], gradients))
     return np.concatenate(parts)
 
 

@@ -1,4 +1,5 @@
-"""The CAM family: one small hook a method, from a layer's map and the score's gradient to a heatmap.
+"""The methods: the CAM family, one small hook each from a layer's map and the score's gradient to a heatmap, and those
+of `perturbation`.
 
 A is the map of a layer, (..., h, w, c), G = dS / dA the gradient of the explained score S, of the same shape or with
 a leading axis more, for several scores at once. S is a class's logit, or the difference of two. Every hook returns
@@ -9,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+from cxrcore.explain import perturbation
+from cxrcore.explain.layers import POOLED
 
 Hook = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _CELLS = (-3, -2)
@@ -55,21 +59,59 @@ def eigen_cam(a: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Method:
-    """A method of the family; `of_class` tells whether the class that is explained makes a difference."""
+    """A method: a `hook` on a layer's map and gradient, or one that `asks` the model about altered images.
+
+    `of_class` tells whether the class that is explained makes a difference; `softmax` whether the score is the
+    probability instead of the logit; `layer` the only layer it is defined for, where a run has it; `of_layer` whether
+    a layer plays a part at all; `passes` how many images the model sees for a layer of so many channels.
+    """
 
     title: str
     paper: str
-    hook: Hook
+    hook: Hook | None = None
+    asks: Callable | None = None
     of_class: bool = True
+    softmax: bool = False
+    layer: str = ""
+    of_layer: bool = True
+    passes: Callable[[int], int] = lambda channels: 3
 
 
 METHODS = {
     "grad-cam": Method("Grad-CAM", "Selvaraju et al. 2017, arXiv:1610.02391", grad_cam),
+    "tutorial": Method(
+        "Grad-CAM, as in the tutorials", "Selvaraju et al. 2017, of the probability at the pooled layer", grad_cam,
+        softmax=True, layer=POOLED,
+    ),
     "grad-cam++": Method("Grad-CAM++", "Chattopadhay et al. 2018, arXiv:1710.11063", grad_cam_plus_plus),
     "hirescam": Method("HiResCAM", "Draelos & Carin 2020, arXiv:2011.08891", hires_cam),
     "layercam": Method("LayerCAM", "Jiang et al. 2021, doi:10.1109/TIP.2021.3089943", layer_cam),
     "eigen-cam": Method("Eigen-CAM", "Muhammad & Yeasin 2020, arXiv:2008.00299", eigen_cam, of_class=False),
-}
+    "score-cam": Method(
+        "Score-CAM", "Wang et al. 2020, arXiv:1910.01279", asks=perturbation.score_cam, passes=lambda channels: channels
+    ),
+    "integrated-gradients": Method(
+        "Integrated gradients", "Sundararajan et al. 2017, arXiv:1703.01365", asks=perturbation.integrated_gradients,
+        of_layer=False,
+        passes=lambda channels: 3 * perturbation.STEPS,  # a gradient costs about two passes more
+    ),
+    "occlusion": Method(
+        "Occlusion", "Zeiler & Fergus 2014, arXiv:1311.2901", asks=perturbation.occlusion,
+        of_layer=False,
+        passes=lambda channels: perturbation.GRID**2,
+    ),
+}  # fmt: skip
+QUICK = [name for name, method in METHODS.items() if method.hook]
+
+
+def weights(method: str, scores: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return the weights of the logits, (s, classes), whose sum a method explains, of scores (s, classes).
+
+    A probability's gradient is a sum of those of the logits: dP_k = P_k (dS_k - sum_j P_j dS_j).
+    """
+    if not METHODS[method].softmax:
+        return scores
+    return scores @ (np.diag(probabilities) - np.outer(probabilities, probabilities))
 
 
 def _positive(values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import pytest
 from cxrcore.explain import layers
 from cxrcore.explain.classifier import Classifier
 from cxrcore.explain.flow import HeadFlow, PixelFlow, heatmaps
-from cxrcore.explain.methods import METHODS
+from cxrcore.explain.methods import QUICK
 from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
 from cxrcore.features.keras_setup import keras, tf
 from cxrcore.features.spec import FeatureSpec
@@ -101,7 +101,7 @@ def test_layers_to_choose_from():
     assert layers.choices(config | {"head": "gap"})[-2:] == ["block2_pool", "fused"]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", QUICK)
 def test_every_method_is_the_same_from_kept_activations_and_through_the_whole_model(method, tmp_path):
     spec = FeatureSpec("cxrtiny", "bundled", 64, "minus_one_to_one", "block4c_out")
     features = spec.build(Weights(BUNDLED_WEIGHTS, "bundled"))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cxrcore.explain import methods
 from cxrcore.explain.classifier import fused
-from cxrcore.explain.methods import METHODS
+from cxrcore.explain.methods import METHODS, QUICK
 
 # One cell row of two cells, two channels.
 A = np.array([[[1.0, 2.0], [3.0, 0.0]]])
@@ -51,7 +51,7 @@ maps = st.integers(0, 2**32 - 1).map(
 )
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", QUICK)
 @settings(max_examples=25, deadline=None)
 @given(drawn=maps)
 def test_several_scores_at_once_are_each_by_itself_and_never_negative(name, drawn):
@@ -74,8 +74,8 @@ def test_with_the_same_gradient_in_all_cells_grad_cam_and_hires_cam_agree(drawn)
 
 
 def test_no_gradient_gives_an_empty_map_and_no_warning():
-    for name, method in METHODS.items():
-        found = method.hook(np.ones((2, 2, 3)), np.zeros((2, 2, 3)))
+    for name in QUICK:
+        found = METHODS[name].hook(np.ones((2, 2, 3)), np.zeros((2, 2, 3)))
         assert np.isfinite(found).all() and (found.any() == (name == "eigen-cam"))
 
 
