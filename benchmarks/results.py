@@ -53,7 +53,7 @@ def fake_run(count: int) -> Run:
     chosen = metrics.predictions(parts[dataset.VALIDATION].head(1000), probabilities[:1000], CLASSES)
     run.write_table("table.parquet", parts[dataset.TEST])
     run.write_table("predictions.parquet", pd.concat([chosen, predictions], ignore_index=True))
-    run.write_array("heatmaps.npy", rng.random((count, 3, 7, 7), dtype=np.float32))
+    run.save_with("heatmaps.npy", lambda path: np.save(path, rng.random((count, 3, 7, 7), dtype=np.float32)))
     found = metrics.evaluate(predictions, CLASSES) | {"kept_epoch": 1, "seconds": {"total": 1.0}}
     run.write("metrics.json", found | {"n_train": 0, "n_validation": 1000, "n_test": count})
     run.write("about.json", {"classes": CLASSES, "dataset": {"phantom": True}})

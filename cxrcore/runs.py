@@ -1,16 +1,13 @@
 """A run folder: everything there is to know about one training, written atomically.
 
-    config.json          the validated config          about.json      classes, weights' digest, versions
-    table.parquet        the images and their part     status.json     state, stage, progress, process
-    events.jsonl         one line an epoch             log.txt         what the process printed
-    model.keras          raw pixels to probabilities   metrics.json    numbers with intervals
-    predictions.parquet  validation and test images    heatmaps.npy    Grad-CAM of the test images
-    shortcut.json        the shortcut audit, if made   notes.json      what people wrote on test images
-    novelty.npz          what tells an image that is unlike those learned from
-    shown.json           if shown where the dashboard is read-only
-    evaluations/         tests on other datasets, by their names
-
-`heatmaps.npy` is float32 (n_test, classes, h, w) in the order of the test rows of the predictions.
+config.json          the validated config          about.json      classes, weights' digest, versions
+table.parquet        the images and their part     status.json     state, stage, progress, process
+events.jsonl         one line an epoch             log.txt         what the process printed
+model.keras          raw pixels to probabilities   metrics.json    numbers with intervals
+predictions.parquet  validation and test images    heatmaps.npy    Grad-CAM of the test images
+shortcut.json        the shortcut audit, if made   notes.json      what people wrote on test images
+novelty.npz          tells an image unlike the others   faithfulness.json  checks of the heatmaps, if made
+shown.json           if shown in a read-only dashboard  evaluations/    tests on other datasets, by their names
 """
 
 import os
@@ -70,8 +67,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any] | None:
         """The test metrics, or None before the evaluation."""
-        path = self.folder / "metrics.json"
-        return read_json(path) if path.is_file() else None
+        return self._optional("metrics.json")
 
     @property
     def results(self) -> dict[str, Any]:
@@ -96,8 +92,12 @@ class Run:
     @property
     def shortcut(self) -> dict[str, Any] | None:
         """The shortcut audit (see `evaluation.shortcut`), or None before it was made."""
-        path = self.folder / "shortcut.json"
-        return read_json(path) if path.is_file() else None
+        return self._optional("shortcut.json")
+
+    @property
+    def faithfulness(self) -> dict[str, Any] | None:
+        """The checks of the heatmaps (see `explain.faithfulness`), or None before they were made."""
+        return self._optional("faithfulness.json")
 
     @property
     def model_file(self) -> Path:
@@ -128,7 +128,7 @@ class Run:
         return table[table["split"] == split].reset_index(drop=True)
 
     def heatmaps(self) -> np.ndarray:
-        """Return the Grad-CAM heatmaps of the test images as a memory map."""
+        """Return the test images' Grad-CAM, float32 (n_test, classes, h, w), as a memory map."""
         return np.load(self.folder / "heatmaps.npy", mmap_mode="r")
 
     def log_tail(self, lines: int = 20) -> str:
@@ -137,10 +137,6 @@ class Run:
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         return "\n".join(text.splitlines()[-lines:])
 
-    def write_array(self, file: str, values: np.ndarray) -> None:
-        """Save an array as `file`, atomically."""
-        self.save_with(file, lambda path: np.save(path, values))
-
     def write_table(self, file: str, table: pd.DataFrame) -> None:
         """Save a table as `file` (Parquet), atomically."""
         self.save_with(file, lambda path: table.to_parquet(path, index=False))
@@ -148,6 +144,10 @@ class Run:
     def write(self, file: str, value: Any) -> None:
         """Save plain values as `file` (JSON), atomically."""
         write_json(self.folder / file, value)
+
+    def _optional(self, file: str) -> dict[str, Any] | None:
+        path = self.folder / file
+        return read_json(path) if path.is_file() else None
 
     def save_with(self, file: str, save: Callable[[Path], None]) -> None:
         """Save `file` by `save(path)`, atomically."""

@@ -21,6 +21,7 @@ app.command()(train.demo)
 app.command()(train.train)
 app.command()(runs.evaluate)
 app.command()(runs.explain)
+app.command()(runs.faithfulness)
 app.command()(runs.shortcut)
 app.command()(report.report)
 

@@ -127,6 +127,33 @@ def explain(
     terminal.result({"run": chosen.name, "files": written, "refused": refused}, "\n".join(lines), json)
 
 
+def faithfulness(
+    run: RunName,
+    method: Annotated[list[str] | None, typer.Option(help="Methods to measure; default: all quick ones.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure whether a run's heatmaps can be believed: every method, on its test images."""
+    from cxrcore.explain import faithfulness as checks
+    from cxrcore.explain.methods import METHODS, QUICK
+
+    chosen = runs.load(run)
+    if unknown := [name for name in method or [] if name not in METHODS]:
+        raise UserError(
+            "method: expected one of {expected}. Received: {name!r}", expected=", ".join(METHODS), name=unknown[0]
+        )
+    with terminal.progress() as listen:
+        found = checks.measure(chosen, method or QUICK, listen)
+    columns = ["deletion", "insertion", "random_weights", "stability", "pointing", "in_lesions", "in_lungs"]
+    lines = ["  ".join(["method".ljust(22), *columns])]
+    for name, row in found["methods"].items():
+        cells = [f"{row[column]['value']:.2f}" if row[column] else "-" for column in columns]
+        padded = [cell.ljust(len(column)) for cell, column in zip(cells, columns, strict=True)]
+        lines.append("  ".join([name.ljust(22), *padded]))
+    worst = found["worst"]
+    lines.append(f"Least to be believed: {METHODS[worst].title}. " + " ".join(found["flaws"][worst]))
+    terminal.result({"run": chosen.name} | found, "\n".join(lines), json)
+
+
 def shortcut(run: RunName, json: Json = False) -> None:
     """Audit a run for shortcuts: can the class be told from the border alone, and can the source be told?"""
     from cxrcore.evaluation import shortcut as shortcuts

@@ -4,11 +4,12 @@ The score is the logit, not the softmax: the softmax also rises when another cla
 where the head is enough, else from pixels.
 """
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from cxrcore.explain.methods import METHODS
+from cxrcore.explain.methods import METHODS, weights
 from cxrcore.features.keras_setup import keras, tf
 
 _GRADIENT_BYTES = 64 * 2**20
@@ -45,6 +46,34 @@ def heatmaps(
             gradients = np.einsum("sk,nk...->ns...", scores.astype(np.float32), gradients)
         parts.append(hook(maps[:, None], gradients))
     return np.concatenate(parts)
+
+
+def of_targets(
+    flow: Flow, inputs: np.ndarray, names: Sequence[str], targets: np.ndarray, probabilities: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return one heatmap an image, float32 (n, h, w), for each of several methods, all from one pass.
+
+    Args:
+        flow: a `HeadFlow` or `PixelFlow`.
+        inputs: what it takes, (n, ...).
+        names: of `methods.QUICK`.
+        targets: the class to explain of each image, int (n,).
+        probabilities: of each image, float (n, classes).
+    """
+    found: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    one = np.eye(probabilities.shape[1], dtype=np.float32)
+    for start in range(0, len(inputs), flow.step):
+        part = slice(start, start + flow.step)
+        maps, gradients = flow(inputs[part])
+        for name, parts in found.items():
+            hook = METHODS[name].hook
+            assert hook, f"{name} does not stand on a layer's map"
+            scores = [
+                weights(name, one[[k]], chances)[0]
+                for k, chances in zip(targets[part], probabilities[part], strict=True)
+            ]
+            parts.append(hook(maps, np.einsum("nk,nk...->n...", np.stack(scores).astype(np.float32), gradients)))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 class HeadFlow:

@@ -139,7 +139,7 @@ def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, cl
     result.write_table("predictions.parquet", predictions)
     flow, tested = HeadFlow(head), np.flatnonzero(table["split"] == split.TEST)
     explained = [heatmaps(flow, maps.rows(chunk)) for chunk in maps.chunks(tested)]
-    result.write_array("heatmaps.npy", np.concatenate(explained))
+    result.save_with("heatmaps.npy", lambda path: np.save(path, np.concatenate(explained)))
     return metrics.evaluate(predictions[predictions["split"] == split.TEST], classes)
 
 

@@ -1,0 +1,185 @@
+"""Can the picture be believed? Every method of a run, measured on test images.
+
+    deletion, insertion  does what the map points at matter to the model, and more than a random map's choice?
+    random_weights       does the map change when the weights are shuffled? (rank correlation, 0 is good)
+    stability            does it stay when the image gets a little noise? (rank correlation, 1 is good)
+    pointing             is its peak inside a lesion, where lesions are known?
+    in_lesions, in_lungs how much of it lies inside the lesions, inside the lungs?
+
+What is explained is always the predicted class, from the layer that the run learned from.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cxrcore import settings
+from cxrcore.data.images import load_mask
+from cxrcore.evaluation import intervals
+from cxrcore.explain import deletion, layers, pointing, randomisation, verdicts
+from cxrcore.explain.classifier import Classifier
+from cxrcore.explain.flow import HeadFlow, of_targets
+from cxrcore.explain.layers import POOLED
+from cxrcore.explain.methods import METHODS, QUICK
+from cxrcore.features import extract, lungs
+from cxrcore.features.keras_setup import keras
+from cxrcore.language import said
+from cxrcore.runs import Run
+
+FILE = "faithfulness.json"
+POINTED, PERTURBED, SHUFFLED = 200, 16, 8  # images at most: for masks, for curves and noise, for shuffled weights
+NOISE = 2.55  # standard deviation in grey levels: 1 % of the range
+Progress = Callable[[str, int, int], None]
+
+
+def measure(run: Run, names: Sequence[str] = QUICK, progress: Progress | None = None, seed: int = 0) -> dict[str, Any]:
+    """Return the checks of methods of a run, and keep them with it.
+
+    Each check is `{"value", "ci95", "n"}`, a mean over images with its bootstrap interval (over patients), or None
+    where it cannot be made; `stages` is the rank correlation after each step of shuffling.
+
+    Raises:
+        UserError: the run has no model, or an image is gone.
+    """
+    settings.require_writable()
+    return _Measuring(run, names, progress or (lambda stage, done, total: None), seed).all()
+
+
+class _Measuring:
+    def __init__(self, run: Run, names: Sequence[str], progress: Progress, seed: int) -> None:
+        self.run, self.names, self.progress = run, list(names), progress
+        self.classifier, self.rng = Classifier(run), np.random.default_rng(seed)
+        tests = run.table[run.table["split"] == "test"].reset_index(drop=True)
+        order = np.sort(self.rng.permutation(len(tests))[:POINTED])
+        self.tests = tests.iloc[order].reset_index(drop=True)
+        paths = [Path(path) for path in self.tests["path"]]
+        batches = extract.batches(paths, self.classifier.size, list(self.tests["sha256"]))
+        self.pixels = np.concatenate([*batches])
+        self.probabilities = self.classifier.probabilities(self.pixels)
+        self.targets = self.probabilities.argmax(axis=1)
+        self.few = self.rng.permutation(len(self.tests))[:PERTURBED]
+
+    def all(self) -> dict[str, Any]:
+        maps = self._maps(self.pixels, said("heatmaps"))
+        checks: dict[str, dict[str, Any]] = {name: {} for name in self.names}
+        random = self._curves(maps, checks)
+        self._noise(maps, checks)
+        self._shuffled(maps, checks)
+        where = self._masks(maps, checks)
+        found = {"methods": checks, "random": random, "lungs_from": where, "layer": self.run.config["tap"]}
+        found |= verdicts.of(checks, random)
+        self.run.write(FILE, found)
+        return found
+
+    def _maps(self, pixels: np.ndarray, stage: str, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Return the heatmaps (n, h, w) of every method for some of the test images, which may be altered."""
+        rows = np.arange(len(pixels)) if rows is None else rows
+        quick = [name for name in self.names if METHODS[name].hook]
+        found = _quick(self.classifier.model, self.run, quick, pixels, self.targets[rows], self.probabilities[rows])
+        for name in (name for name in self.names if METHODS[name].asks):
+            found[name] = np.stack([self._asked(name, pixels, rows, number, stage) for number in range(len(pixels))])
+        return found
+
+    def _asked(self, name: str, pixels: np.ndarray, rows: np.ndarray, number: int, stage: str) -> np.ndarray:
+        self.progress(stage, number, len(pixels))
+        one = np.eye(len(self.classifier.classes), dtype=np.float32)[[self.targets[rows[number]]]]
+        return self.classifier.explain_pixels(pixels[number], self.run.config["tap"], name, lambda _: one).heatmaps[0]
+
+    def _curves(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        def of(heatmaps: Sequence[np.ndarray], stage: int) -> dict[str, Any]:
+            areas = []
+            for number, heatmap in zip(self.few, heatmaps, strict=True):
+                ask, target = self.classifier.probabilities, int(self.targets[number])
+                areas.append(deletion.areas(ask, self.pixels[number], heatmap, target))
+                self.progress(said("deletion and insertion"), stage * len(self.few) + len(areas), total)
+            return {
+                name: self._mean(np.array(values), self.few)
+                for name, values in zip(("deletion", "insertion"), zip(*areas, strict=True), strict=True)
+            }
+
+        total = (len(self.names) + 1) * len(self.few)
+        for stage, name in enumerate(self.names):
+            checks[name] |= of(list(maps[name][self.few]), stage)
+        return of([deletion.random_map(self.rng) for _ in self.few], len(self.names))
+
+    def _noise(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> None:
+        quiet = self.pixels[self.few]
+        noisy = np.clip(quiet + self.rng.normal(0, NOISE, quiet.shape), 0, 255).astype(np.uint8)
+        after = self._maps(noisy, said("noise"), self.few)
+        for name in self.names:
+            checks[name]["stability"] = self._mean(_correlations(maps[name][self.few], after[name]), self.few)
+
+    def _shuffled(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> None:
+        """Only for methods that stand on a layer's map: the others would take too long at every stage."""
+        rows, quick = self.few[:SHUFFLED], [name for name in self.names if METHODS[name].hook]
+        model, taps = keras.models.load_model(self.run.model_file), layers.taps(self.run.config)
+        for name in self.names:
+            checks[name] |= {"random_weights": None, "stages": []}
+        for done, stage in enumerate(randomisation.stages(model, taps), 1):
+            after = _quick(model, self.run, quick, self.pixels[rows], self.targets[rows], self.probabilities[rows])
+            for name in quick:
+                found = self._mean(_correlations(maps[name][rows], after[name]), rows)
+                checks[name]["stages"].append([stage, found["value"]])
+                checks[name]["random_weights"] = found
+            self.progress(said("shuffled weights"), done, len(taps) + 1)
+
+    def _masks(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> str:
+        lesions = np.flatnonzero(self.tests["lesions"] != "")
+        lesions = lesions[
+            self.tests["label"].to_numpy()[lesions] == np.array(self.classifier.classes)[self.targets[lesions]]
+        ]
+        drawn = [load_mask(Path(self.tests["lesions"][row])) for row in lesions]
+        shown = np.array([number for number, mask in enumerate(drawn) if mask.any()], int)
+        drawn, lesions = [drawn[number] for number in shown], lesions[shown]
+        inside, rows, where = self._lungs()
+        for name in self.names:
+            checks[name]["pointing"] = self._share(pointing.hits(maps[name][lesions], drawn)) if len(lesions) else None
+            checks[name]["in_lesions"] = (
+                self._mean(pointing.energy(maps[name][lesions], drawn), lesions) if len(lesions) else None
+            )
+            checks[name]["in_lungs"] = (
+                self._mean(pointing.energy(maps[name][rows], inside), rows) if len(rows) else None
+            )
+        return where
+
+    def _lungs(self) -> tuple[list[np.ndarray], np.ndarray, str]:
+        """Return lung masks, the test images they belong to, and where they come from."""
+        if (self.tests["lungs"] != "").all():
+            masks = [load_mask(Path(path)) for path in self.tests["lungs"]]
+            return masks, np.arange(len(masks)), said("mask files")
+        found, doubts = lungs.segment(self.pixels)
+        rows = np.array([row for row, doubt in enumerate(doubts) if not doubt], int)
+        where = said(
+            "the studio's own segmenter, which found lungs that can be believed in {n} of {of} images",
+            n=len(rows), of=len(doubts),
+        )  # fmt: skip
+        return [found[row] for row in rows], rows, where
+
+    def _mean(self, values: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+        patients = self.tests["patient"].to_numpy()[rows]
+        low, high = intervals.weighted(list(patients), lambda weights: weights @ values / weights.sum(axis=1))
+        return {"value": float(values.mean()), "ci95": [float(low), float(high)], "n": len(values)}
+
+    def _share(self, right: np.ndarray) -> dict[str, Any]:
+        ci95 = list(intervals.wilson(int(right.sum()), len(right)))
+        return {"value": float(right.mean()), "ci95": ci95, "n": len(right)}
+
+
+def _quick(
+    model: Any, run: Run, names: list[str], pixels: np.ndarray, targets: np.ndarray, probabilities: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the heatmaps (n, h, w) of methods that stand on a layer's map, through `model` as it is now."""
+    head, pooled = model.get_layer("head"), POOLED in layers.choices(run.config)
+    features = model.get_layer("features")
+    starts = range(0, len(pixels), extract.BATCH)
+    maps = np.concatenate([extract.forward(features, pixels[start : start + extract.BATCH]) for start in starts])
+    theirs = [name for name in names if METHODS[name].layer == POOLED and pooled]
+    found = of_targets(HeadFlow(head), maps, [name for name in names if name not in theirs], targets, probabilities)
+    return found | of_targets(HeadFlow(head, pooled=True), maps, theirs, targets, probabilities) if theirs else found
+
+
+def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    pairs = zip(first, second, strict=True)
+    return np.array([randomisation.rank_correlation(*pair) for pair in pairs])

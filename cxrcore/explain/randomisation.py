@@ -1,0 +1,42 @@
+"""Does a heatmap depend on what the model learned? The sanity check by weight randomisation (Adebayo et al. 2018,
+arXiv:1810.03292): layer by layer from the top, weights are shuffled; a map that stays as it was shows the image, not
+the model.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+
+def stages(classifier: Any, taps: list[str], seed: int = 0) -> Iterator[str]:
+    """Shuffle the weights of `classifier` in place, more at each step, and yield how far it is: `head`, then each tap
+    from the deepest on, which means all from there to the top.
+
+    Shuffling the values of each array keeps their distribution, so that the network does not fall silent.
+    """
+    rng = np.random.default_rng(seed)
+    _shuffle(classifier.get_layer("head").get_layer("body").layers, rng)
+    yield "head"
+    layers = classifier.get_layer("features").get_layer("backbone").layers
+    names = [layer.name for layer in layers]
+    top = len(layers)
+    for tap, below in zip(taps, [*taps[1:], None], strict=True):
+        bottom = names.index(below) + 1 if below else 0
+        _shuffle(layers[bottom:top], rng)
+        top = bottom
+        yield tap
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Return Spearman's rank correlation of two maps (h, w), -1 to 1; 0 where one of them is even everywhere."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return float(spearmanr(first.ravel(), second.ravel()).statistic)
+
+
+def _shuffle(layers: list[Any], rng: np.random.Generator) -> None:
+    for layer in layers:
+        if values := layer.get_weights():
+            layer.set_weights([rng.permuted(value.ravel()).reshape(value.shape) for value in values])
