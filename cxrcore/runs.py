@@ -5,12 +5,12 @@ table.parquet        the images and their part     status.json     state, stage,
 events.jsonl         one line an epoch             log.txt         what the process printed
 model.keras          raw pixels to probabilities   metrics.json    numbers with intervals
 predictions.parquet  validation and test images    heatmaps.npy    Grad-CAM of the test images
-shortcut.json        the shortcut audit, if made   notes.json      what people wrote on test images
-novelty.npz          tells an image unlike the others   faithfulness.json  checks of the heatmaps, if made
-shown.json           if shown in a read-only dashboard  evaluations/    tests on other datasets, by their names
+novelty.npz          tells an image unlike these   vectors.npz     training images' features, to find like ones
+shortcut.json        the shortcut audit, if made   remedies.json   what cleanings do to it, if measured
+faithfulness.json    checks of heatmaps, if made   notes.json      what people wrote on test images
+shown.json           if shown where read-only      evaluations/, tasks/  tests on other data, work in progress
 """
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any] | None:
         """The test metrics, or None before the evaluation."""
-        return self._optional("metrics.json")
+        return self.optional("metrics.json")
 
     @property
     def results(self) -> dict[str, Any]:
@@ -91,19 +91,18 @@ class Run:
 
     @property
     def shortcut(self) -> dict[str, Any] | None:
-        """The shortcut audit (see `evaluation.shortcut`), or None before it was made."""
-        return self._optional("shortcut.json")
+        """The shortcut audit (see `evaluation.shortcut`), if made."""
+        return self.optional("shortcut.json")
 
     @property
     def faithfulness(self) -> dict[str, Any] | None:
         """The checks of the heatmaps (see `explain.faithfulness`), or None before they were made."""
-        return self._optional("faithfulness.json")
+        return self.optional("faithfulness.json")
 
     @property
     def model_file(self) -> Path:
         """The saved model. Raises `UserError` when there is none."""
-        path = self.folder / "model.keras"
-        if not path.is_file():
+        if not (path := self.folder / "model.keras").is_file():
             raise UserError(
                 "Run {name} has no model ({state}). Choose a finished run.", name=self.name, state=self.status["state"]
             )
@@ -145,9 +144,9 @@ class Run:
         """Save plain values as `file` (JSON), atomically."""
         write_json(self.folder / file, value)
 
-    def _optional(self, file: str) -> dict[str, Any] | None:
-        path = self.folder / file
-        return read_json(path) if path.is_file() else None
+    def optional(self, file: str) -> dict[str, Any] | None:
+        """Return the content of a JSON file of the run, None where there is none."""
+        return read_json(self.folder / file) if (self.folder / file).is_file() else None
 
     def save_with(self, file: str, save: Callable[[Path], None]) -> None:
         """Save `file` by `save(path)`, atomically."""
@@ -155,9 +154,10 @@ class Run:
             save(temporary)
 
 
-def own_process() -> dict[str, Any]:
-    """Return what a status says of this process; the start time tells it from a later one with its number."""
-    return {"pid": os.getpid(), "pid_started": psutil.Process().create_time()}
+def process(number: int | None = None) -> dict[str, Any]:
+    """Return what a status says of a process, by default this one; its start tells it from a later one's number."""
+    found = psutil.Process(number)
+    return {"pid": found.pid, "pid_started": found.create_time()}
 
 
 def create(config: dict[str, Any], queued: bool = False) -> Run:
@@ -168,7 +168,7 @@ def create(config: dict[str, Any], queued: bool = False) -> Run:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
     run = Run(settings.runs_folder() / f"{stamp}-{config['backbone']}-{uuid4().hex[:4]}")
     run.write("config.json", config)
-    status = {"state": QUEUED} if queued else {"state": RUNNING, "stage": "starting"} | own_process()
+    status = {"state": QUEUED} if queued else {"state": RUNNING, "stage": "starting"} | process()
     run.write("status.json", status | {"created": datetime.now(UTC).timestamp()})
     return run
 

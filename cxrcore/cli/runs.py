@@ -101,17 +101,21 @@ def explain(
     images: Annotated[list[Path] | None, typer.Argument(metavar="IMAGE", help="Default: all test images.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("explanations"),
     opacity: Annotated[float, typer.Option(min=0, max=1)] = 0.5,
+    method: Annotated[str, typer.Option(help="A method, for example `tutorial` or `layercam`.")] = "grad-cam",
     json: Json = False,
 ) -> None:
-    """Write the Grad-CAM of the predicted class over each image, under a banner with the label, as PNG."""
+    """Write the heatmap of the predicted class over each image, under a banner with the label, as PNG."""
     from cxrcore.explain import pictures
 
     chosen = runs.load(run)
     _ = chosen.results  # said here, before anything is written
     written, refused = [], {}
     with terminal.progress() as listen:
-        total = len(images or chosen.predictions("test"))
-        drawn = pictures.of_files(chosen, images, opacity) if images else pictures.of_tests(chosen, opacity)
+        tests = [Path(path) for path in chosen.predictions("test")["path"]]
+        total, kept = len(images or tests), method == "grad-cam" and not images
+        drawn = (
+            pictures.of_tests(chosen, opacity) if kept else pictures.of_files(chosen, images or tests, opacity, method)
+        )
         for done, (path, picture) in enumerate(drawn, 1):
             listen("drawing", done, total)
             if isinstance(picture, ImageError):
@@ -134,15 +138,13 @@ def faithfulness(
 ) -> None:
     """Measure whether a run's heatmaps can be believed: every method, on its test images."""
     from cxrcore.explain import faithfulness as checks
-    from cxrcore.explain.methods import METHODS, QUICK
+    from cxrcore.explain import methods
 
     chosen = runs.load(run)
-    if unknown := [name for name in method or [] if name not in METHODS]:
-        raise UserError(
-            "method: expected one of {expected}. Received: {name!r}", expected=", ".join(METHODS), name=unknown[0]
-        )
+    for name in method or []:
+        methods.get(name)
     with terminal.progress() as listen:
-        found = checks.measure(chosen, method or QUICK, listen)
+        found = checks.measure(chosen, method or methods.QUICK, listen)
     columns = ["deletion", "insertion", "random_weights", "stability", "pointing", "in_lesions", "in_lungs"]
     lines = ["  ".join(["method".ljust(22), *columns])]
     for name, row in found["methods"].items():
@@ -150,20 +152,32 @@ def faithfulness(
         padded = [cell.ljust(len(column)) for cell, column in zip(cells, columns, strict=True)]
         lines.append("  ".join([name.ljust(22), *padded]))
     worst = found["worst"]
-    lines.append(f"Least to be believed: {METHODS[worst].title}. " + " ".join(found["flaws"][worst]))
+    lines.append(f"Least to be believed: {methods.get(worst).title}. " + " ".join(found["flaws"][worst]))
     terminal.result({"run": chosen.name} | found, "\n".join(lines), json)
 
 
-def shortcut(run: RunName, json: Json = False) -> None:
+def shortcut(
+    run: RunName,
+    remedies: Annotated[bool, typer.Option("--remedies", help="Also measure what can be done against it.")] = False,
+    json: Json = False,
+) -> None:
     """Audit a run for shortcuts: can the class be told from the border alone, and can the source be told?"""
+    from cxrcore.evaluation import remedies as cleanings
     from cxrcore.evaluation import shortcut as shortcuts
 
     chosen = runs.load(run)
     with terminal.progress() as listen:
         found = shortcuts.audit(chosen, listen)
-    lines = [f"whole image: {found['full']['accuracy']:.1%}", f"chance: {found['chance']:.1%}"]
+        found |= {"remedies": cleanings.compare(chosen, listen)} if remedies else {}
+    rows = {"whole image": found["full"]}
     for key, means in (("border", "backbone"), ("border_pixels", "plain pixels")):
-        lines += [f"border of {width} pixels, {means}: {part['accuracy']:.1%}" for width, part in found[key].items()]
+        rows |= {f"border of {width} pixels, {means}": part for width, part in found[key].items()}
+    if found["lungs"]:
+        rows |= {"only the lungs": found["lungs"]["only"], "all but the lungs": found["lungs"]["without"]}
     if found["source"]:
-        lines.append(f"telling the source: {found['source']['accuracy']:.1%}")
+        rows["telling the source"] = found["source"]
+    for name, row in found.get("remedies", {}).get("cleanings", {}).items():
+        rows[f"{name or 'no cleaning'}, border of {found['remedies']['width']} pixels"] = row["border"]
+    lines = [f"{name}: {part['accuracy']:.1%}" for name, part in rows.items()]
+    lines.append(f"chance: {found['chance']:.1%}")
     terminal.result({"run": chosen.name} | found, "\n".join([*lines, found["sentence"]]), json)

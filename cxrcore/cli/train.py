@@ -40,6 +40,9 @@ def train(
     size: Annotated[int | None, typer.Option(help="Input height and width in pixels.")] = None,
     tap: Annotated[str | None, typer.Option(help="Backbone layer whose output the head sees.")] = None,
     preprocessing: Annotated[str | None, typer.Option(help="native or unit.")] = None,
+    cleaning: Annotated[
+        str | None, typer.Option(help="only-lungs, crop, match, markers or equalise; default: none.")
+    ] = None,
     head: Annotated[str | None, typer.Option(help="gap or tutorial.")] = None,
     dropout: Annotated[float | None, typer.Option()] = None,
     learning_rate: Annotated[float | None, typer.Option()] = None,
@@ -56,7 +59,7 @@ def train(
     """Train on a dataset, test and explain; Ctrl-C stops and keeps the best epoch so far."""
     given: dict[str, Any] = {
         "backbone": backbone, "weights": weights, "size": size, "tap": tap, "head": head,
-        "weights_file": weights_file, "preprocessing": preprocessing, "dropout": dropout,
+        "weights_file": weights_file, "preprocessing": preprocessing, "cleaning": cleaning, "dropout": dropout,
         "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs, "seed": seed,
         "early_stopping": early_stopping,
     }  # fmt: skip

@@ -32,6 +32,6 @@ def probabilities(run: Run, rows: pd.DataFrame, hooks: extract.Hooks) -> np.ndar
     classifier, answers = Classifier(run), []
     for pixels in extract.batches([Path(path) for path in rows["path"]], classifier.size, list(rows["sha256"])):
         hooks.check()
-        answers.append(classifier.probabilities(pixels))
+        answers.append(classifier.probabilities(classifier.seen(pixels)))
         hooks.progress(sum(map(len, answers)), len(rows))
     return np.concatenate(answers)

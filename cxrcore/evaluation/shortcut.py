@@ -2,11 +2,9 @@
 
 DeGrave et al. 2021 (doi:10.1038/s42256-021-00338-7) and Maguolo & Nanni 2020 (arXiv:2004.12823) found that
 classifiers of COVID-19 tell hospitals apart by what surrounds the lungs; the second by blacking out the centre of
-each image, as is done here. The head is learned anew, as a linear one, on the features of the altered images, and
-cross-validated by patient: the question is what this backbone offers a head on these images.
+each image, as is done here.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.evaluation import probe
-from cxrcore.features import alterations, backbones, extract, weights
-from cxrcore.features.spec import FeatureSpec
+from cxrcore.evaluation import altered, corners, intervals
+from cxrcore.evaluation.altered import Progress, chance, measure
+from cxrcore.explain import pointing
+from cxrcore.features import alterations, extract, lung_masks
 from cxrcore.language import said
 from cxrcore.runs import Run
 
@@ -26,7 +25,8 @@ WIDTHS = (10 / 237, 20 / 237, 30 / 237)
 # What a border may tell by accident, above the share of the largest class, before it counts as a shortcut.
 MARGIN = 0.05
 SMALL = 32  # side of the pictures for the plain look
-Progress = Callable[[str, int, int], None]
+FRAME = 0.15  # of the side: the outer part of an image, 51 % of its area
+_LEAST = 0.5  # share of images whose lungs must be found before accuracies with and without lungs say something
 
 
 def audit(run: Run, progress: Progress | None = None) -> dict[str, Any]:
@@ -35,31 +35,83 @@ def audit(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     `chance` is the share of the largest class; `full`, `border` (by width in pixels) and `source` each have
     `accuracy`, `ci95` and `n`, from the features of the run's backbone; `source` is None when there is one source.
     `border_pixels` is the same from plain pixels: a mark that this backbone happens to overlook is in the images all
-    the same, for the next backbone to use. `verdict` is `shortcut` or `none found`, `sentence` says why.
+    the same, for the next backbone to use. `lungs`, None where they are not known, has `only` and `without` and the
+    same for the `whole` of these images, their `chance` and where the lungs come `from`. `corners` see `corners.audit`.
+    `energy` is the share of the test images' Grad-CAM in the outer `frame` and `outside` the lungs. `verdict` is
+    `shortcut` or `none found`, `sentence` says why.
 
     Raises:
         UserError: weights or images are gone.
     """
     settings.require_writable()
     progress = progress or (lambda stage, done, total: None)
-    table, size = run.table, run.config["size"]
+    table, size, cleaning = run.table, run.config["size"], run.config.get("cleaning", "")
     widths = [round(size * share) for share in WIDTHS]
-    full = _features(run, table, "", progress)
-    pixels = _pixels(table, size, widths, progress)
+    full = altered.features(run, table, cleaning, progress)
+    pixels, masks, tests = _look(table, size, cleaning, widths, progress)
     labels = table["label"]
+
+    def telling(alteration: str) -> np.ndarray:
+        return altered.features(run, table, _both(cleaning, alteration), progress)
+
     found: dict[str, Any] = {
-        "chance": float(labels.value_counts(normalize=True).max()),
-        "full": _measure(full, labels, table),
-        "border": {
-            str(width): _measure(_features(run, table, alterations.border(width), progress), labels, table)
-            for width in widths
-        },
-        "border_pixels": {str(width): _measure(pixels[width], labels, table) for width in widths},
-        "source": _measure(full, table["source"], table) if table["source"].nunique() > 1 else None,
+        "chance": chance(labels),
+        "full": measure(full, labels, table),
+        "border": {str(width): measure(telling(alterations.border(width)), labels, table) for width in widths},
+        "border_pixels": {str(width): measure(pixels[width], labels, table) for width in widths},
+        "source": measure(full, table["source"], table) if table["source"].nunique() > 1 else None,
+        "lungs": _lungs(table, masks, full, telling),
     }
+    classes, tested = run.about["classes"], table[table["split"] == "test"]
+    found["corners"] = corners.audit(run, tests, tested["label"].map(classes.index).to_numpy(), progress)
+    found["energy"] = _energy(run, table, masks)
     found |= _verdict(found)
     run.write("shortcut.json", found)
     return found
+
+
+def _both(*names: str) -> str:
+    return "+".join(filter(None, names))
+
+
+def _lungs(
+    table: pd.DataFrame, masks: list[np.ndarray | None], full: np.ndarray, telling: Any
+) -> dict[str, Any] | None:
+    """Return what can be told with nothing but the lungs and with all but them, of images whose lungs are known."""
+    known = np.array([mask is not None for mask in masks])
+    rows = table[known]
+    patients = rows.groupby("label")["patient"].nunique()
+    if known.mean() < _LEAST or len(patients) < table["label"].nunique() or patients.min() < 2:
+        return None
+    return {
+        "from": lung_masks.origin(table, masks),
+        "chance": chance(rows["label"]),
+        "whole": measure(full[known], rows["label"], rows),
+        "only": measure(telling("only-lungs")[known], rows["label"], rows),
+        "without": measure(telling("no-lungs")[known], rows["label"], rows),
+    }
+
+
+def _energy(run: Run, table: pd.DataFrame, masks: list[np.ndarray | None]) -> dict[str, Any]:
+    """Return the shares of the predicted class's Grad-CAM, each with `value`, `ci95` and `n`."""
+    predictions = run.predictions("test")
+    numbers = predictions["predicted"].map(run.about["classes"].index).to_numpy()
+    heatmaps = run.heatmaps()[np.arange(len(numbers)), numbers]
+    patients = predictions["patient"].to_numpy()
+    lungs = [mask for mask, part in zip(masks, table["split"], strict=True) if part == "test"]
+    known = np.flatnonzero([mask is not None for mask in lungs])
+    frame = np.ones((100, 100), bool)
+    frame[round(100 * FRAME) : -round(100 * FRAME), round(100 * FRAME) : -round(100 * FRAME)] = False
+    inside = [mask for mask in lungs if mask is not None]
+    return {
+        "frame": _mean(pointing.energy(heatmaps, [frame] * len(heatmaps)), patients),
+        "outside": _mean(1 - pointing.energy(heatmaps[known], inside), patients[known]) if len(known) else None,
+    }
+
+
+def _mean(values: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
+    low, high = intervals.weighted(list(patients), lambda weights: weights @ values / weights.sum(axis=1))
+    return {"value": float(values.mean()), "ci95": [float(low), float(high)], "n": len(values)}
 
 
 def _verdict(found: dict[str, Any]) -> dict[str, str]:
@@ -86,32 +138,25 @@ def _verdict(found: dict[str, Any]) -> dict[str, str]:
     return {"verdict": "shortcut" if telling else "none found", "sentence": sentence}
 
 
-def _measure(vectors: np.ndarray, labels: pd.Series, table: pd.DataFrame) -> dict[str, Any]:
-    found = probe.accuracy(vectors, list(labels), list(table["patient"]))
-    return {"accuracy": found["value"], "ci95": found["ci95"], "n": found["n"]}
-
-
-def _features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress) -> np.ndarray:
-    """Return the pooled features of all images after `alteration`, float32 (n, c)."""
-    config, backbone = run.config, backbones.get(run.config["backbone"])
-    found = weights.resolve(backbone, config["weights"], config["weights_file"], config["seed"])
-    mode = "unit" if config["preprocessing"] == "unit" else backbone.preprocessing
-    spec = FeatureSpec(backbone.key, found.digest, config["size"], mode, config["tap"], True, alteration)
-    name = said("features, {what}", what=alteration or said("whole image"))
-    hooks = extract.Hooks(progress=lambda done, total: progress(name, done, total))
-    return extract.activations(table, spec, lambda: spec.build(found), hooks).rows(range(len(table)))[:, 0, 0]
-
-
-def _pixels(table: pd.DataFrame, size: int, widths: list[int], progress: Progress) -> dict[int, np.ndarray]:
-    """Return the borders of all images as small grey pictures, float32 (n, SMALL * SMALL) by width."""
+def _look(
+    table: pd.DataFrame, size: int, cleaning: str, widths: list[int], progress: Progress
+) -> tuple[dict[int, np.ndarray], list[np.ndarray | None], np.ndarray]:
+    """Return, from one reading of all images: the borders as small grey pictures, float32 (n, SMALL * SMALL) by width;
+    the lungs; the pixels of the test images."""
     rows: dict[int, list[np.ndarray]] = {width: [] for width in widths}
-    done = 0
-    for pixels in extract.batches([Path(path) for path in table["path"]], size):
+    masks: list[np.ndarray | None] = []
+    tests = []
+    for raw in extract.batches([Path(path) for path in table["path"]], size):
+        part = table[len(masks) : len(masks) + len(raw)]
+        lungs = lung_masks.of(part, raw)
+        pixels = alterations.apply(raw, cleaning)
         for width in widths:
-            altered = alterations.apply(pixels, alterations.border(width))
+            bordered = alterations.apply(pixels, alterations.border(width))
             rows[width] += [
-                cv2.resize(image[..., 0], (SMALL, SMALL), interpolation=cv2.INTER_AREA) for image in altered
+                cv2.resize(image[..., 0], (SMALL, SMALL), interpolation=cv2.INTER_AREA) for image in bordered
             ]
-        done += len(pixels)
-        progress(said("borders, plain pixels"), done, len(table))
-    return {width: np.stack(found).reshape(len(table), -1).astype(np.float32) for width, found in rows.items()}
+        masks += lungs
+        tests.append(pixels[part["split"] == "test"])
+        progress(said("borders, plain pixels"), len(masks), len(table))
+    small = {width: np.stack(found).reshape(len(table), -1).astype(np.float32) for width, found in rows.items()}
+    return small, masks, np.concatenate(tests)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from cxrcore.data.images import Upload, load
 from cxrcore.evaluation import novelty
-from cxrcore.explain import layers, methods
+from cxrcore.explain import frames, layers, methods
 from cxrcore.explain.flow import Flow, HeadFlow, PixelFlow, heatmaps
 from cxrcore.explain.layers import FUSED, POOLED
 from cxrcore.explain.methods import METHODS
 from cxrcore.explain.overlay import enlarge
 from cxrcore.explain.perturbation import Progress
 from cxrcore.explain.whole import Whole
-from cxrcore.features import extract
+from cxrcore.features import alterations, extract
 from cxrcore.features.keras_setup import keras
 from cxrcore.runs import Run
 
@@ -50,6 +50,7 @@ class Classifier:
         self.model = keras.models.load_model(path)
         self.features, self._head = self.model.get_layer("features"), self.model.get_layer("head")
         self.novelty = novelty.load(run.folder / novelty.FILE)
+        self._cleaning = run.config.get("cleaning", "")  # runs of older versions have none
         self.whole = Whole(self.model)
         self._lock = threading.Lock()
         self._flow = lru_cache(maxsize=8)(self._make_flow)
@@ -60,7 +61,7 @@ class Classifier:
         return int(self.model.input_shape[1])
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Return float32 (n, classes) of raw pixels uint8 (n, size, size, 3)."""
+        """Return float32 (n, classes) of what the model sees, uint8 (n, size, size, 3)."""
         with self._lock:
             return np.concatenate(
                 [
@@ -69,9 +70,9 @@ class Classifier:
                 ]
             )
 
-    def load(self, source: Path | Upload) -> np.ndarray:
-        """Return what the model sees of an image, uint8 (size, size, 3). Raises `ImageError`."""
-        return load(source, self.size)
+    def seen(self, pixels: np.ndarray) -> np.ndarray:
+        """Return what the model sees of images uint8 (n, size, size, 3): the run's cleaning is done to them."""
+        return alterations.apply(pixels, self._cleaning)
 
     def explain(
         self,
@@ -81,8 +82,16 @@ class Classifier:
         scores: Scores | None = None,
         progress: Progress = lambda done, total: None,
     ) -> Explanation:
-        """Return the answer for one image file, explained; see `explain_pixels`. Raises `ImageError`."""
-        return self.explain_pixels(self.load(source), layer, method, scores, progress)
+        """Return the answer for one image file, explained in its whole frame; see `explain_pixels`.
+
+        Raises:
+            ImageError: the image cannot be read.
+        """
+        raw = load(source, self.size)[None]
+        found = self.explain_pixels(self.seen(raw)[0], layer, method, scores, progress)
+        if self._cleaning != frames.CROP:
+            return found
+        return replace(found, heatmaps=frames.uncropped(found.heatmaps[None], alterations.boxes(raw))[0])
 
     def explain_pixels(
         self,

@@ -18,12 +18,12 @@ import numpy as np
 from cxrcore import settings
 from cxrcore.data.images import load_mask
 from cxrcore.evaluation import intervals
-from cxrcore.explain import deletion, layers, pointing, randomisation, verdicts
+from cxrcore.explain import deletion, frames, layers, pointing, randomisation, verdicts
 from cxrcore.explain.classifier import Classifier
 from cxrcore.explain.flow import HeadFlow, of_targets
 from cxrcore.explain.layers import POOLED
 from cxrcore.explain.methods import METHODS, QUICK
-from cxrcore.features import extract, lungs
+from cxrcore.features import alterations, extract, lung_masks
 from cxrcore.features.keras_setup import keras
 from cxrcore.language import said
 from cxrcore.runs import Run
@@ -56,7 +56,8 @@ class _Measuring:
         self.tests = tests.iloc[order].reset_index(drop=True)
         paths = [Path(path) for path in self.tests["path"]]
         batches = extract.batches(paths, self.classifier.size, list(self.tests["sha256"]))
-        self.pixels = np.concatenate([*batches])
+        self.raw = np.concatenate([*batches])
+        self.pixels = self.classifier.seen(self.raw)
         self.probabilities = self.classifier.probabilities(self.pixels)
         self.targets = self.probabilities.argmax(axis=1)
         self.few = self.rng.permutation(len(self.tests))[:PERTURBED]
@@ -133,7 +134,12 @@ class _Measuring:
         drawn = [load_mask(Path(self.tests["lesions"][row])) for row in lesions]
         shown = np.array([number for number, mask in enumerate(drawn) if mask.any()], int)
         drawn, lesions = [drawn[number] for number in shown], lesions[shown]
-        inside, rows, where = self._lungs()
+        found = lung_masks.of(self.tests, self.raw)
+        if self.run.config.get("cleaning") == frames.CROP:  # a mask goes where its image goes
+            found = [None if mask is None else self._cut(mask, row) for row, mask in enumerate(found)]
+            drawn = [self._cut(mask, row) for mask, row in zip(drawn, lesions, strict=True)]
+        rows = np.flatnonzero([mask is not None for mask in found])
+        inside = [mask for mask in found if mask is not None]
         for name in self.names:
             checks[name]["pointing"] = self._share(pointing.hits(maps[name][lesions], drawn)) if len(lesions) else None
             checks[name]["in_lesions"] = (
@@ -142,20 +148,11 @@ class _Measuring:
             checks[name]["in_lungs"] = (
                 self._mean(pointing.energy(maps[name][rows], inside), rows) if len(rows) else None
             )
-        return where
+        return lung_masks.origin(self.tests, found)
 
-    def _lungs(self) -> tuple[list[np.ndarray], np.ndarray, str]:
-        """Return lung masks, the test images they belong to, and where they come from."""
-        if (self.tests["lungs"] != "").all():
-            masks = [load_mask(Path(path)) for path in self.tests["lungs"]]
-            return masks, np.arange(len(masks)), said("mask files")
-        found, doubts = lungs.segment(self.pixels)
-        rows = np.array([row for row, doubt in enumerate(doubts) if not doubt], int)
-        where = said(
-            "the studio's own segmenter, which found lungs that can be believed in {n} of {of} images",
-            n=len(rows), of=len(doubts),
-        )  # fmt: skip
-        return [found[row] for row in rows], rows, where
+    def _cut(self, mask: np.ndarray, row: int) -> np.ndarray:
+        box = alterations.boxes(self.raw[row : row + 1])[0]
+        return alterations.cut(mask.astype(np.uint8) * 255, box) > 127
 
     def _mean(self, values: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
         patients = self.tests["patient"].to_numpy()[rows]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cxrcore.errors import UserError
 from cxrcore.explain import perturbation
 from cxrcore.explain.layers import POOLED
 
@@ -102,6 +103,15 @@ METHODS = {
     ),
 }  # fmt: skip
 QUICK = [name for name, method in METHODS.items() if method.hook]
+
+
+def get(name: str) -> Method:
+    """Return the method `name`; raise `UserError` for a name that is not in the table."""
+    if name not in METHODS:
+        raise UserError(
+            "method: expected one of {expected}. Received: {name!r}", expected=", ".join(METHODS), name=name
+        )
+    return METHODS[name]
 
 
 def weights(method: str, scores: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

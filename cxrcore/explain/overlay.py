@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cxrcore.evaluation.metrics import certainty
 
+_OUTLINE = (255, 214, 0)
 COLOUR_MAPS = {
     "viridis": cv2.COLORMAP_VIRIDIS,
     "inferno": cv2.COLORMAP_INFERNO,
@@ -19,17 +20,41 @@ def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.resize(heatmap.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def overlay(image: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5, colours: str = "viridis") -> np.ndarray:
+def scaled(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a heatmap (h, w) at (height, width), uint8, so that its own maximum is 255; one that is 0 stays 0."""
+    large = enlarge(heatmap, height, width)
+    top = float(large.max())
+    return np.clip(large * (255 / top if top > 0 else 0), 0, 255).astype(np.uint8)
+
+
+def overlay(
+    image: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5, colours: str = "viridis", threshold: float = 0
+) -> np.ndarray:
     """Return uint8 (H, W, 3): `opacity` of the coloured heatmap over `image`, uint8 (H, W, 3).
 
-    The heatmap, float (h, w) and at least 0, is scaled so that its own maximum is 1; one that is 0
-    everywhere stays 0.
+    The heatmap, float (h, w) and at least 0, is scaled to its own maximum; where it is below `threshold`, a share of
+    it, the image stays as it is.
     """
-    large = enlarge(heatmap, *image.shape[:2])
-    top = float(large.max())
-    scaled = np.clip(large * (255 / top if top > 0 else 0), 0, 255).astype(np.uint8)
-    coloured = cv2.cvtColor(cv2.applyColorMap(scaled, COLOUR_MAPS[colours]), cv2.COLOR_BGR2RGB)
-    return cv2.addWeighted(coloured, opacity, image, 1 - opacity, 0)
+    height, width = image.shape[:2]
+    over = cv2.addWeighted(coloured(heatmap, height, width, colours), opacity, image, 1 - opacity, 0)
+    above = scaled(heatmap, height, width) >= 255 * threshold
+    return np.where(above[..., None], over, image)
+
+
+def coloured(heatmap: np.ndarray, height: int, width: int, colours: str = "viridis") -> np.ndarray:
+    """Return a heatmap (h, w) by itself, uint8 (height, width, 3), scaled to its own maximum."""
+    levels = scaled(heatmap, height, width)
+    return cv2.cvtColor(cv2.applyColorMap(levels, COLOUR_MAPS[colours]), cv2.COLOR_BGR2RGB)
+
+
+def contour(image: np.ndarray, heatmap: np.ndarray, share: float) -> np.ndarray:
+    """Return `image`, uint8 (H, W, 3), with the outline of where the heatmap is at least `share` of its maximum."""
+    top, drawn = float(heatmap.max()), image.copy()
+    if top <= 0:
+        return drawn
+    above = (scaled(heatmap, *image.shape[:2]) >= 255 * share).astype(np.uint8)
+    outlines, _ = cv2.findContours(above, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return cv2.drawContours(drawn, outlines, -1, _OUTLINE, max(1, image.shape[1] // 250))
 
 
 def banner(image: np.ndarray, text: str) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from cxrcore.data.images import ImageError, display
 from cxrcore.evaluation.metrics import probability_columns
+from cxrcore.explain import layers, methods
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.runs import Run
 
@@ -25,14 +26,19 @@ def of_tests(run: Run, opacity: float) -> Iterator[Drawn]:
         yield Path(path), _drawn(Path(path), answer, maps, classes, opacity)
 
 
-def of_files(run: Run, paths: Sequence[Path], opacity: float) -> Iterator[Drawn]:
-    """Yield the same for any image files, explained by the run's saved model."""
+def of_files(run: Run, paths: Sequence[Path], opacity: float, method: str = "grad-cam") -> Iterator[Drawn]:
+    """Yield the same for any image files and method, explained by the run's saved model; `tutorial` at its layer.
+
+    Raises:
+        UserError: no such method.
+    """
     from cxrcore.explain.classifier import Classifier
 
-    classifier, tap = Classifier(run), run.config["tap"]
+    wanted, classifier = methods.get(method).layer, Classifier(run)
+    tap = wanted if wanted in layers.choices(run.config) else run.config["tap"]
     for path in paths:
         try:
-            found = classifier.explain(path, tap)
+            found = classifier.explain(path, tap, method)
         except ImageError as error:
             yield path, error
         else:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxrcore.data.images import ImageError, Upload, load, read
+from cxrcore.data.images import ImageError, Upload, load, load_mask, read
 from cxrcore.errors import UserError
 from cxrcore.features import alterations
 from cxrcore.features.spec import FeatureSpec
@@ -45,11 +45,10 @@ def activations(
     """
     hooks = hooks or Hooks()
     store = Store(spec)
-    paths = dict(zip(table["sha256"], table["path"], strict=True))
     missing = store.missing(table["sha256"])
     if missing:
-        images = {value: Path(paths[value]) for value in missing}
-        _compute(store, images, spec, model(), hooks)
+        rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]
+        _compute(store, rows, spec, model(), hooks)
     return store.read(list(table["sha256"]))
 
 
@@ -77,14 +76,24 @@ def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict_on_batch(full))[: len(pixels)]
 
 
-def _compute(store: Store, images: dict[str, Path], spec: FeatureSpec, model: Any, hooks: Hooks) -> None:
+def masks_of(table: pd.DataFrame) -> list[np.ndarray] | None:
+    """Return the lungs of each row, boolean (H, W), from mask files; None if not every row has one."""
+    files = table.get("lungs")
+    if files is None or (files == "").any():
+        return None
+    return [load_mask(Path(file)) for file in files]
+
+
+def _compute(store: Store, rows: pd.DataFrame, spec: FeatureSpec, model: Any, hooks: Hooks) -> None:
+    """`rows` have the index SHA-256."""
     held: list[np.ndarray] = []
     done = kept = 0
-    hashes, paths, flushed = list(images), list(images.values()), monotonic()
+    hashes, paths, flushed = list(rows.index), [Path(path) for path in rows["path"]], monotonic()
     try:
         for pixels in batches(paths, spec.size, hashes):
             hooks.check()
-            held.append(forward(model, alterations.apply(pixels, spec.alteration)))
+            masks = masks_of(rows[done : done + len(pixels)]) if spec.lungs == "files" else None
+            held.append(forward(model, alterations.apply(pixels, spec.alteration, masks)))
             done += len(pixels)
             hooks.progress(done, len(paths))
             if sum(maps.nbytes for maps in held) >= SHARD_BYTES or monotonic() - flushed > FLUSH_SECONDS:

@@ -14,7 +14,7 @@ class FeatureSpec:
     """`weights` is the digest of the weights, not their name: other weights are other features.
 
     `pooled` keeps only each channel's mean, as a map of one cell. `alteration` is done to the pixels first (see
-    `alterations`), "" for none.
+    `alterations`), "" for none, with the `lungs` from `files`, or "" for the segmenter's.
     """
 
     backbone: str
@@ -24,6 +24,7 @@ class FeatureSpec:
     tap: str
     pooled: bool = False
     alteration: str = ""
+    lungs: str = ""
 
     @property
     def key(self) -> str:

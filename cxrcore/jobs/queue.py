@@ -10,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 from filelock import FileLock
 
 from cxrcore import settings
@@ -18,6 +17,7 @@ from cxrcore.errors import UserError
 from cxrcore.jobs import processes
 from cxrcore.language import said
 from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, create, listing
+from cxrcore.runs import process as process_of
 from cxrcore.training import pipeline
 from cxrcore.training.config import RunConfig
 from cxrcore.training.recorder import STOP_FILE
@@ -115,16 +115,15 @@ def _start(run: Run) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=environment(),
             start_new_session=True,  # a server that is stopped with Ctrl-C leaves its runs alone
         )
     now = time.time()
-    started = psutil.Process(process.pid).create_time()
     running = {"state": RUNNING, "stage": "starting", "stage_started": now, "started": now}
-    run.write("status.json", run.status | running | {"pid": process.pid, "pid_started": started, "worker": True})
+    run.write("status.json", run.status | running | process_of(process.pid) | {"worker": True})
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the worker's environment: the same workspace and the same package, wherever the server was started."""
     package = str(Path(__file__).parents[2])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -40,6 +40,9 @@ class RunConfig(BaseModel):
     """Everything that determines a run. `size` and `tap` default to the backbone's own. `dataset_version` 0 is
     the newest when the run starts; the run's own config then names it.
 
+    `cleaning` is done to every image before the backbone sees it (see `alterations.CLEANINGS`), "" for nothing; lungs
+    are then always found by the segmenter, as new images come without masks.
+
     `early_stopping` is a number of epochs without a better validation loss, 0 for never. `keep` says which
     epoch's weights become the model: the one with the lowest validation loss, or the last.
     """
@@ -54,6 +57,7 @@ class RunConfig(BaseModel):
     size: int = 0
     tap: str = ""
     preprocessing: Literal["native", "unit"] = "native"
+    cleaning: Literal["", "only-lungs", "crop", "match", "markers", "equalise"] = ""
     head: Literal["gap", "tutorial"] = "gap"
     dropout: float = Field(0.2, ge=0, lt=1)
     learning_rate: float = Field(5e-3, gt=0, le=10)

@@ -61,7 +61,8 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
     recorder.stage("weights")
     backbone = backbones.get(config.backbone)
     found = weights.resolve(backbone, config.weights, config.weights_file, config.seed, progress=recorder.progress)
-    spec = FeatureSpec(backbone.key, found.digest, config.size, config.preprocessing_mode, config.tap)
+    mode = config.preprocessing_mode
+    spec = FeatureSpec(backbone.key, found.digest, config.size, mode, config.tap, alteration=config.cleaning)
     result.write("about.json", _about(data, found.digest))
     recorder.stage("backbone")
     features = _features_model(spec, found)
@@ -130,6 +131,7 @@ def _train(
 
 def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, classes: list[str]) -> dict[str, Any]:
     from cxrcore.evaluation import metrics
+    from cxrcore.explain import frames
     from cxrcore.explain.flow import HeadFlow, heatmaps
 
     rows = np.flatnonzero(table["split"] != split.TRAIN)
@@ -139,13 +141,17 @@ def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, cl
     result.write_table("predictions.parquet", predictions)
     flow, tested = HeadFlow(head), np.flatnonzero(table["split"] == split.TEST)
     explained = [heatmaps(flow, maps.rows(chunk)) for chunk in maps.chunks(tested)]
-    result.save_with("heatmaps.npy", lambda path: np.save(path, np.concatenate(explained)))
+    kept = np.concatenate(explained)
+    if result.config["cleaning"] == frames.CROP:
+        kept = frames.uncropped(kept, frames.boxes(table.iloc[tested]))
+    result.save_with("heatmaps.npy", lambda path: np.save(path, kept))
     return metrics.evaluate(predictions[predictions["split"] == split.TEST], classes)
 
 
 def _novelty(result: Run, table: pd.DataFrame, maps: Activations, seed: int) -> None:
-    """Keep what tells whether an image is like those that were learned from."""
+    """Keep what tells whether an image is like those that were learned from, and which of them it is most like."""
     from cxrcore.evaluation import novelty
+    from cxrcore.explain import neighbours
 
     tested = (table["split"] == split.TEST).to_numpy()
     known = np.flatnonzero(~tested)
@@ -155,6 +161,8 @@ def _novelty(result: Run, table: pd.DataFrame, maps: Activations, seed: int) -> 
         np.concatenate([maps.rows(chunk).mean(axis=(1, 2)) for chunk in maps.chunks(rows)])
         for rows in (known, np.flatnonzero(tested))
     )
+    learned = (table["split"] == split.TRAIN).to_numpy()[known]
+    result.save_with(neighbours.FILE, lambda path: neighbours.save(path, known[learned], vectors[learned]))
     found = novelty.fit(vectors, table["patient"].to_numpy()[known], others, seed)
     if found:
         found.save(result.folder / novelty.FILE)

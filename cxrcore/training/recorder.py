@@ -9,7 +9,7 @@ from typing import Any
 
 from cxrcore.errors import Stopped
 from cxrcore.files import append_line
-from cxrcore.runs import RUNNING, Run, own_process
+from cxrcore.runs import RUNNING, Run, process
 from cxrcore.training.events import Epoch
 
 # Called with the stage's name, what is done and what there is in all.
@@ -25,7 +25,7 @@ class Recorder:
         self.run = run
         self._listener = listener or (lambda stage, done, total: None)
         self._written = 0.0
-        self._status: dict[str, Any] = {"state": RUNNING, "started": time.time()} | own_process()
+        self._status: dict[str, Any] = {"state": RUNNING, "started": time.time()} | process()
         if (run.folder / "status.json").is_file():
             before = run.status
             self._status |= {name: before[name] for name in ("created", "worker") if name in before}

@@ -12,26 +12,17 @@ from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.explain import pictures
 from cxrcore.language import bound, t, translated
 from cxrcore.runs import Run
-from cxrcore.ui import address, explain_view
-from cxrcore.ui.explain_view import NOTHING, Knobs
+from cxrcore.ui import address, explain_knobs, explain_view
+from cxrcore.ui.explain_knobs import NOTHING, Knobs
 
 
 def show(run: Run) -> None:
     """Choose a test image and show it explained; the choice is in the URL."""
     table, classes = run.predictions("test"), run.about["classes"]
-    columns = probability_columns(classes)
-    wrong_first = [str(number) for number in table.sort_values("correct", kind="stable").index]
-    chosen_image = address.selectbox(
-        st,
-        t("Test image, wrong ones first"),
-        "image",
-        wrong_first,
-        lambda number: _label(table.loc[int(number)].to_dict()),
-    )
-    number = int(chosen_image)
-    chosen = explain_view.knobs(run)
+    number = choose_image(run)
+    chosen = explain_knobs.show(run)
     row = table.loc[number]
-    path, probabilities = Path(row["path"]), row[columns].to_numpy(float)
+    path, probabilities = Path(row["path"]), row[probability_columns(classes)].to_numpy(float)
     explain_view.picture(
         path.name,
         display(path),
@@ -41,10 +32,23 @@ def show(run: Run) -> None:
         true=row["label"],
     )
     st.download_button(
-        t("All {n} overlays as ZIP", n=len(table)), bound(lambda: _archive(run, chosen.opacity)),
+        t("All {n} Grad-CAM overlays as ZIP", n=len(table)), bound(lambda: _archive(run, chosen.opacity)),
         f"{run.name}-gradcam.zip",
         "application/zip", icon=":material/folder_zip:", on_click="ignore",
     )  # fmt: skip
+    if st.toggle(t("Show the most similar training images")):
+        explain_view.similar(run, explain_view.load_classifier(run).explain(path, run.config["tap"]).vector)
+
+
+def choose_image(run: Run) -> int:
+    """Show the choice of a test image, wrong ones first; return its row in the predictions."""
+    table = run.predictions("test")
+    wrong_first = [str(number) for number in table.sort_values("correct", kind="stable").index]
+    chosen = address.selectbox(
+        st, t("Test image, wrong ones first"), "image", wrong_first,
+        lambda number: _label(table.loc[int(number)].to_dict()),
+    )  # fmt: skip
+    return int(chosen)
 
 
 def _heatmap(
@@ -53,10 +57,7 @@ def _heatmap(
     """Return the map: the one kept with the run where it is what was chosen, as that needs no TensorFlow."""
     if (chosen.method, chosen.layer, chosen.against) == ("grad-cam", run.config["tap"], NOTHING):
         return np.asarray(run.heatmaps()[number, chosen.number(probabilities, classes)])
-    classifier = explain_view.load_classifier(run)
-    with st.spinner(t("Computing this map")):
-        found = classifier.explain(path, chosen.layer, chosen.method, lambda answer: chosen.scores(answer, classes))
-    return np.asarray(found.heatmaps[0])
+    return np.asarray(explain_view.explain(run, path, chosen).heatmaps[0])
 
 
 def _archive(run: Run, opacity: float) -> bytes:

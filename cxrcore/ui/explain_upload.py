@@ -6,7 +6,7 @@ from cxrcore.data.images import Upload, display
 from cxrcore.evaluation.novelty import Novelty
 from cxrcore.language import t, translated
 from cxrcore.runs import Run
-from cxrcore.ui import explain_view, messages
+from cxrcore.ui import explain_knobs, explain_view, messages
 
 
 def show(run: Run) -> None:
@@ -27,18 +27,17 @@ def show(run: Run) -> None:
         icon=":material/warning:",
     )
     file = st.selectbox(t("Image"), files, format_func=lambda file: file.name) if len(files) > 1 else files[0]
-    chosen = explain_view.knobs(run)
+    chosen = explain_knobs.show(run)
     upload = Upload(file.name, file.getvalue())
     with messages.friendly():
         image = display(upload)  # a bad file is named before the model is loaded
         model = explain_view.load_classifier(run)
-        with st.spinner(t("Looking at the image")):
-            found = model.explain(
-                upload, chosen.layer, chosen.method, lambda answer: chosen.scores(answer, model.classes)
-            )
+        found = explain_view.explain(run, upload, chosen)
         probabilities = dict(zip(model.classes, map(float, found.probabilities), strict=True))
         trusted = _likeness(found.unlike, model.novelty)
         explain_view.picture(file.name, image, probabilities, found.heatmaps[0], chosen, true="", trusted=trusted)
+        st.subheader(t("The most similar training images"))
+        explain_view.similar(run, found.vector)
 
 
 def _likeness(unlike: float | None, kept: Novelty | None) -> bool:

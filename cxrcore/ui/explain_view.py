@@ -1,68 +1,25 @@
-"""One image explained: the knobs, the picture and its overlay side by side, the probabilities."""
+"""One image explained: its picture and overlay, what the colours hide, the probabilities, the most similar images."""
 
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from cxrcore.data.images import png
-from cxrcore.explain import layers
+from cxrcore.explain import neighbours
 from cxrcore.explain.methods import METHODS, Method
-from cxrcore.explain.overlay import COLOUR_MAPS, banner, label_text, overlay
+from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.language import local, said, t, translated
 from cxrcore.report import figures
 from cxrcore.runs import Run
+from cxrcore.ui import explain_looks, gallery, progress
+from cxrcore.ui.explain_knobs import NOTHING, Knobs
 
-PREDICTED, NOTHING = said("the predicted one"), said("nothing")
 _READING = said(
     "Bright is where the evidence for the class came from, as far as this method can tell. The map is coarse and "
     "scaled to its own maximum. It shows where the model looked, not whether that was right."
 )
-
-
-@dataclass(frozen=True)
-class Knobs:
-    """What the user chose to see: `target` is a class or `PREDICTED`, `against` a class or `NOTHING`."""
-
-    target: str
-    against: str
-    method: str
-    layer: str
-    opacity: float
-    colours: str
-
-    def scores(self, probabilities: np.ndarray, classes: list[str]) -> np.ndarray:
-        """Return the sum of logits to explain, float (1, classes), see `flow.heatmaps`."""
-        found = np.zeros((1, len(classes)), np.float32)
-        found[0, self.number(probabilities, classes)] = 1
-        if self.against != NOTHING:
-            found[0, classes.index(self.against)] -= 1
-        return found
-
-    def number(self, probabilities: np.ndarray, classes: list[str]) -> int:
-        """Return the position of the class to explain."""
-        return int(np.argmax(probabilities)) if self.target == PREDICTED else classes.index(self.target)
-
-
-def knobs(run: Run) -> Knobs:
-    """Show the knobs."""
-    classes, found = run.about["classes"], layers.choices(run.config)
-    a, b, c = st.columns(3)
-    target = a.selectbox(t("Class to explain"), [PREDICTED, *classes], format_func=translated)
-    against = b.selectbox(
-        t("Rather than"), [NOTHING, *classes], format_func=translated,
-        help=t("Explains the difference of two classes: why this one rather than that one."),
-    )  # fmt: skip
-    method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: METHODS[name].title)
-    a, b, c = st.columns(3)  # a second row, so that a narrow window keeps the order
-    layer = a.selectbox(
-        t("Layer"), found, format_func=lambda name: _layer_name(name, found),
-        help=t("Deep layers know more and see less sharply. `pooled` is the layer that the tutorials explain."),
-    )  # fmt: skip
-    opacity = b.slider(t("Opacity"), 0.0, 1.0, 0.5, 0.05)
-    colours = c.selectbox(t("Colours"), list(COLOUR_MAPS))
-    return Knobs(target, against, method, layer, opacity, colours)
 
 
 def picture(
@@ -92,27 +49,49 @@ def picture(
     if chosen.against != NOTHING:
         explained = t("{target} rather than {against}", target=explained, against=translated(chosen.against))
     text = label_text(translated(target), probabilities[target]) if trusted else t("unlike what it learned from")
-    over = banner(overlay(image, heatmap, chosen.opacity, chosen.colours), text)
-    before = banner(image, t("True: {label}", label=translated(true)) if true else name)
-    left, right = st.columns(2)
-    left.image(before, width="stretch", caption=t("Original"), alt=t("X-ray {name}", name=name))
-    right.image(
-        over,
-        width="stretch",
-        caption=t("{method} for {target}", method=method.title, target=explained),
-        alt=t("{method} of {name} for {target}", method=method.title, name=name, target=explained),
-    )
+    before = t("True: {label}", label=translated(true)) if true else name
+    explain_looks.show(name, image, heatmap, chosen, (before, text), explained)
     _said_of_the_map(heatmap, explained, method)
     if trusted:
         _verdict(predicted, true, probabilities)
     else:
         with st.expander(t("What the model says all the same")):
             _verdict(predicted, true, probabilities)
+    over = banner(overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold), text)
     st.download_button(
         t("Overlay as PNG"), png(over), f"{name.rsplit('.', 1)[0]}-{chosen.method}.png", "image/png",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
     st.caption(f"{translated(_READING)} {method.title}: {method.paper}.")
+
+
+def explain(run: Run, source: Any, chosen: Knobs) -> Any:
+    """Return the `Explanation` of an image file as chosen, with progress where it takes long."""
+    model = load_classifier(run)
+    scores = lambda answer: chosen.scores(answer, model.classes)  # noqa: E731
+    if METHODS[chosen.method].hook:
+        with st.spinner(t("Computing this map")):
+            return model.explain(source, chosen.layer, chosen.method, scores)
+    place = st.empty()
+    with place.container():
+        move = progress.bar(t("Asking the model about altered images"))
+    found = model.explain(source, chosen.layer, chosen.method, scores, move)
+    place.empty()
+    return found
+
+
+def similar(run: Run, vector: np.ndarray) -> None:
+    """Show the training images that are most like an image with the mean feature `vector`."""
+    found = neighbours.nearest(run, vector)
+    if found is None:
+        st.caption(t("This run kept no features of its training images. Train it again."))
+        return
+    st.caption(t("The training images whose features are most like this one's (1 is the same direction)."))
+    cards = [
+        gallery.Card(row.path, row.label, translated(row.label), (Path(row.path).name, local(row.similarity, ".3f")))
+        for row in found.itertuples()
+    ]
+    gallery.show(cards, run.about["classes"])
 
 
 def _said_of_the_map(heatmap: np.ndarray, explained: str, method: Method) -> None:
@@ -132,8 +111,6 @@ def _said_of_the_map(heatmap: np.ndarray, explained: str, method: Method) -> Non
 @st.cache_resource(max_entries=2, show_spinner=False)
 def classifier(folder: str, written: float) -> Any:
     """Return the run's classifier, shared by all tabs (it locks itself); `written` tells a newer model."""
-    from pathlib import Path
-
     from cxrcore.explain.classifier import Classifier
 
     return Classifier(Run(Path(folder)))
@@ -162,11 +139,3 @@ def _verdict(predicted: str, true: str, probabilities: dict[str, float]) -> None
         )
     alt = ", ".join(f"{translated(name)} {local(value, '.1%')}" for name, value in probabilities.items())
     st.plotly_chart(figures.probabilities(probabilities), key="probabilities", alt=t("Probabilities: {alt}", alt=alt))
-
-
-def _layer_name(name: str, found: list[str]) -> str:
-    if name == layers.FUSED:
-        return t("all layers, fused")
-    if name == layers.POOLED:
-        return t("pooled (the tutorials')")
-    return t("{name} (last)", name=name) if name == found[0] else name

@@ -4,11 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from cxrcore import settings
 from cxrcore.features import backbones
 from cxrcore.language import local, said, t, translated
 from cxrcore.runs import Run
-from cxrcore.ui import messages, progress
+from cxrcore.ui import background, messages, remedies_view
 
 _WHAT = said(
     "Blacks out all but the border of every image, trains anew on what is left, and tests on patients it has not "
@@ -17,39 +16,24 @@ _WHAT = said(
 
 
 def show(run: Run) -> None:
-    """Show the audit, or offer it."""
+    """Show the audit, or offer it; then what can be done."""
     st.subheader(t("Does it cheat?"))
-    if found := run.shortcut:
-        _result(found)
+    passes = 10 + len(run.table) / backbones.get(run.config["backbone"]).rate
+    if not (found := run.shortcut):
+        about = t("{what} Takes about {duration}.", what=translated(_WHAT), duration=messages.duration(10 + 6 * passes))
+        background.offer(run, "shortcut", t("Run the shortcut audit"), about)
         return
-    if settings.read_only():
-        st.caption(t("The shortcut audit was not run."))
+    _result(found)
+    st.subheader(t("What can be done?"))
+    if remedies := run.optional("remedies.json"):
+        remedies_view.show(remedies)
         return
-    backbone, count = backbones.get(run.config["backbone"]), len(run.table)
-    st.caption(
-        t(
-            "{what} Takes about {duration}; stay on this page meanwhile.",
-            what=translated(_WHAT),
-            duration=messages.duration(10 + 4 * count / backbone.rate),
-        )
+    about = t(
+        "Takes parts of every image away in five ways and measures what that leaves of the class, of the border and "
+        "of the source. Takes about {duration}.",
+        duration=messages.duration(10 + 12 * passes),
     )
-    if st.button(t("Run the shortcut audit"), icon=":material/policy:"):
-        with messages.friendly():
-            _make(run)
-            st.rerun()
-
-
-def _make(run: Run) -> None:
-    with st.spinner(t("Loading the libraries")):
-        from cxrcore.evaluation import shortcut
-    bars: dict[str, Any] = {}
-
-    def listen(stage: str, done: int, total: int) -> None:
-        if stage not in bars:
-            bars[stage] = progress.bar(translated(stage).capitalize())
-        bars[stage](done, total)
-
-    shortcut.audit(run, listen)
+    background.offer(run, "remedies", t("Measure what can be done"), about)
 
 
 def _result(found: dict[str, Any]) -> None:
@@ -63,6 +47,9 @@ def _result(found: dict[str, Any]) -> None:
             _row(t("a border of {width} pixels, by {means}", width=width, means=means), part)
             for width, part in reversed(found[key].items())
         ]
+    if lungs := found.get("lungs"):
+        rows.append(_row(t("only the lungs, by backbone"), lungs["only"]))
+        rows.append(_row(t("all but the lungs, by backbone"), lungs["without"]))
     rows.append(
         {
             t("visible"): t("nothing: always the largest class"),
@@ -83,12 +70,46 @@ def _result(found: dict[str, Any]) -> None:
                 high=high,
             )
         )
+    _parts(found)
     st.caption(
         t(
             "A linear head on this run's backbone, cross-validated by patient; intervals by bootstrap over "
             "patients. An audit that finds nothing does not prove that there is nothing."
         )
     )
+
+
+def _parts(found: dict[str, Any]) -> None:
+    """Say what the audits of the run's own model found; audits of older versions have none."""
+    if lungs := found.get("lungs"):
+        st.caption(
+            t(
+                "Only and all but the lungs: of {n} images, of whose whole {whole:.1%} are told right. Lungs from: "
+                "{origin}.",
+                n=lungs["whole"]["n"], whole=lungs["whole"]["accuracy"], origin=translated(lungs["from"]),
+            )
+        )  # fmt: skip
+    if corners := found.get("corners"):
+        name, corner = max(corners.items(), key=lambda item: item[1]["changed"])
+        low, high = corner["ci95"]
+        st.markdown(
+            t(
+                "With the **{corner} corner** blacked out, the run's own model changes {changed:.0%} of its answers, "
+                "the most of the four corners, and is right in {accuracy:.1%} of {n} test images (95% interval "
+                "{low:.1%} to {high:.1%}).",
+                corner=translated(name), changed=corner["changed"], accuracy=corner["accuracy"], n=corner["n"],
+                low=low, high=high,
+            )
+        )  # fmt: skip
+    if energy := found.get("energy"):
+        outer = energy["frame"]
+        text = t(
+            "Of the test images' Grad-CAM, {share:.0%} lies in the outer 15% of the sides, which are 51% of the area",
+            share=outer["value"],
+        )
+        if outside := energy["outside"]:
+            text += t(", and {share:.0%} outside the lungs (n = {n})", share=outside["value"], n=outside["n"])
+        st.markdown(f"{text}.")
 
 
 def _row(visible: str, found: dict[str, Any]) -> dict[str, str]:

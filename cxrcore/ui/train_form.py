@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from cxrcore.features import backbones, weights
+from cxrcore.features.alterations import CLEANINGS
 from cxrcore.features.backbones import BACKBONES, Backbone
 from cxrcore.language import local, said, t, translated
 from cxrcore.training import config
@@ -96,6 +97,12 @@ def _knobs(preset: str, backbone: Backbone) -> dict[str, Any]:
                 key=f"split {key}", help=t("By patient, the test says how it does on new patients."),
             )
         },
+        "cleaning": b.selectbox(
+            t("Cleaning"), list(CLEANINGS), list(CLEANINGS).index(base.cleaning), key=f"cleaning {key}",
+            format_func=lambda name: translated(CLEANINGS[name]),
+            help=t("Done to every image before the backbone sees it. What each takes away is measured by the shortcut "
+"audit of a run; an image whose lungs are not found stays as it is."),
+        ),
         "seed": int(
             c.number_input(
                 t("Seed"), 0, 2**31, base.seed, key=f"seed {key}", help=t("Of the start and the batch order.")

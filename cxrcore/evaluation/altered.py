@@ -1,0 +1,45 @@
+"""How well the class can be told from altered images: a linear head on the features of a run's backbone, learned anew
+and cross-validated by patient. The question is what this backbone offers a head on these images.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cxrcore.evaluation import probe
+from cxrcore.features import backbones, extract, weights
+from cxrcore.features.spec import FeatureSpec
+from cxrcore.language import said
+from cxrcore.runs import Run
+
+Progress = Callable[[str, int, int], None]
+
+
+def measure(vectors: np.ndarray, labels: pd.Series, table: pd.DataFrame) -> dict[str, Any]:
+    """Return `accuracy`, `ci95` and `n` of telling `labels` from vectors (n, c)."""
+    found = probe.accuracy(vectors, list(labels), list(table["patient"]))
+    return {"accuracy": found["value"], "ci95": found["ci95"], "n": found["n"]}
+
+
+def chance(labels: pd.Series) -> float:
+    """Return the share of the largest class."""
+    return float(labels.value_counts(normalize=True).max())
+
+
+def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress) -> np.ndarray:
+    """Return the pooled features of images after `alteration`, float32 (n, c).
+
+    Raises:
+        UserError: weights or images are gone.
+    """
+    config, backbone = run.config, backbones.get(run.config["backbone"])
+    found = weights.resolve(backbone, config["weights"], config["weights_file"], config["seed"])
+    mode = "unit" if config["preprocessing"] == "unit" else backbone.preprocessing
+    # A run that was cleaned of all but its lungs found them with the segmenter, and so does its audit.
+    origin = "files" if alteration and not config.get("cleaning") and (table["lungs"] != "").all() else ""
+    spec = FeatureSpec(backbone.key, found.digest, config["size"], mode, config["tap"], True, alteration, origin)
+    name = said("features, {what}", what=alteration or said("whole image"))
+    hooks = extract.Hooks(progress=lambda done, total: progress(name, done, total))
+    return extract.activations(table, spec, lambda: spec.build(found), hooks).rows(range(len(table)))[:, 0, 0]

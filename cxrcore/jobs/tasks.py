@@ -1,0 +1,112 @@
+"""Work on a finished run in a process of its own, so that it goes on when the page is left: `python -m
+cxrcore.jobs.tasks FOLDER TASK`.
+
+`tasks/TASK.json` in the run's folder says how far it is; it is gone when the work is done, as its result then is
+there.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cxrcore.errors import UserError
+from cxrcore.files import write_json
+from cxrcore.jobs import processes, queue
+from cxrcore.language import said
+from cxrcore.runs import FAILED, RUNNING, Run
+from cxrcore.runs import process as process_of
+
+Listener = Callable[[str, int, int], None]
+_WRITE_SECONDS = 0.3
+
+
+def _shortcut(run: Run, listen: Listener) -> None:
+    from cxrcore.evaluation import shortcut
+
+    shortcut.audit(run, listen)
+
+
+def _remedies(run: Run, listen: Listener) -> None:
+    from cxrcore.evaluation import remedies
+
+    remedies.compare(run, listen)
+
+
+def _faithfulness(run: Run, listen: Listener) -> None:
+    from cxrcore.explain import faithfulness
+
+    faithfulness.measure(run, progress=listen)
+
+
+TASKS = {"shortcut": _shortcut, "remedies": _remedies, "faithfulness": _faithfulness}
+
+
+def start(run: Run, task: str) -> None:
+    """Start `task`, a key of `TASKS`, on a run; nothing happens if it runs already."""
+    with queue.lock():
+        if (found := status(run, task)) and found["state"] == RUNNING:
+            return
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cxrcore.jobs.tasks", str(run.folder), task],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=queue.environment(),
+            start_new_session=True,
+        )
+        _write(run, task, "", 0, 0, process_of(process.pid))
+
+
+def status(run: Run, task: str) -> dict[str, Any] | None:
+    """Return `state`, `stage`, `done`, `total`, perhaps `message`; None for a task that is done or was never begun."""
+    path = _file(run, task)
+    found = run.optional(f"tasks/{path.name}")
+    if found and found["state"] == RUNNING and not processes.alive(found):
+        found = run.optional(f"tasks/{path.name}")  # it may have ended well between the two looks
+        if found and found["state"] == RUNNING:
+            return found | {"state": FAILED, "message": said("The process ended without a word; start it again.")}
+    return found
+
+
+def stop(run: Run, task: str) -> None:
+    """End a task at once. What it computed for the cache stays; nothing else does."""
+    if found := status(run, task):
+        processes.kill(found)
+    _file(run, task).unlink(missing_ok=True)
+
+
+def main(folder: Path, task: str) -> int:
+    """Do a task and say how far it is. Return the exit code."""
+    with queue.lock():
+        pass  # whoever started this process writes its number first
+    run, written = Run(folder), 0.0
+
+    def listen(stage: str, done: int, total: int) -> None:
+        nonlocal written
+        if time.monotonic() - written > _WRITE_SECONDS:
+            written = time.monotonic()
+            _write(run, task, stage, done, total, process_of())
+
+    try:
+        TASKS[task](run, listen)
+    except Exception as error:
+        message = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        write_json(_file(run, task), {"state": FAILED, "message": message})
+        return 2
+    _file(run, task).unlink(missing_ok=True)
+    return 0
+
+
+def _write(run: Run, task: str, stage: str, done: int, total: int, process: dict[str, Any]) -> None:
+    write_json(_file(run, task), {"state": RUNNING, "stage": stage, "done": done, "total": total} | process)
+
+
+def _file(run: Run, task: str) -> Path:
+    return run.folder / "tasks" / f"{task}.json"
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

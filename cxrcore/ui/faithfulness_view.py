@@ -1,0 +1,94 @@
+"""Can the picture be believed? The table of methods and checks, and a sentence on the worst."""
+
+from typing import Any
+
+import streamlit as st
+
+from cxrcore.explain.methods import METHODS, QUICK
+from cxrcore.language import local, t, translated
+from cxrcore.runs import Run
+from cxrcore.ui import background, explain_knobs, messages
+
+
+def show(run: Run) -> None:
+    """Show the checks of a run's heatmaps, or offer to make them."""
+    found = run.faithfulness
+    if not found:
+        st.info(
+            t("A heatmap is a claim about the model. Nothing was measured yet that would support it for this run."),
+            icon=":material/info:",
+        )
+    else:
+        _result(found)
+    images = min(16, len(run.predictions("test")))
+    seconds = 15 + len(QUICK) * images * 24 * explain_knobs.cost(run, "grad-cam") / 3
+    background.offer(
+        run, "faithfulness", t("Measure again") if found else t("Measure whether it can be believed"),
+        t(
+            "Takes the heatmaps' best parts away from {n} test images and brings them back, shuffles the model's "
+            "weights, adds noise, and looks where lesions and lungs are known. About {duration}.",
+            n=images, duration=messages.duration(seconds),
+        ),
+    )  # fmt: skip
+
+
+def _result(found: dict[str, Any]) -> None:
+    worst, flaws = found["worst"], found["flaws"]
+    title = METHODS[worst].title
+    if flaws[worst]:
+        st.warning(
+            t(
+                "Least to be believed here: **{method}**. {flaws}",
+                method=title, flaws=" ".join(map(translated, flaws[worst])),
+            ),
+            icon=":material/warning:",
+        )  # fmt: skip
+    else:
+        st.success(
+            t("No method fails a check. The one whose map matters least to the model is {method}.", method=title)
+        )
+    st.dataframe(
+        [_row(name, row) for name, row in found["methods"].items()] + [_random(found["random"])], hide_index=True
+    )
+    for name, sentences in found["flaws"].items():
+        if sentences and name != worst:
+            st.caption(f"{METHODS[name].title}: " + " ".join(map(translated, sentences)))
+    checks = found["methods"][worst]
+    st.caption(
+        t(
+            "Deletion: area under the probability while the brightest cells are blurred away, low is good; insertion: "
+            "while they come back, high is good ({n} images). Shuffled weights: rank correlation with the map of a "
+            "model whose weights were shuffled, 0 is good. Noise: rank correlation after noise of 1% of the range, 1 "
+            "is good. In brackets the 95% interval, by bootstrap over patients; of the peak, Wilson's. Lungs from: "
+            "{lungs}.",
+            n=checks["deletion"]["n"], lungs=translated(found["lungs_from"]),
+        )
+    )  # fmt: skip
+
+
+def _row(name: str, row: dict[str, Any]) -> dict[str, str]:
+    return {
+        t("method"): METHODS[name].title,
+        t("deletion"): _cell(row["deletion"]),
+        t("insertion"): _cell(row["insertion"]),
+        t("shuffled weights"): _cell(row["random_weights"]),
+        t("noise"): _cell(row["stability"]),
+        t("peak in a lesion"): _cell(row["pointing"], ".0%"),
+        t("share in lesions"): _cell(row["in_lesions"], ".0%"),
+        t("share in lungs"): _cell(row["in_lungs"], ".0%"),
+    }
+
+
+def _random(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        t("method"): t("a random map"),
+        t("deletion"): _cell(row["deletion"]),
+        t("insertion"): _cell(row["insertion"]),
+    }
+
+
+def _cell(check: dict[str, Any] | None, form: str = ".2f") -> str:
+    if check is None:
+        return "–"
+    low, high = (local(value, form) for value in check["ci95"])
+    return f"{local(check['value'], form)} ({low}–{high})"
