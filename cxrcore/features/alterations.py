@@ -22,7 +22,7 @@ CLEANINGS = {
     "": said("none"),
     "only-lungs": said("lungs only, all else black"),
     "crop": said("crop to the lungs"),
-    "match": said("match the sources (edges cut off, one sharpness, one histogram)"),
+    "match": said("match the sources"),
     "markers": said("remove markers and letters"),
     "equalise": said("histogram equalisation"),
 }

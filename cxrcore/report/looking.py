@@ -19,9 +19,9 @@ def views(pictures: Mapping[str, np.ndarray]) -> go.Figure:
         vertical_spacing=0.06,
     )  # fmt: skip
     for number, picture in enumerate(pictures.values()):
-        source = thumbnails.data_url(Image.fromarray(picture))
+        source = thumbnails.data_url(Image.fromarray(picture), colour=True)
         figure.add_trace(go.Image(source=source, hoverinfo="skip"), row=number // 2 + 1, col=number % 2 + 1)
     figure.update_layout(layout() | {"height": 390 * rows, "margin": {"l": 0, "r": 0, "t": 28, "b": 0}})
     figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, constrain="domain", scaleanchor="x")
+    figure.update_yaxes(visible=False, constrain="domain", constraintoward="top", scaleanchor="x")
     return figure

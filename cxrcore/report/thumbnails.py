@@ -23,10 +23,13 @@ def small(path: Path, side: int) -> Image.Image:
     return image
 
 
-def data_url(image: Image.Image) -> str:
-    """Return a JPEG as the text that an <img> takes; an image without colours as a grey one, which is smaller."""
+def data_url(image: Image.Image, colour: bool = False) -> str:
+    """Return a JPEG as the text that an <img> takes; one with hardly any colours as grey, which is smaller.
+
+    With `colour` it keeps even a thin line's.
+    """
     pixels = np.asarray(image).astype(np.int16)
-    grey = (pixels.max(axis=2) - pixels.min(axis=2)).mean() < _COLOUR
+    grey = not colour and (pixels.max(axis=2) - pixels.min(axis=2)).mean() < _COLOUR
     buffer = io.BytesIO()
     image.convert("L" if grey else "RGB").save(buffer, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -26,7 +26,12 @@ def show(
     )  # fmt: skip
     if look == VIEWS:
         st.plotly_chart(_views(image, heatmap, chosen), key="views", alt=t("Four views of {name}", name=name))
-        st.caption(t("Draw a rectangle in one view to zoom all four; a double click shows all again."))
+        st.caption(
+            t(
+                "Draw a rectangle in one view to zoom all four; a double click shows all again. The contour is where "
+                "the map has this share of its maximum; the threshold moves it."
+            )
+        )
         return
     over = overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold)
     left, right = st.columns(2)
@@ -47,6 +52,6 @@ def _views(image: np.ndarray, heatmap: np.ndarray, chosen: Knobs) -> go.Figure:
             t("Original"): image,
             t("Heatmap"): coloured(heatmap, image.shape[0], image.shape[1], chosen.colours),
             t("Overlay"): overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold),
-            t("Contour at {level:.0%} of the maximum", level=level): contour(image, heatmap, level),
+            t("Contour at {level:.0%}", level=level): contour(image, heatmap, level),
         }
     )

@@ -5,9 +5,17 @@ from typing import Any
 import streamlit as st
 
 from cxrcore.explain.methods import METHODS, QUICK
-from cxrcore.language import local, t, translated
+from cxrcore.language import local, said, t, translated
 from cxrcore.runs import Run
 from cxrcore.ui import background, explain_knobs, messages
+
+_MODEL = {
+    "deletion": said("deletion"), "insertion": said("insertion"), "random_weights": said("shuffled weights"),
+    "stability": said("noise"),
+}  # fmt: skip
+_IMAGE = {
+    "pointing": said("peak in a lesion"), "in_lesions": said("share in lesions"), "in_lungs": said("share in lungs"),
+}  # fmt: skip
 
 
 def show(run: Run) -> None:
@@ -47,9 +55,12 @@ def _result(found: dict[str, Any]) -> None:
         st.success(
             t("No method fails a check. The one whose map matters least to the model is {method}.", method=title)
         )
+    named = {METHODS[name].title: row for name, row in found["methods"].items()}
     st.dataframe(
-        [_row(name, row) for name, row in found["methods"].items()] + [_random(found["random"])], hide_index=True
+        [_row(title, row, _MODEL) for title, row in (named | {t("a random map"): found["random"]}).items()],
+        hide_index=True,
     )
+    st.dataframe([_row(title, row, _IMAGE, ".0%") for title, row in named.items()], hide_index=True)
     for name, sentences in found["flaws"].items():
         if sentences and name != worst:
             st.caption(f"{METHODS[name].title}: " + " ".join(map(translated, sentences)))
@@ -66,29 +77,12 @@ def _result(found: dict[str, Any]) -> None:
     )  # fmt: skip
 
 
-def _row(name: str, row: dict[str, Any]) -> dict[str, str]:
-    return {
-        t("method"): METHODS[name].title,
-        t("deletion"): _cell(row["deletion"]),
-        t("insertion"): _cell(row["insertion"]),
-        t("shuffled weights"): _cell(row["random_weights"]),
-        t("noise"): _cell(row["stability"]),
-        t("peak in a lesion"): _cell(row["pointing"], ".0%"),
-        t("share in lesions"): _cell(row["in_lesions"], ".0%"),
-        t("share in lungs"): _cell(row["in_lungs"], ".0%"),
-    }
+def _row(title: str, row: dict[str, Any], checks: dict[str, str], form: str = ".2f") -> dict[str, str]:
+    return {t("method"): title} | {translated(name): _cell(row.get(check), form) for check, name in checks.items()}
 
 
-def _random(row: dict[str, Any]) -> dict[str, str]:
-    return {
-        t("method"): t("a random map"),
-        t("deletion"): _cell(row["deletion"]),
-        t("insertion"): _cell(row["insertion"]),
-    }
-
-
-def _cell(check: dict[str, Any] | None, form: str = ".2f") -> str:
+def _cell(check: dict[str, Any] | None, form: str) -> str:
     if check is None:
         return "–"
     low, high = (local(value, form) for value in check["ci95"])
-    return f"{local(check['value'], form)} ({low}–{high})"
+    return t("{value} ({low} to {high})", value=local(check["value"], form), low=low, high=high)

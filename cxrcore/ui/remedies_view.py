@@ -14,14 +14,14 @@ def show(found: dict[str, Any]) -> None:
     """Show the table of cleanings and say which one takes most of the border's answer away."""
     rows = found["cleanings"]
     st.dataframe([_row(name, row) for name, row in rows.items()], hide_index=True)
-    before = rows[""]
-    best = min((name for name in rows if name), key=lambda name: rows[name]["border"]["accuracy"])
-    after = rows[best]
+    before, after = rows[""], rows[found["best"]]
     values = {
-        "cleaning": translated(CLEANINGS[best]), "before": before["border"]["accuracy"],
+        "cleaning": translated(CLEANINGS[found["best"]]), "before": before["border"]["accuracy"],
         "after": after["border"]["accuracy"], "full": after["full"]["accuracy"],
     }  # fmt: skip
-    if values["before"] - values["after"] >= _LESS:
+    if not found["needed"]:
+        st.info(t("The border alone tells hardly more than chance: there is nothing to take away."))
+    elif values["before"] - values["after"] >= _LESS:
         st.success(
             t(
                 "**{cleaning}** takes most away: from the border alone the class is told in {after:.1%} instead of "
@@ -62,4 +62,4 @@ def _cell(part: dict[str, Any] | None) -> str:
     if part is None:
         return "–"
     low, high = (local(value, ".0%") for value in part["ci95"])
-    return f"{local(part['accuracy'], '.1%')} ({low}–{high})"
+    return t("{value} ({low} to {high})", value=local(part["accuracy"], ".1%"), low=low, high=high)

@@ -100,8 +100,9 @@ def _knobs(preset: str, backbone: Backbone) -> dict[str, Any]:
         "cleaning": b.selectbox(
             t("Cleaning"), list(CLEANINGS), list(CLEANINGS).index(base.cleaning), key=f"cleaning {key}",
             format_func=lambda name: translated(CLEANINGS[name]),
-            help=t("Done to every image before the backbone sees it. What each takes away is measured by the shortcut "
-"audit of a run; an image whose lungs are not found stays as it is."),
+            help=t("Done to every image before the backbone sees it; the shortcut audit of a run measures what each "
+"takes away. Lungs are found by the studio's segmenter; where it fails, the image stays as it is. Matching the "
+"sources: edges cut off, one sharpness, one histogram."),
         ),
         "seed": int(
             c.number_input(

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from cxrcore import runs
+from cxrcore.data.images import load_mask
 from cxrcore.data.phantom import dataset as phantoms
-from cxrcore.evaluation import probe, shortcut
+from cxrcore.evaluation import corners, intervals, probe, remedies, shortcut
 from cxrcore.training import config, pipeline
 
 
@@ -39,6 +42,9 @@ def test_the_planted_marker_is_found_and_nothing_without_it(home, planted, verdi
     assert list(found["border"]) == ["5", "11", "16"] and found["source"] is None
     assert found["chance"] == pytest.approx(1 / 3) and found["full"]["accuracy"] > 0.8
     assert run.shortcut == found
+    assert found["lungs"]["from"] == "mask files" and found["lungs"]["whole"]["n"] == 120
+    assert found["lungs"]["only"]["accuracy"] > 0.6  # the disease is in the lungs
+    assert found["lungs"]["without"]["accuracy"] < found["lungs"]["only"]["accuracy"] - 0.2
     assert ("not in the lungs" in found["sentence"]) == (verdict == "shortcut")
 
 
@@ -48,3 +54,62 @@ def test_the_verdict_needs_more_than_chance_and_its_margin():
     assert shortcut._verdict(base)["verdict"] == "none found"
     base["border"]["10"]["ci95"] = [0.46, 0.56]
     assert shortcut._verdict(base)["verdict"] == "shortcut"
+
+
+def test_a_corner_is_blacked_out():
+    pixels = np.full((1, 10, 10, 3), 9, np.uint8)
+    for place, cells in (
+        ((0, 0), np.s_[:2, :2]),
+        ((0, 1), np.s_[:2, 8:]),
+        ((1, 0), np.s_[8:, :2]),
+        ((1, 1), np.s_[8:, 8:]),
+    ):
+        altered = corners.occlude(pixels, place)[0, ..., 0]
+        assert not altered[cells].any() and (altered == 9).sum() == 96
+
+
+def test_the_corner_that_a_model_looks_at_decides(trained, monkeypatch):
+    """A model that calls class 1 whatever is bright at the bottom left, asked about 8 such images and 2 others."""
+
+    class Looks:
+        def __init__(self, run):
+            pass
+
+        def probabilities(self, pixels):
+            return np.eye(2)[(pixels[:, -1, 0, 0] > 0).astype(int)]
+
+    monkeypatch.setattr("cxrcore.explain.classifier.Classifier", Looks)
+    pixels, heard = np.full((10, 20, 20, 3), 200, np.uint8), []
+    pixels[8:, -4:, :4] = 0
+    found = corners.audit(trained, pixels, np.array([1] * 8 + [0] * 2), lambda *step: heard.append(step))
+    assert {name: (part["accuracy"], part["changed"]) for name, part in found.items()} == {
+        "top left": (1, 0), "top right": (1, 0), "bottom left": (0.2, 0.8), "bottom right": (1, 0),
+    }  # fmt: skip
+    assert found["bottom left"]["ci95"] == list(intervals.wilson(2, 10)) and heard[-1] == ("corners", 4, 4)
+
+
+def test_the_energy_of_the_heatmaps_outside(trained):
+    """One image's map lies at the edge, the others' in the very middle; phantoms have their masks."""
+    maps = np.zeros(trained.heatmaps().shape, np.float32)
+    maps[:, :, 3:5, 3:5] = 1
+    maps[0] = 0
+    maps[0, :, 0, 0] = 1
+    np.save(trained.folder / "heatmaps.npy", maps)
+    table = trained.table
+    masks = [load_mask(Path(path)) for path in table["lungs"]]
+    found = shortcut._energy(trained, table, masks)
+    assert found["frame"]["value"] == pytest.approx(1 / 12, abs=0.01) and found["frame"]["n"] == 12
+    assert found["outside"]["value"] > 0.5, "the very middle is the heart"
+
+
+def test_remedies_take_the_planted_mark_away(home):
+    phantoms.create("phantom", patients=20, images=2, seed=1, planted_class="COVID")
+    # Random and shallow, this backbone sees the mark, which CXRTiny overlooks.
+    made = config.make(dataset="phantom", epochs=2, weights="random", tap="block3b_out")
+    run = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
+    found = remedies.compare(run)
+    rows = found["cleanings"]
+    assert next(iter(rows)) == "" and found["n"] == found["of"] == 120 and found["needed"]
+    assert rows[""]["border"]["accuracy"] - rows["markers"]["border"]["accuracy"] > 0.1
+    assert rows[found["best"]]["border"]["accuracy"] == min(row["border"]["accuracy"] for row in rows.values())
+    assert run.optional("remedies.json") == found

@@ -26,10 +26,72 @@ def test_nothing_to_do_is_nothing_done():
     assert alterations.apply(pixels, "") is pixels
 
 
-@pytest.mark.parametrize("name", ["border:", "border:x", "mirror:3"])
+@pytest.mark.parametrize("name", ["border:", "border:x", "mirror:3", "crop:2", "equalise+mirror"])
 def test_unknown_alterations_are_named(name):
     with pytest.raises(UserError, match="alteration: expected border:<pixels>"):
         alterations.apply(np.zeros((1, 4, 4, 3), np.uint8), name)
+
+
+MASK = np.zeros((10, 10), bool)
+MASK[2:6, 3:8] = True
+
+
+def test_only_the_lungs_or_all_but_them():
+    pixels = np.random.default_rng(0).integers(1, 256, (1, 20, 20, 3), dtype=np.uint8)
+    only, without = (alterations.apply(pixels, name, [MASK])[0] for name in ("only-lungs", "no-lungs"))
+    assert (only[4:12, 6:16] == pixels[0, 4:12, 6:16]).all() and only.astype(bool).sum() == 8 * 10 * 3
+    assert (only + without == pixels[0]).all(), "together they are the image"
+
+
+def test_images_whose_lungs_are_not_known_stay_as_they_are():
+    pixels = np.random.default_rng(0).integers(1, 256, (2, 20, 20, 3), dtype=np.uint8)
+    for name in ("only-lungs", "no-lungs", "crop"):
+        assert (alterations.apply(pixels, name, [None, None]) == pixels).all()
+        assert (alterations.apply(pixels, name) == pixels).all(), "the segmenter finds no lungs in noise"
+
+
+def test_a_crop_is_the_box_of_the_lungs_with_a_margin():
+    assert alterations.box(MASK) == pytest.approx((0.16, 0.64, 0.26, 0.84))
+    assert alterations.box(np.ones((4, 4), bool)) == (0, 1, 0, 1)
+    ramp = np.tile(np.arange(100, dtype=np.uint8)[:, None, None], (1, 100, 3))
+    cropped = alterations.apply(ramp[None], "crop", [MASK])[0]
+    assert cropped.shape == (100, 100, 3) and cropped[0, 0, 0] in (15, 16) and cropped[-1, 0, 0] in (63, 64)
+
+
+def test_equalised_images_use_the_whole_range_evenly():
+    ramp = np.tile((np.arange(256) // 4 + 60).astype(np.uint8)[None, :, None], (256, 1, 3))
+    grey = alterations.apply(ramp[None], "equalise")[0, 0, :, 0]
+    assert grey[0] == 0 and grey[-1] == 255 and np.diff(grey[::4].astype(int)) == pytest.approx(4, abs=1.1)
+
+
+def test_matched_images_lose_their_edges_and_their_exposure():
+    rng = np.random.default_rng(0)
+    pixels = np.repeat(rng.integers(40, 200, (1, 128, 128, 1), dtype=np.uint8), 3, axis=-1)
+    framed = pixels.copy()
+    framed[:, :6] = framed[:, -6:] = 255
+    darker = (pixels * 0.5).astype(np.uint8)
+    plain = alterations.apply(pixels, "match")[0].astype(int)
+    assert (alterations.apply(framed, "match")[0] == plain).all()
+    assert np.abs(alterations.apply(darker, "match")[0] - plain).mean() < 4
+
+
+def test_markers_are_painted_over_and_nothing_in_the_middle_is():
+    from cxrcore.data.phantom.series import Shot, take
+
+    plain, marked = (take(Shot("COVID", 0, 0), 3, planted) for planted in (None, "COVID"))
+    images = np.stack([np.repeat(phantom.image[..., None], 3, axis=-1) for phantom in (plain, marked)])
+    cleaned = alterations.apply(images, "markers")
+    token = np.s_[:, 256 - 22 : 256 - 12, 8:24]
+    assert images[token][1].mean() > 200 and np.abs(cleaned[token][1].astype(int) - cleaned[token][0]).mean() < 20
+    middle = np.s_[:, 80:180, 80:180]
+    assert (cleaned[middle] == images[middle]).all()
+
+
+def test_alterations_are_done_in_their_order():
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), dtype=np.uint8)
+    both = alterations.apply(pixels, "equalise+border:3")
+    assert (both == alterations.apply(alterations.apply(pixels, "equalise"), "border:3")).all()
+    assert not both[0, 3:-3, 3:-3].any()
 
 
 def test_pooled_features_are_the_means_of_the_maps_and_kept_apart():

@@ -183,8 +183,7 @@ def test_explain_changes_class_layer_and_image(open_page, trained):
 
 
 def test_explain_an_upload(open_page, trained, tmp_path):
-    test = open_page("explain", run=trained.name)
-    next(c for c in test.segmented_control if "Upload" in c.options).set_value("Upload").run()
+    test = open_page("explain", run=trained.name, show="Upload")
     content = Path(trained.predictions("test")["path"][0]).read_bytes()
     test.file_uploader[0].upload("x.png", content, "image/png").run()
     assert not test.exception
