@@ -77,6 +77,14 @@ def read_json(source: Path) -> Any:
     return json.loads(source.read_text(encoding="utf-8"))
 
 
+def read_json_if_there(source: Path) -> Any:
+    """Return the same, None if there is no such file, also if it goes away meanwhile."""
+    try:
+        return read_json(source)
+    except FileNotFoundError:
+        return None
+
+
 def append_line(target: Path, value: Any) -> None:
     """Append `value` as one JSON line in a single write, so that readers see whole lines.
 

@@ -25,7 +25,7 @@ import psutil
 
 from cxrcore import settings
 from cxrcore.errors import UserError
-from cxrcore.files import atomic_path, read_json, read_lines, write_json
+from cxrcore.files import atomic_path, read_json, read_json_if_there, read_lines, write_json
 
 QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
 LIVE = {QUEUED, RUNNING}
@@ -145,8 +145,8 @@ class Run:
         write_json(self.folder / file, value)
 
     def optional(self, file: str) -> dict[str, Any] | None:
-        """Return the content of a JSON file of the run, None where there is none."""
-        return read_json(self.folder / file) if (self.folder / file).is_file() else None
+        """Return the content of a JSON file of the run, None where there is none (any more)."""
+        return read_json_if_there(self.folder / file)
 
     def save_with(self, file: str, save: Callable[[Path], None]) -> None:
         """Save `file` by `save(path)`, atomically."""

@@ -102,6 +102,9 @@ SHORT = {
     "is {label}",
     "{title} on {dataset}",
     "{method} for {target}",
+    "{method} of {name}",
+    "{stage}: {done} of {all}",
+    "{value} ({low} to {high})",
 }
 
 

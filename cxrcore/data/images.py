@@ -97,11 +97,12 @@ def display(source: Path | Upload, longest: int = 640) -> np.ndarray:
 
 
 def load_mask(path: Path, size: int | None = None) -> np.ndarray:
-    """Return a mask file as boolean (H, W), or (size, size) by nearest neighbour."""
+    """Return a mask file as boolean (H, W), or (size, size) by nearest neighbour: above half of its largest value."""
     image = Image.open(path).convert("L")
     if size is not None:
         image = image.resize((size, size), Image.Resampling.NEAREST)
-    return np.asarray(image) > 127
+    values = np.asarray(image)
+    return values > values.max() / 2
 
 
 def png(picture: np.ndarray) -> bytes:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.evaluation import probe
-from cxrcore.features import backbones, extract, weights
-from cxrcore.features.spec import FeatureSpec
+from cxrcore.features import alterations, backbones, extract, lungs, weights
+from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.language import said
 from cxrcore.runs import Run
 
@@ -28,8 +28,8 @@ def chance(labels: pd.Series) -> float:
     return float(labels.value_counts(normalize=True).max())
 
 
-def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress) -> np.ndarray:
-    """Return the pooled features of images after `alteration`, float32 (n, c).
+def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress, files: bool = False) -> np.ndarray:
+    """Return the pooled features of images after `alteration`, float32 (n, c), with lungs from mask files if `files`.
 
     Raises:
         UserError: weights or images are gone.
@@ -37,8 +37,7 @@ def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress)
     config, backbone = run.config, backbones.get(run.config["backbone"])
     found = weights.resolve(backbone, config["weights"], config["weights_file"], config["seed"])
     mode = "unit" if config["preprocessing"] == "unit" else backbone.preprocessing
-    # A run that was cleaned of all but its lungs found them with the segmenter, and so does its audit.
-    origin = "files" if alteration and not config.get("cleaning") and (table["lungs"] != "").all() else ""
+    origin = (FILES if files else lungs.digest()) if alterations.needs_lungs(alteration) else ""
     spec = FeatureSpec(backbone.key, found.digest, config["size"], mode, config["tap"], True, alteration, origin)
     name = said("features, {what}", what=alteration or said("whole image"))
     hooks = extract.Hooks(progress=lambda done, total: progress(name, done, total))

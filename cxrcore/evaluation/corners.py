@@ -1,11 +1,14 @@
 """Which corner decides? The run's own model on its test images, with one corner blacked out at a time."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cxrcore.evaluation import intervals
 from cxrcore.evaluation.altered import Progress
+from cxrcore.features import extract
 from cxrcore.language import said
 from cxrcore.runs import Run
 
@@ -24,28 +27,34 @@ def occlude(pixels: np.ndarray, place: tuple[int, int]) -> np.ndarray:
     return altered
 
 
-def audit(run: Run, pixels: np.ndarray, true: np.ndarray, progress: Progress) -> dict[str, dict[str, Any]]:
-    """Return for each corner `accuracy` without it, its `ci95` (Wilson), `n`, and the share of answers that `changed`.
+def audit(run: Run, tests: pd.DataFrame, progress: Progress) -> dict[str, dict[str, Any]]:
+    """Return for each corner `accuracy` without it, its `ci95` (Wilson), `n`, and how many answers `changed`.
 
     Args:
         run: whose model is asked.
-        pixels: of its test images, uint8 (n, size, size, 3), as the model sees them.
-        true: their classes as numbers, int (n,).
+        tests: the rows of its table to ask about.
         progress: hears how far it is.
+
+    Raises:
+        UserError: the run has no model, or an image is gone.
     """
     from cxrcore.explain.classifier import Classifier
 
     classifier = Classifier(run)
-    before = classifier.probabilities(pixels).argmax(axis=1)
-    found = {}
-    for done, (name, place) in enumerate(CORNERS.items(), 1):
-        after = classifier.probabilities(occlude(pixels, place)).argmax(axis=1)
-        right = int((after == true).sum())
-        found[name] = {
-            "accuracy": right / len(true),
-            "ci95": list(intervals.wilson(right, len(true))),
-            "n": len(true),
-            "changed": float((after != before).mean()),
-        }
-        progress(said("corners"), done, len(CORNERS))
-    return found
+    true = tests["label"].map(run.about["classes"].index).to_numpy()
+    answers: dict[str, list[np.ndarray]] = {name: [] for name in ["", *CORNERS]}
+    done = 0
+    for pixels in extract.batches([Path(path) for path in tests["path"]], classifier.size):
+        for name, found in answers.items():
+            shown = occlude(pixels, CORNERS[name]) if name else pixels
+            found.append(classifier.probabilities(classifier.seen(shown)).argmax(axis=1))
+        done += len(pixels)
+        progress(said("corners"), done, len(tests))
+    before = np.concatenate(answers.pop(""))
+    return {name: _row(np.concatenate(found), before, true) for name, found in answers.items()}
+
+
+def _row(after: np.ndarray, before: np.ndarray, true: np.ndarray) -> dict[str, Any]:
+    right, n = int((after == true).sum()), len(true)
+    ci95 = list(intervals.wilson(right, n))
+    return {"accuracy": right / n, "ci95": ci95, "n": n, "changed": int((after != before).sum())}

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
@@ -53,6 +54,19 @@ def weighted(patients: Sequence[str], statistic: Callable[[np.ndarray], np.ndarr
     """Return the same interval, (2, ...), of a statistic of the weights of images: (R, n) to (R, ...)."""
     group, resamples = _resamples(patients, seed)
     return _percentiles(np.concatenate([statistic(weights[:, group]) for weights in resamples]))
+
+
+def mean(values: np.ndarray, patients: np.ndarray) -> dict[str, Any] | None:
+    """Return `value`, `ci95` and `n` of the mean of values (n,), those that are no number left out; None if all are.
+
+    The interval is the bootstrap over the patients (n,).
+    """
+    there = np.isfinite(values)
+    if not there.any():
+        return None
+    known = values[there]
+    low, high = weighted(list(patients[there]), lambda weights: weights @ known / weights.sum(axis=1))
+    return {"value": float(known.mean()), "ci95": [float(low), float(high)], "n": len(known)}
 
 
 def difference(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from cxrcore.evaluation.subgroups import FEW
+from cxrcore.features.alterations import CLEANINGS
 from cxrcore.language import said
 
 SMALL_TEST = 200
@@ -42,6 +43,14 @@ def of(
         found.append(shortcut["sentence"])
     if config["split"]["kind"] != "patient":
         found.append(said("Images of one patient may be on both sides of the split, which flatters the result."))
+    if cleaning := config.get("cleaning"):
+        found.append(
+            said(
+                "Every image is cleaned before the network sees it ({cleaning}). The studio does so; the model file by "
+                "itself does not, and its answers to images as they come are worth nothing.",
+                cleaning=CLEANINGS[cleaning],
+            )
+        )
     if unknown:
         found.append(
             said(

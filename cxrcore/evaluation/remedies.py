@@ -8,9 +8,9 @@ import pandas as pd
 
 from cxrcore import settings
 from cxrcore.evaluation import altered
-from cxrcore.evaluation.altered import Progress, chance, measure
-from cxrcore.evaluation.shortcut import MARGIN, WIDTHS
-from cxrcore.features import alterations, extract, lung_masks, lungs
+from cxrcore.evaluation.altered import Progress, measure
+from cxrcore.evaluation.shortcut import LEAST_KNOWN, WIDTHS, both, small_border
+from cxrcore.features import alterations, extract, lung_masks
 from cxrcore.language import said
 from cxrcore.runs import Run
 
@@ -19,52 +19,61 @@ FILE = "remedies.json"
 
 def compare(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     """Return under `cleanings` for each of `alterations.CLEANINGS`, "" being none, how well the class can be told from
-    the `full` image and from a `border` of the largest audited `width`, and the `source` (None where there is one).
+    the `full` image, from a `border` of the largest audited `width` by the run's backbone and by plain pixels
+    (`border_pixels`), and the `source` (None where there is one). The border is that of the image before the cleaning.
 
-    Each is `accuracy`, `ci95` and `n`, of the `n` images `of` all whose lungs are known. `best` is the cleaning that
-    leaves least to the border; `needed` tells whether the border says clearly more than `chance`. Kept with the run.
+    Each is `accuracy`, `ci95` and `n`, of the `n` images `of` all whose lungs the segmenter finds, as a training would.
+    Where these are too few, cleanings that need lungs are left out and all images are taken. `best` is the cleaning
+    that leaves least to the border. It is kept with the run.
 
     Raises:
         UserError: weights or images are gone.
     """
     settings.require_writable()
     progress = progress or (lambda stage, done, total: None)
-    table, width = _with_lungs(run.table, progress), round(run.config["size"] * WIDTHS[-1])
+    whole, size = run.table, run.config["size"]
+    width = round(size * WIDTHS[-1])
+    known, pixels = _look(whole, size, width, progress)
+    enough = _enough(whole, known)
+    chosen = known if enough else np.ones(len(whole), bool)
+    table = whole[chosen]
     several = table["source"].nunique() > 1
-    found: dict[str, Any] = {
-        "n": len(table),
-        "of": len(run.table),
-        "width": width,
-        "chance": chance(table["label"]),
-        "cleanings": {},
-    }
+    found: dict[str, Any] = {"n": len(table), "of": len(whole), "width": width, "cleanings": {}}
     for cleaning in alterations.CLEANINGS:
+        if alterations.needs_lungs(cleaning) and not enough:
+            continue
         full = altered.features(run, table, cleaning, progress)
-        bordered = "+".join(filter(None, [cleaning, alterations.border(width)]))
+        border = altered.features(run, table, both(alterations.border(width), cleaning), progress)
         found["cleanings"][cleaning] = {
             "full": measure(full, table["label"], table),
-            "border": measure(altered.features(run, table, bordered, progress), table["label"], table),
+            "border": measure(border, table["label"], table),
+            "border_pixels": measure(pixels[cleaning][chosen], table["label"], table),
             "source": measure(full, table["source"], table) if several else None,
         }
-    found["best"] = min(filter(None, alterations.CLEANINGS), key=lambda name: _border(found, name)["accuracy"])
-    found["needed"] = _border(found, "")["ci95"][0] > found["chance"] + MARGIN
+    rows = found["cleanings"]
+    found["best"] = min(filter(None, rows), key=lambda name: told(rows[name])["accuracy"])
     run.write(FILE, found)
     return found
 
 
-def _border(found: dict[str, Any], cleaning: str) -> dict[str, Any]:
-    return dict(found["cleanings"][cleaning]["border"])
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the better of the two ways to tell the class from the border."""
+    return dict(max(row["border"], row["border_pixels"], key=lambda part: part["accuracy"]))
 
 
-def _with_lungs(table: pd.DataFrame, progress: Progress) -> pd.DataFrame:
-    """Return the images whose lungs are known, so that every cleaning is measured on the same ones.
+def _look(table: pd.DataFrame, size: int, width: int, progress: Progress) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return whether the lungs are found, boolean (n,), and the small borders by cleaning, from one reading."""
+    known: list[bool] = []
+    rows: dict[str, list[np.ndarray]] = {cleaning: [] for cleaning in alterations.CLEANINGS}
+    for pixels in extract.batches([Path(path) for path in table["path"]], size):
+        masks = lung_masks.of(table[len(known) : len(known) + len(pixels)], pixels, files=False)
+        for cleaning, found in rows.items():
+            found.append(small_border(pixels, both(alterations.border(width), cleaning), masks))
+        known += [mask is not None for mask in masks]
+        progress(said("borders, plain pixels"), len(known), len(table))
+    return np.array(known), {cleaning: np.concatenate(found) for cleaning, found in rows.items()}
 
-    All, if that leaves too few patients of a class.
-    """
-    masks: list[np.ndarray | None] = []
-    for pixels in extract.batches([Path(path) for path in table["path"]], lungs.SIZE):
-        masks += lung_masks.of(table[len(masks) : len(masks) + len(pixels)], pixels)
-        progress(said("lungs"), len(masks), len(table))
-    rows = table[[mask is not None for mask in masks]]
-    patients = rows.groupby("label")["patient"].nunique()
-    return rows if len(patients) == table["label"].nunique() and patients.min() > 1 else table
+
+def _enough(table: pd.DataFrame, known: np.ndarray) -> bool:
+    patients = table[known].groupby("label")["patient"].nunique()
+    return bool(known.mean() >= LEAST_KNOWN and len(patients) == table["label"].nunique() and patients.min() > 1)

@@ -5,6 +5,7 @@ classifiers of COVID-19 tell hospitals apart by what surrounds the lungs; the se
 each image, as is done here.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ WIDTHS = (10 / 237, 20 / 237, 30 / 237)
 MARGIN = 0.05
 SMALL = 32  # side of the pictures for the plain look
 FRAME = 0.15  # of the side: the outer part of an image, 51 % of its area
-_LEAST = 0.5  # share of images whose lungs must be found before accuracies with and without lungs say something
+LEAST_KNOWN = 0.5  # share of images whose lungs must be found before accuracies with and without lungs say something
 
 
 def audit(run: Run, progress: Progress | None = None) -> dict[str, Any]:
@@ -36,7 +37,8 @@ def audit(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     `accuracy`, `ci95` and `n`, from the features of the run's backbone; `source` is None when there is one source.
     `border_pixels` is the same from plain pixels: a mark that this backbone happens to overlook is in the images all
     the same, for the next backbone to use. `lungs`, None where they are not known, has `only` and `without` and the
-    same for the `whole` of these images, their `chance` and where the lungs come `from`. `corners` see `corners.audit`.
+    same for the `whole` of these images, their `chance` and where the lungs come `from`. `corners` see `corners.audit`;
+    None without a model. Of a run with a cleaning, borders and lungs are those of the image before it.
     `energy` is the share of the test images' Grad-CAM in the outer `frame` and `outside` the lungs. `verdict` is
     `shortcut` or `none found`, `sentence` says why.
 
@@ -46,13 +48,15 @@ def audit(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     settings.require_writable()
     progress = progress or (lambda stage, done, total: None)
     table, size, cleaning = run.table, run.config["size"], run.config.get("cleaning", "")
+    # A run that was cleaned found the lungs with the segmenter, and so does its audit.
+    files = lung_masks.given(table) and not cleaning
     widths = [round(size * share) for share in WIDTHS]
     full = altered.features(run, table, cleaning, progress)
-    pixels, masks, tests = _look(table, size, cleaning, widths, progress)
+    pixels, known, lungs = _look(table, size, cleaning, widths, files, progress)
     labels = table["label"]
 
     def telling(alteration: str) -> np.ndarray:
-        return altered.features(run, table, _both(cleaning, alteration), progress)
+        return altered.features(run, table, both(alteration, cleaning), progress, files)
 
     found: dict[str, Any] = {
         "chance": chance(labels),
@@ -60,31 +64,37 @@ def audit(run: Run, progress: Progress | None = None) -> dict[str, Any]:
         "border": {str(width): measure(telling(alterations.border(width)), labels, table) for width in widths},
         "border_pixels": {str(width): measure(pixels[width], labels, table) for width in widths},
         "source": measure(full, table["source"], table) if table["source"].nunique() > 1 else None,
-        "lungs": _lungs(table, masks, full, telling),
+        "lungs": _lungs(table, known, full, telling, files),
+        "corners": _corners(run, table[table["split"] == "test"], progress),
+        "energy": _energy(run, lungs),
     }
-    classes, tested = run.about["classes"], table[table["split"] == "test"]
-    found["corners"] = corners.audit(run, tests, tested["label"].map(classes.index).to_numpy(), progress)
-    found["energy"] = _energy(run, table, masks)
     found |= _verdict(found)
     run.write("shortcut.json", found)
     return found
 
 
-def _both(*names: str) -> str:
+def both(*names: str) -> str:
+    """Return the name of alterations one after the other; "" is none."""
     return "+".join(filter(None, names))
 
 
+def small_border(pixels: np.ndarray, alteration: str, masks: alterations.Masks | None = None) -> np.ndarray:
+    """Return images uint8 (n, size, size, 3) after an alteration as small grey pictures, float32 (n, SMALL * SMALL)."""
+    altered_images = alterations.apply(pixels, alteration, masks)
+    small = [cv2.resize(image[..., 0], (SMALL, SMALL), interpolation=cv2.INTER_AREA) for image in altered_images]
+    return np.stack(small).reshape(len(pixels), -1).astype(np.float32)
+
+
 def _lungs(
-    table: pd.DataFrame, masks: list[np.ndarray | None], full: np.ndarray, telling: Any
+    table: pd.DataFrame, known: np.ndarray, full: np.ndarray, telling: Callable[[str], np.ndarray], files: bool
 ) -> dict[str, Any] | None:
     """Return what can be told with nothing but the lungs and with all but them, of images whose lungs are known."""
-    known = np.array([mask is not None for mask in masks])
     rows = table[known]
     patients = rows.groupby("label")["patient"].nunique()
-    if known.mean() < _LEAST or len(patients) < table["label"].nunique() or patients.min() < 2:
+    if known.mean() < LEAST_KNOWN or len(patients) < table["label"].nunique() or patients.min() < 2:
         return None
     return {
-        "from": lung_masks.origin(table, masks),
+        "from": lung_masks.origin(files, list(known)),
         "chance": chance(rows["label"]),
         "whole": measure(full[known], rows["label"], rows),
         "only": measure(telling("only-lungs")[known], rows["label"], rows),
@@ -92,26 +102,28 @@ def _lungs(
     }
 
 
-def _energy(run: Run, table: pd.DataFrame, masks: list[np.ndarray | None]) -> dict[str, Any]:
-    """Return the shares of the predicted class's Grad-CAM, each with `value`, `ci95` and `n`."""
+def _corners(run: Run, tests: pd.DataFrame, progress: Progress) -> dict[str, dict[str, Any]] | None:
+    """Return the audit of the corners; None where the model is gone, which the rest does not need."""
+    return corners.audit(run, tests, progress) if (run.folder / "model.keras").is_file() else None
+
+
+def _energy(run: Run, lungs: list[np.ndarray | None]) -> dict[str, Any]:
+    """Return the shares of the predicted class's Grad-CAM, each with `value`, `ci95` and `n`; empty maps have none."""
     predictions = run.predictions("test")
     numbers = predictions["predicted"].map(run.about["classes"].index).to_numpy()
     heatmaps = run.heatmaps()[np.arange(len(numbers)), numbers]
-    patients = predictions["patient"].to_numpy()
-    lungs = [mask for mask, part in zip(masks, table["split"], strict=True) if part == "test"]
-    known = np.flatnonzero([mask is not None for mask in lungs])
     frame = np.ones((100, 100), bool)
-    frame[round(100 * FRAME) : -round(100 * FRAME), round(100 * FRAME) : -round(100 * FRAME)] = False
-    inside = [mask for mask in lungs if mask is not None]
+    edge = round(100 * FRAME)
+    frame[edge:-edge, edge:-edge] = False
+    outside = [
+        float("nan") if mask is None else 1 - pointing.energy(heatmap[None], [mask])[0]
+        for heatmap, mask in zip(heatmaps, lungs, strict=True)
+    ]
+    patients = predictions["patient"].to_numpy()
     return {
-        "frame": _mean(pointing.energy(heatmaps, [frame] * len(heatmaps)), patients),
-        "outside": _mean(1 - pointing.energy(heatmaps[known], inside), patients[known]) if len(known) else None,
+        "frame": intervals.mean(pointing.energy(heatmaps, [frame] * len(heatmaps)), patients),
+        "outside": intervals.mean(np.array(outside), patients),
     }
-
-
-def _mean(values: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
-    low, high = intervals.weighted(list(patients), lambda weights: weights @ values / weights.sum(axis=1))
-    return {"value": float(values.mean()), "ci95": [float(low), float(high)], "n": len(values)}
 
 
 def _verdict(found: dict[str, Any]) -> dict[str, str]:
@@ -139,24 +151,25 @@ def _verdict(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _look(
-    table: pd.DataFrame, size: int, cleaning: str, widths: list[int], progress: Progress
-) -> tuple[dict[int, np.ndarray], list[np.ndarray | None], np.ndarray]:
-    """Return, from one reading of all images: the borders as small grey pictures, float32 (n, SMALL * SMALL) by width;
-    the lungs; the pixels of the test images."""
+    table: pd.DataFrame, size: int, cleaning: str, widths: list[int], files: bool, progress: Progress
+) -> tuple[dict[int, np.ndarray], np.ndarray, list[np.ndarray | None]]:
+    """Return, from one reading of all images: the borders by width, see `small_border`; whether the lungs are known,
+    boolean (n,); and the lungs of the test images, small."""
     rows: dict[int, list[np.ndarray]] = {width: [] for width in widths}
-    masks: list[np.ndarray | None] = []
-    tests = []
-    for raw in extract.batches([Path(path) for path in table["path"]], size):
-        part = table[len(masks) : len(masks) + len(raw)]
-        lungs = lung_masks.of(part, raw)
-        pixels = alterations.apply(raw, cleaning)
+    known: list[bool] = []
+    tested: list[np.ndarray | None] = []
+    for pixels in extract.batches([Path(path) for path in table["path"]], size):
+        part = table[len(known) : len(known) + len(pixels)]
+        masks = lung_masks.of(part, pixels, files)
         for width in widths:
-            bordered = alterations.apply(pixels, alterations.border(width))
-            rows[width] += [
-                cv2.resize(image[..., 0], (SMALL, SMALL), interpolation=cv2.INTER_AREA) for image in bordered
-            ]
-        masks += lungs
-        tests.append(pixels[part["split"] == "test"])
-        progress(said("borders, plain pixels"), len(masks), len(table))
-    small = {width: np.stack(found).reshape(len(table), -1).astype(np.float32) for width, found in rows.items()}
-    return small, masks, np.concatenate(tests)
+            rows[width].append(small_border(pixels, both(alterations.border(width), cleaning), masks))
+        known += [mask is not None for mask in masks]
+        tested += [_shrunk(mask) for mask, side in zip(masks, part["split"], strict=True) if side == "test"]
+        progress(said("borders, plain pixels"), len(known), len(table))
+    return {width: np.concatenate(found) for width, found in rows.items()}, np.array(known), tested
+
+
+def _shrunk(mask: np.ndarray | None) -> np.ndarray | None:
+    if mask is None:
+        return None
+    return cv2.resize(mask.astype(np.uint8), (100, 100), interpolation=cv2.INTER_NEAREST).astype(bool)

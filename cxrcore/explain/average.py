@@ -28,21 +28,23 @@ class Average:
 
 
 def of_class(run: Run, label: str, progress: Callable[[int, int], None] = lambda done, total: None) -> Average | None:
-    """Return the average of the test images that the run calls `label`, at most `MOST`; None if there are none.
+    """Return the average of the test images that the run calls `label`, at most `MOST` at random; None if
+    there are none.
 
     Raises:
         UserError: an image is gone.
     """
     predictions = run.predictions("test")
-    rows = np.flatnonzero(predictions["predicted"] == label)[:MOST]
+    called = np.flatnonzero(predictions["predicted"] == label)
+    rows = np.sort(np.random.default_rng(0).permutation(called)[:MOST])
     if not len(rows):
         return None
     table = run.table.set_index("path").loc[predictions["path"].iloc[rows]].reset_index()
     heatmaps = run.heatmaps()[rows, run.about["classes"].index(label)]
     image, heatmap = np.zeros((SIZE, SIZE, 3)), np.zeros((SIZE, SIZE))
-    done = aligned = 0
+    done, aligned, files = 0, 0, lung_masks.given(table)
     for pixels in extract.batches([Path(path) for path in table["path"]], SIZE):
-        for picture, mask in zip(pixels, lung_masks.of(table[done : done + len(pixels)], pixels), strict=True):
+        for picture, mask in zip(pixels, lung_masks.of(table[done : done + len(pixels)], pixels, files), strict=True):
             map_ = enlarge(heatmaps[done], SIZE, SIZE)
             if mask is not None:
                 box = alterations.box(mask)

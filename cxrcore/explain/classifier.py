@@ -89,9 +89,10 @@ class Classifier:
         """
         raw = load(source, self.size)[None]
         found = self.explain_pixels(self.seen(raw)[0], layer, method, scores, progress)
-        if self._cleaning != frames.CROP:
+        if not alterations.moves(self._cleaning):
             return found
-        return replace(found, heatmaps=frames.uncropped(found.heatmaps[None], alterations.boxes(raw))[0])
+        boxes = alterations.boxes(raw, self._cleaning)
+        return replace(found, heatmaps=frames.uncropped(found.heatmaps[None], boxes)[0])
 
     def explain_pixels(
         self,

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from cxrcore.explain.overlay import enlarge
+
 CELLS, STEPS = 16, 10
 Probabilities = Callable[[np.ndarray], np.ndarray]
 
@@ -40,7 +42,7 @@ def random_map(rng: np.random.Generator) -> np.ndarray:
 
 def _highest(heatmap: np.ndarray, share: float, size: int) -> np.ndarray:
     """Return where the highest `share` of the cells is, boolean (size, size, 1)."""
-    cells = cv2.resize(heatmap.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_LINEAR).ravel()
+    cells = enlarge(heatmap, CELLS, CELLS).ravel()
     chosen = np.zeros(CELLS * CELLS, np.uint8)
     chosen[np.argsort(-cells, kind="stable")[: round(share * len(cells))]] = 1
     large = cv2.resize(chosen.reshape(CELLS, CELLS), (size, size), interpolation=cv2.INTER_NEAREST)

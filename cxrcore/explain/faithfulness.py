@@ -18,7 +18,7 @@ import numpy as np
 from cxrcore import settings
 from cxrcore.data.images import load_mask
 from cxrcore.evaluation import intervals
-from cxrcore.explain import deletion, frames, layers, pointing, randomisation, verdicts
+from cxrcore.explain import deletion, layers, pointing, randomisation, verdicts
 from cxrcore.explain.classifier import Classifier
 from cxrcore.explain.flow import HeadFlow, of_targets
 from cxrcore.explain.layers import POOLED
@@ -38,7 +38,8 @@ def measure(run: Run, names: Sequence[str] = QUICK, progress: Progress | None = 
     """Return the checks of methods of a run, and keep them with it.
 
     Each check is `{"value", "ci95", "n"}`, a mean over images with its bootstrap interval (over patients), or None
-    where it cannot be made; `stages` is the rank correlation after each step of shuffling.
+    where it cannot be made; `over_random` is how much more insertion less deletion is than for a random map of the same
+    image; `stages` is the rank correlation after each step of shuffling. Lesions count where the class is right.
 
     Raises:
         UserError: the run has no model, or an image is gone.
@@ -51,6 +52,7 @@ class _Measuring:
     def __init__(self, run: Run, names: Sequence[str], progress: Progress, seed: int) -> None:
         self.run, self.names, self.progress = run, list(names), progress
         self.classifier, self.rng = Classifier(run), np.random.default_rng(seed)
+        self.cleaning = run.config.get("cleaning", "")
         tests = run.table[run.table["split"] == "test"].reset_index(drop=True)
         order = np.sort(self.rng.permutation(len(tests))[:POINTED])
         self.tests = tests.iloc[order].reset_index(drop=True)
@@ -70,7 +72,7 @@ class _Measuring:
         self._shuffled(maps, checks)
         where = self._masks(maps, checks)
         found = {"methods": checks, "random": random, "lungs_from": where, "layer": self.run.config["tap"]}
-        found |= verdicts.of(checks, random)
+        found |= verdicts.of(checks)
         self.run.write(FILE, found)
         return found
 
@@ -89,21 +91,26 @@ class _Measuring:
         return self.classifier.explain_pixels(pixels[number], self.run.config["tap"], name, lambda _: one).heatmaps[0]
 
     def _curves(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        def of(heatmaps: Sequence[np.ndarray], stage: int) -> dict[str, Any]:
-            areas = []
-            for number, heatmap in zip(self.few, heatmaps, strict=True):
-                ask, target = self.classifier.probabilities, int(self.targets[number])
-                areas.append(deletion.areas(ask, self.pixels[number], heatmap, target))
-                self.progress(said("deletion and insertion"), stage * len(self.few) + len(areas), total)
-            return {
-                name: self._mean(np.array(values), self.few)
-                for name, values in zip(("deletion", "insertion"), zip(*areas, strict=True), strict=True)
+        random = self._areas([deletion.random_map(self.rng) for _ in self.few], 0)
+        for stage, name in enumerate(self.names, 1):
+            found = self._areas(list(maps[name][self.few]), stage)
+            checks[name] |= self._means(found) | {
+                "over_random": self._mean(_matters(found) - _matters(random), self.few)
             }
+        return self._means(random)
 
-        total = (len(self.names) + 1) * len(self.few)
-        for stage, name in enumerate(self.names):
-            checks[name] |= of(list(maps[name][self.few]), stage)
-        return of([deletion.random_map(self.rng) for _ in self.few], len(self.names))
+    def _areas(self, heatmaps: Sequence[np.ndarray], stage: int) -> np.ndarray:
+        """Return deletion and insertion of each of the few images, (n, 2)."""
+        areas = []
+        for number, heatmap in zip(self.few, heatmaps, strict=True):
+            ask, target = self.classifier.probabilities, int(self.targets[number])
+            areas.append(deletion.areas(ask, self.pixels[number], heatmap, target))
+            done, total = stage * len(self.few) + len(areas), (len(self.names) + 1) * len(self.few)
+            self.progress(said("deletion and insertion"), done, total)
+        return np.array(areas)
+
+    def _means(self, areas: np.ndarray) -> dict[str, Any]:
+        return {name: self._mean(areas[:, k], self.few) for k, name in enumerate(("deletion", "insertion"))}
 
     def _noise(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> None:
         quiet = self.pixels[self.few]
@@ -122,42 +129,37 @@ class _Measuring:
             after = _quick(model, self.run, quick, self.pixels[rows], self.targets[rows], self.probabilities[rows])
             for name in quick:
                 found = self._mean(_correlations(maps[name][rows], after[name]), rows)
-                checks[name]["stages"].append([stage, found["value"]])
+                checks[name]["stages"].append([stage, found["value"] if found else None])
                 checks[name]["random_weights"] = found
             self.progress(said("shuffled weights"), done, len(taps) + 1)
 
     def _masks(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> str:
         lesions = np.flatnonzero(self.tests["lesions"] != "")
-        lesions = lesions[
-            self.tests["label"].to_numpy()[lesions] == np.array(self.classifier.classes)[self.targets[lesions]]
-        ]
+        right = self.tests["label"].to_numpy() == np.array(self.classifier.classes)[self.targets]
+        lesions = lesions[right[lesions]]
         drawn = [load_mask(Path(self.tests["lesions"][row])) for row in lesions]
         shown = np.array([number for number, mask in enumerate(drawn) if mask.any()], int)
         drawn, lesions = [drawn[number] for number in shown], lesions[shown]
-        found = lung_masks.of(self.tests, self.raw)
-        if self.run.config.get("cleaning") == frames.CROP:  # a mask goes where its image goes
+        files = lung_masks.given(self.tests)
+        found = lung_masks.of(self.tests, self.raw, files)
+        where = lung_masks.origin(files, [mask is not None for mask in found])
+        if alterations.moves(self.cleaning):  # a mask goes where its image goes
             found = [None if mask is None else self._cut(mask, row) for row, mask in enumerate(found)]
             drawn = [self._cut(mask, row) for mask, row in zip(drawn, lesions, strict=True)]
         rows = np.flatnonzero([mask is not None for mask in found])
         inside = [mask for mask in found if mask is not None]
         for name in self.names:
             checks[name]["pointing"] = self._share(pointing.hits(maps[name][lesions], drawn)) if len(lesions) else None
-            checks[name]["in_lesions"] = (
-                self._mean(pointing.energy(maps[name][lesions], drawn), lesions) if len(lesions) else None
-            )
-            checks[name]["in_lungs"] = (
-                self._mean(pointing.energy(maps[name][rows], inside), rows) if len(rows) else None
-            )
-        return lung_masks.origin(self.tests, found)
+            checks[name]["in_lesions"] = self._mean(pointing.energy(maps[name][lesions], drawn), lesions)
+            checks[name]["in_lungs"] = self._mean(pointing.energy(maps[name][rows], inside), rows)
+        return where
 
     def _cut(self, mask: np.ndarray, row: int) -> np.ndarray:
-        box = alterations.boxes(self.raw[row : row + 1])[0]
+        box = alterations.boxes(self.raw[row : row + 1], self.cleaning)[0]
         return alterations.cut(mask.astype(np.uint8) * 255, box) > 127
 
-    def _mean(self, values: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
-        patients = self.tests["patient"].to_numpy()[rows]
-        low, high = intervals.weighted(list(patients), lambda weights: weights @ values / weights.sum(axis=1))
-        return {"value": float(values.mean()), "ci95": [float(low), float(high)], "n": len(values)}
+    def _mean(self, values: np.ndarray, rows: np.ndarray) -> dict[str, Any] | None:
+        return intervals.mean(values, self.tests["patient"].to_numpy()[rows])
 
     def _share(self, right: np.ndarray) -> dict[str, Any]:
         ci95 = list(intervals.wilson(int(right.sum()), len(right)))
@@ -175,6 +177,11 @@ def _quick(
     theirs = [name for name in names if METHODS[name].layer == POOLED and pooled]
     found = of_targets(HeadFlow(head), maps, [name for name in names if name not in theirs], targets, probabilities)
     return found | of_targets(HeadFlow(head, pooled=True), maps, theirs, targets, probabilities) if theirs else found
+
+
+def _matters(areas: np.ndarray) -> np.ndarray:
+    """Return insertion less deletion, (n,)."""
+    return np.asarray(areas[:, 1] - areas[:, 0])
 
 
 def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from cxrcore.errors import UserError
 from cxrcore.explain import perturbation
 from cxrcore.explain.layers import POOLED
+from cxrcore.language import said
 
 Hook = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _CELLS = (-3, -2)
@@ -81,8 +82,9 @@ class Method:
 METHODS = {
     "grad-cam": Method("Grad-CAM", "Selvaraju et al. 2017, arXiv:1610.02391", grad_cam),
     "tutorial": Method(
-        "Grad-CAM, as in the tutorials", "Selvaraju et al. 2017, of the probability at the pooled layer", grad_cam,
-        softmax=True, layer=POOLED,
+        said("Grad-CAM, as in the tutorials"),
+        said("Selvaraju et al. 2017, of the probability at the pooled layer"),
+        grad_cam, softmax=True, layer=POOLED,
     ),
     "grad-cam++": Method("Grad-CAM++", "Chattopadhay et al. 2018, arXiv:1710.11063", grad_cam_plus_plus),
     "hirescam": Method("HiResCAM", "Draelos & Carin 2020, arXiv:2011.08891", hires_cam),
@@ -92,12 +94,12 @@ METHODS = {
         "Score-CAM", "Wang et al. 2020, arXiv:1910.01279", asks=perturbation.score_cam, passes=lambda channels: channels
     ),
     "integrated-gradients": Method(
-        "Integrated gradients", "Sundararajan et al. 2017, arXiv:1703.01365", asks=perturbation.integrated_gradients,
-        of_layer=False,
+        said("Integrated gradients"), "Sundararajan et al. 2017, arXiv:1703.01365",
+        asks=perturbation.integrated_gradients, of_layer=False,
         passes=lambda channels: 3 * perturbation.STEPS,  # a gradient costs about two passes more
     ),
     "occlusion": Method(
-        "Occlusion", "Zeiler & Fergus 2014, arXiv:1311.2901", asks=perturbation.occlusion,
+        said("Occlusion"), "Zeiler & Fergus 2014, arXiv:1311.2901", asks=perturbation.occlusion,
         of_layer=False,
         passes=lambda channels: perturbation.GRID**2,
     ),

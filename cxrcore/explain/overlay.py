@@ -16,8 +16,11 @@ COLOUR_MAPS = {
 
 
 def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return the heatmap (h, w), bilinear, at (height, width), float32 and not normalised."""
-    return cv2.resize(heatmap.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    """Return the heatmap (h, w) at (height, width), float32 and not normalised: bilinear, or the mean of the cells that
+    fall together where it becomes smaller."""
+    smaller = height < heatmap.shape[0] and width < heatmap.shape[1]
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return cv2.resize(heatmap.astype(np.float32), (width, height), interpolation=how)
 
 
 def scaled(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -20,7 +20,7 @@ def hits(heatmaps: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
 def energy(heatmaps: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
     """Return float (n,), 0 to 1: the share of each heatmap (n, h, w) that lies inside its mask, boolean (H, W).
 
-    Wang et al. 2020 (arXiv:1910.01279) call it the energy-based pointing game. 0 for a heatmap that is 0 everywhere.
+    Wang et al. 2020 (arXiv:1910.01279) call it the energy-based pointing game. NaN for a heatmap that is 0 everywhere.
     """
     return np.array([_share(heatmap, mask) for heatmap, mask in zip(heatmaps, masks, strict=True)], float)
 
@@ -33,7 +33,7 @@ def read_masks(paths: Sequence[str]) -> list[np.ndarray]:
 def _share(heatmap: np.ndarray, mask: np.ndarray) -> float:
     large = enlarge(heatmap, *mask.shape)
     total = float(large.sum())
-    return float(large[mask].sum()) / total if total > 0 else 0.0
+    return float(large[mask].sum()) / total if total > 0 else float("nan")
 
 
 def _hit(heatmap: np.ndarray, mask: np.ndarray) -> bool:

@@ -30,9 +30,12 @@ def stages(classifier: Any, taps: list[str], seed: int = 0) -> Iterator[str]:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Return Spearman's rank correlation of two maps (h, w), -1 to 1; 0 where one of them is even everywhere."""
+    """Return Spearman's rank correlation of two maps (h, w), -1 to 1.
+
+    Of a map that is even everywhere: 1 with another such one, 0 with any other.
+    """
     if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return 0.0
+        return float(np.ptp(first) == np.ptp(second))
     return float(spearmanr(first.ravel(), second.ravel()).statistic)
 
 

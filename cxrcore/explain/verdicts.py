@@ -9,40 +9,45 @@ STEADY = 0.7  # rank correlation below which a map counts as another one after a
 POINTING = 0.5
 
 
-def of(checks: dict[str, dict[str, Any]], random: dict[str, Any]) -> dict[str, Any]:
+def of(checks: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return `flaws`, sentences by method, and `worst`, the method with the most of them.
 
-    Where several have as many, it is the one whose map matters least to the model: insertion less deletion.
+    Where several have as many, it is the one whose map matters least to the model.
     """
-    flaws = {name: _flaws(check, random) for name, check in checks.items()}
-    return {"flaws": flaws, "worst": min(checks, key=lambda name: (-len(flaws[name]), _matters(checks[name])))}
+    flaws = {name: _flaws(check) for name, check in checks.items()}
+    worst = min(checks, key=lambda name: (-len(flaws[name]), checks[name]["over_random"]["value"]))
+    return {"flaws": flaws, "worst": worst}
 
 
-def _flaws(check: dict[str, Any], random: dict[str, Any]) -> list[str]:
+def _flaws(check: dict[str, Any]) -> list[str]:
     found = []
-    if _matters(check) <= _matters(random):
-        found.append(said("What it points at matters no more to the model than what a random map points at."))
-    if check["random_weights"] and check["random_weights"]["value"] >= ALIKE:
+    random, shuffled, noise, pointing = (
+        check[name] for name in ("over_random", "random_weights", "stability", "pointing")
+    )
+    if random["ci95"][0] <= 0:
+        found.append(
+            said("On {n} images, what it points at cannot be shown to matter more than a random place.", n=random["n"])
+        )
+    if shuffled and shuffled["value"] >= ALIKE:
         found.append(
             said(
-                "It stays much the same when the model's weights are shuffled (rank correlation {value:.2f}): it shows "
-                "the image more than the model.",
-                value=check["random_weights"]["value"],
+                "It stays much the same when the model's weights are shuffled (rank correlation {value:.2f}, {n} "
+                "images): it shows the image more than the model.",
+                value=shuffled["value"], n=shuffled["n"],
             )
-        )
-    if check["stability"]["value"] < STEADY:
+        )  # fmt: skip
+    if noise["value"] < STEADY:
         found.append(
             said(
-                "A little noise, too weak to see, changes it (rank correlation {value:.2f}).",
-                value=check["stability"]["value"],
+                "A little noise, too weak to see, changes it (rank correlation {value:.2f}, {n} images).",
+                value=noise["value"], n=noise["n"],
             )
-        )
-    if check["pointing"] and check["pointing"]["value"] < POINTING:
+        )  # fmt: skip
+    if pointing and pointing["value"] < POINTING:
         found.append(
-            said("Its peak lies inside a lesion in only {value:.0%} of the images.", value=check["pointing"]["value"])
-        )
+            said(
+                "Its peak lies inside a lesion in only {value:.0%} of {n} images.",
+                value=pointing["value"], n=pointing["n"],
+            )
+        )  # fmt: skip
     return found
-
-
-def _matters(check: dict[str, Any]) -> float:
-    return float(check["insertion"]["value"] - check["deletion"]["value"])

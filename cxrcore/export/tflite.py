@@ -20,8 +20,14 @@ def convert(run: Run) -> bytes:
     """Return the run's model as a .tflite file: raw pixels (1, H, W, 3), 0 to 255, to probabilities (1, classes).
 
     Raises:
-        UserError: the run has no model, or the converted one differs on a test image by over `TOLERANCE`.
+        UserError: the run has no model, its images are cleaned first, which the file could not do, or the converted
+            model differs on a test image by over `TOLERANCE`.
     """
+    if run.config.get("cleaning"):
+        raise UserError(
+            "This run's images are cleaned before the network sees them, which a TensorFlow Lite file does not do: not "
+            "given away."
+        )
     import tensorflow as tf
 
     from cxrcore.explain.classifier import Classifier  # only what computes imports TensorFlow

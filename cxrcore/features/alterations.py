@@ -1,8 +1,9 @@
 """What is done to images before a backbone sees them: to find out which part of them a model needs, or to take away
 what it should not need.
 
-A name is one alteration or several, joined by `+` and done in this order. What needs lungs takes them from mask files
-where `masks` are given, else from `lungs.segment`; an image whose lungs cannot be believed stays as it is.
+A name is one alteration or several, joined by `+` and done in this order. What needs lungs takes them from `masks`
+where they are given, else from `lungs.segment` on the image as it came; an image whose lungs are not known stays as it
+is. What an audit blacks out comes before a cleaning: equalising, for one, spreads what the lungs hold over all pixels.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +15,14 @@ from cxrcore.errors import UserError
 from cxrcore.features import lungs
 from cxrcore.language import said
 
-MARGIN = 0.04  # around the lungs, as a share of the side
+Box = tuple[float, float, float, float]  # top, bottom, left, right, as shares of the sides
 Masks = Sequence[np.ndarray | None]
+MARGIN = 0.04  # around the lungs, as a share of the side
+WHOLE: Box = (0.0, 1.0, 0.0, 1.0)
+_MATCHED: Box = (0.08, 0.92, 0.08, 0.92)
+_NEED_LUNGS = {"only-lungs", "no-lungs", "crop"}
 
-# What can be chosen for a training, from the most to the least that it takes away.
+# What can be chosen for a training.
 CLEANINGS = {
     "": said("none"),
     "only-lungs": said("lungs only, all else black"),
@@ -33,81 +38,99 @@ def border(width: int) -> str:
     return f"border:{width}"
 
 
+def needs_lungs(name: str) -> bool:
+    """Return whether an alteration depends on where the lungs are."""
+    return bool(_NEED_LUNGS & set(name.split("+")))
+
+
 def apply(pixels: np.ndarray, name: str, masks: Masks | None = None) -> np.ndarray:
     """Return uint8 (n, size, size, 3) after the alteration `name`; "" changes nothing.
 
-    `masks` are the lungs of each image, boolean (H, W), None for the segmenter's.
+    `masks` are the lungs of each image, boolean (H, W), None where they are not known.
 
     Raises:
         UserError: no such alteration.
     """
-    for part in filter(None, name.split("+")):
-        kind, _, value = part.partition(":")
-        if kind == "border" and value.isdecimal():
-            pixels = _border(pixels, int(value))
-        elif kind in _WITH_LUNGS and not value:
-            found = _lungs(pixels, masks)
-            pixels = np.stack([_WITH_LUNGS[kind](*pair) for pair in zip(pixels, found, strict=True)])
-        elif kind in _PLAIN and not value:
-            pixels = np.stack([_PLAIN[kind](image) for image in pixels])
-        else:
-            expected = ", ".join(["border:<pixels>", *_WITH_LUNGS, *_PLAIN])
-            raise UserError("alteration: expected {expected}. Received: {name!r}", expected=expected, name=part)
-    return pixels
+    parts = [_checked(part) for part in filter(None, name.split("+"))]
+    if not parts:
+        return pixels
+    found = _lungs(pixels, name, masks)
+    return np.stack([_altered(image, parts, mask) for image, mask in zip(pixels, found, strict=True)])
 
 
-def box(mask: np.ndarray) -> tuple[float, float, float, float]:
-    """Return top, bottom, left and right of a mask, boolean (H, W), with a margin, as shares 0 to 1."""
+def boxes(pixels: np.ndarray, name: str, masks: Masks | None = None) -> list[Box]:
+    """Return what the alteration `name` leaves of the frame of each image (n, size, size, 3)."""
+    found = _lungs(pixels, name, masks)
+    return [_frame(name.split("+"), mask) for mask in found]
+
+
+def moves(name: str) -> bool:
+    """Return whether an alteration changes the frame of images, so that `boxes` are needed to find a place again."""
+    return bool({"crop", "match"} & set(name.split("+")))
+
+
+def box(mask: np.ndarray) -> Box:
+    """Return the box of a mask, boolean (H, W) and not empty, with a margin."""
     shares = []
     for axis in (1, 0):
-        inside = np.flatnonzero(mask.any(axis=axis))
-        shares += [inside[0] / mask.shape[1 - axis] - MARGIN, (inside[-1] + 1) / mask.shape[1 - axis] + MARGIN]
+        inside, side = np.flatnonzero(mask.any(axis=axis)), mask.shape[1 - axis]
+        shares += [inside[0] / side - MARGIN, (inside[-1] + 1) / side + MARGIN]
     top, bottom, left, right = np.clip(shares, 0, 1)
     return float(top), float(bottom), float(left), float(right)
 
 
-def boxes(pixels: np.ndarray, masks: Masks | None = None) -> list[tuple[float, float, float, float]]:
-    """Return what `crop` leaves of each image, as shares 0 to 1: top, bottom, left, right."""
-    return [box(mask) if mask is not None else (0.0, 1.0, 0.0, 1.0) for mask in _lungs(pixels, masks)]
-
-
-def cut(image: np.ndarray, shares: tuple[float, float, float, float]) -> np.ndarray:
+def cut(image: np.ndarray, part: Box) -> np.ndarray:
     """Return the part of an image (H, W, ...) in a box, enlarged to (H, W)."""
     height, width = image.shape[:2]
     top, bottom, left, right = (
-        round(share * side) for share, side in zip(shares, (height, height, width, width), strict=True)
+        round(share * side) for share, side in zip(part, (height, height, width, width), strict=True)
     )
     return cv2.resize(image[top:bottom, left:right], (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def _lungs(pixels: np.ndarray, masks: Masks | None) -> list[np.ndarray | None]:
+def _checked(part: str) -> str:
+    kind, _, value = part.partition(":")
+    if (kind == "border" and value.isdecimal()) or (not value and (part in _NEED_LUNGS or part in _PLAIN)):
+        return part
+    expected = ", ".join(["border:<pixels>", *sorted(_NEED_LUNGS), *_PLAIN])
+    raise UserError("alteration: expected {expected}. Received: {name!r}", expected=expected, name=part)
+
+
+def _lungs(pixels: np.ndarray, name: str, masks: Masks | None) -> list[np.ndarray | None]:
     if masks is not None:
         return list(masks)
+    if not needs_lungs(name):
+        return [None] * len(pixels)
     found, doubts = lungs.segment(pixels)
     return [None if doubt else mask for mask, doubt in zip(found, doubts, strict=True)]
 
 
-def _border(pixels: np.ndarray, width: int) -> np.ndarray:
-    altered = pixels.copy()
-    altered[:, width:-width, width:-width] = 0
+def _frame(parts: Sequence[str], mask: np.ndarray | None) -> Box:
+    if "crop" in parts and mask is not None:
+        return box(mask)
+    return _MATCHED if "match" in parts else WHOLE
+
+
+def _altered(image: np.ndarray, parts: Sequence[str], mask: np.ndarray | None) -> np.ndarray:
+    for part in parts:
+        if part.startswith("border:"):
+            image = _border(image, int(part.partition(":")[2]))
+        elif part in _PLAIN:
+            image = _PLAIN[part](image)
+        elif mask is None:
+            continue
+        elif part == "crop":
+            image = cut(image, box(mask))
+        else:
+            inside = cv2.resize(mask.astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_NEAREST)[..., None]
+            image = image * (inside if part == "only-lungs" else 1 - inside)
+    return image
+
+
+def _border(image: np.ndarray, width: int) -> np.ndarray:
+    altered = image.copy()
+    altered[width:-width, width:-width] = 0
     return altered
-
-
-def _crop(image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    return image if mask is None else cut(image, box(mask))
-
-
-def _only_lungs(image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    return image if mask is None else image * _large(mask, image)
-
-
-def _no_lungs(image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    return image if mask is None else image * ~_large(mask, image)
-
-
-def _large(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
-    size = (image.shape[1], image.shape[0])
-    return cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)[..., None].astype(bool)
 
 
 def _equalise(image: np.ndarray) -> np.ndarray:
@@ -118,7 +141,7 @@ def _equalise(image: np.ndarray) -> np.ndarray:
 def _match(image: np.ndarray) -> np.ndarray:
     """Hospitals differ in their frames, in how sharp their images are and in their exposure: the outer 8 % are cut off,
     detail finer than a 96th of the side is lost, and the histogram is made even."""
-    blurred = cv2.resize(cut(image, (0.08, 0.92, 0.08, 0.92)), (96, 96), interpolation=cv2.INTER_AREA)
+    blurred = cv2.resize(cut(image, _MATCHED), (96, 96), interpolation=cv2.INTER_AREA)
     return _equalise(cv2.resize(blurred, image.shape[1::-1], interpolation=cv2.INTER_CUBIC))
 
 
@@ -137,9 +160,6 @@ def _no_markers(image: np.ndarray) -> np.ndarray:
     return cv2.inpaint(image, around, 3, cv2.INPAINT_TELEA) if found.any() else image
 
 
-_WITH_LUNGS: dict[str, Callable[[np.ndarray, np.ndarray | None], np.ndarray]] = {
-    "only-lungs": _only_lungs, "no-lungs": _no_lungs, "crop": _crop,
-}  # fmt: skip
 _PLAIN: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "match": _match, "markers": _no_markers, "equalise": _equalise,
 }  # fmt: skip

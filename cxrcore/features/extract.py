@@ -14,7 +14,7 @@ import pandas as pd
 from cxrcore.data.images import ImageError, Upload, load, load_mask, read
 from cxrcore.errors import UserError
 from cxrcore.features import alterations
-from cxrcore.features.spec import FeatureSpec
+from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
 # Keras on two cores is fastest at 8 to 16 images a batch (48 halves the rate: the activations no
@@ -76,12 +76,10 @@ def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict_on_batch(full))[: len(pixels)]
 
 
-def masks_of(table: pd.DataFrame) -> list[np.ndarray] | None:
-    """Return the lungs of each row, boolean (H, W), from mask files; None if not every row has one."""
-    files = table.get("lungs")
-    if files is None or (files == "").any():
-        return None
-    return [load_mask(Path(file)) for file in files]
+def masks_of(table: pd.DataFrame) -> list[np.ndarray | None]:
+    """Return the lungs of each row, boolean (H, W), from its mask file; None for an empty one."""
+    masks = [load_mask(Path(file)) for file in table["lungs"]]
+    return [mask if mask.any() else None for mask in masks]
 
 
 def _compute(store: Store, rows: pd.DataFrame, spec: FeatureSpec, model: Any, hooks: Hooks) -> None:
@@ -92,7 +90,7 @@ def _compute(store: Store, rows: pd.DataFrame, spec: FeatureSpec, model: Any, ho
     try:
         for pixels in batches(paths, spec.size, hashes):
             hooks.check()
-            masks = masks_of(rows[done : done + len(pixels)]) if spec.lungs == "files" else None
+            masks = masks_of(rows[done : done + len(pixels)]) if spec.lungs == FILES else None
             held.append(forward(model, alterations.apply(pixels, spec.alteration, masks)))
             done += len(pixels)
             hooks.progress(done, len(paths))

@@ -1,4 +1,4 @@
-"""The lungs of images: from mask files where every image has one, else from the segmenter where it can be believed."""
+"""The lungs of images: from mask files where every image of a dataset has one, else from the segmenter."""
 
 from collections.abc import Sequence
 
@@ -9,24 +9,30 @@ from cxrcore.features import extract, lungs
 from cxrcore.language import said
 
 
-def of(table: pd.DataFrame, pixels: np.ndarray) -> list[np.ndarray | None]:
-    """Return the lungs of each row, boolean (H, W), or None where they cannot be believed.
+def given(table: pd.DataFrame) -> bool:
+    """Return whether every row names a mask file."""
+    return bool((table["lungs"] != "").all())
+
+
+def of(table: pd.DataFrame, pixels: np.ndarray, files: bool) -> list[np.ndarray | None]:
+    """Return the lungs of each row, boolean (H, W), or None where they are not known.
 
     Args:
         table: with the column `lungs`, mask files or "".
         pixels: of the same images, uint8 (n, size, size, 3).
+        files: whether to take them from files, see `given`.
     """
-    if files := extract.masks_of(table):
-        return list(files)
+    if files:
+        return extract.masks_of(table)
     masks, doubts = lungs.segment(pixels)
     return [None if doubt else mask for mask, doubt in zip(masks, doubts, strict=True)]
 
 
-def origin(table: pd.DataFrame, found: Sequence[np.ndarray | None]) -> str:
-    """Return in words where lungs come from."""
-    if (table["lungs"] != "").all():
-        return said("mask files")
+def origin(files: bool, known: Sequence[bool]) -> str:
+    """Return in words where lungs come from, and of how many images they are known."""
+    values = {"n": int(np.sum(known)), "of": len(known)}
+    if files:
+        return said("mask files, of {n} of {of} images", **values)
     return said(
-        "the studio's own segmenter, which found lungs that can be believed in {n} of {of} images",
-        n=sum(mask is not None for mask in found), of=len(found),
+        "the studio's own segmenter, which found lungs that can be believed in {n} of {of} images", **values
     )  # fmt: skip

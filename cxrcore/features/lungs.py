@@ -5,6 +5,7 @@ phantom lacks. It has never seen a real lung's outline, so what it finds is chec
 what does not have that shape is not used.
 """
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -22,6 +23,13 @@ _LOCK = Lock()  # a network of OpenCV serves one caller at a time
 _LEAST, _MOST, _SMALLEST = 0.08, 0.60, 0.025
 # Of the smaller lung to the larger; of a lung's area to its convex hull's; of the cells the network is unsure of.
 _BALANCE, _SOLID, _UNSURE = 0.4, 0.78, 0.4
+
+
+@lru_cache(maxsize=1)
+def digest() -> str:
+    """Return what names the network and its limits: other lungs are other features."""
+    limits = repr((_LEAST, _MOST, _SMALLEST, _BALANCE, _SOLID, _UNSURE)).encode()
+    return hashlib.sha256(NETWORK.read_bytes() + limits).hexdigest()[:16]
 
 
 def prepared(grey: np.ndarray) -> np.ndarray:

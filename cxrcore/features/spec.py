@@ -8,13 +8,16 @@ from typing import Any
 from cxrcore.features import backbones, preprocessing
 from cxrcore.features.weights import Weights
 
+FILES = "files"
+
 
 @dataclass(frozen=True)
 class FeatureSpec:
     """`weights` is the digest of the weights, not their name: other weights are other features.
 
     `pooled` keeps only each channel's mean, as a map of one cell. `alteration` is done to the pixels first (see
-    `alterations`), "" for none, with the `lungs` from `files`, or "" for the segmenter's.
+    `alterations`), "" for none, with the `lungs` from files (`FILES`) or a segmenter
+    of this digest, "" where none are needed.
     """
 
     backbone: str
@@ -29,7 +32,10 @@ class FeatureSpec:
     @property
     def key(self) -> str:
         """A folder name that is the same for the same features only."""
-        content = json.dumps(asdict(self), sort_keys=True).encode()
+        values = asdict(self)
+        if not self.lungs:
+            del values["lungs"]  # what was kept before there were lungs stays good
+        content = json.dumps(values, sort_keys=True).encode()
         return f"{self.backbone}-{hashlib.sha256(content).hexdigest()[:16]}"
 
     def build(self, weights: Weights) -> Any:

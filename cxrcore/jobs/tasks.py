@@ -49,14 +49,17 @@ def start(run: Run, task: str) -> None:
     with queue.lock():
         if (found := status(run, task)) and found["state"] == RUNNING:
             return
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cxrcore.jobs.tasks", str(run.folder), task],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=queue.environment(),
-            start_new_session=True,
-        )
+        log = run.folder / "tasks" / f"{task}.log"
+        log.parent.mkdir(exist_ok=True)
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "cxrcore.jobs.tasks", str(run.folder), task],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=queue.environment(),
+                start_new_session=True,
+            )
         _write(run, task, "", 0, 0, process_of(process.pid))
 
 
@@ -67,15 +70,19 @@ def status(run: Run, task: str) -> dict[str, Any] | None:
     if found and found["state"] == RUNNING and not processes.alive(found):
         found = run.optional(f"tasks/{path.name}")  # it may have ended well between the two looks
         if found and found["state"] == RUNNING:
-            return found | {"state": FAILED, "message": said("The process ended without a word; start it again.")}
+            return found | {
+                "state": FAILED,
+                "message": said("The process ended without a word: it was killed, or the memory ran out."),
+            }
     return found
 
 
 def stop(run: Run, task: str) -> None:
     """End a task at once. What it computed for the cache stays; nothing else does."""
-    if found := status(run, task):
-        processes.kill(found)
-    _file(run, task).unlink(missing_ok=True)
+    with queue.lock():
+        if found := status(run, task):
+            processes.kill(found)
+        _file(run, task).unlink(missing_ok=True)
 
 
 def main(folder: Path, task: str) -> int:

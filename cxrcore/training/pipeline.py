@@ -12,7 +12,7 @@ import pandas as pd
 
 from cxrcore.data import dataset, split
 from cxrcore.errors import Stopped, UserError
-from cxrcore.features import backbones, extract, weights
+from cxrcore.features import alterations, backbones, extract, lungs, weights
 from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.store import Activations
 from cxrcore.language import said
@@ -61,8 +61,10 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
     recorder.stage("weights")
     backbone = backbones.get(config.backbone)
     found = weights.resolve(backbone, config.weights, config.weights_file, config.seed, progress=recorder.progress)
-    mode = config.preprocessing_mode
-    spec = FeatureSpec(backbone.key, found.digest, config.size, mode, config.tap, alteration=config.cleaning)
+    spec = FeatureSpec(
+        backbone.key, found.digest, config.size, config.preprocessing_mode, config.tap,
+        alteration=config.cleaning, lungs=lungs.digest() if alterations.needs_lungs(config.cleaning) else "",
+    )  # fmt: skip
     result.write("about.json", _about(data, found.digest))
     recorder.stage("backbone")
     features = _features_model(spec, found)
@@ -142,8 +144,8 @@ def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, cl
     flow, tested = HeadFlow(head), np.flatnonzero(table["split"] == split.TEST)
     explained = [heatmaps(flow, maps.rows(chunk)) for chunk in maps.chunks(tested)]
     kept = np.concatenate(explained)
-    if result.config["cleaning"] == frames.CROP:
-        kept = frames.uncropped(kept, frames.boxes(table.iloc[tested]))
+    if alterations.moves(cleaning := result.config["cleaning"]):
+        kept = frames.uncropped(kept, frames.boxes(table.iloc[tested], cleaning))
     result.save_with("heatmaps.npy", lambda path: np.save(path, kept))
     return metrics.evaluate(predictions[predictions["split"] == split.TEST], classes)
 

@@ -19,10 +19,11 @@ _MOST_RUNS = 2  # a model each in memory
 def show(run: Run) -> None:
     """Choose an image, methods and further runs, and show the matrix."""
     number = explain_test.choose_image(run)
-    path = Path(run.predictions("test")["path"][number])
+    shown = run.predictions("test").loc[number]
+    path = Path(shown["path"])
     a, b = st.columns([2, 1])
     names = a.multiselect(
-        t("Methods"), list(METHODS), default=QUICK[:2], format_func=lambda name: METHODS[name].title,
+        t("Methods"), list(METHODS), default=QUICK[:2], format_func=lambda name: translated(METHODS[name].title),
         key="compared methods",
     )  # fmt: skip
     others = [other.name for other in runs.listing() if other.metrics and other.name != run.name]
@@ -35,12 +36,15 @@ def show(run: Run) -> None:
         return
     for name in [run.name, *added]:
         with messages.friendly():
-            _row(runs.load(name), path, names)
+            _row(runs.load(name), path, names, shown["sha256"])
     st.caption(t("Each map explains the class that its run predicts and is scaled to its own maximum."))
 
 
-def _row(run: Run, path: Path, names: list[str]) -> None:
+def _row(run: Run, path: Path, names: list[str], sha256: str) -> None:
     st.markdown(f"**{run.name}**")
+    table = run.table
+    if (table.loc[table["sha256"] == sha256, "split"] != "test").any():
+        st.warning(t("This run learned from this image or was chosen by it: its answer is no test."))
     image = display(path)
     with st.container(horizontal=True):
         for name in names:
@@ -52,5 +56,5 @@ def _row(run: Run, path: Path, names: list[str]) -> None:
             label = run.about["classes"][best]
             text = label_text(translated(label), float(found.probabilities[best]))
             over = banner(overlay(image, found.heatmaps[0]), text)
-            title = METHODS[name].title
+            title = translated(METHODS[name].title)
             st.image(over, width=250, caption=title, alt=t("{method} of {name}", method=title, name=path.name))

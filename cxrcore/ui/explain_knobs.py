@@ -53,7 +53,7 @@ def show(run: Run) -> Knobs:
         t("Rather than"), [NOTHING, *classes], format_func=translated,
         help=t("Explains the difference of two classes: why this one rather than that one."),
     )  # fmt: skip
-    method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: METHODS[name].title)
+    method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: translated(METHODS[name].title))
     a, b, c, d = st.columns(4)  # a second row, so that a narrow window keeps the order
     fixed = _fixed(method, found)
     layer = a.selectbox(
@@ -70,7 +70,7 @@ def show(run: Run) -> Knobs:
         st.caption(
             t(
                 "{method} asks the model about many altered images: about {duration} an image on two laptop cores.",
-                method=METHODS[method].title, duration=messages.duration(seconds),
+                method=translated(METHODS[method].title), duration=messages.duration(seconds),
             ),
         )  # fmt: skip
     return Knobs(target, against, method, layer, opacity, colours, threshold)

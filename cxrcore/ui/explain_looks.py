@@ -36,7 +36,7 @@ def show(
     over = overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold)
     left, right = st.columns(2)
     left.image(banner(image, banners[0]), width="stretch", caption=t("Original"), alt=t("X-ray {name}", name=name))
-    method = METHODS[chosen.method].title
+    method = translated(METHODS[chosen.method].title)
     right.image(
         banner(over, banners[1]),
         width="stretch",

@@ -23,6 +23,7 @@ def show(run: Run) -> None:
     chosen = explain_knobs.show(run)
     row = table.loc[number]
     path, probabilities = Path(row["path"]), row[probability_columns(classes)].to_numpy(float)
+    explain_view.cleaning_note(run, path)
     explain_view.picture(
         path.name,
         display(path),

@@ -31,6 +31,7 @@ def show(run: Run) -> None:
     upload = Upload(file.name, file.getvalue())
     with messages.friendly():
         image = display(upload)  # a bad file is named before the model is loaded
+        explain_view.cleaning_note(run, upload)
         model = explain_view.load_classifier(run)
         found = explain_view.explain(run, upload, chosen)
         probabilities = dict(zip(model.classes, map(float, found.probabilities), strict=True))

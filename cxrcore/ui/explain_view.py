@@ -1,21 +1,25 @@
 """One image explained: its picture and overlay, what the colours hide, the probabilities, the most similar images."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from cxrcore.data.images import png
+from cxrcore.data.images import Upload, load, png, read
 from cxrcore.explain import neighbours
 from cxrcore.explain.methods import METHODS, Method
 from cxrcore.explain.overlay import banner, label_text, overlay
+from cxrcore.features import alterations, lungs
+from cxrcore.features.alterations import CLEANINGS
 from cxrcore.language import local, said, t, translated
 from cxrcore.report import figures
 from cxrcore.runs import Run
 from cxrcore.ui import explain_looks, gallery, progress
 from cxrcore.ui.explain_knobs import NOTHING, Knobs
 
+_KEPT = 12  # explanations of one visitor
 _READING = said(
     "Bright is where the evidence for the class came from, as far as this method can tell. The map is coarse and "
     "scaled to its own maximum. It shows where the model looked, not whether that was right."
@@ -62,11 +66,48 @@ def picture(
         t("Overlay as PNG"), png(over), f"{name.rsplit('.', 1)[0]}-{chosen.method}.png", "image/png",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
-    st.caption(f"{translated(_READING)} {method.title}: {method.paper}.")
+    st.caption(f"{translated(_READING)} {translated(method.title)}: {translated(method.paper)}.")
 
 
-def explain(run: Run, source: Any, chosen: Knobs) -> Any:
-    """Return the `Explanation` of an image file as chosen, with progress where it takes long."""
+def explain(run: Run, source: Path | Upload, chosen: Knobs) -> Any:
+    """Return the `Explanation` of an image file as chosen, with progress where it takes long.
+
+    The last ones of this visitor are kept: moving the opacity asks the model nothing.
+    """
+    kept: dict[Any, Any] = st.session_state.setdefault("explained", {})
+    what = (chosen.target, chosen.against, chosen.method, chosen.layer)
+    key = (run.name, hashlib.sha256(_content(source)).hexdigest(), *what)
+    if key not in kept:
+        kept[key] = _explained(run, source, chosen)
+        for old in list(kept)[:-_KEPT]:
+            del kept[old]
+    return kept[key]
+
+
+def cleaning_note(run: Run, source: Path | Upload) -> None:
+    """Say what the run's cleaning does to this image, or that it could not be done."""
+    name = run.config.get("cleaning", "")
+    if not name:
+        return
+    text = t("This run's images are cleaned first ({cleaning}).", cleaning=translated(CLEANINGS[name]))
+    if alterations.needs_lungs(name) and (doubt := lungs.segment(load(source, run.config["size"])[None])[1][0]):
+        st.warning(
+            t(
+                "{cleaning} Not this one: its lungs could not be found ({doubt}), so the model sees the whole image, "
+                "unlike most that it learned from.",
+                cleaning=text, doubt=translated(doubt),
+            ),
+            icon=":material/warning:",
+        )  # fmt: skip
+    else:
+        st.caption(text)
+
+
+def _content(source: Path | Upload) -> bytes:
+    return source.content if isinstance(source, Upload) else read(source)
+
+
+def _explained(run: Run, source: Path | Upload, chosen: Knobs) -> Any:
     model = load_classifier(run)
     scores = lambda answer: chosen.scores(answer, model.classes)  # noqa: E731
     if METHODS[chosen.method].hook:
@@ -105,7 +146,7 @@ def _said_of_the_map(heatmap: np.ndarray, explained: str, method: Method) -> Non
     )  # fmt: skip
     if not method.of_class:
         st.info(t("{method} knows no class: it shows what is prominent in this layer, whatever class is chosen.",
-                  method=method.title))  # fmt: skip
+                  method=translated(method.title)))  # fmt: skip
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -10,8 +10,8 @@ from cxrcore.runs import Run
 from cxrcore.ui import background, explain_knobs, messages
 
 _MODEL = {
-    "deletion": said("deletion"), "insertion": said("insertion"), "random_weights": said("shuffled weights"),
-    "stability": said("noise"),
+    "deletion": said("deletion"), "insertion": said("insertion"), "over_random": said("over random"),
+    "random_weights": said("shuffled weights"), "stability": said("noise"),
 }  # fmt: skip
 _IMAGE = {
     "pointing": said("peak in a lesion"), "in_lesions": said("share in lesions"), "in_lungs": said("share in lungs"),
@@ -42,7 +42,7 @@ def show(run: Run) -> None:
 
 def _result(found: dict[str, Any]) -> None:
     worst, flaws = found["worst"], found["flaws"]
-    title = METHODS[worst].title
+    title = translated(METHODS[worst].title)
     if flaws[worst]:
         st.warning(
             t(
@@ -55,7 +55,7 @@ def _result(found: dict[str, Any]) -> None:
         st.success(
             t("No method fails a check. The one whose map matters least to the model is {method}.", method=title)
         )
-    named = {METHODS[name].title: row for name, row in found["methods"].items()}
+    named = {translated(METHODS[name].title): row for name, row in found["methods"].items()}
     st.dataframe(
         [_row(title, row, _MODEL) for title, row in (named | {t("a random map"): found["random"]}).items()],
         hide_index=True,
@@ -63,16 +63,20 @@ def _result(found: dict[str, Any]) -> None:
     st.dataframe([_row(title, row, _IMAGE, ".0%") for title, row in named.items()], hide_index=True)
     for name, sentences in found["flaws"].items():
         if sentences and name != worst:
-            st.caption(f"{METHODS[name].title}: " + " ".join(map(translated, sentences)))
+            st.caption(f"{translated(METHODS[name].title)}: " + " ".join(map(translated, sentences)))
     checks = found["methods"][worst]
+    counts = {name: checks[name]["n"] if checks[name] else 0 for name in ("random_weights", "pointing", "in_lungs")}
     st.caption(
         t(
-            "Deletion: area under the probability while the brightest cells are blurred away, low is good; insertion: "
-            "while they come back, high is good ({n} images). Shuffled weights: rank correlation with the map of a "
-            "model whose weights were shuffled, 0 is good. Noise: rank correlation after noise of 1% of the range, 1 "
-            "is good. In brackets the 95% interval, by bootstrap over patients; of the peak, Wilson's. Lungs from: "
-            "{lungs}.",
-            n=checks["deletion"]["n"], lungs=translated(found["lungs_from"]),
+            "Layer {layer}, the predicted class. Deletion: area under the probability while the brightest cells are "
+            "blurred away, low is good; insertion: while they come back, high is good (both, and noise, on {n} test "
+            "images). Over random: how much more that is than for a random map, with an interval above 0 if it can be "
+            "told. Shuffled weights: rank correlation with the map of a model whose weights were shuffled, 0 is good "
+            "(n = {shuffled}). Noise: rank correlation after noise of 1% of the range, 1 is good. Lesions: where they "
+            "are known and the class is right (n = {lesions}). Lungs: n = {inside}, from {lungs}. In brackets the 95% "
+            "interval, by bootstrap over patients; of the peak, Wilson's.",
+            layer=found["layer"], n=checks["deletion"]["n"], shuffled=counts["random_weights"],
+            lesions=counts["pointing"], inside=counts["in_lungs"], lungs=translated(found["lungs_from"]),
         )
     )  # fmt: skip
 

@@ -19,21 +19,21 @@ def show(run: Run) -> None:
     """Show the audit, or offer it; then what can be done."""
     st.subheader(t("Does it cheat?"))
     passes = 10 + len(run.table) / backbones.get(run.config["backbone"]).rate
+    about = t("{what} Takes about {duration}.", what=translated(_WHAT), duration=messages.duration(10 + 6 * passes))
     if not (found := run.shortcut):
-        about = t("{what} Takes about {duration}.", what=translated(_WHAT), duration=messages.duration(10 + 6 * passes))
         background.offer(run, "shortcut", t("Run the shortcut audit"), about)
         return
     _result(found)
+    background.offer(run, "shortcut", t("Audit again"), about)
     st.subheader(t("What can be done?"))
     if remedies := run.optional("remedies.json"):
         remedies_view.show(remedies)
-        return
     about = t(
         "Takes parts of every image away in five ways and measures what that leaves of the class, of the border and "
         "of the source. Takes about {duration}.",
         duration=messages.duration(10 + 12 * passes),
     )
-    background.offer(run, "remedies", t("Measure what can be done"), about)
+    background.offer(run, "remedies", t("Measure again") if remedies else t("Measure what can be done"), about)
 
 
 def _result(found: dict[str, Any]) -> None:
@@ -90,26 +90,34 @@ def _parts(found: dict[str, Any]) -> None:
             )
         )  # fmt: skip
     if corners := found.get("corners"):
-        name, corner = max(corners.items(), key=lambda item: item[1]["changed"])
-        low, high = corner["ci95"]
-        st.markdown(
-            t(
-                "With the **{corner} corner** blacked out, the run's own model changes {changed:.0%} of its answers, "
-                "the most of the four corners, and is right in {accuracy:.1%} of {n} test images (95% interval "
-                "{low:.1%} to {high:.1%}).",
-                corner=translated(name), changed=corner["changed"], accuracy=corner["accuracy"], n=corner["n"],
-                low=low, high=high,
-            )
-        )  # fmt: skip
+        _corner(*max(corners.items(), key=lambda item: item[1]["changed"]))
     if energy := found.get("energy"):
-        outer = energy["frame"]
-        text = t(
-            "Of the test images' Grad-CAM, {share:.0%} lies in the outer 15% of the sides, which are 51% of the area",
-            share=outer["value"],
+        parts = [(t("in the outer 15% of the sides, which are 51% of the area"), energy["frame"])]
+        parts.append((t("outside the lungs"), energy["outside"]))
+        for place, part in ((place, part) for place, part in parts if part):
+            st.markdown(
+                t(
+                    "Of the test images' Grad-CAM, {share:.0%} lies {place} (95% interval {low:.0%} to {high:.0%}, "
+                    "n = {n}).",
+                    share=part["value"], place=place, low=part["ci95"][0], high=part["ci95"][1], n=part["n"],
+                )
+            )  # fmt: skip
+
+
+def _corner(name: str, corner: dict[str, Any]) -> None:
+    if not corner["changed"]:
+        st.markdown(t("Blacking out any one corner changes none of {n} answers on test images.", n=corner["n"]))
+        return
+    low, high = corner["ci95"]
+    st.markdown(
+        t(
+            "With the **{corner} corner** blacked out, the run's own model changes {changed} of {n} answers on test "
+            "images, the most of the four corners, and is right in {accuracy:.1%} (95% interval {low:.1%} to "
+            "{high:.1%}).",
+            corner=translated(name), changed=corner["changed"], accuracy=corner["accuracy"], n=corner["n"],
+            low=low, high=high,
         )
-        if outside := energy["outside"]:
-            text += t(", and {share:.0%} outside the lungs (n = {n})", share=outside["value"], n=outside["n"])
-        st.markdown(f"{text}.")
+    )  # fmt: skip
 
 
 def _row(visible: str, found: dict[str, Any]) -> dict[str, str]:

@@ -10,6 +10,12 @@ def _of(metrics, kind="patient", phantom=False, external=(), shortcut=None):
     return " ".join(limits.of(metrics, {"split": {"kind": kind}}, phantom, list(external), shortcut))
 
 
+def test_a_cleaning_that_the_model_file_lacks_is_said():
+    config = {"split": {"kind": "patient"}, "cleaning": "crop"}
+    found = limits.of(LARGE, config, False, [], None)
+    assert any("crop to the lungs" in sentence and "model file" in sentence for sentence in found)
+
+
 def test_what_was_not_done_is_said():
     found = _of(METRICS, kind="tutorial", phantom=True)
     for part in ("phantoms", "was not run", "both sides of the split", "Not tested on data from elsewhere",

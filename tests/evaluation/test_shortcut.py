@@ -42,7 +42,7 @@ def test_the_planted_marker_is_found_and_nothing_without_it(home, planted, verdi
     assert list(found["border"]) == ["5", "11", "16"] and found["source"] is None
     assert found["chance"] == pytest.approx(1 / 3) and found["full"]["accuracy"] > 0.8
     assert run.shortcut == found
-    assert found["lungs"]["from"] == "mask files" and found["lungs"]["whole"]["n"] == 120
+    assert found["lungs"]["from"] == "mask files, of 120 of 120 images" and found["lungs"]["whole"]["n"] == 120
     assert found["lungs"]["only"]["accuracy"] > 0.6  # the disease is in the lungs
     assert found["lungs"]["without"]["accuracy"] < found["lungs"]["only"]["accuracy"] - 0.2
     assert ("not in the lungs" in found["sentence"]) == (verdict == "shortcut")
@@ -69,23 +69,28 @@ def test_a_corner_is_blacked_out():
 
 
 def test_the_corner_that_a_model_looks_at_decides(trained, monkeypatch):
-    """A model that calls class 1 whatever is bright at the bottom left, asked about 8 such images and 2 others."""
+    """A model that calls class 1 whatever is not quite black somewhere at the bottom left."""
 
     class Looks:
+        size = 64
+
         def __init__(self, run):
             pass
 
+        def seen(self, pixels):
+            return pixels
+
         def probabilities(self, pixels):
-            return np.eye(2)[(pixels[:, -1, 0, 0] > 0).astype(int)]
+            return np.eye(3)[pixels[:, -12:, :12].any(axis=(1, 2, 3)).astype(int)]
 
     monkeypatch.setattr("cxrcore.explain.classifier.Classifier", Looks)
-    pixels, heard = np.full((10, 20, 20, 3), 200, np.uint8), []
-    pixels[8:, -4:, :4] = 0
-    found = corners.audit(trained, pixels, np.array([1] * 8 + [0] * 2), lambda *step: heard.append(step))
+    tests, heard = trained.table[trained.table["split"] == "test"].copy(), []
+    tests["label"] = trained.about["classes"][1]
+    found = corners.audit(trained, tests, lambda *step: heard.append(step))
     assert {name: (part["accuracy"], part["changed"]) for name, part in found.items()} == {
-        "top left": (1, 0), "top right": (1, 0), "bottom left": (0.2, 0.8), "bottom right": (1, 0),
+        "top left": (1, 0), "top right": (1, 0), "bottom left": (0, 12), "bottom right": (1, 0),
     }  # fmt: skip
-    assert found["bottom left"]["ci95"] == list(intervals.wilson(2, 10)) and heard[-1] == ("corners", 4, 4)
+    assert found["bottom left"]["ci95"] == list(intervals.wilson(0, 12)) and heard[-1] == ("corners", 12, 12)
 
 
 def test_the_energy_of_the_heatmaps_outside(trained):
@@ -97,7 +102,8 @@ def test_the_energy_of_the_heatmaps_outside(trained):
     np.save(trained.folder / "heatmaps.npy", maps)
     table = trained.table
     masks = [load_mask(Path(path)) for path in table["lungs"]]
-    found = shortcut._energy(trained, table, masks)
+    tests = [mask for mask, part in zip(masks, table["split"], strict=True) if part == "test"]
+    found = shortcut._energy(trained, tests)
     assert found["frame"]["value"] == pytest.approx(1 / 12, abs=0.01) and found["frame"]["n"] == 12
     assert found["outside"]["value"] > 0.5, "the very middle is the heart"
 
@@ -109,7 +115,21 @@ def test_remedies_take_the_planted_mark_away(home):
     run = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
     found = remedies.compare(run)
     rows = found["cleanings"]
-    assert next(iter(rows)) == "" and found["n"] == found["of"] == 120 and found["needed"]
+    assert next(iter(rows)) == "" and found["n"] == found["of"] == 120
     assert rows[""]["border"]["accuracy"] - rows["markers"]["border"]["accuracy"] > 0.1
-    assert rows[found["best"]]["border"]["accuracy"] == min(row["border"]["accuracy"] for row in rows.values())
+    pixels = {name: row["border_pixels"]["accuracy"] for name, row in rows.items()}
+    assert pixels[""] - pixels["markers"] > 0.1 and pixels[""] - pixels["only-lungs"] > 0.1
+    told = {name: max(row["border"]["accuracy"], row["border_pixels"]["accuracy"]) for name, row in rows.items()}
+    assert told[found["best"]] == min(value for name, value in told.items() if name)
     assert run.optional("remedies.json") == found
+
+
+@pytest.mark.parametrize("cleaning", ["crop", "match", "only-lungs"])
+def test_a_cleaned_run_without_a_shortcut_is_not_accused_of_one(home, cleaning):
+    """What borders the crop is lung: the border that counts is that of the image before."""
+    phantoms.create("phantom", patients=20, images=2, seed=1)
+    made = config.make(dataset="phantom", epochs=2, cleaning=cleaning)
+    run = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
+    found = shortcut.audit(run)
+    assert found["verdict"] == "none found", found["sentence"]
+    assert found["lungs"]["without"]["accuracy"] < found["lungs"]["only"]["accuracy"]

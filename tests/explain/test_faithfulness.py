@@ -30,6 +30,7 @@ def test_rank_correlation():
     assert randomisation.rank_correlation(first, -first) == pytest.approx(-1)
     assert randomisation.rank_correlation(first, np.array([[1.0, 2.0], [4.0, 3.0]])) == pytest.approx(0.8)
     assert randomisation.rank_correlation(first, np.zeros((2, 2))) == 0
+    assert randomisation.rank_correlation(np.zeros((2, 2)), np.zeros((2, 2))) == 1, "empty, and the same"
 
 
 def test_weights_are_shuffled_from_the_top_down_and_nowhere_else(trained):
@@ -58,7 +59,8 @@ def test_weights_are_shuffled_from_the_top_down_and_nowhere_else(trained):
 def test_energy_by_hand():
     mask = np.array([[True, False], [False, False]])
     heat = np.array([[[3.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
-    assert pointing.energy(heat, [mask, mask]).tolist() == [0.75, 0.0]
+    found = pointing.energy(heat, [mask, mask])
+    assert found[0] == 0.75 and np.isnan(found[1]), "an empty map lies nowhere"
 
 
 def test_several_methods_from_one_pass_are_each_by_itself():
@@ -77,30 +79,26 @@ def test_several_methods_from_one_pass_are_each_by_itself():
     )
 
 
-def _check(deletion_, insertion, random_weights=0.1, stability=0.9, pointing_=0.9):
-    values = {
-        "deletion": deletion_, "insertion": insertion, "random_weights": random_weights, "stability": stability,
-        "pointing": pointing_,
-    }  # fmt: skip
-    return {name: {"value": value} if value is not None else None for name, value in values.items()}
+def _check(over_random, low, random_weights=0.1, stability=0.9, pointing_=0.9):
+    values = {"random_weights": random_weights, "stability": stability, "pointing": pointing_}
+    checks = {name: {"value": value, "n": 8} if value is not None else None for name, value in values.items()}
+    return checks | {"over_random": {"value": over_random, "ci95": [low, 1], "n": 16}}
 
 
 def test_verdicts_name_each_flaw_and_the_worst_method():
-    random = _check(0.5, 0.6)
     found = verdicts.of(
         {
-            "good": _check(0.3, 0.8),
-            "random": _check(0.5, 0.6),
-            "blind": _check(0.3, 0.7, random_weights=0.3, stability=0.69, pointing_=0.49),
-            "unmeasured": _check(0.4, 0.8, random_weights=None, pointing_=None),
+            "good": _check(0.3, 0.1),
+            "random": _check(0.3, 0.0),
+            "blind": _check(0.3, 0.1, random_weights=0.3, stability=0.69, pointing_=0.49),
+            "unmeasured": _check(0.4, 0.1, random_weights=None, pointing_=None),
         },
-        random,
     )
     assert {name: len(flaws) for name, flaws in found["flaws"].items()} == {
         "good": 0, "random": 1, "blind": 3, "unmeasured": 0,
     }  # fmt: skip
     assert found["worst"] == "blind"
-    assert verdicts.of({"a": _check(0.3, 0.8), "b": _check(0.4, 0.8)}, random)["worst"] == "b"
+    assert verdicts.of({"a": _check(0.3, 0.1), "b": _check(0.2, 0.1)})["worst"] == "b"
 
 
 def test_a_run_is_measured_and_says_so_on_disk(trained):
@@ -109,7 +107,7 @@ def test_a_run_is_measured_and_says_so_on_disk(trained):
     found = faithfulness.measure(trained, names, lambda *step: heard.append(step))
     assert found == trained.faithfulness and list(found["methods"]) == names
     grad_cam, tests = found["methods"]["grad-cam"], trained.predictions("test")
-    assert grad_cam["in_lungs"]["n"] == len(tests) == 12 and found["lungs_from"] == "mask files"
+    assert grad_cam["in_lungs"]["n"] == len(tests) == 12 and found["lungs_from"] == "mask files, of 12 of 12 images"
     # The same maps as those kept with the run, asked again: the peak of the predicted class in the right lesion.
     ill = tests[(tests["label"] != "NORMAL") & tests["correct"]]
     masks = pointing.read_masks(list(trained.table.set_index("path").loc[ill["path"], "lesions"]))

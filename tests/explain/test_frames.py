@@ -18,14 +18,14 @@ def test_a_map_of_a_crop_lies_where_the_crop_was():
     assert found[0, 1].sum() == frames.SIDE**2 / 4 and found[0, 0, 12:36, 24:].all()
 
 
-@pytest.mark.parametrize("cleaning", ["crop", "only-lungs", "equalise"])
+@pytest.mark.parametrize("cleaning", ["crop", "match", "only-lungs", "equalise"])
 def test_a_run_with_a_cleaning_cleans_every_image_it_is_asked_about(phantom, cleaning):
     made = config.make(dataset="phantom", size=64, epochs=3, cleaning=cleaning)
     run = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
     tests, again = run.predictions("test"), predict.evaluate(run)[0]
     columns = [name for name in tests if name.startswith("p_")]
     assert columns and again[columns].to_numpy() == pytest.approx(tests[columns].to_numpy(), abs=1e-5)
-    shape = (frames.SIDE, frames.SIDE) if cleaning == "crop" else (8, 8)
+    shape = (frames.SIDE, frames.SIDE) if cleaning in ("crop", "match") else (8, 8)
     assert run.heatmaps().shape == (12, 3, *shape)
     found = Classifier(run).explain(Path(tests["path"][0]), run.config["tap"])
     assert found.heatmaps == pytest.approx(run.heatmaps()[0], abs=1e-4)

@@ -87,6 +87,16 @@ def test_markers_are_painted_over_and_nothing_in_the_middle_is():
     assert (cleaned[middle] == images[middle]).all()
 
 
+def test_the_border_of_a_crop_is_what_is_left_of_the_images_own():
+    """The box of the mask is 16 to 64 of 100 rows and 26 to 84 of 100 columns: a border of 20 shows rows 16 to 20,
+    4 of 48, and columns 80 to 84, 4 of 58."""
+    white = np.full((1, 100, 100, 3), 255, np.uint8)
+    shown = alterations.apply(white, "border:20+crop", [MASK])[0, ..., 0] > 127
+    assert shown[:8].all() and shown[:, -6:].all() and not shown[10:, :-8].any()
+    assert alterations.boxes(white, "match") == [(0.08, 0.92, 0.08, 0.92)] and alterations.moves("match")
+    assert alterations.boxes(white, "crop", [MASK]) == [alterations.box(MASK)] and not alterations.moves("equalise")
+
+
 def test_alterations_are_done_in_their_order():
     pixels = np.random.default_rng(0).integers(0, 256, (1, 40, 40, 3), dtype=np.uint8)
     both = alterations.apply(pixels, "equalise+border:3")
