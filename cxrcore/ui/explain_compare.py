@@ -45,13 +45,13 @@ def _row(run: Run, path: Path, names: list[str], sha256: str) -> None:
     table = run.table
     if (table.loc[table["sha256"] == sha256, "split"] != "test").any():
         st.warning(t("This run learned from this image or was chosen by it: its answer is no test."))
-    image = display(path)
+    image, place = display(path), st.empty()
     with st.container(horizontal=True):
         for name in names:
             chosen = explain_knobs.Knobs(
                 explain_knobs.PREDICTED, explain_knobs.NOTHING, name, run.config["tap"], 0.5, "viridis", 0.0
             )
-            found = explain_view.explain(run, path, chosen)
+            found = explain_view.explain(run, path, chosen, place)
             best = int(np.argmax(found.probabilities))
             label = run.about["classes"][best]
             text = label_text(translated(label), float(found.probabilities[best]))

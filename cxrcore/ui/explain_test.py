@@ -56,9 +56,10 @@ def _heatmap(
     run: Run, path: Path, number: int, chosen: Knobs, probabilities: np.ndarray, classes: list[str]
 ) -> np.ndarray:
     """Return the map: the one kept with the run where it is what was chosen, as that needs no TensorFlow."""
+    place = st.empty()  # always there, so that what follows keeps its place on the page
     if (chosen.method, chosen.layer, chosen.against) == ("grad-cam", run.config["tap"], NOTHING):
         return np.asarray(run.heatmaps()[number, chosen.number(probabilities, classes)])
-    return np.asarray(explain_view.explain(run, path, chosen).heatmaps[0])
+    return np.asarray(explain_view.explain(run, path, chosen, place).heatmaps[0])
 
 
 def _archive(run: Run, opacity: float) -> bytes:

@@ -33,7 +33,7 @@ def show(run: Run) -> None:
         image = display(upload)  # a bad file is named before the model is loaded
         explain_view.cleaning_note(run, upload)
         model = explain_view.load_classifier(run)
-        found = explain_view.explain(run, upload, chosen)
+        found = explain_view.explain(run, upload, chosen, st.empty())
         probabilities = dict(zip(model.classes, map(float, found.probabilities), strict=True))
         trusted = _likeness(found.unlike, model.novelty)
         explain_view.picture(file.name, image, probabilities, found.heatmaps[0], chosen, true="", trusted=trusted)

@@ -69,8 +69,8 @@ def picture(
     st.caption(f"{translated(_READING)} {translated(method.title)}: {translated(method.paper)}.")
 
 
-def explain(run: Run, source: Path | Upload, chosen: Knobs) -> Any:
-    """Return the `Explanation` of an image file as chosen, with progress where it takes long.
+def explain(run: Run, source: Path | Upload, chosen: Knobs, place: Any) -> Any:
+    """Return the `Explanation` of an image file as chosen; `place`, a `st.empty`, shows how far it is.
 
     The last ones of this visitor are kept: moving the opacity asks the model nothing.
     """
@@ -78,7 +78,9 @@ def explain(run: Run, source: Path | Upload, chosen: Knobs) -> Any:
     what = (chosen.target, chosen.against, chosen.method, chosen.layer)
     key = (run.name, hashlib.sha256(_content(source)).hexdigest(), *what)
     if key not in kept:
-        kept[key] = _explained(run, source, chosen)
+        with place.container():
+            kept[key] = _explained(run, source, chosen)
+        place.empty()
         for old in list(kept)[:-_KEPT]:
             del kept[old]
     return kept[key]
@@ -113,12 +115,8 @@ def _explained(run: Run, source: Path | Upload, chosen: Knobs) -> Any:
     if METHODS[chosen.method].hook:
         with st.spinner(t("Computing this map")):
             return model.explain(source, chosen.layer, chosen.method, scores)
-    place = st.empty()
-    with place.container():
-        move = progress.bar(t("Asking the model about altered images"))
-    found = model.explain(source, chosen.layer, chosen.method, scores, move)
-    place.empty()
-    return found
+    move = progress.bar(t("Asking the model about altered images"))
+    return model.explain(source, chosen.layer, chosen.method, scores, move)
 
 
 def similar(run: Run, vector: np.ndarray) -> None:

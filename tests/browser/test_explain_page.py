@@ -37,6 +37,7 @@ def _choose(page, label, option):
 
 def _changed(overlay, before):
     """Wait for another picture; return its address."""
+    expect(overlay).to_have_count(1)
     expect(overlay).not_to_have_attribute("src", before)
     return overlay.get_attribute("src")
 
