@@ -1,5 +1,6 @@
 """The same with cxrcore: one pass through the backbone, then the head alone."""
 
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -21,6 +22,19 @@ def run_seconds(dataset: str, **values: float) -> tuple[float, Run]:
     start = perf_counter()
     run = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder)
     return perf_counter() - start, run
+
+
+def gradcam_from_pixels_seconds(run: Run) -> float:
+    """Return the seconds of the same through the whole model, from image files."""
+    from cxrcore.explain.flow import PixelFlow, heatmaps
+    from cxrcore.features import extract
+
+    model = keras.models.load_model(run.model_file)
+    flow, tests = PixelFlow(model, run.config["tap"]), run.predictions("test")
+    start = perf_counter()
+    for pixels in extract.batches([Path(path) for path in tests["path"]], run.config["size"]):
+        heatmaps(flow, pixels)
+    return perf_counter() - start
 
 
 def gradcam_seconds(run: Run) -> float:
