@@ -5,8 +5,10 @@ each check is right.
 """
 
 import pandas as pd
+from PIL import Image
 
 from cxrcore.audit.findings import OUTLIER, Finding, images
+from cxrcore.data.measures import measure
 from cxrcore.language import said
 
 CHECKS = {
@@ -29,6 +31,7 @@ MEASURED = {
     "letters": said("Finds 88% of words put on real images."),
     "burned-in annotation": "",
 }
+SHAPES = ("nearly blank", "in colour", "inverted", "turned", "not frontal")
 
 
 def what(measures: pd.DataFrame, burned_in: pd.Series) -> dict[str, pd.Series]:
@@ -46,6 +49,12 @@ def what(measures: pd.DataFrame, burned_in: pd.Series) -> dict[str, pd.Series]:
         shape[name] = applies & ~seen
         seen |= applies
     return shape | {"letters": measures["letters"] >= 3, "burned-in annotation": burned_in == "yes"}
+
+
+def shape(image: Image.Image) -> str:
+    """Return the first of `SHAPES` that applies to an RGB image, "" if it looks like an upright frontal radiograph."""
+    found = what(pd.DataFrame([measure(image)]), pd.Series([""]))
+    return next((name for name in SHAPES if bool(found[name].iloc[0])), "")
 
 
 def find(table: pd.DataFrame, measures: pd.DataFrame) -> list[Finding]:

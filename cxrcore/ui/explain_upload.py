@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from cxrcore.data.images import Upload, display
+from cxrcore.audit import outliers
+from cxrcore.data.images import Upload, display, open_rgb
 from cxrcore.evaluation.novelty import Novelty
 from cxrcore.language import t, translated
 from cxrcore.runs import Run
@@ -35,10 +36,24 @@ def show(run: Run) -> None:
         model = explain_view.load_classifier(run)
         found = explain_view.explain(run, upload, chosen, st.empty())
         probabilities = dict(zip(model.classes, map(float, found.probabilities), strict=True))
-        trusted = _likeness(found.unlike, model.novelty)
+        trusted = _upright(upload) & _likeness(found.unlike, model.novelty)
         explain_view.picture(file.name, image, probabilities, found.heatmaps[0], chosen, true="", trusted=trusted)
         st.subheader(t("The most similar training images"))
         explain_view.similar(run, found.vector)
+
+
+def _upright(upload: Upload) -> bool:
+    """Say whether an image looks like an upright frontal radiograph at all; return False if it does not."""
+    if not (name := outliers.shape(open_rgb(upload))):
+        return True
+    st.error(
+        t(
+            "**Does not look like an upright frontal chest X-ray**: {what} {measured}",
+            what=translated(outliers.CHECKS[name]), measured=translated(outliers.MEASURED[name]),
+        ),
+        icon=":material/block:",
+    )  # fmt: skip
+    return False
 
 
 def _likeness(unlike: float | None, kept: Novelty | None) -> bool:
