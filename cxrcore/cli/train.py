@@ -43,9 +43,14 @@ def train(
     cleaning: Annotated[
         str | None, typer.Option(help="only-lungs, crop, match, markers or equalise; default: none.")
     ] = None,
-    head: Annotated[str | None, typer.Option(help="gap or tutorial.")] = None,
+    head: Annotated[str | None, typer.Option(help="gap, tutorial, probe or hidden.")] = None,
     dropout: Annotated[float | None, typer.Option()] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, adamw or sgd (momentum 0.9).")] = None,
     learning_rate: Annotated[float | None, typer.Option()] = None,
+    schedule: Annotated[str | None, typer.Option(help="plateau, cosine or constant.")] = None,
+    label_smoothing: Annotated[float | None, typer.Option()] = None,
+    l2: Annotated[float | None, typer.Option(help="Penalty on the head's kernels.")] = None,
+    class_weights: Annotated[bool | None, typer.Option(help="Every class counts alike.")] = None,
     batch_size: Annotated[int | None, typer.Option()] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
     early_stopping: Annotated[int | None, typer.Option(help="Epochs without improvement; 0 for never.")] = None,
@@ -59,7 +64,9 @@ def train(
     """Train on a dataset, test and explain; Ctrl-C stops and keeps the best epoch so far."""
     given: dict[str, Any] = {
         "backbone": backbone, "weights": weights, "size": size, "tap": tap, "head": head,
-        "weights_file": weights_file, "preprocessing": preprocessing, "cleaning": cleaning, "dropout": dropout,
+        "weights_file": weights_file, "preprocessing": preprocessing, "cleaning": cleaning,
+        "optimizer": optimizer, "schedule": schedule, "label_smoothing": label_smoothing, "l2": l2,
+        "class_weights": class_weights, "dropout": dropout,
         "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs, "seed": seed,
         "early_stopping": early_stopping,
     }  # fmt: skip

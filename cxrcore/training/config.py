@@ -43,6 +43,9 @@ class RunConfig(BaseModel):
     `cleaning` is done to every image before the backbone sees it (see `alterations.CLEANINGS`), "" for nothing; lungs
     are then always found by the segmenter, as new images come without masks.
 
+    `schedule` is what becomes of the learning rate: lowered on a `plateau` (never if that is None), a `cosine` with
+    warm-up, or `constant`. `l2` is put on the head's kernels, `class_weights` let every class count alike.
+
     `early_stopping` is a number of epochs without a better validation loss, 0 for never. `keep` says which
     epoch's weights become the model: the one with the lowest validation loss, or the last.
     """
@@ -58,12 +61,17 @@ class RunConfig(BaseModel):
     tap: str = ""
     preprocessing: Literal["native", "unit"] = "native"
     cleaning: Literal["", "only-lungs", "crop", "match", "markers", "equalise"] = ""
-    head: Literal["gap", "tutorial"] = "gap"
+    head: Literal["gap", "tutorial", "probe", "hidden"] = "gap"
     dropout: float = Field(0.2, ge=0, lt=1)
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = Field(5e-3, gt=0, le=10)
+    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
     batch_size: int = Field(32, ge=1, le=4096)
     epochs: int = Field(100, ge=1, le=100_000)
     plateau: PlateauConfig | None = PlateauConfig()
+    label_smoothing: float = Field(0, ge=0, lt=0.5)
+    l2: float = Field(0, ge=0, le=1)
+    class_weights: bool = False
     early_stopping: int = Field(20, ge=0)
     keep: Literal["best", "last"] = "best"
     split: SplitConfig = SplitConfig()

@@ -8,6 +8,7 @@ import numpy as np
 
 from cxrcore.errors import Stopped, UserError
 from cxrcore.features.keras_setup import keras, tf
+from cxrcore.training import objective
 from cxrcore.training.config import RunConfig
 from cxrcore.training.events import Epoch, Fit
 from cxrcore.training.source import Vectors
@@ -31,12 +32,14 @@ def fit(
     `check` is called before every compiled call; if it raises `Stopped` after at least one epoch, the fit
     ends early; before that, the exception is passed on.
     """
-    body.compile(keras.optimizers.Adam(config.learning_rate))
+    body.compile(objective.optimizer(config))
     body.optimizer.build(body.trainable_variables)
-    step, measure = _compiled(body, config.batch_size)
+    step, measure = _compiled(body, config, train.labels)
     callbacks = _callbacks(body, config)
     best, kept, weights, stopped = np.inf, 0, body.get_weights(), False
     for number in range(1, config.epochs + 1):
+        if config.schedule == "cosine":
+            body.optimizer.learning_rate = objective.cosine(config, number)
         try:
             epoch = _epoch(number, body, train, validation, config.seed, step, measure, check)
         except Stopped:
@@ -86,7 +89,7 @@ def _mean(sums: Iterator, count: int) -> tuple[float, float]:
 
 def _callbacks(body: Any, config: RunConfig) -> list[Any]:
     callbacks = []
-    if config.plateau:
+    if config.schedule == "plateau" and config.plateau:
         callbacks.append(
             keras.callbacks.ReduceLROnPlateau(
                 "val_loss",
@@ -105,26 +108,36 @@ def _callbacks(body: Any, config: RunConfig) -> list[Any]:
     return callbacks
 
 
-def _compiled(body: Any, batch_size: int) -> tuple[Callable, Callable]:
-    """Return (one epoch of learning, one of measuring); both give the sums of loss and of right answers."""
+def _compiled(body: Any, config: RunConfig, labels: np.ndarray) -> tuple[Callable, Callable]:
+    """Return (one epoch of learning, one of measuring); both give the sums of loss and of right answers.
+
+    What is learned from has smoothed labels, weights and the penalty; what is reported is the plain cross-entropy of
+    the same answers, so that the curves of two runs, and of training and validation, can be compared.
+    """
     variables, optimizer = body.trainable_variables, body.optimizer
+    weights = tf.constant(objective.class_weights(labels, body.output_shape[-1], config.class_weights))
 
     def score(logits: Any, labels: Any) -> tuple[Any, Any]:
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        plain = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         right = tf.argmax(logits, axis=-1, output_type=tf.int32) == labels
-        return losses, tf.reduce_sum(tf.cast(right, tf.float32))
+        return plain, tf.reduce_sum(tf.cast(right, tf.float32))
+
+    def goal(logits: Any, labels: Any) -> Any:
+        weighted = objective.losses(logits, labels, config.label_smoothing) * tf.gather(weights, labels)
+        return tf.reduce_mean(weighted) + (objective.penalty(body, config.l2) if config.l2 else 0.0)
 
     @tf.function(reduce_retracing=True)
     def step(vectors: Any, labels: Any, order: Any) -> Any:
         sums = tf.zeros(2)
         count = tf.shape(order)[0]
-        for start in tf.range(0, count, batch_size):
-            rows = order[start : start + batch_size]
+        for start in tf.range(0, count, config.batch_size):
+            rows = order[start : start + config.batch_size]
             truth = tf.gather(labels, rows)
             with tf.GradientTape() as tape:
-                losses, right = score(body(tf.gather(vectors, rows), training=True), truth)
-                loss = tf.reduce_mean(losses)
+                logits = body(tf.gather(vectors, rows), training=True)
+                loss = goal(logits, truth)
             optimizer.apply(tape.gradient(loss, variables), variables)
+            losses, right = score(logits, truth)
             sums += tf.stack([tf.reduce_sum(losses), right])
         return sums
 

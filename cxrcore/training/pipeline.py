@@ -120,6 +120,7 @@ def _train(
         Vectors(maps, np.flatnonzero(table["split"] == part), labels, head.get_layer("stem"), config.batch_size)
         for part in (split.TRAIN, split.VALIDATION)
     )
+    heads.standardise(head, train)
     outcome = fit.fit(
         head.get_layer("body"),
         train,

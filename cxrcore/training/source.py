@@ -32,6 +32,11 @@ class Vectors:
         self._block = max(batch_size, fitting - fitting % batch_size)  # no short batch in the middle of an epoch
         self._placed = self._read(np.arange(len(rows))) if len(rows) <= self._block else None
 
+    @property
+    def labels(self) -> np.ndarray:
+        """The class numbers, int32 (n,)."""
+        return np.asarray(self._labels)
+
     def __len__(self) -> int:
         return len(self._numbers)
 
@@ -47,6 +52,10 @@ class Vectors:
         for start in range(0, len(order), self._block):
             part = order[start : start + self._block]
             yield self._read(part), tf.gather(self._labels, part), tf.range(len(part))
+
+    def some(self, most: int) -> np.ndarray:
+        """Return the vectors of the first `most` rows, float32."""
+        return np.asarray(self._read(np.arange(min(most, len(self)))))
 
     def _read(self, positions: np.ndarray) -> Any:
         """Return the vectors at `positions`, pooled a few images at a time."""

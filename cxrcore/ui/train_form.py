@@ -18,6 +18,14 @@ _SPLITS = {
     "tutorial": said("by image, at random (the tutorials')"),
     "given": said("as the source gives it (train, val, test)"),
 }
+_HEADS = {
+    "gap": said("linear on the channels' means"), "probe": said("the same, standardised, no dropout"),
+    "hidden": said("standardised, 64 hidden units"), "tutorial": said("the tutorials': 2 x 2 pooling, 20 units"),
+}  # fmt: skip
+_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD, 0.9"}
+_SCHEDULES = {
+    "plateau": said("lower on a plateau"), "cosine": said("cosine with warm-up"), "constant": said("constant"),
+}  # fmt: skip
 _ABOUT = {
     "studio": said("Native preprocessing, global pooling, split **by patient**, the best epoch becomes the model."),
     "tutorial": said(
@@ -72,8 +80,8 @@ def _knobs(preset: str, backbone: Backbone) -> dict[str, Any]:
             c.number_input(t("Batch size"), 1, 4096, base.batch_size, help=note("batch_size"), key=f"batch {key}")
         ),
         "head": a.selectbox(
-            t("Head"), ["gap", "tutorial"], ["gap", "tutorial"].index(base.head), key=f"head {key}",
-            help=t("gap: global average pooling, dropout, softmax. tutorial: 2 x 2 pooling, 20 units, dropout."),
+            t("Head"), list(_HEADS), list(_HEADS).index(base.head), key=f"head {key}",
+            format_func=lambda name: translated(_HEADS[name]),
         ),
         "dropout": b.slider(t("Dropout"), 0.0, 0.9, base.dropout, help=note("dropout"), key=f"dropout {key}"),
         "early_stopping": int(
@@ -103,6 +111,26 @@ def _knobs(preset: str, backbone: Backbone) -> dict[str, Any]:
             help=t("Done to every image before the backbone sees it; the shortcut audit of a run measures what each "
 "takes away. Lungs are found by the studio's segmenter; where it fails, the image stays as it is. Matching the "
 "sources: edges cut off, one sharpness, one histogram."),
+        ),
+        "optimizer": a.selectbox(
+            t("Optimiser"), list(_OPTIMIZERS), list(_OPTIMIZERS).index(base.optimizer), key=f"optimizer {key}",
+            format_func=_OPTIMIZERS.__getitem__, help=t("The tutorials use {value}.", value="Adam"),
+        ),
+        "schedule": b.selectbox(
+            t("Learning-rate schedule"), list(_SCHEDULES), list(_SCHEDULES).index(base.schedule), key=f"schedule {key}",
+            format_func=lambda name: translated(_SCHEDULES[name]),
+        ),
+        "label_smoothing": c.slider(
+            t("Label smoothing"), 0.0, 0.3, base.label_smoothing, 0.01, key=f"smoothing {key}",
+            help=t("Less sure of its labels, a model is less sure of its answers."),
+        ),
+        "l2": a.number_input(
+            t("L2 penalty"), 0.0, 1.0, base.l2, 1e-4, format="%.5f", key=f"l2 {key}",
+            help=t("On the head's weights: keeps them small, against overfitting."),
+        ),
+        "class_weights": b.toggle(
+            t("Every class counts alike"), base.class_weights, key=f"weights {key}",
+            help=t("Weights images by the inverse of their class's share."),
         ),
         "seed": int(
             c.number_input(
