@@ -18,7 +18,7 @@ import numpy as np
 from cxrcore.files import atomic_path
 
 FILE = "novelty.npz"
-ALARMS = 0.025
+ALARMS = 0.01
 MOST = 2000  # images that are learned from; more tell little and take time
 _AXES, _FOLDS, _RIDGE = 256, 5, 0.1
 

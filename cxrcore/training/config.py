@@ -69,8 +69,8 @@ class RunConfig(BaseModel):
     batch_size: int = Field(32, ge=1, le=4096)
     epochs: int = Field(100, ge=1, le=100_000)
     plateau: PlateauConfig | None = PlateauConfig()
-    label_smoothing: float = Field(0, ge=0, lt=0.5)
-    l2: float = Field(0, ge=0, le=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    l2: float = Field(0.0, ge=0, le=1)
     class_weights: bool = False
     early_stopping: int = Field(20, ge=0)
     keep: Literal["best", "last"] = "best"
