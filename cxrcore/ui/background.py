@@ -9,14 +9,18 @@ from cxrcore.runs import RUNNING, Run
 from cxrcore.ui import messages
 
 
-def offer(run: Run, task: str, label: str, about: str) -> None:
-    """Show what a task does and its button, or how far it is; the page draws itself anew when it has ended."""
+def offer(run: Run, task: str, label: str, about: str, made: bool) -> None:
+    """Show what a task does and its button, or how far it is; the page draws itself anew when it has ended.
+
+    `made` tells whether a result is shown already.
+    """
     found = tasks.status(run, task)
     if found and found["state"] == RUNNING:
         st.fragment(bound(_watch), run_every=1.0)(run, task)
         return
     if settings.read_only():
-        st.caption(t("Not measured for this run."))
+        if not made:
+            st.caption(t("Not measured for this run."))
         return
     if found:
         st.error(messages.plain_text(translated(found["message"])), icon=":material/error:")

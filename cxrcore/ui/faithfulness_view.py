@@ -37,6 +37,7 @@ def show(run: Run) -> None:
             "weights, adds noise, and looks where lesions and lungs are known. About {duration}.",
             n=images, duration=messages.duration(seconds),
         ),
+        made=bool(found),
     )  # fmt: skip
 
 

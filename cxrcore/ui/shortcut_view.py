@@ -21,10 +21,10 @@ def show(run: Run) -> None:
     passes = 10 + len(run.table) / backbones.get(run.config["backbone"]).rate
     about = t("{what} Takes about {duration}.", what=translated(_WHAT), duration=messages.duration(10 + 6 * passes))
     if not (found := run.shortcut):
-        background.offer(run, "shortcut", t("Run the shortcut audit"), about)
+        background.offer(run, "shortcut", t("Run the shortcut audit"), about, made=False)
         return
     _result(found)
-    background.offer(run, "shortcut", t("Audit again"), about)
+    background.offer(run, "shortcut", t("Audit again"), about, made=True)
     st.subheader(t("What can be done?"))
     if remedies := run.optional("remedies.json"):
         remedies_view.show(remedies)
@@ -33,7 +33,8 @@ def show(run: Run) -> None:
         "of the source. Takes about {duration}.",
         duration=messages.duration(10 + 12 * passes),
     )
-    background.offer(run, "remedies", t("Measure again") if remedies else t("Measure what can be done"), about)
+    label = t("Measure again") if remedies else t("Measure what can be done")
+    background.offer(run, "remedies", label, about, made=bool(remedies))
 
 
 def _result(found: dict[str, Any]) -> None:

@@ -76,6 +76,15 @@ def test_the_audit_and_what_can_be_done(open_page, trained, at_once):
     assert "crop to the lungs" in list(test.dataframe[-1].value["cleaning"])
 
 
+def test_a_demonstration_does_not_call_unmeasured_what_it_shows(open_page, trained, monkeypatch):
+    trained.show(True)
+    faithfulness.measure(trained, ["grad-cam"])
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    shown = _texts(open_page("explain", run=trained.name, show="To be believed?"))
+    assert "Deletion: area" in shown and "Not measured" not in shown
+    assert "Not measured for this run" in _texts(open_page("results", run=trained.name, tab="Honesty"))
+
+
 def test_four_views_a_dear_method_and_similar_images(open_page, trained):
     test = open_page("explain", run=trained.name)
     next(box for box in test.segmented_control if "Overlay" in box.options).set_value("Four views with zoom")
