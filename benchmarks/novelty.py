@@ -38,10 +38,7 @@ def main(backbone: str) -> None:
     size, paths = classifier.size, [Path(path) for path in run.predictions("test")["path"]]
     xrays = np.stack([load(path, size) for path in paths])
     for name, pixels in _pictures(xrays, size).items():
-        maps = np.concatenate(
-            [extract.forward(classifier.features, pixels[k : k + extract.BATCH])
-             for k in range(0, len(pixels), extract.BATCH)]
-        )  # fmt: skip
+        maps = extract.forward_all(classifier.features, pixels)
         assert classifier.novelty
         beyond = classifier.novelty.distance(maps.mean(axis=(1, 2)))
         shape = np.array([bool(outliers.shape(Image.fromarray(image))) for image in pixels])

@@ -27,7 +27,8 @@ def measure(table: pd.DataFrame, measures: pd.DataFrame) -> dict[str, Any] | Non
     if len(patients) < 2 or patients.min() < 2:
         return None
     chance = float(table["label"].value_counts(normalize=True).max())
-    return _accuracy(table, measures[STATISTICS]) | {"chance": chance, "border": _accuracy(table, measures[BORDER])}
+    found, border = (probe.measure(measures[names].to_numpy(), table["label"], table) for names in (STATISTICS, BORDER))
+    return found | {"chance": chance, "border": border}
 
 
 def find(found: dict[str, Any] | None, table: pd.DataFrame) -> list[Finding]:
@@ -43,8 +44,3 @@ def find(found: dict[str, Any] | None, table: pd.DataFrame) -> list[Finding]:
         accuracy=border["accuracy"], low=low, high=high, chance=found["chance"],
     )  # fmt: skip
     return [Finding(CONFOUND, "borders", sentence, list(table.groupby("label").head(4)["row"]))]
-
-
-def _accuracy(table: pd.DataFrame, vectors: pd.DataFrame) -> dict[str, Any]:
-    found = probe.accuracy(vectors.to_numpy("float32"), list(table["label"]), list(table["patient"]))
-    return {"accuracy": found["value"], "ci95": found["ci95"], "n": found["n"]}

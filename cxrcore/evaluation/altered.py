@@ -3,24 +3,16 @@ and cross-validated by patient. The question is what this backbone offers a head
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cxrcore.evaluation import probe
 from cxrcore.features import alterations, backbones, extract, lungs, weights
 from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.language import said
 from cxrcore.runs import Run
 
 Progress = Callable[[str, int, int], None]
-
-
-def measure(vectors: np.ndarray, labels: pd.Series, table: pd.DataFrame) -> dict[str, Any]:
-    """Return `accuracy`, `ci95` and `n` of telling `labels` from vectors (n, c)."""
-    found = probe.accuracy(vectors, list(labels), list(table["patient"]))
-    return {"accuracy": found["value"], "ci95": found["ci95"], "n": found["n"]}
 
 
 def chance(labels: pd.Series) -> float:

@@ -39,7 +39,7 @@ class Novelty:
 
     def distance(self, vectors: np.ndarray) -> np.ndarray:
         """Return the distance of raw vectors (n, c) in limits, (n,): above 1 is unlike what was learned from."""
-        apart = _directions(vectors) - self.centre
+        apart = directions(vectors) - self.centre
         along = apart @ self.axes.T
         beside = np.maximum((apart**2).sum(axis=1) - (along**2).sum(axis=1), 0)
         return np.sqrt((along**2 / (self.variances + self.ridge)).sum(axis=1) + beside / self.ridge) / self.limit
@@ -83,13 +83,14 @@ def load(path: Path) -> Novelty | None:
 def _gaussian(vectors: np.ndarray) -> Novelty:
     from sklearn.decomposition import PCA
 
-    directions = _directions(vectors)
-    most = min(directions.shape[0] - 1, directions.shape[1])
-    found = PCA(min(_AXES, most), svd_solver="randomized", random_state=0).fit(directions)
-    ridge = _RIDGE * float(directions.var(axis=0).sum()) / most
+    scaled = directions(vectors)
+    most = min(scaled.shape[0] - 1, scaled.shape[1])
+    found = PCA(min(_AXES, most), svd_solver="randomized", random_state=0).fit(scaled)
+    ridge = _RIDGE * float(scaled.var(axis=0).sum()) / most
     return Novelty(found.mean_, found.components_, found.explained_variance_, max(ridge, 1e-12))
 
 
-def _directions(vectors: np.ndarray) -> np.ndarray:
+def directions(vectors: np.ndarray) -> np.ndarray:
+    """Return vectors (n, c) scaled to length 1, float32."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, 1e-12), np.float32)

@@ -8,8 +8,9 @@ import pandas as pd
 
 from cxrcore import settings
 from cxrcore.evaluation import altered
-from cxrcore.evaluation.altered import Progress, measure
-from cxrcore.evaluation.shortcut import LEAST_KNOWN, WIDTHS, both, small_border
+from cxrcore.evaluation.altered import Progress
+from cxrcore.evaluation.probe import measure
+from cxrcore.evaluation.shortcut import WIDTHS, both, enough_known, small_border
 from cxrcore.features import alterations, extract, lung_masks
 from cxrcore.language import said
 from cxrcore.runs import Run
@@ -34,7 +35,7 @@ def compare(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     whole, size = run.table, run.config["size"]
     width = round(size * WIDTHS[-1])
     known, pixels = _look(whole, size, width, progress)
-    enough = _enough(whole, known)
+    enough = enough_known(whole, known)
     chosen = known if enough else np.ones(len(whole), bool)
     table = whole[chosen]
     several = table["source"].nunique() > 1
@@ -72,8 +73,3 @@ def _look(table: pd.DataFrame, size: int, width: int, progress: Progress) -> tup
         known += [mask is not None for mask in masks]
         progress(said("borders, plain pixels"), len(known), len(table))
     return np.array(known), {cleaning: np.concatenate(found) for cleaning, found in rows.items()}
-
-
-def _enough(table: pd.DataFrame, known: np.ndarray) -> bool:
-    patients = table[known].groupby("label")["patient"].nunique()
-    return bool(known.mean() >= LEAST_KNOWN and len(patients) == table["label"].nunique() and patients.min() > 1)

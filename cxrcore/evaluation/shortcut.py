@@ -15,7 +15,8 @@ import pandas as pd
 
 from cxrcore import settings
 from cxrcore.evaluation import altered, corners, intervals
-from cxrcore.evaluation.altered import Progress, chance, measure
+from cxrcore.evaluation.altered import Progress, chance
+from cxrcore.evaluation.probe import measure
 from cxrcore.explain import pointing
 from cxrcore.features import alterations, extract, lung_masks
 from cxrcore.language import said
@@ -85,14 +86,19 @@ def small_border(pixels: np.ndarray, alteration: str, masks: alterations.Masks |
     return np.stack(small).reshape(len(pixels), -1).astype(np.float32)
 
 
+def enough_known(table: pd.DataFrame, known: np.ndarray) -> bool:
+    """Return whether the images whose lungs are known, boolean (n,), are enough to cross-validate every class on."""
+    patients = table[known].groupby("label")["patient"].nunique()
+    return bool(known.mean() >= LEAST_KNOWN and len(patients) == table["label"].nunique() and patients.min() > 1)
+
+
 def _lungs(
     table: pd.DataFrame, known: np.ndarray, full: np.ndarray, telling: Callable[[str], np.ndarray], files: bool
 ) -> dict[str, Any] | None:
     """Return what can be told with nothing but the lungs and with all but them, of images whose lungs are known."""
-    rows = table[known]
-    patients = rows.groupby("label")["patient"].nunique()
-    if known.mean() < LEAST_KNOWN or len(patients) < table["label"].nunique() or patients.min() < 2:
+    if not enough_known(table, known):
         return None
+    rows = table[known]
     return {
         "from": lung_masks.origin(files, list(known)),
         "chance": chance(rows["label"]),

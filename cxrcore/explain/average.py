@@ -4,7 +4,6 @@ Where the lungs are known (see `lung_masks`), images and heatmaps are first brou
 else the whole images are averaged. Each heatmap is scaled to its own maximum, so that every image counts alike.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,7 @@ class Average:
     aligned: int
 
 
-def of_class(run: Run, label: str, progress: Callable[[int, int], None] = lambda done, total: None) -> Average | None:
+def of_class(run: Run, label: str) -> Average | None:
     """Return the average of the test images that the run calls `label`, at most `MOST` at random; None if
     there are none.
 
@@ -51,5 +50,4 @@ def of_class(run: Run, label: str, progress: Callable[[int, int], None] = lambda
                 picture, map_, aligned = alterations.cut(picture, box), alterations.cut(map_, box), aligned + 1
             image, done = image + picture, done + 1
             heatmap += np.clip(map_, 0, None) / max(float(map_.max()), 1e-12)
-        progress(done, len(table))
     return Average((image / done).astype(np.uint8), (heatmap / done).astype(np.float32), done, aligned)

@@ -46,7 +46,7 @@ class Classifier:
         """Load the run's model. Raises `UserError` when the run has none."""
         path = run.model_file
         self.classes: list[str] = run.about["classes"]
-        self._taps = layers.taps(run.config)
+        self._taps, self._choices = layers.taps(run.config), layers.choices(run.config)
         self.model = keras.models.load_model(path)
         self.features, self._head = self.model.get_layer("features"), self.model.get_layer("head")
         self.novelty = novelty.load(run.folder / novelty.FILE)
@@ -63,12 +63,7 @@ class Classifier:
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) of what the model sees, uint8 (n, size, size, 3)."""
         with self._lock:
-            return np.concatenate(
-                [
-                    extract.forward(self.model, pixels[start : start + extract.BATCH])
-                    for start in range(0, len(pixels), extract.BATCH)
-                ]
-            )
+            return extract.forward_all(self.model, pixels)
 
     def seen(self, pixels: np.ndarray) -> np.ndarray:
         """Return what the model sees of images uint8 (n, size, size, 3): the run's cleaning is done to them."""
@@ -106,7 +101,8 @@ class Classifier:
 
         Args:
             pixels: what the model sees, uint8 (size, size, 3).
-            layer: a tap of the backbone, `POOLED`, or `FUSED` for the mean of all taps, each scaled to its maximum.
+            layer: a tap of the backbone, `POOLED`, or `FUSED` for the mean of all taps, each scaled to its maximum; not
+                asked of a method with `methods.fixed_layer`.
             method: a key of `METHODS`.
             scores: what is explained, from the probabilities (classes,): see `flow.heatmaps`; None for every class.
             progress: hears of (done, total) for a method that asks about many images.
@@ -117,7 +113,7 @@ class Classifier:
             probabilities = np.asarray(self._head(maps, training=False))[0]
             weights = scores(probabilities) if scores else np.eye(len(probabilities), dtype=np.float32)
             weights = methods.weights(method, weights, probabilities)
-            layer = layer if METHODS[method].of_layer else self._taps[0]
+            layer = methods.fixed_layer(method, self._choices) or layer
             names = self._taps if layer == FUSED else [layer]
             found = [self._heatmaps(name, pixels, maps, method, weights, progress) for name in names]
         vector = maps.mean(axis=(1, 2))[0]

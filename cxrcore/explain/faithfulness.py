@@ -22,7 +22,7 @@ from cxrcore.explain import deletion, layers, pointing, randomisation, verdicts
 from cxrcore.explain.classifier import Classifier
 from cxrcore.explain.flow import HeadFlow, of_targets
 from cxrcore.explain.layers import POOLED
-from cxrcore.explain.methods import METHODS, QUICK
+from cxrcore.explain.methods import METHODS, QUICK, fixed_layer
 from cxrcore.features import alterations, extract, lung_masks
 from cxrcore.features.keras_setup import keras
 from cxrcore.language import said
@@ -144,8 +144,9 @@ class _Measuring:
         found = lung_masks.of(self.tests, self.raw, files)
         where = lung_masks.origin(files, [mask is not None for mask in found])
         if alterations.moves(self.cleaning):  # a mask goes where its image goes
-            found = [None if mask is None else self._cut(mask, row) for row, mask in enumerate(found)]
-            drawn = [self._cut(mask, row) for mask, row in zip(drawn, lesions, strict=True)]
+            boxes = alterations.boxes(self.raw, self.cleaning)
+            found = [None if mask is None else _cut(mask, box) for mask, box in zip(found, boxes, strict=True)]
+            drawn = [_cut(mask, boxes[row]) for mask, row in zip(drawn, lesions, strict=True)]
         rows = np.flatnonzero([mask is not None for mask in found])
         inside = [mask for mask in found if mask is not None]
         for name in self.names:
@@ -153,10 +154,6 @@ class _Measuring:
             checks[name]["in_lesions"] = self._mean(pointing.energy(maps[name][lesions], drawn), lesions)
             checks[name]["in_lungs"] = self._mean(pointing.energy(maps[name][rows], inside), rows)
         return where
-
-    def _cut(self, mask: np.ndarray, row: int) -> np.ndarray:
-        box = alterations.boxes(self.raw[row : row + 1], self.cleaning)[0]
-        return alterations.cut(mask.astype(np.uint8) * 255, box) > 127
 
     def _mean(self, values: np.ndarray, rows: np.ndarray) -> dict[str, Any] | None:
         return intervals.mean(values, self.tests["patient"].to_numpy()[rows])
@@ -170,13 +167,15 @@ def _quick(
     model: Any, run: Run, names: list[str], pixels: np.ndarray, targets: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return the heatmaps (n, h, w) of methods that stand on a layer's map, through `model` as it is now."""
-    head, pooled = model.get_layer("head"), POOLED in layers.choices(run.config)
-    features = model.get_layer("features")
-    starts = range(0, len(pixels), extract.BATCH)
-    maps = np.concatenate([extract.forward(features, pixels[start : start + extract.BATCH]) for start in starts])
-    theirs = [name for name in names if METHODS[name].layer == POOLED and pooled]
+    head, choices = model.get_layer("head"), layers.choices(run.config)
+    maps = extract.forward_all(model.get_layer("features"), pixels)
+    theirs = [name for name in names if fixed_layer(name, choices) == POOLED]
     found = of_targets(HeadFlow(head), maps, [name for name in names if name not in theirs], targets, probabilities)
     return found | of_targets(HeadFlow(head, pooled=True), maps, theirs, targets, probabilities) if theirs else found
+
+
+def _cut(mask: np.ndarray, box: alterations.Box) -> np.ndarray:
+    return alterations.cut(mask.astype(np.uint8) * 255, box) > 127
 
 
 def _matters(areas: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ a leading axis more, for several scores at once. S is a class's logit, or the di
 (..., h, w), at least 0 and not normalised.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,6 +114,14 @@ def get(name: str) -> Method:
             "method: expected one of {expected}. Received: {name!r}", expected=", ".join(METHODS), name=name
         )
     return METHODS[name]
+
+
+def fixed_layer(name: str, choices: Sequence[str]) -> str:
+    """Return the layer that a method leaves no choice of among `layers.choices`, "" if it leaves one."""
+    method = METHODS[name]
+    if not method.of_layer:
+        return choices[0]
+    return method.layer if method.layer in choices else ""
 
 
 def weights(method: str, scores: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cxrcore.evaluation.novelty import directions
 from cxrcore.runs import Run
 
 FILE = "vectors.npz"
@@ -13,7 +14,7 @@ FILE = "vectors.npz"
 def save(path: Path, rows: np.ndarray, vectors: np.ndarray) -> None:
     """Keep the mean features, float (n, c), of rows of a run's table, scaled to length 1 and in half precision."""
     with path.open("wb") as file:
-        np.savez_compressed(file, rows=rows.astype(np.int32), vectors=_directions(vectors).astype(np.float16))
+        np.savez_compressed(file, rows=rows.astype(np.int32), vectors=directions(vectors).astype(np.float16))
 
 
 def nearest(run: Run, vector: np.ndarray, count: int = 5) -> pd.DataFrame | None:
@@ -27,10 +28,6 @@ def nearest(run: Run, vector: np.ndarray, count: int = 5) -> pd.DataFrame | None
         return None
     with np.load(path) as kept:
         rows, vectors = kept["rows"], kept["vectors"].astype(np.float32)
-    similarity = vectors @ _directions(vector[None])[0]
+    similarity = vectors @ directions(vector[None])[0]
     best = np.argsort(-similarity, kind="stable")[:count]
     return run.table.iloc[rows[best]].assign(similarity=similarity[best]).reset_index(drop=True)
-
-
-def _directions(vectors: np.ndarray) -> np.ndarray:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))

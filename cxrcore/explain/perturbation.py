@@ -11,9 +11,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from cxrcore.features.extract import BATCH
+
 GRID = 10  # patches a side that are covered in turn
 STEPS = 32  # on the way from black to the image
-BATCH = 8
 Progress = Callable[[int, int], None]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from cxrcore.data.images import ImageError, display
 from cxrcore.evaluation.metrics import probability_columns
-from cxrcore.explain import layers, methods
+from cxrcore.explain import methods
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.runs import Run
 
@@ -34,8 +34,8 @@ def of_files(run: Run, paths: Sequence[Path], opacity: float, method: str = "gra
     """
     from cxrcore.explain.classifier import Classifier
 
-    wanted, classifier = methods.get(method).layer, Classifier(run)
-    tap = wanted if wanted in layers.choices(run.config) else run.config["tap"]
+    methods.get(method)
+    classifier, tap = Classifier(run), run.config["tap"]
     for path in paths:
         try:
             found = classifier.explain(path, tap, method)

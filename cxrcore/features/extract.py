@@ -82,6 +82,11 @@ def masks_of(table: pd.DataFrame) -> list[np.ndarray | None]:
     return [mask if mask.any() else None for mask in masks]
 
 
+def forward_all(model: Any, pixels: np.ndarray) -> np.ndarray:
+    """Return the model's answers for any number of images (n, size, size, 3), batch by batch."""
+    return np.concatenate([forward(model, pixels[k : k + BATCH]) for k in range(0, len(pixels), BATCH)])
+
+
 def _compute(store: Store, rows: pd.DataFrame, spec: FeatureSpec, model: Any, hooks: Hooks) -> None:
     """`rows` have the index SHA-256."""
     held: list[np.ndarray] = []

@@ -7,7 +7,7 @@ import streamlit as st
 
 from cxrcore.explain import layers
 from cxrcore.explain.layers import POOLED
-from cxrcore.explain.methods import METHODS
+from cxrcore.explain.methods import METHODS, fixed_layer
 from cxrcore.explain.overlay import COLOUR_MAPS
 from cxrcore.features import backbones
 from cxrcore.language import said, t, translated
@@ -55,7 +55,7 @@ def show(run: Run) -> Knobs:
     )  # fmt: skip
     method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: translated(METHODS[name].title))
     a, b, c, d = st.columns(4)  # a second row, so that a narrow window keeps the order
-    fixed = _fixed(method, found)
+    fixed = fixed_layer(method, found)
     layer = a.selectbox(
         t("Layer"), [fixed] if fixed else found, format_func=lambda name: layer_name(name, found),
         disabled=bool(fixed), key=f"layer {fixed}",
@@ -79,13 +79,6 @@ def show(run: Run) -> Knobs:
 def cost(run: Run, method: str) -> float:
     """Return about how many seconds a method takes for one image on two laptop cores."""
     return METHODS[method].passes(_CHANNELS) / backbones.get(run.config["backbone"]).rate
-
-
-def _fixed(method: str, found: list[str]) -> str:
-    """Return the layer that a method leaves no choice of, "" if there is one."""
-    if not METHODS[method].of_layer:
-        return found[0]
-    return POOLED if METHODS[method].layer == POOLED and POOLED in found else ""
 
 
 def layer_name(name: str, found: list[str]) -> str:

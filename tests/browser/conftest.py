@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.server import running
+from cxrcore.runs import Run
 
 SHOTS = Path(__file__).parent / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,6 +32,14 @@ def server(workspace):
     """The dashboard on a free port, with an empty workspace; yields its address."""
     with running(workspace) as (address, _):
         yield address
+
+
+@pytest.fixture(scope="module")
+def run(workspace, _trained):
+    """A finished run with 12 test images in the server's workspace."""
+    folder, name = _trained
+    shutil.copytree(folder, workspace, dirs_exist_ok=True)
+    return Run(workspace / "runs" / name)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 import zipfile
 
 import cv2
@@ -11,18 +10,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from cxrcore.runs import Run
 from tests.data.dicom_files import radiograph
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def run(workspace, _trained):
-    """A finished run with 12 test images in the server's workspace."""
-    folder, name = _trained
-    shutil.copytree(folder, workspace, dirs_exist_ok=True)
-    return Run(workspace / "runs" / name)
 
 
 @pytest.fixture

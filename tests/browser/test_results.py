@@ -1,7 +1,6 @@
 """The Results page in a real browser: the matrix as the way in, sliders, notes, languages, what is taken away."""
 
 import re
-import shutil
 
 import pytest
 from playwright.sync_api import expect
@@ -10,17 +9,8 @@ from cxrcore import language
 from cxrcore.evaluation import decision, mistakes
 from cxrcore.export import report
 from cxrcore.export.facts import Facts
-from cxrcore.runs import Run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def run(workspace, _trained):
-    """A finished run with 12 test images in the server's workspace."""
-    folder, name = _trained
-    shutil.copytree(folder, workspace, dirs_exist_ok=True)
-    return Run(workspace / "runs" / name)
 
 
 @pytest.fixture
