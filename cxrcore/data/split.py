@@ -90,6 +90,22 @@ def given(table: pd.DataFrame, validation: float, seed: int) -> pd.Series:
     return _complete(part, table)
 
 
+def fold(table: pd.DataFrame, number: int, count: int, validation: float, seed: int, images: bool = False) -> pd.Series:
+    """Return the split that tests on fold `number` of `count`, of patients, or of single `images`; every row is tested
+    on in one fold.
+
+    Raises:
+        UserError: one class, or a fold or what is left of it lacks one.
+    """
+    check(table)
+    grouped = table.assign(patient=[str(k) for k in range(len(table))]) if images else table
+    part = pd.Series(TRAIN, index=table.index)
+    part[folds(list(grouped["label"]), list(grouped["patient"]), count, seed) == number] = TEST
+    rest = grouped[part == TRAIN]
+    part[_patients(rest, validation, 1, seed)] = VALIDATION
+    return _complete(part, table)
+
+
 def _complete(part: pd.Series, table: pd.DataFrame) -> pd.Series:
     """Return `part` if something can be learned and tested with it."""
     absent = set(table["label"]) - set(table["label"][part == TRAIN])

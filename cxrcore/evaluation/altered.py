@@ -3,6 +3,7 @@ and cross-validated by patient. The question is what this backbone offers a head
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,19 @@ def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress,
     found = weights.resolve(backbone, config["weights"], config["weights_file"], config["seed"])
     mode = "unit" if config["preprocessing"] == "unit" else backbone.preprocessing
     origin = (FILES if files else lungs.digest()) if alterations.needs_lungs(alteration) else ""
-    spec = FeatureSpec(backbone.key, found.digest, config["size"], mode, config["tap"], True, alteration, origin)
+    tuned = run.about.get("tuned_digest")
+    digest = f"tuned-{tuned}" if tuned else found.digest
+    spec = FeatureSpec(backbone.key, digest, config["size"], mode, config["tap"], True, alteration, origin)
+    build = (lambda: _tuned(run)) if tuned else (lambda: spec.build(found))
     name = said("features, {what}", what=alteration or said("whole image"))
     hooks = extract.Hooks(progress=lambda done, total: progress(name, done, total))
-    return extract.activations(table, spec, lambda: spec.build(found), hooks).rows(range(len(table)))[:, 0, 0]
+    return extract.activations(table, spec, build, hooks).rows(range(len(table)))[:, 0, 0]
+
+
+def _tuned(run: Run) -> Any:
+    """Return the features of a run whose backbone has learned, pooled: they are in its own model alone."""
+    from cxrcore.features.keras_setup import keras
+
+    features = keras.models.load_model(run.model_file).get_layer("features")
+    pooled = keras.layers.GlobalAveragePooling2D(keepdims=True)(features.output)
+    return keras.Model(features.input, pooled)

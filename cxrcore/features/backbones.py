@@ -42,6 +42,15 @@ class Backbone:
         """The weights this backbone can have, the default first."""
         return ("imagenet", "file", "random") if self.download else ("bundled", "file", "random")
 
+    def before(self, tap: str) -> tuple[str, ...]:
+        """Return the taps behind which layers learn before `tap` is reached; () for a layer that is none.
+
+        A pooling layer learns nothing, so a convolution of its own block does not count.
+        """
+        shallower = self.taps[: self.taps.index(tap)] if tap in self.taps else ()
+        block = tap.removesuffix("pool")
+        return tuple(name for name in shallower if block == tap or not name.startswith(block))
+
     def build(self, size: int) -> Any:
         """Return the Keras model without a top and with random weights, inputs (N, size, size, 3)."""
         if not self.constructor:

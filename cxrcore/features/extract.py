@@ -13,7 +13,7 @@ import pandas as pd
 
 from cxrcore.data.images import ImageError, Upload, load, load_mask, read
 from cxrcore.errors import UserError
-from cxrcore.features import alterations
+from cxrcore.features import alterations, views
 from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
@@ -96,7 +96,10 @@ def _compute(store: Store, rows: pd.DataFrame, spec: FeatureSpec, model: Any, ho
         for pixels in batches(paths, spec.size, hashes):
             hooks.check()
             masks = masks_of(rows[done : done + len(pixels)]) if spec.lungs == FILES else None
-            held.append(forward(model, alterations.apply(pixels, spec.alteration, masks)))
+            seen = alterations.apply(pixels, spec.alteration, masks)
+            if spec.ranges:
+                seen = views.augmented(seen, hashes[done : done + len(pixels)], spec.view, spec.ranges)
+            held.append(forward(model, seen))
             done += len(pixels)
             hooks.progress(done, len(paths))
             if sum(maps.nbytes for maps in held) >= SHARD_BYTES or monotonic() - flushed > FLUSH_SECONDS:

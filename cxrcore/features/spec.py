@@ -5,7 +5,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cxrcore.features import backbones, preprocessing
+from cxrcore.features import backbones, graph, preprocessing
+from cxrcore.features.views import Ranges
 from cxrcore.features.weights import Weights
 
 FILES = "files"
@@ -18,6 +19,9 @@ class FeatureSpec:
     `pooled` keeps only each channel's mean, as a map of one cell. `alteration` is done to the pixels first (see
     `alterations`), "" for none, with the `lungs` from files (`FILES`) or a segmenter
     of this digest, "" where none are needed.
+
+    `view` is the number of an augmented view within `ranges`, 0 for the image itself. With `cut` the map is taken
+    where the backbone can be cut in two at the tap (see `graph.joint`).
     """
 
     backbone: str
@@ -28,13 +32,17 @@ class FeatureSpec:
     pooled: bool = False
     alteration: str = ""
     lungs: str = ""
+    view: int = 0
+    ranges: Ranges | None = None
+    cut: bool = False
 
     @property
     def key(self) -> str:
         """A folder name that is the same for the same features only."""
         values = asdict(self)
-        if not self.lungs:
-            del values["lungs"]  # what was kept before there were lungs stays good
+        for name in ("lungs", "view", "ranges", "cut"):
+            if not values[name]:
+                del values[name]  # what was kept before there was such a choice stays good
         content = json.dumps(values, sort_keys=True).encode()
         return f"{self.backbone}-{hashlib.sha256(content).hexdigest()[:16]}"
 
@@ -52,7 +60,8 @@ class FeatureSpec:
             keras.utils.set_random_seed(weights.seed)
         full = backbones.get(self.backbone).build(self.size)
         weights.load_into(full)
-        cut = keras.Model(full.input, full.get_layer(self.tap).output, name="backbone")
+        end = graph.joint(full, self.tap) if self.cut else full.get_layer(self.tap).output
+        cut = keras.Model(full.input, end, name="backbone")
         cut.trainable = False
         pixels = keras.Input((self.size, self.size, 3), name="pixels")
         maps = cut(preprocessing.apply(pixels, self.preprocessing), training=False)

@@ -31,6 +31,13 @@ class Activations:
     def __len__(self) -> int:
         return len(self._places)
 
+    @classmethod
+    def joined(cls, parts: Sequence["Activations"]) -> "Activations":
+        """Return the images of all `parts`, one after the other."""
+        offsets = np.cumsum([0, *(len(part._shards) for part in parts)])
+        places = [part._places + np.array([offset, 0]) for part, offset in zip(parts, offsets, strict=False)]
+        return cls([shard for part in parts for shard in part._shards], np.concatenate(places))
+
     @property
     def map_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one map."""

@@ -4,36 +4,11 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from cxrcore.errors import UserError
 from cxrcore.features import backbones
-
-_STRICT = ConfigDict(extra="forbid", frozen=True)
-
-
-class SplitConfig(BaseModel):
-    """`patient`: no patient on two sides, stratified. `tutorial`: images at random, as the tutorials. `given`: as the
-    source's folders or table say.
-    """
-
-    model_config = _STRICT
-
-    kind: Literal["patient", "tutorial", "given"] = "patient"
-    test: float = Field(0.2, gt=0, le=0.5)
-    validation: float = Field(0.1, gt=0, le=0.5)
-    seed: int = Field(0, ge=0, lt=2**32)
-
-
-class PlateauConfig(BaseModel):
-    """Keras's ReduceLROnPlateau on the validation loss."""
-
-    model_config = _STRICT
-
-    factor: float = Field(0.5, gt=0, lt=1)
-    patience: int = Field(5, ge=1)
-    cooldown: int = Field(0, ge=0)
-    minimum: float = Field(1e-5, ge=0)
+from cxrcore.training.sections import STRICT, AugmentConfig, DesignConfig, PlateauConfig, SplitConfig, TuneConfig
 
 
 class RunConfig(BaseModel):
@@ -47,10 +22,11 @@ class RunConfig(BaseModel):
     warm-up, or `constant`. `l2` is put on the head's kernels, `class_weights` let every class count alike.
 
     `early_stopping` is a number of epochs without a better validation loss, 0 for never. `keep` says which
-    epoch's weights become the model: the one with the lowest validation loss, or the last.
+    epoch's weights become the model: the one with the lowest validation loss, or the last. `epochs` are the head's;
+    those of `tune` come after them. `tensorboard` also writes the curves as its event files.
     """
 
-    model_config = _STRICT
+    model_config = STRICT
 
     dataset: str
     dataset_version: int = Field(0, ge=0)
@@ -74,7 +50,11 @@ class RunConfig(BaseModel):
     class_weights: bool = False
     early_stopping: int = Field(20, ge=0)
     keep: Literal["best", "last"] = "best"
+    augment: AugmentConfig | None = None
+    tune: TuneConfig | None = None
     split: SplitConfig = SplitConfig()
+    design: DesignConfig = DesignConfig()
+    tensorboard: bool = False
     seed: int = Field(0, ge=0, lt=2**32)
 
     @model_validator(mode="before")
@@ -88,6 +68,17 @@ class RunConfig(BaseModel):
             return values
         own = {"size": backbone.size, "tap": backbone.taps[-1], "weights": backbone.weights_kinds[0]}
         return own | {name: value for name, value in values.items() if value or name not in own}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _cut(cls, values: Any) -> Any:
+        """Fill where fine-tuning begins: behind the tap before the run's own."""
+        tune = values.get("tune") if isinstance(values, dict) else None
+        backbone = backbones.BACKBONES.get(values.get("backbone", "cxrtiny")) if tune is not None else None
+        if not isinstance(tune, dict) or tune.get("after") or backbone is None:
+            return values
+        before = backbone.before(values.get("tap") or backbone.taps[-1])
+        return values | {"tune": tune | {"after": before[-1] if before else ""}}
 
     @model_validator(mode="after")
     def _agrees_with_backbone(self) -> Self:
@@ -119,6 +110,16 @@ class RunConfig(BaseModel):
             )
         if (self.weights == "file") != (self.weights_file is not None):
             raise UserError("weights_file: expected a path with weights 'file', and none otherwise.")
+        if self.tune and self.tune.after not in backbone.before(self.tap):
+            raise UserError(
+                "tune.after: expected a tap of {key} before {tap} ({expected}). Received: {after!r}",
+                key=backbone.key,
+                tap=self.tap,
+                expected=", ".join(backbone.before(self.tap)) or "-",
+                after=self.tune.after,
+            )
+        if self.split.kind == "given" and self.design.kind != "holdout":
+            raise UserError("design: the split given by the source has one round. Choose another split, or one round.")
         return self
 
     @property

@@ -53,6 +53,7 @@ def losses(logits: Any, labels: Any, smoothing: float) -> Any:
 
 
 def penalty(body: Any, l2: float) -> Any:
-    """Return l2 times the sum of the squared kernels; biases are free."""
-    kernels = [layer.kernel for layer in body.layers if hasattr(layer, "kernel")]
+    """Return l2 times the sum of the head's squared kernels; its biases are free, and so is a tuned backbone."""
+    heads = {f"{layer}/kernel" for layer in ("hidden", "logits")}
+    kernels = [variable for variable in body.trainable_variables if variable.path in heads]
     return l2 * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])

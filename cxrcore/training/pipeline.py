@@ -1,8 +1,9 @@
 """`run`: the only way a model gets trained."""
 
+import hashlib
 import platform
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,16 @@ import pandas as pd
 
 from cxrcore.data import dataset, split
 from cxrcore.errors import Stopped, UserError
-from cxrcore.features import alterations, backbones, extract, lungs, weights
+from cxrcore.features import alterations, backbones, weights
 from cxrcore.features.spec import FeatureSpec
-from cxrcore.features.store import Activations
 from cxrcore.language import said
 from cxrcore.runs import FAILED, FINISHED, STOPPED, Run
+from cxrcore.training import material, rounds
 from cxrcore.training.config import RunConfig
+from cxrcore.training.material import Material
 from cxrcore.training.recorder import Listener, Recorder
 
+# Those that come once; a design of several rounds ends with the stage `rounds`.
 STAGES = ("reading", "weights", "backbone", "features", "training", "evaluating", "saving")
 
 
@@ -33,8 +36,8 @@ def run(config: RunConfig, folder: Path, listener: Listener | None = None) -> Ru
         UserError: the config does not fit the dataset, weights are missing, or the disk is full.
     """
     result = Run(folder)
-    recorder = Recorder(result, listener)
     result.write("config.json", config.model_dump(mode="json"))
+    recorder = Recorder(result, listener)
     try:
         stopped = _steps(config, result, recorder)
     except Stopped:
@@ -56,47 +59,57 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
     recorder.stage("reading")
     data = dataset.load(config.dataset, config.dataset_version)
     result.write("config.json", config.model_dump(mode="json") | {"dataset_version": data.version})
-    table = data.usable.assign(split=parts(config, data.usable))
+    splits = rounds.splits(config, data.usable)
+    table = data.usable.assign(split=splits[0])
     result.write_table("table.parquet", table)
     recorder.stage("weights")
     backbone = backbones.get(config.backbone)
     found = weights.resolve(backbone, config.weights, config.weights_file, config.seed, progress=recorder.progress)
-    spec = FeatureSpec(
-        backbone.key, found.digest, config.size, config.preprocessing_mode, config.tap,
-        alteration=config.cleaning, lungs=lungs.digest() if alterations.needs_lungs(config.cleaning) else "",
-    )  # fmt: skip
     result.write("about.json", _about(data, found.digest))
     recorder.stage("backbone")
-    features = _features_model(spec, found)
-    recorder.stage("features", len(table))
-    maps = extract.activations(table, spec, lambda: features, extract.Hooks(recorder.progress, recorder.check))
+    build = _features_model if config.tune is None else _features_model.__wrapped__  # a tuned one is nobody else's
+    features = build(material.spec_of(config, found.digest), found)
+    trained = np.any([parts == split.TRAIN for parts in splits], axis=0)
+    matter = material.gather(config, table, trained, data.classes, found, features, recorder)
     extracted = time.perf_counter()
-    head, kept, stopped = _train(config, table, maps, data.classes, recorder)
-    trained = time.perf_counter()
-    recorder.stage("evaluating")
-    metrics = _evaluate(result, table, maps, head, data.classes)
-    _novelty(result, table, maps, config.seed)
-    recorder.stage("saving")
-    _save_model(result, features, head)
-    seconds = {"features": extracted - start, "training": trained - extracted}
+    untouched = matter.upper.get_weights() if config.tune else []
+    learned = _learn(config, matter, splits[0], recorder)
+    seconds = {"features": extracted - start, "training": time.perf_counter() - extracted}
+    _finish_first(config, result, recorder, matter, learned, features, seconds)
+    stopped = learned.fit.stopped
+    if len(splits) > 1 and not stopped:
+        try:
+            fresh = partial(matter.upper.set_weights, untouched) if config.tune else _nothing
+            rounds.run_others(config, result, matter, splits, recorder, fresh)
+        except Stopped:
+            stopped = True
     seconds["total"] = time.perf_counter() - start
-    sizes = {f"n_{name}": int((table["split"] == name).sum()) for name in ("train", "validation", "test")}
-    result.write("metrics.json", metrics | sizes | {"kept_epoch": kept, "seconds": seconds})
+    result.write("metrics.json", result.results | {"seconds": seconds})
     return stopped
+
+
+def _finish_first(
+    config: RunConfig, result: Run, recorder: Recorder, matter: Material, learned: Any, features: Any,
+    seconds: dict[str, float],
+) -> None:  # fmt: skip
+    """Test and save what the first round learned: it is the run's model."""
+    recorder.stage("evaluating")
+    metrics = _evaluate(result, matter, learned, recorder)
+    _novelty(result, matter, config.seed)
+    recorder.stage("saving")
+    _save_model(result, features, learned.head)
+    if config.tune:
+        digest = hashlib.sha256(result.model_file.read_bytes()).hexdigest()
+        result.write("about.json", result.about | {"tuned_digest": digest})
+    sizes = {f"n_{name}": int((matter.table["split"] == name).sum()) for name in ("train", "validation", "test")}
+    kept = {"kept_epoch": learned.fit.kept_epoch, "seconds": seconds | {"total": sum(seconds.values())}}
+    result.write("metrics.json", metrics | sizes | kept)
+    recorder.tested(metrics)
 
 
 def check(config: RunConfig) -> None:
     """Raise `UserError` for what can be known before a run is made: no such dataset, no such split."""
-    parts(config, dataset.load(config.dataset, config.dataset_version).usable)
-
-
-def parts(config: RunConfig, table: pd.DataFrame) -> pd.Series:
-    """Return the part of each row as the config's split says."""
-    chosen = config.split
-    if chosen.kind == "given":
-        return split.given(table, chosen.validation, chosen.seed)
-    by = split.by_patient if chosen.kind == "patient" else split.tutorial
-    return by(table, chosen.test, chosen.validation, chosen.seed)
+    rounds.splits(config, dataset.load(config.dataset, config.dataset_version).usable)
 
 
 @lru_cache(maxsize=1)
@@ -105,44 +118,25 @@ def _features_model(spec: FeatureSpec, found: weights.Weights) -> Any:
     return spec.build(found)
 
 
-def _train(
-    config: RunConfig, table: pd.DataFrame, maps: Activations, classes: list[str], recorder: Recorder
-) -> tuple[Any, int, bool]:
-    from cxrcore.features.keras_setup import keras
-    from cxrcore.training import fit, heads
-    from cxrcore.training.source import Vectors
+def _learn(config: RunConfig, matter: Material, parts: pd.Series, recorder: Recorder) -> Any:
+    from cxrcore.training import learning
 
-    recorder.stage("training", config.epochs)
-    keras.utils.set_random_seed(config.seed)
-    head = heads.build(config.head, maps.map_shape, len(classes), config.dropout)
-    labels = table["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
-    train, validation = (
-        Vectors(maps, np.flatnonzero(table["split"] == part), labels, head.get_layer("stem"), config.batch_size)
-        for part in (split.TRAIN, split.VALIDATION)
-    )
-    heads.standardise(head, train)
-    outcome = fit.fit(
-        head.get_layer("body"),
-        train,
-        validation,
-        config,
-        on_epoch=lambda epoch: recorder.epoch(epoch, config.epochs),
-        check=recorder.check,
-    )
-    return head, outcome.kept_epoch, outcome.stopped
+    recorder.training(config.epochs + (config.tune.epochs if config.tune else 0))
+    return learning.learn(config, matter, parts, recorder)
 
 
-def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, classes: list[str]) -> dict[str, Any]:
+def _evaluate(result: Run, matter: Material, learned: Any, recorder: Recorder) -> dict[str, Any]:
     from cxrcore.evaluation import metrics
     from cxrcore.explain import frames
     from cxrcore.explain.flow import HeadFlow, heatmaps
+    from cxrcore.training import learning
 
+    table, maps, classes = matter.table, matter.maps, matter.classes
     rows = np.flatnonzero(table["split"] != split.TRAIN)
-    answers = [np.asarray(head(maps.rows(chunk), training=False)) for chunk in maps.chunks(rows)]
-    probabilities = np.concatenate(answers)
-    predictions = metrics.predictions(table.iloc[rows], probabilities, classes)
+    answers = learning.probabilities(learned, matter, rows, recorder)
+    predictions = metrics.predictions(table.iloc[rows], answers, classes)
     result.write_table("predictions.parquet", predictions)
-    flow, tested = HeadFlow(head), np.flatnonzero(table["split"] == split.TEST)
+    flow, tested = HeadFlow(learned.head), np.flatnonzero(table["split"] == split.TEST)
     explained = [heatmaps(flow, maps.rows(chunk)) for chunk in maps.chunks(tested)]
     kept = np.concatenate(explained)
     if alterations.moves(cleaning := result.config["cleaning"]):
@@ -151,11 +145,12 @@ def _evaluate(result: Run, table: pd.DataFrame, maps: Activations, head: Any, cl
     return metrics.evaluate(predictions[predictions["split"] == split.TEST], classes)
 
 
-def _novelty(result: Run, table: pd.DataFrame, maps: Activations, seed: int) -> None:
+def _novelty(result: Run, matter: Material, seed: int) -> None:
     """Keep what tells whether an image is like those that were learned from, and which of them it is most like."""
     from cxrcore.evaluation import novelty
     from cxrcore.explain import neighbours
 
+    table, maps = matter.table, matter.maps
     tested = (table["split"] == split.TEST).to_numpy()
     known = np.flatnonzero(~tested)
     if len(known) > novelty.MOST:
@@ -169,6 +164,10 @@ def _novelty(result: Run, table: pd.DataFrame, maps: Activations, seed: int) -> 
     found = novelty.fit(vectors, table["patient"].to_numpy()[known], others, seed)
     if found:
         found.save(result.folder / novelty.FILE)
+
+
+def _nothing() -> None:
+    """A frozen backbone is as fresh as ever."""
 
 
 def _save_model(result: Run, features: Any, head: Any) -> None:

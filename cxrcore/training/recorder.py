@@ -4,27 +4,36 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from cxrcore.errors import Stopped
-from cxrcore.files import append_line
-from cxrcore.runs import RUNNING, Run, process
-from cxrcore.training.events import Epoch
+from cxrcore.files import append_line, read_json_if_there
+from cxrcore.runs import EVENTS, RUNNING, Run, process
+from cxrcore.training import state as states
+from cxrcore.training import trackers
+from cxrcore.training.events import Epoch, Silence
+from cxrcore.training.state import State
 
 # Called with the stage's name, what is done and what there is in all.
 Listener = Callable[[str, int, int], None]
-STOP_FILE = "stop"
+STOP_FILE, PAUSE_FILE, RATE_FILE, STATE_FILE = "stop", "pause", "rate.json", "state-{phase}.npz"
 _SECONDS_BETWEEN_WRITES = 0.25
+_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_STATES = 3
 
 
-class Recorder:
-    """Writes status.json and events.jsonl of one run, and notices the request to stop."""
+class Recorder(Silence):
+    """Writes status.json and events.jsonl of one run, and notices what is asked of it: to stop, to pause, to learn at
+    another rate.
+    """
 
     def __init__(self, run: Run, listener: Listener | None = None) -> None:
         self.run = run
         self._listener = listener or (lambda stage, done, total: None)
-        self._written = 0.0
+        self._written = self._saved = 0.0
+        self._asked = self._request()
+        self._epochs = 0
+        self._trackers = trackers.wanted(run)
         self._status: dict[str, Any] = {"state": RUNNING, "started": time.time()} | process()
         if (run.folder / "status.json").is_file():
             before = run.status
@@ -43,26 +52,80 @@ class Recorder:
             self._write()
         self._listener(self._status["stage"], done, total)
 
-    def epoch(self, epoch: Epoch, total: int) -> None:
+    def training(self, total: int) -> None:
+        """Begin the stage of learning, of `total` epochs."""
+        self._epochs = total
+        self.stage("training", total)
+
+    def epoch(self, epoch: Epoch) -> None:
         """Append an epoch to the events."""
-        append_line(self.run.folder / "events.jsonl", asdict(epoch))
-        self.progress(epoch.epoch, total)
+        append_line(self.run.folder / EVENTS, asdict(epoch))
+        for tracker in self._trackers:
+            tracker.epoch(epoch)
+        self.progress(epoch.epoch, self._epochs)
 
     def check(self) -> None:
-        """Raise `Stopped` if the user asked the run to stop."""
+        """Wait while the run is paused; raise `Stopped` if the user asked it to stop."""
+        self.wait()
         if (self.run.folder / STOP_FILE).exists():
             raise Stopped
 
+    def wait(self) -> None:
+        """Wait while the run is paused, which does not count into the stage's time; a run that is to stop goes on."""
+        if not (self.run.folder / PAUSE_FILE).exists():
+            return
+        start = time.time()
+        self._write({"paused": True})
+        while (self.run.folder / PAUSE_FILE).exists() and not (self.run.folder / STOP_FILE).exists():
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        self._status["stage_started"] += time.time() - start
+        self._write()
+
+    def rate(self, epoch: int) -> float | None:
+        """Return a learning rate asked for since the last epoch, and record it as an event."""
+        if (asked := self._request()) == self._asked or asked is None:
+            return None
+        self._asked = asked
+        append_line(self.run.folder / EVENTS, {"event": "learning-rate", "epoch": epoch, "value": asked["value"]})
+        return float(asked["value"])
+
+    def keep(self, state: Callable[[], State], last: bool = False) -> None:
+        """Save where the fit is, every few seconds and at its end."""
+        if last or time.time() - self._saved > _SECONDS_BETWEEN_STATES:
+            left = state()
+            self.run.save_with(STATE_FILE.format(phase=left.phase), left.save)
+            self._saved = time.time()
+
+    def state(self, phase: str) -> State | None:
+        """Return where this run's fit was left; epochs recorded after it are forgotten, as they come again."""
+        left = states.load(self.run.folder / STATE_FILE.format(phase=phase))
+        tuned = (self.run.folder / STATE_FILE.format(phase="tuning")).is_file()
+        if phase == "tuning" or not tuned:  # else the head has learned, and what came after it is the tuning's
+            last = left.epoch if left else 0 if phase == "head" else None
+            if last is not None:
+                self.run.forget_epochs_after(last)
+        return left
+
+    def _request(self) -> dict[str, Any] | None:
+        """Return the newest request for another learning rate: its `value` and `time`."""
+        return read_json_if_there(self.run.folder / RATE_FILE)
+
+    def tested(self, metrics: dict[str, Any]) -> None:
+        """Pass the test metrics on to those who track the run elsewhere."""
+        for tracker in self._trackers:
+            tracker.tested(metrics)
+
     def end(self, state: str, message: str = "") -> None:
         """Write the final state."""
+        for tracker in self._trackers:
+            tracker.end(state)
         self._status |= {"state": state, "message": message, "ended": time.time()}
         self._write()
 
     def log_error(self) -> None:
         """Append the current exception's traceback to the log."""
-        with Path(self.run.folder / "log.txt").open("a", encoding="utf-8") as log:
-            log.write(traceback.format_exc())
+        self.run.log(traceback.format_exc())
 
-    def _write(self) -> None:
-        self.run.write("status.json", self._status)
+    def _write(self, more: dict[str, Any] | None = None) -> None:
+        self.run.write("status.json", self._status | (more or {}))
         self._written = time.time()

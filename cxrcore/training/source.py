@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cxrcore.features.keras_setup import tf
-from cxrcore.features.store import Activations
+from cxrcore.features.maps import Maps
 
 # Up to this size the vectors are placed once and an epoch is one compiled call.
 MEMORY_BYTES = 2**30
@@ -14,18 +14,22 @@ _LEAST_ROWS = 256
 
 
 class Vectors:
-    """The stem's output for chosen rows of `maps`, with their labels as class numbers, int32 (n,)."""
+    """The stem's output for chosen rows of `maps`, with their labels as class numbers, int32 (n,).
+
+    With several `views`, `rows` holds that many blocks of n rows: the images, then their augmented views.
+    """
 
     def __init__(
         self,
-        maps: Activations,
+        maps: Maps,
         rows: np.ndarray,
         labels: np.ndarray,
         stem: Any,
         batch_size: int = 1,
         memory: int = MEMORY_BYTES,
+        views: int = 1,
     ) -> None:
-        self._maps, self._numbers, self._stem = maps, rows, stem
+        self._maps, self._numbers, self._stem, self.views = maps, rows, stem, views
         self._labels = tf.constant(labels[rows], tf.int32)
         width = int(np.prod(stem.output_shape[1:]))
         fitting = max(_LEAST_ROWS, memory // (4 * width))
@@ -38,7 +42,12 @@ class Vectors:
         return np.asarray(self._labels)
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._numbers) // self.views
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is in memory, so that an epoch is one call."""
+        return self._placed is not None
 
     def blocks(self, order: np.ndarray | None = None) -> Iterator[tuple[Any, Any, Any]]:
         """Yield (vectors, labels, order within the block); all rows in `order` are covered once.

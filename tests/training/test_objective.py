@@ -10,7 +10,7 @@ from cxrcore.features.keras_setup import keras
 from cxrcore.training import config, heads, objective
 from cxrcore.training.fit import epoch_order, fit
 from cxrcore.training.source import Vectors
-from tests.training.test_fit import _toy
+from tests.training.toy import Heard, draw
 
 
 def _made(**values):
@@ -51,7 +51,7 @@ def test_the_penalty_is_on_kernels_alone():
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
 def test_everything_together_is_what_plain_keras_does(name, schedule):
     """Smoothed labels, class weights and the penalty, batch by batch in the same order, for two epochs."""
-    maps, labels = _toy()
+    maps, labels = draw()
     made = _made(
         optimizer=name, schedule=schedule, label_smoothing=0.1, l2=0.01, class_weights=True, epochs=2, batch_size=7,
         dropout=0.0, learning_rate=0.05, keep="last", early_stopping=0,
@@ -61,8 +61,9 @@ def test_everything_together_is_what_plain_keras_does(name, schedule):
     body, start = head.get_layer("body"), head.get_weights()
     vectors = np.asarray(head.get_layer("stem")(maps.maps))
     part = Vectors(maps, np.arange(len(labels)), labels, head.get_layer("stem"))
-    epochs = []
-    fit(body, part, part, made, on_epoch=epochs.append)
+    heard = Heard()
+    fit(body, part, part, made, heard)
+    epochs = heard.epochs
 
     head.set_weights(start)
     kernel = body.get_layer("logits").kernel
@@ -82,7 +83,7 @@ def test_everything_together_is_what_plain_keras_does(name, schedule):
             body.optimizer.apply(tape.gradient(loss, body.trainable_variables), body.trainable_variables)
     want = body.get_weights()
     head.set_weights(start)
-    fit(body, part, part, made, on_epoch=lambda epoch: None)
+    fit(body, part, part, made)
     for ours, theirs in zip(body.get_weights(), want, strict=True):
         assert ours == pytest.approx(theirs, abs=1e-5)
     plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -91,13 +92,14 @@ def test_everything_together_is_what_plain_keras_does(name, schedule):
 
 
 def test_a_plateau_lowers_the_rate_only_where_it_is_the_schedule():
-    maps, labels = _toy()
+    maps, labels = draw()
     for schedule, lower in (("plateau", True), ("constant", False)):
         made = _made(schedule=schedule, plateau={"patience": 1}, epochs=30, early_stopping=0, learning_rate=1.0)
         head = heads.build("gap", maps.map_shape, 3, 0.0)
         part = Vectors(maps, np.arange(len(labels)), labels, head.get_layer("stem"))
-        epochs = []
-        fit(head.get_layer("body"), part, part, made, on_epoch=epochs.append)
+        heard = Heard()
+        fit(head.get_layer("body"), part, part, made, heard)
+        epochs = heard.epochs
         assert (epochs[-1].learning_rate < 1) == lower
 
 
@@ -109,14 +111,14 @@ def test_settings_out_of_range_are_named(values):
 
 @pytest.mark.parametrize("kind", ["probe", "hidden"])
 def test_standardised_heads_see_mean_0_and_variance_1_fresh_and_after_loading(kind, tmp_path):
-    maps, labels = _toy()
+    maps, labels = draw()
     maps.maps *= 50
     maps.maps += 9
     head = heads.build(kind, maps.map_shape, 3, 0.0)
     part = Vectors(maps, np.arange(len(labels)), labels, head.get_layer("stem"))
     heads.standardise(head, part)
     made = _made(head=kind, epochs=40, learning_rate=0.05, dropout=0.0, early_stopping=0)
-    fit(head.get_layer("body"), part, part, made, on_epoch=lambda epoch: None)
+    fit(head.get_layer("body"), part, part, made)
     assert (np.asarray(head(maps.maps)).argmax(axis=1) == labels).mean() > 0.9
     head.save(tmp_path / "head.keras")
     for each in (head, keras.models.load_model(tmp_path / "head.keras")):
@@ -131,14 +133,14 @@ def test_the_linear_head_agrees_with_scikit_learns_logistic_regression():
     from sklearn.preprocessing import StandardScaler
 
     rng = np.random.default_rng(1)
-    maps, labels = _toy(seed=1, count=300, channels=8)
+    maps, labels = draw(seed=1, count=300, channels=8)
     maps.maps += rng.normal(scale=8, size=maps.maps.shape).astype(np.float32)  # so that not all can be right
     head = heads.build("probe", maps.map_shape, 3, 0.0)
     learned, tested = np.arange(200), np.arange(200, 300)
     parts = [Vectors(maps, rows, labels, head.get_layer("stem"), 32) for rows in (learned, tested)]
     heads.standardise(head, parts[0])
     made = _made(head="probe", epochs=150, learning_rate=0.02, l2=0.0025, early_stopping=0, keep="last")
-    fit(head.get_layer("body"), *parts, made, on_epoch=lambda epoch: None)
+    fit(head.get_layer("body"), *parts, made)
     vectors = maps.maps.mean(axis=(1, 2))
     scaler = StandardScaler().fit(vectors[:200])
     # C = 1 / (2 n l2): scikit-learn sums the losses and halves the penalty.

@@ -132,7 +132,7 @@ def test_a_users_mistake_is_written_down_and_raised(phantom):
 
 
 def test_an_accident_is_written_down_with_its_traceback(phantom, monkeypatch):
-    monkeypatch.setattr(pipeline.extract, "activations", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(pipeline.material.extract, "activations", lambda *arguments: 1 / 0)
     made = config.make(**FAST)
     run = runs.create(made.model_dump(mode="json"))
     with pytest.raises(ZeroDivisionError):

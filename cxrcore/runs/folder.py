@@ -2,7 +2,9 @@
 
 config.json          the validated config          about.json      classes, weights' digest, versions
 table.parquet        the images and their part     status.json     state, stage, progress, process
-events.jsonl         one line an epoch             log.txt         what the process printed
+events.jsonl         one line an epoch or event    log.txt         what the process printed
+state-*.npz          where the fit was left        card.json       its title, tags and note
+rounds.json          other rounds of the design    rounds.parquet  their predictions
 model.keras          raw pixels to probabilities   metrics.json    numbers with intervals
 predictions.parquet  validation and test images    heatmaps.npy    Grad-CAM of the test images
 novelty.npz          tells an image unlike these   vectors.npz     training images' features, to find like ones
@@ -11,13 +13,11 @@ faithfulness.json    checks of heatmaps, if made   notes.json      what people w
 shown.json           if shown where read-only      evaluations/, tasks/  tests on other data, work in progress
 """
 
-import re
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -25,12 +25,12 @@ import psutil
 
 from cxrcore import settings
 from cxrcore.errors import UserError
-from cxrcore.files import atomic_path, read_json, read_json_if_there, read_lines, write_json
+from cxrcore.files import atomic_path, read_json, read_json_if_there, read_lines, write_json, write_text
 
+EVENTS = "events.jsonl"
 QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
 LIVE = {QUEUED, RUNNING}
 _SHOWN = "shown.json"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,19 @@ class Run:
     @property
     def epochs(self) -> list[dict[str, Any]]:
         """The finished epochs."""
-        return read_lines(self.folder / "events.jsonl")
+        return [line for line in read_lines(self.folder / EVENTS) if "event" not in line]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What was done to the run while it learned: `event`, the `epoch` from which it holds, and a `value`."""
+        return [line for line in read_lines(self.folder / EVENTS) if "event" in line]
+
+    def forget_epochs_after(self, last: int) -> None:
+        """Drop the epochs and events after epoch `last`: they come again when a run is continued."""
+        lines = read_lines(self.folder / EVENTS)
+        kept = [line for line in lines if line["epoch"] <= last]
+        if len(kept) < len(lines):
+            write_text(self.folder / EVENTS, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
 
     @property
     def metrics(self) -> dict[str, Any] | None:
@@ -88,6 +100,11 @@ class Run:
     def table(self) -> pd.DataFrame:
         """The images the run saw, with their part in `split`."""
         return pd.read_parquet(self.folder / "table.parquet")
+
+    @property
+    def rounds(self) -> dict[str, Any] | None:
+        """What the rounds of the design say together (see `training.rounds`), None for a single one."""
+        return self.optional("rounds.json")
 
     @property
     def shortcut(self) -> dict[str, Any] | None:
@@ -136,6 +153,11 @@ class Run:
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         return "\n".join(text.splitlines()[-lines:])
 
+    def log(self, text: str) -> None:
+        """Append a text to the log."""
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(text.rstrip() + "\n")
+
     def write_table(self, file: str, table: pd.DataFrame) -> None:
         """Save a table as `file` (Parquet), atomically."""
         self.save_with(file, lambda path: table.to_parquet(path, index=False))
@@ -158,33 +180,3 @@ def process(number: int | None = None) -> dict[str, Any]:
     """Return what a status says of a process, by default this one; its start tells it from a later one's number."""
     found = psutil.Process(number)
     return {"pid": found.pid, "pid_started": found.create_time()}
-
-
-def create(config: dict[str, Any], queued: bool = False) -> Run:
-    """Make the folder of a new run and return it; the name sorts by time.
-
-    A run is this process's own, unless it is `queued`: then the first worker that is free takes it.
-    """
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    run = Run(settings.runs_folder() / f"{stamp}-{config['backbone']}-{uuid4().hex[:4]}")
-    run.write("config.json", config)
-    status = {"state": QUEUED} if queued else {"state": RUNNING, "stage": "starting"} | process()
-    run.write("status.json", status | {"created": datetime.now(UTC).timestamp()})
-    return run
-
-
-def load(name: str) -> Run:
-    """Return the run `name`, or the newest one whose name starts with it; `latest` is the newest of all.
-
-    Raises:
-        UserError: there is no such run.
-    """
-    found = [run for run in listing() if name == "latest" or run.name.startswith(name)]
-    if not _NAME.fullmatch(name) or not found:
-        raise UserError("There is no run {name!r}. `cxr runs list` shows what there is.", name=name)
-    return found[0]
-
-
-def listing() -> list[Run]:
-    """Return all runs, newest first."""
-    return [Run(path.parent) for path in sorted(settings.runs_folder().glob("[!.]*/status.json"), reverse=True)]

@@ -1,0 +1,9 @@
+"""Runs: a folder each, and the shelf they stand on."""
+
+from cxrcore.runs.folder import EVENTS, FAILED, FINISHED, LIVE, QUEUED, RUNNING, STOPPED, Run, process
+from cxrcore.runs.shelf import create, delete, listing, load, restore
+
+__all__ = [
+    "EVENTS", "FAILED", "FINISHED", "LIVE", "QUEUED", "RUNNING", "STOPPED", "Run",
+    "create", "delete", "listing", "load", "process", "restore",
+]  # fmt: skip

@@ -1,0 +1,77 @@
+"""All runs there are: made, found, listed, thrown away and taken back."""
+
+import re
+import shutil
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from cxrcore import settings
+from cxrcore.errors import UserError
+from cxrcore.runs.folder import LIVE, QUEUED, RUNNING, Run, process
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_TRASH = ".trash"
+_DAYS_IN_TRASH = 7
+
+
+def create(config: dict[str, Any], queued: bool = False) -> Run:
+    """Make the folder of a new run and return it; the name sorts by time.
+
+    A run is this process's own, unless it is `queued`: then the first worker that is free takes it.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    run = Run(settings.runs_folder() / f"{stamp}-{config['backbone']}-{uuid4().hex[:4]}")
+    run.write("config.json", config)
+    status = {"state": QUEUED} if queued else {"state": RUNNING, "stage": "starting"} | process()
+    run.write("status.json", status | {"created": datetime.now(UTC).timestamp()})
+    return run
+
+
+def load(name: str) -> Run:
+    """Return the run `name`, or the newest one whose name starts with it; `latest` is the newest of all.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    found = [run for run in listing() if name == "latest" or run.name.startswith(name)]
+    if not _NAME.fullmatch(name) or not found:
+        raise UserError("There is no run {name!r}. `cxr runs list` shows what there is.", name=name)
+    return found[0]
+
+
+def listing() -> list[Run]:
+    """Return all runs, newest first."""
+    return [Run(path.parent) for path in sorted(settings.runs_folder().glob("[!.]*/status.json"), reverse=True)]
+
+
+def delete(run: Run) -> None:
+    """Put a run into the trash, from where `restore` takes it back; what lies there for a week is deleted for good.
+
+    Raises:
+        UserError: the run waits or runs.
+    """
+    settings.require_writable()
+    if run.status["state"] in LIVE:
+        raise UserError("Run {name} has not ended. Stop it first.", name=run.name)
+    trash = settings.runs_folder() / _TRASH
+    trash.mkdir(exist_ok=True)
+    for path in trash.iterdir():
+        if path.stat().st_mtime < time.time() - _DAYS_IN_TRASH * 24 * 3600:
+            shutil.rmtree(path, ignore_errors=True)
+    target = run.folder.rename(trash / run.name)
+    target.touch()  # the week counts from now
+
+
+def restore(name: str) -> Run:
+    """Take a run back from the trash.
+
+    Raises:
+        UserError: it is not there any more.
+    """
+    settings.require_writable()
+    path = settings.runs_folder() / _TRASH / name
+    if not _NAME.fullmatch(name) or not path.is_dir():
+        raise UserError("Run {name!r} is not in the trash any more.", name=name)
+    return Run(path.rename(settings.runs_folder() / name))

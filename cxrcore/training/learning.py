@@ -1,0 +1,79 @@
+"""One training: the head on kept activations, and then, if asked, the upper layers of the backbone with it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cxrcore.data import split
+from cxrcore.features.keras_setup import keras
+from cxrcore.training import fit, heads
+from cxrcore.training.config import RunConfig
+from cxrcore.training.events import Fit, Silence
+from cxrcore.training.material import Material
+from cxrcore.training.source import Vectors
+
+
+@dataclass(frozen=True)
+class Learned:
+    """`head` from maps to probabilities; a tuned backbone's weights are in the material's `upper` part."""
+
+    head: Any
+    fit: Fit
+
+
+def learn(config: RunConfig, material: Material, parts: pd.Series, talk: Silence) -> Learned:
+    """Train on the rows of `parts` that say so, and return what was learned."""
+    keras.utils.set_random_seed(config.seed)
+    head = heads.build(config.head, material.maps.map_shape, len(material.classes), config.dropout)
+    train, validation = _vectors(config, material, parts, material.maps, head.get_layer("stem"))
+    heads.standardise(head, train)
+    learned = fit.fit(head.get_layer("body"), train, validation, config, talk)
+    if config.tune and not learned.stopped:
+        learned = _tune(config, material, parts, head, learned, talk)
+    return Learned(head, learned)
+
+
+def _tune(config: RunConfig, material: Material, parts: pd.Series, head: Any, before: Fit, talk: Silence) -> Fit:
+    """Let the backbone learn behind its cut, from the trained head on.
+
+    Batch normalisation keeps the statistics it came with: those of a few hundred X-rays would be noise.
+    """
+    assert config.tune and material.cut
+    tune, upper = config.tune, material.upper
+    _thaw(upper, True)
+    inputs = keras.Input(material.cut.map_shape, name="cut")
+    logits = head.get_layer("body")(head.get_layer("stem")(upper(inputs, training=False)))
+    body = keras.Model(inputs, logits, name="tuned")
+    same = keras.Model(inputs, keras.layers.Identity()(inputs))
+    train, validation = _vectors(config, material, parts, material.cut, same)
+    changed = config.model_copy(update={"learning_rate": tune.learning_rate, "epochs": tune.epochs})
+    try:
+        return fit.fit(body, train, validation, changed, talk, before)
+    finally:
+        _thaw(upper, False)
+
+
+def _thaw(upper: Any, thawed: bool) -> None:
+    """Let every layer learn, or none: Keras passes on only a change of the whole model's own flag."""
+    for layer in upper.layers:
+        layer.trainable = thawed
+
+
+def _vectors(config: RunConfig, material: Material, parts: pd.Series, maps: Any, stem: Any) -> tuple[Vectors, Vectors]:
+    rows = [material.rows(part, parts) for part in (split.TRAIN, split.VALIDATION)]
+    train, validation = (
+        Vectors(maps, numbers, material.labels, stem, config.batch_size, views=views)
+        for numbers, views in zip(rows, (material.views, 1), strict=True)
+    )
+    return train, validation
+
+
+def probabilities(learned: Learned, material: Material, rows: np.ndarray, talk: Silence) -> np.ndarray:
+    """Return the answers for these images, float32 (n, classes)."""
+    answers = []
+    for chunk in material.maps.chunks(rows):
+        talk.wait()
+        answers.append(np.asarray(learned.head(material.maps.rows(chunk), training=False)))
+    return np.concatenate(answers)

@@ -1,0 +1,59 @@
+"""One epoch as one compiled call."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cxrcore.features.keras_setup import tf
+from cxrcore.training import objective
+from cxrcore.training.config import RunConfig
+
+
+def compiled(body: Any, config: RunConfig, labels: np.ndarray) -> tuple[Callable, Callable]:
+    """Return (one epoch of learning, one of measuring); both give the sums of loss and of right answers.
+
+    What is learned from has smoothed labels, weights and the penalty; what is reported is the plain cross-entropy of
+    the same answers, so that the curves of two runs, and of training and validation, can be compared.
+    """
+    variables, optimizer = body.trainable_variables, body.optimizer
+    weights = tf.constant(objective.class_weights(labels, body.output_shape[-1], config.class_weights))
+
+    def score(logits: Any, labels: Any) -> tuple[Any, Any]:
+        plain = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        right = tf.argmax(logits, axis=-1, output_type=tf.int32) == labels
+        return plain, tf.reduce_sum(tf.cast(right, tf.float32))
+
+    def goal(logits: Any, labels: Any) -> Any:
+        weighted = objective.losses(logits, labels, config.label_smoothing) * tf.gather(weights, labels)
+        return tf.reduce_mean(weighted) + (objective.penalty(body, config.l2) if config.l2 else 0.0)
+
+    @tf.function(reduce_retracing=True)
+    def step(vectors: Any, labels: Any, order: Any) -> Any:
+        sums = tf.zeros(2)
+        count = tf.shape(order)[0]
+        for start in tf.range(0, count, config.batch_size):
+            rows = order[start : start + config.batch_size]
+            truth = tf.gather(labels, rows)
+            with tf.GradientTape() as tape:
+                logits = body(tf.gather(vectors, rows), training=True)
+                loss = goal(logits, truth)
+            optimizer.apply(tape.gradient(loss, variables), variables)
+            losses, right = score(logits, truth)
+            sums += tf.stack([tf.reduce_sum(losses), right])
+        return sums
+
+    @tf.function(reduce_retracing=True)
+    def measure(vectors: Any, labels: Any, order: Any) -> Any:
+        sums = tf.zeros(2)
+        for start in tf.range(0, tf.shape(order)[0], _MEASURED):
+            rows = order[start : start + _MEASURED]
+            truth = tf.gather(labels, rows)
+            losses, right = score(body(tf.gather(vectors, rows), training=False), truth)
+            sums += tf.stack([tf.reduce_sum(losses), right])
+        return sums
+
+    return step, measure
+
+
+_MEASURED = 512  # rows at once: a tuned backbone's maps of a whole part would not fit into memory
