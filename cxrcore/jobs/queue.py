@@ -55,16 +55,26 @@ def dispatch() -> None:
             if status["state"] == RUNNING:
                 running += 1 if processes.alive(status) else 0
                 _mark_if_dead(run, status)
-        waiting = [run for run, status in states if status["state"] == QUEUED]
-        for run in waiting[: max(0, settings.max_jobs() - running)]:
+        for run in waiting()[: max(0, settings.max_jobs() - running)]:
             _start(run)
+
+
+def waiting() -> list[Run]:
+    """Return the runs that wait, the next first."""
+    ranks = [(rank(status), run.name, run) for run in listing() if (status := run.status)["state"] == QUEUED]
+    return [run for _, _, run in sorted(ranks, key=lambda row: row[:2])]
+
+
+def rank(status: dict) -> float:
+    """Return what waiting runs are sorted by: when they came, unless one was moved up."""
+    return status.get("rank", status["created"])
 
 
 def position(run: Run) -> int:
     """Return how many runs are before this queued one: those that run and those that wait longer."""
-    states = [(other.name, other.status["state"]) for other in listing()]
-    running = sum(state == RUNNING for _, state in states)
-    return running + sum(state == QUEUED and name < run.name for name, state in states)
+    running = sum(other.status["state"] == RUNNING for other in listing())
+    before = [other.name for other in waiting()]
+    return running + (before.index(run.name) if run.name in before else 0)
 
 
 def stop(run: Run) -> None:
@@ -83,7 +93,7 @@ def stop(run: Run) -> None:
             return
     if status["state"] != RUNNING:
         raise UserError("Run {name} has ended already ({state}).", name=run.name, state=status["state"])
-    (run.folder / STOP_FILE).touch()
+    (run.folder / STOP_FILE).touch()  # a paused run notices this too
     _wait_for_end(run)
     dispatch()
 
@@ -137,7 +147,7 @@ def _mark_if_dead(run: Run, status: dict) -> None:
     if status["state"] == RUNNING:
         message = said(
             "The process ended without a word during the stage '{stage}': it was killed, or the machine ran out of "
-            "memory. Activations written so far are kept; start again.",
+            "memory. What it wrote so far is kept: it can be continued.",
             stage=status.get("stage", "starting"),
         )
         run.write("status.json", status | {"state": FAILED, "message": message, "ended": time.time()})

@@ -14,6 +14,7 @@ shown.json           if shown where read-only      evaluations/, tasks/  tests o
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,12 @@ class Run:
         path = self.folder / "log.txt"
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def forget_checks(self) -> None:
+        """Remove what was measured on a model that another one now replaces."""
+        for name in ("shortcut.json", "remedies.json", "faithfulness.json"):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "evaluations", ignore_errors=True)
 
     def log(self, text: str) -> None:
         """Append a text to the log."""

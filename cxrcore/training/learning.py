@@ -44,7 +44,7 @@ def _tune(config: RunConfig, material: Material, parts: pd.Series, head: Any, be
     tune, upper = config.tune, material.upper
     _thaw(upper, True)
     inputs = keras.Input(material.cut.map_shape, name="cut")
-    logits = head.get_layer("body")(head.get_layer("stem")(upper(inputs, training=False)))
+    logits = head.get_layer("body")(head.get_layer("stem")(upper(inputs)))
     body = keras.Model(inputs, logits, name="tuned")
     same = keras.Model(inputs, keras.layers.Identity()(inputs))
     train, validation = _vectors(config, material, parts, material.cut, same)
@@ -56,9 +56,9 @@ def _tune(config: RunConfig, material: Material, parts: pd.Series, head: Any, be
 
 
 def _thaw(upper: Any, thawed: bool) -> None:
-    """Let every layer learn, or none: Keras passes on only a change of the whole model's own flag."""
+    """Let every layer learn, or none; batch normalisation never does, which also keeps it in inference mode."""
     for layer in upper.layers:
-        layer.trainable = thawed
+        layer.trainable = thawed and not isinstance(layer, keras.layers.BatchNormalization)
 
 
 def _vectors(config: RunConfig, material: Material, parts: pd.Series, maps: Any, stem: Any) -> tuple[Vectors, Vectors]:

@@ -97,6 +97,7 @@ def _finish_first(
     metrics = _evaluate(result, matter, learned, recorder)
     _novelty(result, matter, config.seed)
     recorder.stage("saving")
+    result.forget_checks()
     _save_model(result, features, learned.head)
     if config.tune:
         digest = hashlib.sha256(result.model_file.read_bytes()).hexdigest()

@@ -1,0 +1,93 @@
+"""Steering runs: pause and go on, another learning rate, more epochs, another place in the queue."""
+
+import time
+from typing import Any
+
+from cxrcore import settings
+from cxrcore.errors import UserError
+from cxrcore.jobs import queue
+from cxrcore.runs import LIVE, QUEUED, RUNNING, Run
+from cxrcore.training.config import RunConfig
+from cxrcore.training.recorder import PAUSE_FILE, RATE_FILE, STOP_FILE
+
+
+def pause(run: Run) -> None:
+    """Make a run wait before its next batch or epoch; it keeps its memory and its place.
+
+    Raises:
+        UserError: the run does not run.
+    """
+    _require(run, {RUNNING})
+    (run.folder / PAUSE_FILE).touch()
+
+
+def resume(run: Run) -> None:
+    """Let a paused run go on."""
+    settings.require_writable()
+    (run.folder / PAUSE_FILE).unlink(missing_ok=True)
+
+
+def paused(run: Run) -> bool:
+    """Tell whether a run was asked to pause; its status says `paused` as soon as it does."""
+    return (run.folder / PAUSE_FILE).exists()
+
+
+def set_rate(run: Run, rate: float) -> None:
+    """Ask a run to learn at another rate from its next epoch on; the schedule goes on from there.
+
+    Raises:
+        UserError: the run does not run, or the rate is out of range.
+    """
+    _require(run, {RUNNING})
+    if not 0 < rate <= 10:
+        raise UserError("learning_rate: expected more than 0, at most 10. Received: {rate}", rate=rate)
+    run.write(RATE_FILE, {"value": rate, "time": time.time()})
+
+
+def prepare_to_go_on(run: Run, epochs: int = 0) -> RunConfig:
+    """Return the config with which a run that has ended goes on where it was left, for `epochs` more than it was to
+    have: of the tuning if it has one, else of the head.
+
+    Raises:
+        UserError: the run has not ended.
+    """
+    _require(run, None)
+    values = run.config
+    where = values["tune"] if values.get("tune") else values
+    where["epochs"] += epochs
+    made = RunConfig(**values)
+    for name in (STOP_FILE, PAUSE_FILE):
+        (run.folder / name).unlink(missing_ok=True)
+    run.write("config.json", made.model_dump(mode="json"))
+    return made
+
+
+def go_on(run: Run, epochs: int = 0) -> None:
+    """Queue a run that has ended, to go on where it was left; see `prepare_to_go_on`."""
+    with queue.lock():
+        prepare_to_go_on(run, epochs)
+        status = {"state": QUEUED, "rank": time.time()}
+        kept = {name: value for name, value in run.status.items() if name == "created"}
+        run.write("status.json", kept | status)
+    queue.dispatch()
+
+
+def move_up(run: Run) -> None:
+    """Let a waiting run go before the one that waits in front of it."""
+    with queue.lock():
+        waiting = queue.waiting()
+        place = [other.name for other in waiting].index(run.name) if run in waiting else 0
+        if place:
+            before = waiting[place - 1]
+            mine, theirs = run.status, before.status
+            run.write("status.json", mine | {"rank": queue.rank(theirs)})
+            before.write("status.json", theirs | {"rank": queue.rank(mine)})
+
+
+def _require(run: Run, states: set[str] | None) -> dict[str, Any]:
+    """Return the status if its state is among `states`, or if it has ended for None; raise `UserError` otherwise."""
+    settings.require_writable()
+    status = run.status
+    if status["state"] not in states if states else status["state"] in LIVE:
+        raise UserError("Run {name} cannot do that now: it is {state}.", name=run.name, state=status["state"])
+    return status
