@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from cxrcore.cli import data, report, runs, train
+from cxrcore.cli import compare, control, data, report, runs, train
 from cxrcore.errors import UserError
 
 app = typer.Typer(
@@ -16,9 +16,11 @@ app = typer.Typer(
     help="Chest X-ray studio: train, evaluate and explain. For research and teaching, not for clinical use.",
 )
 app.add_typer(data.app, name="data")
+control.add(runs.app)
 app.add_typer(runs.app, name="runs")
 app.command()(train.demo)
 app.command()(train.train)
+app.command()(compare.compare)
 app.command()(runs.evaluate)
 app.command()(runs.explain)
 app.command()(runs.faithfulness)

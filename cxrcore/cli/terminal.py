@@ -58,3 +58,9 @@ def percent(metric: dict[str, Any]) -> str:
         f"{100 * metric['value']:.1f} % ({metric['successes']} of {metric['n']}; 95 % interval "
         f"{100 * low:.1f} to {100 * high:.1f} %)"
     )
+
+
+def share(metric: dict[str, Any]) -> str:
+    """Return the same without counts: `97.3 % (95 % interval 90.8 to 99.3 %)`."""
+    low, high = metric["ci95"]
+    return f"{100 * metric['value']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"

@@ -58,6 +58,16 @@ def train(
         str | None, typer.Option(help="patient, tutorial (at random, by image) or given (by the source).")
     ] = None,
     split_seed: Annotated[int | None, typer.Option(help="Of the split.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Test with each of so many folds, whole patients each.")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Train and test on so many splits of other seeds.")] = None,
+    views: Annotated[int | None, typer.Option(help="Augmented views a training image.")] = None,
+    tune: Annotated[bool, typer.Option("--tune", help="Then let the backbone's upper layers learn too.")] = False,
+    tune_after: Annotated[
+        str | None, typer.Option(help="The tap behind which they do; default: the one before.")
+    ] = None,
+    tune_rate: Annotated[float | None, typer.Option(help="Learning rate of the tuning.")] = None,
+    tune_epochs: Annotated[int | None, typer.Option(help="Epochs of the tuning.")] = None,
+    tensorboard: Annotated[bool | None, typer.Option(help="Also write TensorBoard's event files.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the head's start and the batch order.")] = None,
     json: Json = False,
 ) -> None:
@@ -68,8 +78,17 @@ def train(
         "optimizer": optimizer, "schedule": schedule, "label_smoothing": label_smoothing, "l2": l2,
         "class_weights": class_weights, "dropout": dropout,
         "learning_rate": learning_rate, "batch_size": batch_size, "epochs": epochs, "seed": seed,
-        "early_stopping": early_stopping,
+        "early_stopping": early_stopping, "tensorboard": tensorboard,
     }  # fmt: skip
+    if folds and repeats:
+        raise UserError("Choose --folds or --repeats, not both.")
+    if rounds := folds or repeats:
+        given["design"] = {"kind": "kfold" if folds else "repeated", "rounds": rounds}
+    if views:
+        given["augment"] = {"views": views}
+    tuned = {"after": tune_after, "learning_rate": tune_rate, "epochs": tune_epochs}
+    if tune or any(value is not None for value in tuned.values()):
+        given["tune"] = {name: value for name, value in tuned.items() if value is not None}
     if parts := {name: value for name, value in (("kind", split), ("seed", split_seed)) if value is not None}:
         given["split"] = parts
     if weights_file and weights is None:
@@ -77,12 +96,17 @@ def train(
     chosen = _chosen(preset, file, {"dataset": data} | given)
     pipeline.check(chosen)
     run = runs.create(chosen.model_dump(mode="json"))
-    with terminal.progress() as listen, _interrupt_stops(run):
+    with terminal.progress() as listen, interrupt_stops(run):
         pipeline.run(chosen, run.folder, listen)
+    report(run, json)
+
+
+def report(run: Run, json: bool) -> None:
+    """Print what came of a run."""
     if run.metrics is None:
         terminal.result({"run": run.name, "state": run.status["state"]}, run.status["message"], json)
-        return
-    terminal.result(summary(run), _text(run), json)
+    else:
+        terminal.result(summary(run), _text(run), json)
 
 
 def _chosen(preset: str, file: Path | None, given: dict[str, Any]) -> config.RunConfig:
@@ -111,20 +135,23 @@ def summary(run: Run) -> dict[str, Any]:
         "accuracy": metrics["accuracy"]["value"],
         "accuracy_ci95": metrics["accuracy"]["ci95"],
         "seconds": metrics["seconds"],
-    }
+    } | ({"rounds": run.rounds} if run.rounds else {})
 
 
 def _text(run: Run) -> str:
     metrics = run.metrics
     assert metrics is not None
-    return (
+    text = (
         f"Run {run.name} ({run.status['state']}), {metrics['seconds']['total']:.0f} s.\n"
         f"Test accuracy {terminal.percent(metrics['accuracy'])}."
     )
+    if rounds := run.rounds:
+        text += f"\nMean of {len(rounds['done'])} rounds: {terminal.share(rounds['mean']['accuracy'])}."
+    return text
 
 
 @contextmanager
-def _interrupt_stops(run: Run) -> Iterator[None]:
+def interrupt_stops(run: Run) -> Iterator[None]:
     """Make the first Ctrl-C ask the run to stop; a second one interrupts as usual."""
 
     def ask(number: int, frame: Any) -> None:

@@ -71,9 +71,13 @@ def batches(paths: Sequence[Path], size: int, hashes: Sequence[str] | None = Non
 
 def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
     """Return the model's maps for one batch; a short batch is padded, as a new shape would be compiled anew."""
+    return np.asarray(model.predict_on_batch(padded(pixels)))[: len(pixels)]
+
+
+def padded(pixels: np.ndarray) -> np.ndarray:
+    """Return a batch of `BATCH` images, black ones after those given."""
     padding = BATCH - len(pixels)
-    full = np.pad(pixels, [(0, padding), (0, 0), (0, 0), (0, 0)]) if padding > 0 else pixels
-    return np.asarray(model.predict_on_batch(full))[: len(pixels)]
+    return np.pad(pixels, [(0, padding), (0, 0), (0, 0), (0, 0)]) if padding > 0 else pixels
 
 
 def masks_of(table: pd.DataFrame) -> list[np.ndarray | None]:

@@ -1,6 +1,7 @@
 """Runs: a folder each, and the shelf they stand on."""
 
-from cxrcore.runs.folder import EVENTS, FAILED, FINISHED, LIVE, QUEUED, RUNNING, STOPPED, Run, process
+from cxrcore.runs.folder import EVENTS, FAILED, FINISHED, LIVE, QUEUED, RUNNING, STOPPED, Run
+from cxrcore.runs.owner import process
 from cxrcore.runs.shelf import create, delete, listing, load, restore
 
 __all__ = [

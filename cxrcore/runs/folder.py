@@ -13,8 +13,6 @@ faithfulness.json    checks of heatmaps, if made   notes.json      what people w
 shown.json           if shown where read-only      evaluations/, tasks/  tests on other data, work in progress
 """
 
-import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +20,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 
-from cxrcore import settings
+from cxrcore import settings as house
 from cxrcore.errors import UserError
-from cxrcore.files import atomic_path, read_json, read_json_if_there, read_lines, write_json, write_text
+from cxrcore.files import atomic_path, read_json, read_json_if_there, read_lines, write_json
 
 EVENTS = "events.jsonl"
 QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
@@ -51,6 +48,11 @@ class Run:
         return read_json(self.folder / "config.json")
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """The config under dotted names, for example `split.seed`; a section that is off is None."""
+        return _flat(self.config)
+
+    @property
     def status(self) -> dict[str, Any]:
         """`state` and, as far as known: `stage`, `done`, `total`, `message`, `pid`, times in seconds."""
         return read_json(self.folder / "status.json")
@@ -69,13 +71,6 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         """What was done to the run while it learned: `event`, the `epoch` from which it holds, and a `value`."""
         return [line for line in read_lines(self.folder / EVENTS) if "event" in line]
-
-    def forget_epochs_after(self, last: int) -> None:
-        """Drop the epochs and events after epoch `last`: they come again when a run is continued."""
-        lines = read_lines(self.folder / EVENTS)
-        kept = [line for line in lines if line["epoch"] <= last]
-        if len(kept) < len(lines):
-            write_text(self.folder / EVENTS, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
 
     @property
     def metrics(self) -> dict[str, Any] | None:
@@ -127,13 +122,22 @@ class Run:
         return path
 
     @property
+    def card(self) -> dict[str, Any]:
+        """What people call the run: `title`, `tags` (a list) and `note`, each empty by default."""
+        return {"title": "", "tags": [], "note": ""} | (self.optional("card.json") or {})
+
+    def describe(self, **values: Any) -> None:
+        """Change what the card says, for example `describe(title="the best so far")`."""
+        self.write("card.json", self.card | values)
+
+    @property
     def shown(self) -> bool:
         """Whether the run is shown where the dashboard is read-only."""
         return (self.folder / _SHOWN).is_file()
 
     def show(self, shown: bool) -> None:
         """Mark the run as shown where the dashboard is read-only, or take the mark away."""
-        settings.require_writable()
+        house.require_writable()
         if shown:
             self.write(_SHOWN, True)
         else:
@@ -153,12 +157,6 @@ class Run:
         path = self.folder / "log.txt"
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
         return "\n".join(text.splitlines()[-lines:])
-
-    def forget_checks(self) -> None:
-        """Remove what was measured on a model that another one now replaces."""
-        for name in ("shortcut.json", "remedies.json", "faithfulness.json"):
-            (self.folder / name).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "evaluations", ignore_errors=True)
 
     def log(self, text: str) -> None:
         """Append a text to the log."""
@@ -183,7 +181,8 @@ class Run:
             save(temporary)
 
 
-def process(number: int | None = None) -> dict[str, Any]:
-    """Return what a status says of a process, by default this one; its start tells it from a later one's number."""
-    found = psutil.Process(number)
-    return {"pid": found.pid, "pid_started": found.create_time()}
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
+    return flat

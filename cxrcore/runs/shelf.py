@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from cxrcore import settings
 from cxrcore.errors import UserError
-from cxrcore.runs.folder import LIVE, QUEUED, RUNNING, Run, process
+from cxrcore.runs.folder import LIVE, QUEUED, RUNNING, Run
+from cxrcore.runs.owner import process
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _TRASH = ".trash"

@@ -1,6 +1,5 @@
 """`run`: the only way a model gets trained."""
 
-import hashlib
 import platform
 import time
 from functools import lru_cache, partial
@@ -13,11 +12,11 @@ import pandas as pd
 
 from cxrcore.data import dataset, split
 from cxrcore.errors import Stopped, UserError
-from cxrcore.features import alterations, backbones, weights
+from cxrcore.features import backbones, weights
 from cxrcore.features.spec import FeatureSpec
 from cxrcore.language import said
 from cxrcore.runs import FAILED, FINISHED, STOPPED, Run
-from cxrcore.training import material, rounds
+from cxrcore.training import finishing, material, rounds
 from cxrcore.training.config import RunConfig
 from cxrcore.training.material import Material
 from cxrcore.training.recorder import Listener, Recorder
@@ -75,7 +74,7 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
     untouched = matter.upper.get_weights() if config.tune else []
     learned = _learn(config, matter, splits[0], recorder)
     seconds = {"features": extracted - start, "training": time.perf_counter() - extracted}
-    _finish_first(config, result, recorder, matter, learned, features, seconds)
+    finishing.finish(config, result, recorder, matter, learned, features, seconds)
     stopped = learned.fit.stopped
     if len(splits) > 1 and not stopped:
         try:
@@ -86,26 +85,6 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
     seconds["total"] = time.perf_counter() - start
     result.write("metrics.json", result.results | {"seconds": seconds})
     return stopped
-
-
-def _finish_first(
-    config: RunConfig, result: Run, recorder: Recorder, matter: Material, learned: Any, features: Any,
-    seconds: dict[str, float],
-) -> None:  # fmt: skip
-    """Test and save what the first round learned: it is the run's model."""
-    recorder.stage("evaluating")
-    metrics = _evaluate(result, matter, learned, recorder)
-    _novelty(result, matter, config.seed)
-    recorder.stage("saving")
-    result.forget_checks()
-    _save_model(result, features, learned.head)
-    if config.tune:
-        digest = hashlib.sha256(result.model_file.read_bytes()).hexdigest()
-        result.write("about.json", result.about | {"tuned_digest": digest})
-    sizes = {f"n_{name}": int((matter.table["split"] == name).sum()) for name in ("train", "validation", "test")}
-    kept = {"kept_epoch": learned.fit.kept_epoch, "seconds": seconds | {"total": sum(seconds.values())}}
-    result.write("metrics.json", metrics | sizes | kept)
-    recorder.tested(metrics)
 
 
 def check(config: RunConfig) -> None:
@@ -126,55 +105,8 @@ def _learn(config: RunConfig, matter: Material, parts: pd.Series, recorder: Reco
     return learning.learn(config, matter, parts, recorder)
 
 
-def _evaluate(result: Run, matter: Material, learned: Any, recorder: Recorder) -> dict[str, Any]:
-    from cxrcore.evaluation import metrics
-    from cxrcore.explain import frames
-    from cxrcore.explain.flow import HeadFlow, heatmaps
-    from cxrcore.training import learning
-
-    table, maps, classes = matter.table, matter.maps, matter.classes
-    rows = np.flatnonzero(table["split"] != split.TRAIN)
-    answers = learning.probabilities(learned, matter, rows, recorder)
-    predictions = metrics.predictions(table.iloc[rows], answers, classes)
-    result.write_table("predictions.parquet", predictions)
-    flow, tested = HeadFlow(learned.head), np.flatnonzero(table["split"] == split.TEST)
-    explained = [heatmaps(flow, maps.rows(chunk)) for chunk in maps.chunks(tested)]
-    kept = np.concatenate(explained)
-    if alterations.moves(cleaning := result.config["cleaning"]):
-        kept = frames.uncropped(kept, frames.boxes(table.iloc[tested], cleaning))
-    result.save_with("heatmaps.npy", lambda path: np.save(path, kept))
-    return metrics.evaluate(predictions[predictions["split"] == split.TEST], classes)
-
-
-def _novelty(result: Run, matter: Material, seed: int) -> None:
-    """Keep what tells whether an image is like those that were learned from, and which of them it is most like."""
-    from cxrcore.evaluation import novelty
-    from cxrcore.explain import neighbours
-
-    table, maps = matter.table, matter.maps
-    tested = (table["split"] == split.TEST).to_numpy()
-    known = np.flatnonzero(~tested)
-    if len(known) > novelty.MOST:
-        known = np.sort(np.random.default_rng(seed).choice(known, novelty.MOST, replace=False))
-    vectors, others = (
-        np.concatenate([maps.rows(chunk).mean(axis=(1, 2)) for chunk in maps.chunks(rows)])
-        for rows in (known, np.flatnonzero(tested))
-    )
-    learned = (table["split"] == split.TRAIN).to_numpy()[known]
-    result.save_with(neighbours.FILE, lambda path: neighbours.save(path, known[learned], vectors[learned]))
-    found = novelty.fit(vectors, table["patient"].to_numpy()[known], others, seed)
-    if found:
-        found.save(result.folder / novelty.FILE)
-
-
 def _nothing() -> None:
     """A frozen backbone is as fresh as ever."""
-
-
-def _save_model(result: Run, features: Any, head: Any) -> None:
-    from cxrcore.training import heads
-
-    result.save_with("model.keras", heads.whole(features, head).save)
 
 
 def _about(data: dataset.Dataset, digest: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a run says of itself while it runs: on disk for everyone, and to one listener in its own process."""
 
+import json
 import time
 import traceback
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cxrcore.errors import Stopped
-from cxrcore.files import append_line, read_json_if_there
+from cxrcore.files import append_line, read_json_if_there, read_lines, write_text
 from cxrcore.runs import EVENTS, RUNNING, Run, process
 from cxrcore.training import state as states
 from cxrcore.training import trackers
@@ -103,8 +104,15 @@ class Recorder(Silence):
         if phase == "tuning" or not tuned:  # else the head has learned, and what came after it is the tuning's
             last = left.epoch if left else 0 if phase == "head" else None
             if last is not None:
-                self.run.forget_epochs_after(last)
+                self._forget_epochs_after(last)
         return left
+
+    def _forget_epochs_after(self, last: int) -> None:
+        lines = read_lines(self.run.folder / EVENTS)
+        kept = [line for line in lines if line["epoch"] <= last]
+        if len(kept) < len(lines):
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+            write_text(self.run.folder / EVENTS, text)
 
     def _request(self) -> dict[str, Any] | None:
         """Return the newest request for another learning rate: its `value` and `time`."""

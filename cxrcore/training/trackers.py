@@ -96,7 +96,7 @@ class MLflow(Tracker):
             experiment = client.get_experiment_by_name(name)
             number = experiment.experiment_id if experiment else client.create_experiment(name)
             self._id = client.create_run(number, run_name=self._run.name).info.run_id
-            params = [Param(key, str(value)[:500]) for key, value in _flat(self._run.config).items()]
+            params = [Param(key, str(value)[:500]) for key, value in self._run.settings.items()]
             client.log_batch(self._id, params=params)
             self._run.write("mlflow.json", {"run_id": self._id})
         self._client = client
@@ -140,10 +140,3 @@ class MLflow(Tracker):
     def _give_up(self, reason: str) -> None:
         self._client = None
         self._run.log(reason)
-
-
-def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
-    return flat

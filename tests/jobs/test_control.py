@@ -96,7 +96,7 @@ def test_a_finished_run_goes_on_for_more_epochs_and_forgets_what_was_measured_on
 
 
 def test_another_rate_holds_from_the_next_epoch_and_is_an_event(phantom):
-    run = queue.submit(config.make(**LONG))
+    run = queue.submit(config.make(**(LONG | {"schedule": "constant"})))
     _wait(run, _has_epochs)
     control.set_rate(run, 0.0007)
     _wait(run, lambda run: run.events)

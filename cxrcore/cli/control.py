@@ -1,0 +1,84 @@
+"""`cxr runs pause`, `resume`, `stop`, `continue`, `describe`, `delete` and `restore`."""
+
+from typing import Annotated
+
+import typer
+
+from cxrcore import runs
+from cxrcore.cli import terminal, train
+from cxrcore.cli.data import Json
+from cxrcore.cli.runs import RunName
+from cxrcore.jobs import control, queue
+from cxrcore.training import pipeline
+
+
+def add(app: typer.Typer) -> None:
+    """Add these commands to `cxr runs`."""
+    for command in (pause, resume, stop, describe, delete, restore):
+        app.command()(command)
+    app.command("continue")(continue_)
+
+
+def pause(run: RunName, json: Json = False) -> None:
+    """Make a run wait before its next batch or epoch."""
+    chosen = runs.load(run)
+    control.pause(chosen)
+    _say(chosen, "pauses", json)
+
+
+def resume(run: RunName, json: Json = False) -> None:
+    """Let a paused run go on."""
+    chosen = runs.load(run)
+    control.resume(chosen)
+    _say(chosen, "goes on", json)
+
+
+def stop(run: RunName, json: Json = False) -> None:
+    """Stop a run; it keeps its best epoch so far."""
+    chosen = runs.load(run)
+    queue.stop(chosen)
+    _say(chosen, "has stopped", json)
+
+
+def continue_(
+    run: RunName,
+    epochs: Annotated[int, typer.Option(min=0, help="More epochs than it was to have.")] = 0,
+    json: Json = False,
+) -> None:
+    """Let a run that has ended go on from its last epoch, here; Ctrl-C stops it again."""
+    chosen = runs.load(run)
+    config = control.prepare_to_go_on(chosen, epochs)
+    with terminal.progress() as listen, train.interrupt_stops(chosen):
+        pipeline.run(config, chosen.folder, listen)
+    train.report(chosen, json)
+
+
+def describe(
+    run: RunName,
+    title: Annotated[str | None, typer.Option(help="What it is called on the pages.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; all tags are replaced.")] = None,
+    note: Annotated[str | None, typer.Option(help="A note.")] = None,
+    json: Json = False,
+) -> None:
+    """Give a run a title, tags or a note."""
+    chosen = runs.load(run)
+    given = {"title": title, "tags": tag, "note": note}
+    chosen.describe(**{name: value for name, value in given.items() if value is not None})
+    card = chosen.card
+    terminal.result({"run": chosen.name} | card, f"{chosen.name}: {card['title']} {card['tags']} {card['note']}", json)
+
+
+def delete(run: RunName, json: Json = False) -> None:
+    """Put a run into the trash, where it stays for a week."""
+    chosen = runs.load(run)
+    runs.delete(chosen)
+    _say(chosen, f"is in the trash; `cxr runs restore {chosen.name}` takes it back", json)
+
+
+def restore(name: Annotated[str, typer.Argument(metavar="RUN", help="Its whole name.")], json: Json = False) -> None:
+    """Take a run back from the trash."""
+    _say(runs.restore(name), "is back", json)
+
+
+def _say(run: runs.Run, what: str, json: bool) -> None:
+    terminal.result({"run": run.name, "done": what}, f"Run {run.name} {what}.", json)
