@@ -43,8 +43,14 @@ lock: .venv/dev  ## write the exact versions from pyproject.toml's ranges
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.venv/dev: .venv/app requirements-dev.txt
+.venv/dev: .venv/app requirements-dev.txt .venv/server/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# A whole MLflow needs older pandas than ours, so the server that the tests start has an environment of its own.
+.venv/server/ready: .venv/app
+	$(PYTHON) -m venv .venv/server
+	.venv/server/bin/python -m pip install --quiet --disable-pip-version-check "mlflow>=3,<4"
 	touch $@
 
 clean:  ## remove the environment; the workspace stays

@@ -18,7 +18,8 @@ ALLOWED = {
     "evaluation": {"evaluation", "data", "features", "explain", "runs"},
     "explain": {"explain", "data", "features", "runs", "evaluation"},
     "training": {"training", "data", "features", "evaluation", "explain", "runs"},
-    "jobs": {"jobs", "training", "evaluation", "explain", "runs"},
+    "sweeps": {"sweeps", "training", "features", "runs"},
+    "jobs": {"jobs", "training", "sweeps", "evaluation", "explain", "runs"},
     "report": {"report", "data", "evaluation"},
     "export": {"export", "data", "audit", "features", "evaluation", "explain", "report", "runs"},
     "ui": {
@@ -34,6 +35,7 @@ ALLOWED = {
         "report",
         "jobs",
         "runs",
+        "sweeps",
     },
 }
 FOR_ALL = {"errors", "files", "language", "settings"}

@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from cxrcore.cli import compare, control, data, report, runs, train
+from cxrcore.cli import compare, control, data, report, runs, sweep, train
 from cxrcore.errors import UserError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ control.add(runs.app)
 app.add_typer(runs.app, name="runs")
 app.command()(train.demo)
 app.command()(train.train)
+app.command()(sweep.sweep)
+app.command()(sweep.taps)
 app.command()(compare.compare)
 app.command()(runs.evaluate)
 app.command()(runs.explain)

@@ -93,11 +93,11 @@ def train(
         given["split"] = parts
     if weights_file and weights is None:
         given["weights"] = "file"
-    chosen = _chosen(preset, file, {"dataset": data} | given)
-    pipeline.check(chosen)
-    run = runs.create(chosen.model_dump(mode="json"))
+    made = chosen(preset, file, {"dataset": data} | given)
+    pipeline.check(made)
+    run = runs.create(made.model_dump(mode="json"))
     with terminal.progress() as listen, interrupt_stops(run):
-        pipeline.run(chosen, run.folder, listen)
+        pipeline.run(made, run.folder, listen)
     report(run, json)
 
 
@@ -109,7 +109,7 @@ def report(run: Run, json: bool) -> None:
         terminal.result(summary(run), _text(run), json)
 
 
-def _chosen(preset: str, file: Path | None, given: dict[str, Any]) -> config.RunConfig:
+def chosen(preset: str, file: Path | None, given: dict[str, Any]) -> config.RunConfig:
     """Return the config of a file, or of a preset, with what was given on the command line over it."""
     values = config.read(file) if file else {}
     given = {name: value for name, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Work on a finished run in a process of its own, so that it goes on when the page is left: `python -m
+"""Work on a finished run, or a sweep, in a process of its own, so that it goes on when the page is left: `python -m
 cxrcore.jobs.tasks FOLDER TASK`.
 
 `tasks/TASK.json` in the run's folder says how far it is; it is gone when the work is done, as its result then is
@@ -41,7 +41,14 @@ def _faithfulness(run: Run, listen: Listener) -> None:
     faithfulness.measure(run, progress=listen)
 
 
-TASKS = {"shortcut": _shortcut, "remedies": _remedies, "faithfulness": _faithfulness}
+def _sweep(folder: Run, listen: Listener) -> None:
+    from cxrcore.sweeps import search
+    from cxrcore.sweeps.sweep import Sweep
+
+    search.search(Sweep(folder.folder), listen)
+
+
+TASKS = {"sweep": _sweep, "shortcut": _shortcut, "remedies": _remedies, "faithfulness": _faithfulness}
 
 
 def start(run: Run, task: str) -> None:

@@ -119,7 +119,7 @@ class RunConfig(BaseModel):
                 after=self.tune.after,
             )
         if self.split.kind == "given" and self.design.kind != "holdout":
-            raise UserError("design: the split given by the source has one round. Choose another split, or one round.")
+            raise UserError("design: the split given by the source has one round. Choose another split.")
         return self
 
     @property
@@ -178,13 +178,13 @@ def make(preset: str = "studio", **values: Any) -> RunConfig:
     try:
         return RunConfig(**(PRESETS[preset] | given))
     except ValidationError as error:
-        raise UserError(_sentence(error)) from error
+        raise UserError(sentence(error)) from error
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError) -> str:
+    """Return what is wrong with a config, each value with its name, what was expected and what was received."""
     parts = []
     for problem in error.errors():
-        name = ".".join(str(part) for part in problem["loc"])
-        expected = problem["msg"].removeprefix("Input should be ")
+        name, expected = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Input should be ")
         parts.append(f"{name}: expected {expected}. Received: {problem['input']!r}")
     return "; ".join(parts)

@@ -50,20 +50,25 @@ def fit(
         course.set_rate(number, talk.rate(number))
         try:
             epoch = _epoch(number, course, train, validation, step, measure, talk.check)
+            _require_numbers(epoch)
+            course.finished(epoch)
+            talk.epoch(epoch)
         except Stopped:
             if course.kept == 0:
                 raise
             stopped = True
             break
-        if not np.isfinite([epoch.loss, epoch.val_loss]).all():
-            raise UserError("The loss is no number any more in epoch {number}. Lower the learning rate.", number=number)
-        course.finished(epoch)
-        talk.epoch(epoch)
         talk.keep(course.state)
     if not stopped or train.whole:  # where an epoch is several calls, some of one may be done already
         talk.keep(lambda: course.state(complete=not stopped), last=True)
     body.set_weights(course.weights)
     return Fit(course.kept, course.best, course.epoch, stopped)
+
+
+def _require_numbers(epoch: Epoch) -> None:
+    if not np.isfinite([epoch.loss, epoch.val_loss]).all():
+        number = epoch.epoch
+        raise UserError("The loss is no number any more in epoch {number}. Lower the learning rate.", number=number)
 
 
 def _epoch(

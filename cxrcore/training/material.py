@@ -1,7 +1,8 @@
 """What a run learns from: the kept activations of every image, and of the augmented views of those it is trained on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -66,10 +67,10 @@ def specs(config: RunConfig, digest: str) -> list[FeatureSpec]:
 
 def gather(
     config: RunConfig, table: pd.DataFrame, trained: np.ndarray, classes: list[str], found: Weights,
-    features: Any, recorder: Recorder,
+    features: Callable[[], Any], recorder: Recorder,
 ) -> Material:  # fmt: skip
-    """Return the material, computing what is not kept yet. `trained` says which rows are ever trained on; `features` is
-    the run's own model from pixels to the tap.
+    """Return the material, computing what is not kept yet. `trained` says which rows are ever trained on;
+    `features` gives the run's own model from pixels to the tap.
 
     Raises:
         UserError: an image is gone, or the disk is full.
@@ -78,17 +79,17 @@ def gather(
     tables = [table, *(table.iloc[viewed] for _ in wanted[1:])]
     total, done, parts = sum(map(len, tables)), 0, []
     recorder.stage("features", total)
-    model = features if not config.tune else wanted[0].build(found)
+    model = cache(partial(wanted[0].build, found)) if config.tune else features
     for spec, rows in zip(wanted, tables, strict=True):
         hooks = extract.Hooks(partial(_report, recorder, done, total), recorder.check)
-        parts.append(extract.activations(rows, spec, lambda: model, hooks))
+        parts.append(extract.activations(rows, spec, model, hooks))
         done += len(rows)
     kept = Activations.joined(parts)
     labels = table["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
     labels = np.concatenate([labels, *(labels[viewed] for _ in wanted[1:])])
     if not config.tune:
         return Material(table, classes, labels, kept, len(wanted), viewed)
-    upper = graph.upper(features.get_layer("backbone"), config.tune.after)
+    upper = graph.upper(features().get_layer("backbone"), config.tune.after)
     return Material(table, classes, labels, Through(kept, upper), len(wanted), viewed, kept, upper)
 
 

@@ -2,7 +2,8 @@
 
 import platform
 import time
-from functools import lru_cache, partial
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from cxrcore.language import said
 from cxrcore.runs import FAILED, FINISHED, STOPPED, Run
 from cxrcore.training import finishing, material, rounds
 from cxrcore.training.config import RunConfig
+from cxrcore.training.events import Epoch
 from cxrcore.training.material import Material
 from cxrcore.training.recorder import Listener, Recorder
 
@@ -25,20 +27,25 @@ from cxrcore.training.recorder import Listener, Recorder
 STAGES = ("reading", "weights", "backbone", "features", "training", "evaluating", "saving")
 
 
-def run(config: RunConfig, folder: Path, listener: Listener | None = None) -> Run:
+def run(
+    config: RunConfig, folder: Path, listener: Listener | None = None, watch: Callable[[Epoch], None] | None = None
+) -> Run:
     """Train what `config` says and leave everything about it in `folder`, which may be new.
 
     The run can be stopped by a file named `stop` in its folder; it then ends with its best epoch so far,
     evaluated, or with nothing before the first epoch. `listener` hears of the progress in this process.
+
+    With `watch` it is a trial: `watch` hears of every epoch and may end the learning by raising `Stopped`; what was
+    learned is then written to trial.json, its loss and accuracy in validation, and neither tested nor saved.
 
     Raises:
         UserError: the config does not fit the dataset, weights are missing, or the disk is full.
     """
     result = Run(folder)
     result.write("config.json", config.model_dump(mode="json"))
-    recorder = Recorder(result, listener)
+    recorder = Recorder(result, listener, watch)
     try:
-        stopped = _steps(config, result, recorder)
+        stopped = _steps(config, result, recorder, trial=watch is not None)
     except Stopped:
         recorder.end(STOPPED, said("Stopped before the first epoch, so nothing was learned."))
     except UserError as error:
@@ -53,28 +60,36 @@ def run(config: RunConfig, folder: Path, listener: Listener | None = None) -> Ru
     return result
 
 
-def _steps(config: RunConfig, result: Run, recorder: Recorder) -> bool:
+def _steps(config: RunConfig, result: Run, recorder: Recorder, trial: bool) -> bool:
     start = time.perf_counter()
     recorder.stage("reading")
     data = dataset.load(config.dataset, config.dataset_version)
     result.write("config.json", config.model_dump(mode="json") | {"dataset_version": data.version})
     splits = rounds.splits(config, data.usable)
     table = data.usable.assign(split=splits[0])
-    result.write_table("table.parquet", table)
+    if not trial:
+        result.write_table("table.parquet", table)
     recorder.stage("weights")
     backbone = backbones.get(config.backbone)
     found = weights.resolve(backbone, config.weights, config.weights_file, config.seed, progress=recorder.progress)
     result.write("about.json", _about(data, found.digest))
     recorder.stage("backbone")
     build = _features_model if config.tune is None else _features_model.__wrapped__  # a tuned one is nobody else's
-    features = build(material.spec_of(config, found.digest), found)
+    features = cache(partial(build, material.spec_of(config, found.digest), found))
+    if not trial:
+        features()
     trained = np.any([parts == split.TRAIN for parts in splits], axis=0)
     matter = material.gather(config, table, trained, data.classes, found, features, recorder)
     extracted = time.perf_counter()
     untouched = matter.upper.get_weights() if config.tune else []
     learned = _learn(config, matter, splits[0], recorder)
+    if trial:
+        best = result.epochs[learned.fit.kept_epoch - 1]
+        numbers = {name: best[name] for name in ("val_loss", "val_accuracy")}
+        result.write("trial.json", numbers | {"kept_epoch": learned.fit.kept_epoch})
+        return False
     seconds = {"features": extracted - start, "training": time.perf_counter() - extracted}
-    finishing.finish(config, result, recorder, matter, learned, features, seconds)
+    finishing.finish(config, result, recorder, matter, learned, features(), seconds)
     stopped = learned.fit.stopped
     if len(splits) > 1 and not stopped:
         try:

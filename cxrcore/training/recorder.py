@@ -28,8 +28,11 @@ class Recorder(Silence):
     another rate.
     """
 
-    def __init__(self, run: Run, listener: Listener | None = None) -> None:
-        self.run = run
+    def __init__(
+        self, run: Run, listener: Listener | None = None, watch: Callable[[Epoch], None] | None = None
+    ) -> None:
+        """`watch` is a trial's, which leaves nothing to go on from: it hears of every epoch and may raise `Stopped`."""
+        self.run, self._watch = run, watch
         self._listener = listener or (lambda stage, done, total: None)
         self._written = self._saved = 0.0
         self._asked = self._request()
@@ -64,6 +67,8 @@ class Recorder(Silence):
         for tracker in self._trackers:
             tracker.epoch(epoch)
         self.progress(epoch.epoch, self._epochs)
+        if self._watch:
+            self._watch(epoch)
 
     def check(self) -> None:
         """Wait while the run is paused; raise `Stopped` if the user asked it to stop."""
@@ -92,6 +97,8 @@ class Recorder(Silence):
 
     def keep(self, state: Callable[[], State], last: bool = False) -> None:
         """Save where the fit is, every few seconds and at its end."""
+        if self._watch:
+            return
         if last or time.time() - self._saved > _SECONDS_BETWEEN_STATES:
             left = state()
             self.run.save_with(STATE_FILE.format(phase=left.phase), left.save)

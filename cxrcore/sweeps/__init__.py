@@ -1,0 +1,1 @@
+"""Many trainings that look for the best settings, ranked by validation alone."""

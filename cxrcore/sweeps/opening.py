@@ -1,0 +1,29 @@
+"""A trial becomes a run: trained again with the same seed, and this time tested."""
+
+from cxrcore import runs
+from cxrcore.runs import Run
+from cxrcore.sweeps.sweep import Sweep
+from cxrcore.training import pipeline
+from cxrcore.training.config import RunConfig
+from cxrcore.training.recorder import Listener
+
+
+def config_of(sweep: Sweep, number: int) -> RunConfig:
+    """Return the config of a trial."""
+    return RunConfig(**sweep.trial(number).config)
+
+
+def mark(sweep: Sweep, number: int, run: Run) -> None:
+    """Write down that `run` is what a trial became."""
+    run.describe(tags=[f"sweep {sweep.name}"], title=f"{sweep.name} {number}")
+    sweep.mark_opened(number, run)
+
+
+def train(sweep: Sweep, number: int, listener: Listener | None = None) -> Run:
+    """Return the run of a trial, trained here and now if it was not opened before."""
+    if name := sweep.opened.get(number):
+        return runs.load(name)
+    chosen = config_of(sweep, number)
+    run = runs.create(chosen.model_dump(mode="json"))
+    mark(sweep, number, run)
+    return pipeline.run(chosen, run.folder, listener)

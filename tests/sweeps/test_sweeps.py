@@ -1,0 +1,177 @@
+"""Sweeps: a search over the same run, interrupted and taken up again, that never looks at the test."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cxrcore import runs
+from cxrcore.errors import UserError
+from cxrcore.jobs import tasks
+from cxrcore.sweeps import board, opening, plan, search, sweep
+from cxrcore.training import config
+
+BASE = {"dataset": "phantom", "size": 64, "epochs": 12}
+KNOBS = {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}, "head": {"choices": ("gap", "probe")}}
+
+
+def _plan(**values):
+    return plan.make({"base": config.make(**BASE).model_dump(mode="json"), "knobs": KNOBS, "trials": 6} | values)
+
+
+def _listen(*step):
+    pass
+
+
+def test_trials_are_the_same_run_without_its_test(phantom, home):
+    made = sweep.create("first", _plan())
+    search.search(made, _listen)
+    table = board.table(made)
+    assert len(table) == 6 and set(table["state"]) <= {"finished", "ended early"}
+    assert list(table["val_loss"]) == sorted(table["val_loss"])
+    for number in table["number"]:
+        trial = made.trial(number)
+        assert not {"metrics.json", "predictions.parquet", "model.keras", "table.parquet"} & {
+            path.name for path in trial.folder.iterdir()
+        }
+        best = min(trial.epochs, key=lambda epoch: epoch["val_loss"])
+        assert table.set_index("number")["val_loss"][number] == pytest.approx(best["val_loss"])
+    assert runs.listing() == []
+
+
+def test_an_opened_trial_is_a_run_with_the_same_curves(phantom):
+    made = sweep.create("opened", _plan(trials=2))
+    search.search(made, _listen)
+    number = int(board.table(made)["number"][0])
+    run = opening.train(made, number)
+    trial = made.trial(number)
+    assert [epoch["loss"] for epoch in run.epochs][: len(trial.epochs)] == pytest.approx(
+        [epoch["loss"] for epoch in trial.epochs], rel=1e-5
+    )
+    assert run.metrics["n_test"] == 12 and "sweep opened" in run.card["tags"]
+    assert board.table(made)["run"][0] == run.name
+    assert opening.train(made, number).name == run.name, "opened once"
+
+
+def test_a_sweep_killed_in_the_middle_goes_on_without_losing_or_repeating_a_trial(phantom, home):
+    made = sweep.create("killed", _plan(trials=8))
+    script = "from cxrcore.sweeps import search, sweep\nsearch.search(sweep.load('killed'), lambda *step: None)"
+    process = subprocess.Popen([sys.executable, "-c", script], env=os.environ | {"CXR_HOME": str(home)})
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and len(board.table(made).dropna(subset="val_loss")) < 3:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = board.table(made).dropna(subset="val_loss").set_index("number")["val_loss"]
+    search.search(made, _listen)
+    after = board.table(made)
+    done = after.dropna(subset="val_loss")
+    assert len(after) == len(done) == 8, "none is lost, and none stays unfinished"
+    assert len(done[["learning_rate", "head"]].drop_duplicates()) == 8, "none is trained twice"
+    assert before.to_dict().items() <= done.set_index("number")["val_loss"].to_dict().items()
+    search.search(made, _listen)
+    assert len(board.table(made)) == 8, "the budget is used up"
+
+
+def test_choices_that_were_tried_are_not_trained_again(phantom):
+    made = sweep.create("small", _plan(knobs={"head": {"choices": ("gap", "probe")}}, trials=6))
+    search.search(made, _listen)
+    trained = [path for path in (made.folder / "trials").iterdir() if (path / "events.jsonl").is_file()]
+    assert len(board.table(made)) == 2 and len(trained) == 2
+
+
+def test_a_trial_that_fails_is_counted_and_the_sweep_goes_on(phantom):
+    made = sweep.create(
+        "failing",
+        _plan(
+            base=config.make(**(BASE | {"learning_rate": 1.0, "optimizer": "sgd"})).model_dump(mode="json"),
+            knobs={"tap": {"choices": ("block3a_out", "block5_out")}, "l2": {"low": 0.5, "high": 1.0}},
+            trials=3,
+        ),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search.pipeline, "run", _failing)
+        search.search(made, _listen)
+    table = board.table(made)
+    assert len(table) == 3 and set(table["state"]) == {"failed"}
+
+
+def _failing(*arguments, **more):
+    raise UserError("The loss is no number any more in epoch {number}. Lower the learning rate.", number=1)
+
+
+def test_a_worse_trial_is_ended_early(phantom, monkeypatch):
+    """With the median of earlier trials in the journal, a trial that learns nothing is not trained to its end."""
+    monkeypatch.setattr(search, "_STARTUP", 2)
+    values = {"base": config.make(**(BASE | {"epochs": 60, "early_stopping": 0})).model_dump(mode="json")}
+    made = sweep.create("early", _plan(**values, knobs={"learning_rate": {"low": 1e-8, "high": 0.05}}, trials=4))
+    found = search.study(made)
+    for rate in (0.02, 0.03, 0.04, 1e-7):
+        found.enqueue_trial({"learning_rate": rate})
+    search.search(made, _listen)
+    table = board.table(made).set_index("number")
+    assert list(table["state"].sort_index()) == ["finished", "finished", "finished", "ended early"]
+    assert len(made.trial(3).epochs) == 10, "the first look after the warm-up"
+    assert table["val_loss"][3] > table["val_loss"][0]
+
+
+def test_a_budget_of_minutes_ends_the_search(phantom):
+    made = sweep.create("short", _plan(trials=0, minutes=0.001))
+    search.search(made, _listen)
+    assert len(board.table(made)) == 1
+
+
+def test_a_sweep_runs_in_a_process_of_its_own(phantom):
+    made = sweep.create("apart", _plan(trials=2))
+    tasks.start(made.as_run, "sweep")
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and (found := tasks.status(made.as_run, "sweep")):
+        assert found["state"] == "running", found
+        time.sleep(0.2)
+    assert len(board.table(made)) == 2
+
+
+def test_which_knobs_mattered(phantom):
+    made = sweep.create("knobs", _plan(trials=2))
+    search.search(made, _listen)
+    assert board.importance(made) == {}, "two trials tell nothing"
+    found = search.study(made)
+    for k in range(30):
+        found.enqueue_trial({"learning_rate": 10 ** (-4 + k / 10), "head": ("gap", "probe")[k % 2]})
+        trial = found.ask()
+        rate = trial.suggest_float("learning_rate", 1e-4, 0.1, log=True)
+        trial.suggest_categorical("head", ["gap", "probe"])
+        found.tell(trial, 1 - rate)
+    shares = board.importance(made)
+    assert shares["learning_rate"] > 0.8 > shares["head"]
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"trials": 0}, "needs a limit"),
+        ({"knobs": {"speed": {"choices": (1, 2)}}}, "knob: expected some of learning_rate"),
+        ({"knobs": {"dropout": {"low": 0.4, "high": 0.2}}}, "expected low below high"),
+        ({"knobs": {"dropout": {"low": 0.4, "high": 1.2}}}, "dropout"),
+        ({"knobs": {"tap": {"choices": ("a", "b")}}}, "tap of cxrtiny"),
+        ({"knobs": {}}, "knobs"),
+        ({"base": config.make(**BASE, tune={}).model_dump(mode="json")}, "no fine-tuning"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(values, text):
+    with pytest.raises(UserError, match=text):
+        _plan(**values)
+
+
+def test_names(home):
+    sweep.create("one", _plan())
+    with pytest.raises(UserError, match="already"):
+        sweep.create("one", _plan())
+    with pytest.raises(UserError, match="expected letters"):
+        sweep.create("../runs", _plan())
+    with pytest.raises(UserError, match="There is no sweep"):
+        sweep.load("two")
+    assert [found.name for found in sweep.listing()] == ["one"] and sweep.load("one").plan == _plan()
