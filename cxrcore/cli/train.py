@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from cxrcore import runs
 from cxrcore.cli import terminal
@@ -68,6 +69,9 @@ def train(
     tune_rate: Annotated[float | None, typer.Option(help="Learning rate of the tuning.")] = None,
     tune_epochs: Annotated[int | None, typer.Option(help="Epochs of the tuning.")] = None,
     tensorboard: Annotated[bool | None, typer.Option(help="Also write TensorBoard's event files.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, for example augment.rotation=5.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the head's start and the batch order.")] = None,
     json: Json = False,
 ) -> None:
@@ -93,12 +97,25 @@ def train(
         given["split"] = parts
     if weights_file and weights is None:
         given["weights"] = "file"
+    for text in set_ or []:
+        _set(given, text)
     made = chosen(preset, file, {"dataset": data} | given)
     pipeline.check(made)
     run = runs.create(made.model_dump(mode="json"))
     with terminal.progress() as listen, interrupt_stops(run):
         pipeline.run(made, run.folder, listen)
     report(run, json)
+
+
+def _set(given: dict[str, Any], text: str) -> None:
+    """Put `section.name=value` into `given`; the value is read as YAML."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError("--set: expected name=value. Received: {text}", text=text)
+    *sections, last = name.split(".")
+    for section in sections:
+        given = given.setdefault(section, {})
+    given[last] = yaml.safe_load(value)
 
 
 def report(run: Run, json: bool) -> None:

@@ -10,6 +10,12 @@ INK = {"light": "#17212B", "dark": "#E8EDF2"}  # the themes' text colours
 WRONG, RIGHT = "#C0392B", "#14877B"
 
 
+def series(count: int) -> list[str]:
+    """Return a colour for each of `count` lines; after nine they come again."""
+    colours = (*_FIXED.values(), *_FREE[:6])
+    return [colours[number % len(colours)] for number in range(count)]
+
+
 def class_colours(classes: Sequence[str]) -> dict[str, str]:
     """Return the colour of each class; the three classes of the tutorials keep theirs in any company."""
     others = [name for name in classes if name not in _FIXED]

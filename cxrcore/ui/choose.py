@@ -67,6 +67,6 @@ def run_label(run: Run) -> str:
     """Return for example `22 Nov 04:05 · Xception · phantom · 97.3%`."""
     config, status, metrics = run.config, run.status, run.metrics
     when = date(status.get("created", status.get("started", 0)))
-    title = backbones.get(config["backbone"]).title
+    title = run.card["title"] or backbones.get(config["backbone"]).title
     end = words.percent(metrics["accuracy"]) if metrics else translated(status["state"])
     return f"{when} · {title} · {config['dataset']} · {end}"

@@ -24,6 +24,7 @@ def navigation() -> Any:
             *([] if settings.read_only() else changing),
             st.Page("pages/results.py", title=t("Results"), icon=":material/analytics:"),
             st.Page("pages/explain.py", title=t("Explain"), icon=":material/visibility:"),
+            st.Page("pages/compare.py", title=t("Compare"), icon=":material/compare_arrows:"),
         ]
     )
 

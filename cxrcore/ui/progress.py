@@ -19,6 +19,7 @@ STAGES = {
     "training": said("Training the head"),
     "evaluating": said("Testing on images it has not seen"),
     "saving": said("Saving the model"),
+    "rounds": said("Training and testing on the other splits"),
 }
 
 
@@ -67,12 +68,12 @@ def stages(names: dict[str, str]) -> Callable[[str, int, int], None]:
 def stage_text(status: dict[str, Any]) -> str:
     """Return what a running run does, how far it is and how long this stage still takes."""
     stage, done, total = status.get("stage", "starting"), status.get("done", 0), status.get("total", 0)
-    number = list(STAGES).index(stage) + 1
-    text = t("Step {number} of {all}. {stage}", number=number, all=len(STAGES), stage=translated(STAGES[stage]))
+    number, last = list(STAGES).index(stage) + 1, len(STAGES) - (stage != "rounds")  # most designs have no other rounds
+    text = t("Step {number} of {all}. {stage}", number=number, all=last, stage=translated(STAGES[stage]))
     if not total:
         return text
     elapsed = time.time() - status["stage_started"]
-    unit = {"features": t("images"), "training": t("epochs")}.get(stage)
+    unit = {"features": t("images"), "training": t("epochs"), "rounds": t("rounds")}.get(stage)
     counted = t("{done} of {all}", done=done, all=total) + f" {unit}" if unit else f"{done / total:.0%}"
     return f"{text}: {counted}" + _left(elapsed, done, total)
 

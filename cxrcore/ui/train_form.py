@@ -10,7 +10,7 @@ from cxrcore.features.backbones import BACKBONES, Backbone
 from cxrcore.language import local, said, t, translated
 from cxrcore.training import config
 from cxrcore.training.config import RunConfig
-from cxrcore.ui import messages
+from cxrcore.ui import messages, train_more, train_sweep, train_taps
 
 PRESETS = {"studio": said("Studio"), "tutorial": said("Tutorial, to the letter")}
 _SPLITS = {
@@ -52,15 +52,24 @@ def form(dataset_name: str) -> RunConfig | None:
     values: dict[str, Any] = {"dataset": dataset_name, "backbone": key, "weights": kind}
     if kind == "file":
         values["weights_file"] = st.text_input(t("Weights file (.weights.h5, without the top)")) or None
+    widgets = f"{preset} {key}"  # another recipe or backbone starts from its own values
     with st.expander(t("Hyper-parameters")):
-        values |= _knobs(preset, backbone)
+        values |= _knobs(preset, backbone, widgets)
+        train_taps.offer(values, preset, f"tap {widgets}")
+    values |= train_more.show(widgets, backbone, values["tap"])
+    values["tensorboard"] = st.toggle(
+        t("Also write TensorBoard files"), key="tensorboard",
+        help=t("Into the run's folder: `tensorboard --logdir` shows them. With MLFLOW_TRACKING_URI set, every run is "
+"also logged to that MLflow server."),
+    )  # fmt: skip
+    train_sweep.offer(preset, values)
     if st.button(t("Start training"), type="primary", icon=":material/play_arrow:"):
         with messages.friendly():
             return config.make(preset, **values)
     return None
 
 
-def _knobs(preset: str, backbone: Backbone) -> dict[str, Any]:
+def _knobs(preset: str, backbone: Backbone, key: str) -> dict[str, Any]:
     """Return the chosen values; each widget starts at the preset's and names the tutorials'."""
     base = config.make(preset, dataset="any", backbone=backbone.key)
     theirs = config.make("tutorial", dataset="any")
@@ -68,7 +77,6 @@ def _knobs(preset: str, backbone: Backbone) -> dict[str, Any]:
     def note(name: str) -> str:
         return t("The tutorials use {value}.", value=getattr(theirs, name))
 
-    key = f"{preset} {backbone.key}"  # another recipe or backbone starts from its own values
     a, b, c = st.columns(3)
     return {
         "epochs": int(a.number_input(t("Epochs"), 1, 100_000, base.epochs, help=note("epochs"), key=f"epochs {key}")),

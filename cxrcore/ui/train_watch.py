@@ -6,11 +6,11 @@ import streamlit as st
 
 from cxrcore import runs
 from cxrcore.features import backbones
-from cxrcore.jobs import queue
+from cxrcore.jobs import control, estimate, queue
 from cxrcore.language import bound, local, nt, t, translated
 from cxrcore.report import words
 from cxrcore.runs import FAILED, FINISHED, LIVE, QUEUED, RUNNING, STOPPED, Run
-from cxrcore.ui import choose, curves, messages, progress
+from cxrcore.ui import choose, curves, messages, progress, train_control
 
 
 def watch(run: Run) -> None:
@@ -18,6 +18,10 @@ def watch(run: Run) -> None:
     live = run.status["state"] in LIVE
     with st.container(border=True):
         st.fragment(bound(_view), run_every=1.0 if live else None)(run, live)
+        if not live:
+            _say_that_it_ended(run)
+            train_control.ended(run, run.status)
+        train_control.notes(run)
 
 
 def others(in_view: str | None) -> None:
@@ -32,22 +36,29 @@ def others(in_view: str | None) -> None:
         right.page_link("pages/train.py", label=t("Watch"), query_params={"run": run.name})
 
 
+def _say_that_it_ended(run: Run) -> None:
+    """Show a toast once, if this visitor saw the run live."""
+    if st.session_state.pop("watched", None) == run.name:
+        icons = {FINISHED: ":material/check_circle:", FAILED: ":material/error:"}
+        icon = icons.get(run.status["state"], ":material/stop_circle:")
+        st.toast(t("The run has ended: {state}.", state=translated(run.status["state"])), icon=icon, duration="long")
+
+
 def _view(run: Run, was_live: bool) -> None:
     if was_live:
+        st.session_state["watched"] = run.name
         with messages.friendly():
             queue.dispatch()
     status, config = run.status, run.config
     if was_live and status["state"] not in LIVE:
         st.rerun()  # the whole page, so that the looking ends
     title = backbones.get(config["backbone"]).title
-    head, button = st.columns([4, 1], vertical_alignment="center")
-    head.subheader(t("{title} on {dataset}", title=title, dataset=config["dataset"]))
-    if status["state"] in LIVE and button.button(t("Stop"), icon=":material/stop_circle:", width="stretch"):
-        with messages.friendly(), st.spinner(t("Stopping")):
-            queue.stop(run)
-        st.rerun()
+    st.subheader(run.card["title"] or t("{title} on {dataset}", title=title, dataset=config["dataset"]))
     _state(run, status)
+    if status["state"] in LIVE:
+        train_control.live(run, status)
     _epochs(run, status, config)
+    train_control.events(run)
 
 
 def _state(run: Run, status: dict[str, Any]) -> None:
@@ -60,6 +71,15 @@ def _state(run: Run, status: dict[str, Any]) -> None:
         )
     elif state == RUNNING:
         st.progress(progress.fraction(status), text=progress.stage_text(status))
+        seconds = estimate.left(run, status)
+        if status.get("paused"):
+            st.info(
+                t("Paused. It keeps its place and its memory until it goes on or is stopped."), icon=":material/pause:"
+            )
+        elif control.paused(run):
+            st.info(t("It pauses as soon as this step allows."), icon=":material/pause:")
+        elif seconds:
+            st.caption(t("About {duration} left in all, less if it stops early.", duration=messages.duration(seconds)))
     elif state == FAILED:
         st.error(t("This run failed. {message}", message=translated(message)), icon=":material/error:")
         with st.expander(t("End of its log")):
@@ -81,6 +101,7 @@ def _state(run: Run, status: dict[str, Any]) -> None:
             ),
             icon=":material/check_circle:",
         )
+        _rounds(run)
         left, right, _ = st.columns([1, 1, 3])
         left.page_link(
             "pages/results.py",
@@ -94,14 +115,28 @@ def _state(run: Run, status: dict[str, Any]) -> None:
         )  # fmt: skip
 
 
+def _rounds(run: Run) -> None:
+    if not (found := run.rounds):
+        return
+    mean = found["mean"]["accuracy"]
+    st.info(
+        t(
+            "Mean test accuracy of {done} of {planned} rounds: **{mean}**, 95% interval {interval}. Above is the first "
+            "round, whose model this run keeps.",
+            done=len(found["done"]), planned=found["planned"], mean=words.percent(mean), interval=words.interval(mean),
+        ),
+        icon=":material/repeat:",
+    )  # fmt: skip
+
+
 def _epochs(run: Run, status: dict[str, Any], config: dict[str, Any]) -> None:
     epochs = run.epochs
     if not epochs:
         return
-    last = epochs[-1]
+    last, planned = epochs[-1], config["epochs"] + (config.get("tune") or {"epochs": 0})["epochs"]
     messages.numbers(
         {
-            t("Epoch"): t("{done} of {all}", done=last["epoch"], all=config["epochs"]),
+            t("Epoch"): t("{done} of {all}", done=last["epoch"], all=planned),
             t("Accuracy, training"): local(last["accuracy"], ".1%"),
             t("Accuracy, validation"): local(last["val_accuracy"], ".1%"),
             t("Loss, training"): local(last["loss"], ".3f"),
@@ -109,5 +144,6 @@ def _epochs(run: Run, status: dict[str, Any], config: dict[str, Any]) -> None:
             t("Learning rate"): local(last["learning_rate"], ".2g"),
         }
     )
-    planned = config["epochs"] if status["state"] in LIVE else len(epochs)
-    curves.show(epochs, planned, (run.metrics or {}).get("kept_epoch"), run.name)
+    curves.show(
+        epochs, planned if status["state"] in LIVE else last["epoch"], (run.metrics or {}).get("kept_epoch"), run.name
+    )

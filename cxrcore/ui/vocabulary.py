@@ -22,6 +22,10 @@ WORDS = (
     said("training"),
     said("evaluating"),
     said("saving"),
+    said("rounds"),
+    said("trials"),
+    # the states of a trial
+    said("ended early"),
     # why images are left out
     said("unreadable"),
     said("missing"),

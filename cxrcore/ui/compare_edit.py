@@ -1,0 +1,67 @@
+"""What can be done with the runs chosen in the table: a name, tags, the way to their pages, deleting with undo."""
+
+import streamlit as st
+
+from cxrcore import runs as shelf
+from cxrcore import settings
+from cxrcore.language import nt, t
+from cxrcore.runs import Run
+from cxrcore.ui import choose, messages
+
+
+def undo() -> None:
+    """Offer to take back what was just deleted."""
+    names = st.session_state.get("deleted runs", [])
+    if not names:
+        return
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    left.info(
+        nt("{n} run is in the trash, where it stays for a week.", "{n} runs are in the trash, for a week.", len(names)),
+        icon=":material/delete:",
+    )
+    if right.button(t("Undo"), icon=":material/undo:", width="stretch"):
+        with messages.friendly():
+            for name in names:
+                shelf.restore(name)
+            st.session_state["deleted runs"] = []
+            st.rerun()
+
+
+def show(chosen: list[Run]) -> None:
+    """Show the links and, where something may be changed, the form of one run and the button that deletes."""
+    row = st.container(horizontal=True)
+    if len(chosen) == 1:
+        (run,) = chosen
+        for page, label in (("train", t("Learning")), ("results", t("Results")), ("explain", t("Explain"))):
+            if not settings.read_only() if page == "train" else run.metrics:
+                row.page_link(f"pages/{page}.py", label=label, query_params={"run": run.name})
+    if settings.read_only():
+        return
+    if len(chosen) == 1:
+        with row.popover(t("Rename and tag"), icon=":material/edit:"):
+            _form(chosen[0])
+    with row.popover(t("Delete"), icon=":material/delete:"):
+        st.write(nt("Delete this run?", "Delete these {n} runs?", len(chosen)))
+        st.caption(t("They go into the trash and can be taken back for a week."))
+        if st.button(t("Delete"), type="primary", key="delete runs"):
+            _delete(chosen)
+
+
+def _form(run: Run) -> None:
+    card = run.card
+    title = st.text_input(t("Name"), card["title"], key=f"title {run.name}", placeholder=choose.run_label(run))
+    tags = st.text_input(t("Tags, separated by commas"), ", ".join(card["tags"]), key=f"tags {run.name}")
+    if st.button(t("Save"), key=f"save {run.name}"):
+        with messages.friendly():
+            run.describe(title=title.strip(), tags=[tag.strip() for tag in tags.split(",") if tag.strip()])
+            st.rerun()
+
+
+def _delete(chosen: list[Run]) -> None:
+    with messages.friendly():
+        deleted = []
+        for run in chosen:
+            shelf.delete(run)
+            deleted.append(run.name)
+            st.session_state["deleted runs"] = deleted
+        st.rerun()
