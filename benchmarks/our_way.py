@@ -7,10 +7,9 @@ import numpy as np
 
 from cxrcore import runs
 from cxrcore.features.keras_setup import keras
-from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.store import Store
 from cxrcore.runs import Run
-from cxrcore.training import config, pipeline
+from cxrcore.training import config, material, pipeline
 
 
 def run_seconds(dataset: str, **values: float) -> tuple[float, Run]:
@@ -48,7 +47,7 @@ def gradcam_seconds(run: Run) -> float:
     head = keras.models.load_model(run.folder / "model.keras").get_layer("head")
     table = run.table
     made = config.RunConfig(**run.config)
-    spec = FeatureSpec(made.backbone, run.about["weights_digest"], made.size, made.preprocessing_mode, made.tap)
+    spec = material.spec_of(made, run.about["weights_digest"])
     start = perf_counter()
     tested = np.flatnonzero(table["split"] == "test")
     maps = Store(spec).read(list(table["sha256"])).rows(tested)

@@ -12,6 +12,8 @@ SETTINGS = {
     "CXR_DATA_ROOTS": ("~", "Folders of the server, separated as in PATH, below which the dashboard may import."),
     "CXR_MIRROR": ("", "Address of a folder that holds the public sets' files, in place of their publishers'."),
     "CXR_READ_ONLY": ("0", "1: a demonstration. Shows the runs that were marked as shown; nothing can be changed."),
+    "CXR_CACHE_GB": ("50", "How large features/ may grow, in GB; what was not used for longest goes first."),
+    "CXR_OPENVINO": ("1", "0: compute activations by Keras even where OpenVINO is installed."),
     "CXR_MAX_JOBS": ("1", "How many training runs the dashboard runs at the same time; others wait."),
 }
 
@@ -60,11 +62,32 @@ def max_jobs() -> int:
     return int(text)
 
 
+def cache_bytes() -> int:
+    """Return how many bytes the kept activations may take."""
+    text = read("CXR_CACHE_GB")
+    try:
+        gigabytes = float(text)
+    except ValueError:
+        gigabytes = 0.0
+    if not gigabytes > 0:
+        raise UserError("CXR_CACHE_GB must be a number over 0. Received: {received!r}", received=text)
+    return int(gigabytes * 1e9)
+
+
+def use_openvino() -> bool:
+    """Tell whether OpenVINO may be used where it is installed."""
+    return _switch("CXR_OPENVINO")
+
+
 def read_only() -> bool:
     """Tell whether nothing may be changed, trained or written."""
-    text = read("CXR_READ_ONLY")
+    return _switch("CXR_READ_ONLY")
+
+
+def _switch(name: str) -> bool:
+    text = read(name)
     if text not in ("0", "1"):
-        raise UserError("CXR_READ_ONLY must be 0 or 1. Received: {received!r}", received=text)
+        raise UserError("{name} must be 0 or 1. Received: {received!r}", name=name, received=text)
     return text == "1"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxrcore.features import alterations, backbones, extract, lungs, weights
+from cxrcore.features import alterations, backbones, extract, lungs, openvino, weights
 from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.language import said
 from cxrcore.runs import Run
@@ -33,7 +33,10 @@ def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress,
     origin = (FILES if files else lungs.digest()) if alterations.needs_lungs(alteration) else ""
     tuned = run.about.get("tuned_digest")
     digest = f"tuned-{tuned}" if tuned else found.digest
-    spec = FeatureSpec(backbone.key, digest, config["size"], mode, config["tap"], True, alteration, origin)
+    engine = openvino.engine_for(backbone.key)
+    spec = FeatureSpec(
+        backbone.key, digest, config["size"], mode, config["tap"], True, alteration, origin, engine=engine
+    )
     build = (lambda: _tuned(run)) if tuned else (lambda: spec.build(found))
     name = said("features, {what}", what=alteration or said("whole image"))
     hooks = extract.Hooks(progress=lambda done, total: progress(name, done, total))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from cxrcore.data.images import ImageError, Upload, load, load_mask, read
 from cxrcore.errors import UserError
-from cxrcore.features import alterations, views
+from cxrcore.features import alterations, openvino, views
 from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
@@ -48,7 +48,8 @@ def activations(
     missing = store.missing(table["sha256"])
     if missing:
         rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]
-        _compute(store, rows, spec, model(), hooks)
+        computing = openvino.Compiled(model(), BATCH) if spec.engine == openvino.NAME else model()
+        _compute(store, rows, spec, computing, hooks)
     return store.read(list(table["sha256"]))
 
 

@@ -21,7 +21,7 @@ class FeatureSpec:
     of this digest, "" where none are needed.
 
     `view` is the number of an augmented view within `ranges`, 0 for the image itself. With `cut` the map is taken
-    where the backbone can be cut in two at the tap (see `graph.joint`).
+    where the backbone can be cut in two at the tap (see `graph.joint`). `engine` is what computes it, "" for Keras.
     """
 
     backbone: str
@@ -35,12 +35,13 @@ class FeatureSpec:
     view: int = 0
     ranges: Ranges | None = None
     cut: bool = False
+    engine: str = ""
 
     @property
     def key(self) -> str:
         """A folder name that is the same for the same features only."""
         values = asdict(self)
-        for name in ("lungs", "view", "ranges", "cut"):
+        for name in ("lungs", "view", "ranges", "cut", "engine"):
             if not values[name]:
                 del values[name]  # what was kept before there was such a choice stays good
         content = json.dumps(values, sort_keys=True).encode()

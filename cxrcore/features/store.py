@@ -10,6 +10,7 @@ from uuid import uuid4
 import numpy as np
 
 from cxrcore import settings
+from cxrcore.features import cache
 from cxrcore.features.spec import FeatureSpec
 from cxrcore.files import atomic_path, write_json
 
@@ -25,8 +26,9 @@ class Activations:
     def __init__(self, shards: Sequence[Path], places: np.ndarray) -> None:
         """`places` is (n, 2): the shard and the row in it of each image."""
         self._shards, self._places = shards, places
+        self._parts: tuple[Activations, ...] = ()
         # Each open shard holds a file descriptor, of which a process has about a thousand.
-        self._open = lru_cache(maxsize=64)(lambda shard: np.load(self._shards[shard], mmap_mode="r"))
+        self._open = lru_cache(maxsize=64)(lambda shard: np.load(shards[shard], mmap_mode="r"))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -36,7 +38,9 @@ class Activations:
         """Return the images of all `parts`, one after the other."""
         offsets = np.cumsum([0, *(len(part._shards) for part in parts)])
         places = [part._places + np.array([offset, 0]) for part, offset in zip(parts, offsets, strict=False)]
-        return cls([shard for part in parts for shard in part._shards], np.concatenate(places))
+        made = cls([shard for part in parts for shard in part._shards], np.concatenate(places))
+        made._parts = tuple(parts)  # which are in use as long as the whole is
+        return made
 
     @property
     def map_shape(self) -> tuple[int, int, int]:
@@ -79,6 +83,7 @@ class Store:
         with atomic_path(self.folder / f"{name}.npy") as temporary:
             np.save(temporary, maps.astype(np.float32, copy=False))
         write_json(self.folder / f"{name}.index", list(hashes))
+        cache.make_room(self.folder)
 
     def read(self, hashes: Sequence[str]) -> Activations:
         """Return the activations of these images, all of which must be kept."""
@@ -87,7 +92,9 @@ class Store:
         number = {name: position for position, name in enumerate(names)}
         shards = [self.folder / f"{name}.npy" for name in names]
         places = np.array([(number[index[value][0]], index[value][1]) for value in hashes], np.int64)
-        return Activations(shards, places.reshape(-1, 2))
+        found = Activations(shards, places.reshape(-1, 2))
+        cache.use(self.folder, found)
+        return found
 
     def _index(self) -> dict[str, tuple[str, int]]:
         index = {}

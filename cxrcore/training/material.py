@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.data import split
-from cxrcore.features import alterations, extract, graph, lungs
+from cxrcore.features import alterations, extract, graph, lungs, openvino
 from cxrcore.features.maps import Maps, Through
 from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.store import Activations
@@ -51,6 +51,7 @@ def spec_of(config: RunConfig, digest: str) -> FeatureSpec:
     return FeatureSpec(
         config.backbone, digest, config.size, config.preprocessing_mode, config.tap,
         alteration=config.cleaning, lungs=lungs.digest() if alterations.needs_lungs(config.cleaning) else "",
+        engine=openvino.engine_for(config.backbone),
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def suggest(config: RunConfig, listener: Listener) -> dict[str, Any]:
     table = _sample(data.usable[parts != split.TEST], config.split.seed)
     backbone = backbones.get(config.backbone)
     found = weights.resolve(backbone, config.weights, config.weights_file, config.seed)
-    deepest = replace(material.spec_of(config, found.digest), tap=backbone.taps[-1])
+    deepest = replace(material.spec_of(config, found.digest), tap=backbone.taps[-1], engine="")
     listener("backbone", 0, 0)
     features = deepest.build(found)
     specs = [replace(deepest, tap=tap, pooled=True) for tap in backbone.taps]
