@@ -5,6 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import asdict
 from typing import Any
+from uuid import uuid4
 
 from cxrcore.runs import Run
 from cxrcore.training.events import Epoch
@@ -40,7 +41,10 @@ def wanted(run: Run) -> list[Tracker]:
 
 
 class TensorBoard(Tracker):
-    """Scalars by epoch in `tensorboard/` of the run's folder: `tensorboard --logdir FOLDER`."""
+    """Scalars by epoch in `tensorboard/` of the run's folder: `tensorboard --logdir FOLDER`.
+
+    The event file is a TFRecord of Event messages, which TensorFlow itself can write.
+    """
 
     def __init__(self, run: Run) -> None:
         self._folder = run.folder / "tensorboard"
@@ -48,25 +52,34 @@ class TensorBoard(Tracker):
 
     def epoch(self, epoch: Epoch) -> None:
         """Write an epoch's scalars."""
-        from cxrcore.features.keras_setup import tf
-
-        self._writer = self._writer or tf.summary.create_file_writer(str(self._folder))
-        with self._writer.as_default(step=epoch.epoch):
-            for name in _PLOTTED:
-                tf.summary.scalar(name, getattr(epoch, name))
+        self._write({name: getattr(epoch, name) for name in _PLOTTED}, epoch.epoch)
 
     def tested(self, metrics: dict[str, Any]) -> None:
         """Write the test accuracy."""
-        if self._writer:
-            from cxrcore.features.keras_setup import tf
-
-            with self._writer.as_default(step=0):
-                tf.summary.scalar("test_accuracy", metrics["accuracy"]["value"])
+        self._write({"test_accuracy": metrics["accuracy"]["value"]}, 0)
 
     def end(self, state: str) -> None:
         """Close the file."""
         if self._writer:
             self._writer.close()
+
+    def _write(self, values: dict[str, float], step: int) -> None:
+        from tensorflow.core.framework.summary_pb2 import Summary
+        from tensorflow.core.util.event_pb2 import Event
+
+        if self._writer is None:
+            self._open(Event)
+        points = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        event = Event(wall_time=time.time(), step=step, summary=Summary(value=points))
+        self._writer.write(event.SerializeToString())
+
+    def _open(self, event: Any) -> None:
+        from cxrcore.features.keras_setup import tf
+
+        self._folder.mkdir(exist_ok=True)
+        name = f"events.out.tfevents.{time.time():.0f}.{uuid4().hex[:8]}"
+        self._writer = tf.io.TFRecordWriter(str(self._folder / name))
+        self._writer.write(event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
 
 
 class MLflow(Tracker):
