@@ -16,6 +16,10 @@ in_view = st.query_params.get("run")
 if in_view and in_view in {run.name for run in runs.listing()}:
     train_watch.watch(runs.load(in_view))
 
+    if not st.toggle(t("Set up another run"), key=f"another beside {in_view}"):
+        train_watch.others(in_view)
+        st.stop()
+
 with st.container(border=True):
     st.subheader(t("New run"))
     dataset_name = choose.choose_dataset()

@@ -10,6 +10,7 @@ from cxrcore.language import t, translated
 from cxrcore.report import palette
 from cxrcore.report.figures import layout
 
+_BEST_TO_WORST = [[0, "#D55E00"], [1, "#8A97A5"]]  # seen on light and dark ground
 _GRID = "rgba(128,128,128,0.25)"
 
 
@@ -30,7 +31,7 @@ def curves(runs: Mapping[str, Sequence[Mapping[str, float]]], metric: str, title
 
 
 def parallel(table: pd.DataFrame, knobs: Mapping[str, str], logs: Sequence[str]) -> go.Figure:
-    """Return a line a trial through its knobs to its validation loss, the best the darkest.
+    """Return a line a trial through its knobs to its validation loss, the best orange, the worst grey.
 
     Args:
         table: rows with `val_loss` and the knobs.
@@ -40,7 +41,7 @@ def parallel(table: pd.DataFrame, knobs: Mapping[str, str], logs: Sequence[str])
     axes = [_axis(table[name], title, name in logs) for name, title in knobs.items()]
     loss = table["val_loss"]
     axes.append({"label": t("validation loss"), "values": loss})
-    line = {"color": loss, "colorscale": "Viridis", "cmin": float(loss.min()), "cmax": float(loss.quantile(0.9))}
+    line = {"color": loss, "colorscale": _BEST_TO_WORST, "cmin": float(loss.min()), "cmax": float(loss.quantile(0.9))}
     figure = go.Figure(go.Parcoords(dimensions=axes, line=line))
     return figure.update_layout(**layout() | {"height": 360, "margin": {"l": 70, "r": 50, "t": 60, "b": 24}})
 

@@ -13,13 +13,14 @@ _STATES = {
     TrialState.COMPLETE: "finished", TrialState.PRUNED: "ended early", TrialState.RUNNING: "running",
     TrialState.FAIL: "failed",
 }  # fmt: skip
+_MEASURED = ("val_loss", "val_accuracy", "kept_epoch", "n_validation")
 _LEAST_FOR_IMPORTANCE = 10
 
 
 def table(sweep: Sweep) -> pd.DataFrame:
-    """Return a row a trial, the best first: `number`, `state`, `val_loss`, `val_accuracy`, `kept_epoch`, `seconds`,
-    `run` (the run that it became, if it was opened), then the knobs. Unfinished trials come last, those that were
-    interrupted not at all.
+    """Return a row a trial, the best first: `number`, `state`, `val_loss`, `val_accuracy`, `kept_epoch`,
+    `n_validation`, `seconds`, `run` (the run that it became, if it was opened), then the knobs. Unfinished trials come
+    last, those that were interrupted not at all.
     """
     opened = sweep.opened
     rows = []
@@ -28,13 +29,13 @@ def table(sweep: Sweep) -> pd.DataFrame:
             {
                 "number": trial.number,
                 "state": _STATES[trial.state],
-                **{name: trial.user_attrs.get(name) for name in ("val_loss", "val_accuracy", "kept_epoch")},
+                **{name: trial.user_attrs.get(name) for name in _MEASURED},
                 "seconds": trial.duration.total_seconds() if trial.duration else None,
                 "run": opened.get(trial.number, ""),
             }
             | trial.params
         )
-    columns = ["number", "state", "val_loss", "val_accuracy", "kept_epoch", "seconds", "run", *sweep.plan.knobs]
+    columns = ["number", "state", *_MEASURED, "seconds", "run", *sweep.plan.knobs]
     return pd.DataFrame(rows, columns=columns).sort_values(["val_loss", "number"], ignore_index=True)
 
 

@@ -73,7 +73,7 @@ def _train(found: optuna.Study, trial: optuna.Trial, sweep: Sweep, values: dict[
         return
     result = folder.optional("trial.json")
     assert result
-    for name in ("val_loss", "val_accuracy", "kept_epoch"):
+    for name in ("val_loss", "val_accuracy", "kept_epoch", "n_validation"):
         trial.set_user_attr(name, result[name])
     if worse:
         found.tell(trial, state=TrialState.PRUNED)

@@ -86,7 +86,8 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder, trial: bool) -> b
     if trial:
         best = result.epochs[learned.fit.kept_epoch - 1]
         numbers = {name: best[name] for name in ("val_loss", "val_accuracy")}
-        result.write("trial.json", numbers | {"kept_epoch": learned.fit.kept_epoch})
+        count = int((table["split"] == split.VALIDATION).sum())
+        result.write("trial.json", numbers | {"kept_epoch": learned.fit.kept_epoch, "n_validation": count})
         return False
     seconds = {"features": extracted - start, "training": time.perf_counter() - extracted}
     finishing.finish(config, result, recorder, matter, learned, features(), seconds)

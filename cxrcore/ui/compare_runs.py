@@ -49,17 +49,12 @@ def _choose(runs: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> lis
     rows = []
     for run, row in zip(runs, table.to_dict("records"), strict=True):
         metrics, rounds = run.metrics or {}, run.rounds
-        shown: dict[str, Any] = {
-            t("run"): labels[run.name],
-            t("tags"): row["tags"],
-            t("state"): translated(row["state"]),
-        }
-        for name, title in (("accuracy", t("test accuracy")), ("macro_f1", t("macro F1"))):
-            shown[title] = words.with_interval(metrics[name]) if name in metrics else "–"
+        shown: dict[str, Any] = {t("run"): labels[run.name]}
+        shown[t("test accuracy")] = words.with_interval(metrics["accuracy"]) if metrics else translated(row["state"])
         shown[t("mean of rounds")] = words.with_interval(rounds["mean"]["accuracy"]) if rounds else "–"
-        shown[t("images tested")] = metrics.get("n_test")
         shown |= {name: _text(row[name]) for name in comparison.differing(runs)}
-        rows.append(shown)
+        shown[t("macro F1")] = words.with_interval(metrics["macro_f1"]) if "macro_f1" in metrics else "–"
+        rows.append(shown | {t("images tested"): metrics.get("n_test"), t("tags"): row["tags"]})
     st.caption(t("Only settings that are not the same in all of these runs have a column. A click on a title sorts."))
     event = st.dataframe(
         rows, hide_index=True, selection_mode="multi-row", on_select="rerun", key=f"runs of {len(runs)}"

@@ -80,12 +80,14 @@ def _leaderboard(chosen: Sweep, table: pd.DataFrame) -> None:
         ],
     ).rename(columns=columns | {name: translated(title) for name, title in NAMES.items()})
     event = st.dataframe(
-        view.drop(columns="seconds"), hide_index=True, selection_mode="single-row", on_select="rerun",
+        view.drop(columns=["seconds", "n_validation"]), hide_index=True, selection_mode="single-row", on_select="rerun",
         key=f"board {chosen.name}",
         column_config={t("validation loss"): st.column_config.NumberColumn(format="%.4f")},
     )  # fmt: skip
+    count = shown["n_validation"].max()
     st.caption(
-        t(
+        t("Ranked on {n} validation images; settings that are right on all of them cannot be told apart. ", n=count)
+        + t(
             "The best of many trials looks better in validation than it is: the luckiest wins. Only its test tells, "
             "and only once."
         )
