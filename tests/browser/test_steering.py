@@ -1,0 +1,155 @@
+"""Steering and comparing runs in a real browser: pause, go on, choose, delete and take back, sweep."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from cxrcore.runs import Run
+from tests.browser.test_journey import _epoch, _no_sideways_scrolling, _wait_for_epochs
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def second(run, server, chromium):
+    """A run of another rate beside the first, started on the page; the address of its page."""
+    page = chromium.new_page()
+    page.set_default_timeout(90_000)
+    page.goto(f"{server}/train")
+    page.get_by_text("Hyper-parameters").click()
+    for label, value in (("Epochs", "50000"), ("Stop early after", "0"), ("Input size", "64")):
+        box = page.get_by_role("spinbutton", name=label, exact=True)
+        box.fill(value)
+        box.press("Tab")
+        page.wait_for_timeout(700)
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile(r"/train\?.*run="))
+    address = page.url
+    page.close()
+    return address
+
+
+def _of(workspace, address):
+    return Run(workspace / "runs" / re.search(r"run=([^&]+)", address)[1])
+
+
+def _stop(page):
+    """Press Stop, again if the page was just drawing itself anew."""
+    for _ in range(3):
+        page.get_by_role("button", name="Stop", exact=True).click()
+        try:
+            expect(page.get_by_text("Stopped after")).to_be_visible(timeout=15_000)
+            return
+        except AssertionError:
+            continue
+    raise AssertionError("the run did not stop")
+
+
+def test_a_run_is_paused_takes_another_rate_and_goes_on_after_it_was_stopped(second, workspace, page, shot):
+    page.goto(second)
+    _wait_for_epochs(page, 5)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("Paused. It keeps its place")).to_be_visible()
+    page.wait_for_timeout(1500)
+    held = _epoch(page)
+    page.wait_for_timeout(1500)
+    assert _epoch(page) == held
+    page.get_by_role("button", name="Learning rate").click()
+    rate = page.get_by_role("spinbutton", name="From the next epoch on")
+    rate.fill("0.0005")
+    rate.press("Enter")
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Set", exact=True).click()
+    page.wait_for_timeout(1000)
+    shot(page, "paused")
+    page.get_by_role("heading", name="Train", exact=True).click()  # closes the popover
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    page.get_by_role("button", name="Resume").click()
+    _wait_for_epochs(page, held)
+    expect(page.get_by_text(re.compile(r"the learning rate was set to 0.0005"))).to_be_visible()
+    _stop(page)
+    expect(page.get_by_text("The run has ended: stopped.")).to_be_visible()
+    run = _of(workspace, second)
+    last = run.epochs[-1]["epoch"]
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_test_id("stPopoverBody").get_by_role("button", name="Go on").click()
+    _wait_for_epochs(page, last)
+    _stop(page)
+    numbers = [epoch["epoch"] for epoch in run.epochs]
+    assert numbers == list(range(1, len(numbers) + 1)) and numbers[-1] > last
+    page.get_by_text("Note, and the command").click()
+    note = page.get_by_role("textbox", name="Note")
+    note.fill("Slow but steady.")
+    note.press("Control+Enter")
+    expect(page.get_by_text("cxr train --data phantom").first).to_be_visible()
+    page.wait_for_timeout(1500)
+    assert run.card["note"] == "Slow but steady."
+
+
+def _tick(page, row):
+    """Click the box before a row of the table, which is drawn on a canvas."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 35 + 18 + 35 * row)
+    page.wait_for_timeout(1500)
+
+
+def test_runs_are_compared_deleted_and_taken_back(second, run, server, workspace, page, shot):
+    page.goto(f"{server}/compare")
+    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+    page.wait_for_timeout(1500)
+    _tick(page, 0)
+    expect(page.get_by_role("button", name="Rename and tag")).to_be_visible()
+    page.get_by_role("button", name="Rename and tag").click()
+    page.get_by_role("textbox", name="Name").fill("slow one")
+    page.get_by_role("textbox", name="Name").press("Enter")
+    page.wait_for_timeout(1500)
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_timeout(2000)
+    assert _of(workspace, second).card["title"] == "slow one"
+    page.goto(f"{server}/compare")
+    page.wait_for_timeout(2500)
+    _tick(page, 0)
+    _tick(page, 1)
+    expect(page.get_by_text(re.compile("Of 12 images tested by both")).first).to_be_visible()
+    expect(page.get_by_role("heading", name="Image by image")).to_be_visible()
+    _no_sideways_scrolling(page)
+    shot(page, "compare")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table as CSV").click()
+    lines = download.value.path().read_text().splitlines()
+    assert len(lines) == 3 and "slow one" in lines[1] and "accuracy_low" in lines[0]
+    _tick(page, 1)
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_test_id("stPopoverBody").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("is in the trash")).to_be_visible()
+    assert not _of(workspace, second).folder.exists()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("is in the trash")).not_to_be_visible()
+    assert _of(workspace, second).folder.exists()
+
+
+def test_a_sweep_is_started_watched_and_a_trial_opened(second, server, workspace, page, shot):
+    page.goto(f"{server}/train")
+    page.get_by_text("Sweep: try many settings").click()
+    for label, value in (("Trials", "4"),):
+        box = page.get_by_role("spinbutton", name=label, exact=True)
+        box.fill(value)
+        box.press("Tab")
+        page.wait_for_timeout(800)
+    name = page.get_by_role("textbox", name="Name of the sweep")
+    name.fill("browser")
+    name.press("Tab")
+    page.wait_for_timeout(800)
+    page.get_by_role("button", name="Start the sweep").click()
+    page.wait_for_url(re.compile("/compare"))
+    expect(page.get_by_text("4 of 4 trials · not running")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("the luckiest wins")).to_be_visible()
+    shot(page, "sweep")
+    _no_sideways_scrolling(page)
+    _tick(page, 0)
+    page.get_by_role("button", name=re.compile("Open trial")).click()
+    page.wait_for_url(re.compile("/train"))
+    expect(page.get_by_text("Finished after")).to_be_visible(timeout=120_000)
+    opened = _of(workspace, page.url)
+    assert opened.card["tags"] == ["sweep browser"] and opened.metrics["n_test"] == 12
