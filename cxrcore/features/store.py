@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,8 +15,8 @@ from cxrcore.files import atomic_path, write_json
 
 # A shard is written at once from memory, so its size bounds the memory; a hundred thousand images of
 # half a megabyte are then 800 files rather than 100,000.
-SHARD_BYTES = 64 * 2**20
-CHUNK_BYTES = 128 * 2**20
+SHARD_BYTES = 32 * 2**20
+CHUNK_BYTES = 32 * 2**20
 
 
 class Activations:
@@ -27,8 +26,6 @@ class Activations:
         """`places` is (n, 2): the shard and the row in it of each image."""
         self._shards, self._places = shards, places
         self._parts: tuple[Activations, ...] = ()
-        # Each open shard holds a file descriptor, of which a process has about a thousand.
-        self._open = lru_cache(maxsize=64)(lambda shard: np.load(shards[shard], mmap_mode="r"))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -47,6 +44,10 @@ class Activations:
         """Height, width and channels of one map."""
         height, width, channels = self._open(0).shape[1:]
         return height, width, channels
+
+    def _open(self, shard: int) -> np.ndarray:
+        """Return a shard as a memory map, opened anew: one that stays open keeps what was read of it in memory."""
+        return np.load(self._shards[shard], mmap_mode="r")
 
     def chunks(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
         """Yield `numbers` in parts whose maps take at most about `CHUNK_BYTES` of memory."""

@@ -86,7 +86,8 @@ def _leaderboard(chosen: Sweep, table: pd.DataFrame) -> None:
     )  # fmt: skip
     count = shown["n_validation"].max()
     st.caption(
-        t("Ranked on {n} validation images; settings that are right on all of them cannot be told apart. ", n=count)
+        t("Ranked on {n} validation images; settings that are right on all of them cannot be told apart.", n=count)
+        + " "
         + t(
             "The best of many trials looks better in validation than it is: the luckiest wins. Only its test tells, "
             "and only once."

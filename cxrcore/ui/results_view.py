@@ -20,6 +20,7 @@ from cxrcore.ui import (
     results_other,
     results_probabilities,
     results_takeaway,
+    rounds_note,
     shortcut_view,
 )
 
@@ -30,6 +31,7 @@ def show(run: Run) -> None:
     classes, table = stored["classes"], run.predictions("test")
     metrics = kept_or_evaluated(stored, table)
     _accuracy(metrics, run.config)
+    rounds_note.show(run)
     views = {
         said("Images"): lambda: results_images.show(run, table, metrics),
         said("Numbers"): lambda: results_numbers.show(table, metrics),

@@ -59,4 +59,4 @@ def _start(preset: str, values: dict[str, Any], knobs: dict[str, Any], trials: i
 def _range(knob: Any) -> str:
     if isinstance(knob, Choices):
         return ", ".join(map(str, knob.choices))
-    return t("{low} to {high}", low=local(knob.low, "g"), high=local(knob.high, "g"))
+    return f"{local(knob.low, 'g')} – {local(knob.high, 'g')}"

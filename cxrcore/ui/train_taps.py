@@ -52,7 +52,7 @@ def _found(found: dict[str, Any], tap_key: str) -> None:
     st.dataframe(rows, hide_index=True)
     st.caption(t("Suggested is the cheapest layer within one standard error of the best: deeper is not always better."))
     st.button(
-        t("Use {layer}", layer=found["suggested"]), on_click=_use, args=(tap_key, found["suggested"]),
+        t("Use the suggested layer"), on_click=_use, args=(tap_key, found["suggested"]),
         icon=":material/check:",
     )  # fmt: skip
 

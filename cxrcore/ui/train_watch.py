@@ -10,7 +10,7 @@ from cxrcore.jobs import control, estimate, queue
 from cxrcore.language import bound, local, nt, t, translated
 from cxrcore.report import words
 from cxrcore.runs import FAILED, FINISHED, LIVE, QUEUED, RUNNING, STOPPED, Run
-from cxrcore.ui import choose, curves, messages, progress, train_control
+from cxrcore.ui import choose, curves, messages, progress, rounds_note, train_control
 
 
 def watch(run: Run) -> None:
@@ -101,7 +101,7 @@ def _state(run: Run, status: dict[str, Any]) -> None:
             ),
             icon=":material/check_circle:",
         )
-        _rounds(run)
+        rounds_note.show(run)
         left, right, _ = st.columns([1, 1, 3])
         left.page_link(
             "pages/results.py",
@@ -113,20 +113,6 @@ def _state(run: Run, status: dict[str, Any]) -> None:
             "pages/explain.py", label=t("See where it looks"), icon=":material/visibility:",
             query_params={"run": run.name},
         )  # fmt: skip
-
-
-def _rounds(run: Run) -> None:
-    if not (found := run.rounds):
-        return
-    mean = found["mean"]["accuracy"]
-    st.info(
-        t(
-            "Mean test accuracy of {done} of {planned} rounds: **{mean}**, 95% interval {interval}. Above is the first "
-            "round, whose model this run keeps.",
-            done=len(found["done"]), planned=found["planned"], mean=words.percent(mean), interval=words.interval(mean),
-        ),
-        icon=":material/repeat:",
-    )  # fmt: skip
 
 
 def _epochs(run: Run, status: dict[str, Any], config: dict[str, Any]) -> None:
