@@ -20,7 +20,10 @@ def main() -> None:
     """Print seconds and memory by number of images, and how far they are from a line and from flat."""
     if len(sys.argv) > 1:
         step, count = sys.argv[1], int(sys.argv[2])
-        print(json.dumps(_one() if step == "run" else _draw(count)))
+        if step == "draw":
+            _draw(count)
+        else:
+            print(json.dumps(_one()))
         return
     rows = []
     for count in COUNTS:

@@ -18,7 +18,7 @@ ALLOWED = {
     "evaluation": {"evaluation", "data", "features", "explain", "runs"},
     "explain": {"explain", "data", "features", "runs", "evaluation"},
     "training": {"training", "data", "features", "evaluation", "explain", "runs"},
-    "sweeps": {"sweeps", "training", "features", "runs"},
+    "sweeps": {"sweeps", "training", "data", "features", "runs"},
     "jobs": {"jobs", "training", "sweeps", "evaluation", "explain", "runs"},
     "report": {"report", "data", "evaluation"},
     "export": {"export", "data", "audit", "features", "evaluation", "explain", "report", "runs"},

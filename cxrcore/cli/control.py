@@ -71,7 +71,7 @@ def describe(
 def delete(run: RunName, json: Json = False) -> None:
     """Put a run into the trash, where it stays for a week."""
     chosen = runs.load(run)
-    runs.delete(chosen)
+    control.delete(chosen)
     _say(chosen, f"is in the trash; `cxr runs restore {chosen.name}` takes it back", json)
 
 

@@ -86,13 +86,20 @@ def taps(
     data: Annotated[str, typer.Option(help="Name of the dataset.")],
     backbone: Annotated[str | None, typer.Option(help="A key of the table of backbones.")] = None,
     size: Annotated[int | None, typer.Option(help="Input height and width in pixels.")] = None,
+    split_seed: Annotated[int | None, typer.Option(help="Of the split whose test images stay unseen.")] = None,
     json: Json = False,
 ) -> None:
-    """Try every layer of a backbone by a quick linear probe, and suggest one."""
+    """Try every layer of a backbone by a quick linear probe, and suggest one.
+
+    The test images of the split by patient stay unseen; with several rounds, every image is tested on in one of them.
+    """
     from cxrcore.training import suggest
 
+    given: dict[str, Any] = {"dataset": data, "backbone": backbone, "size": size}
+    if split_seed is not None:
+        given["split"] = {"seed": split_seed}
     with terminal.progress() as listen:
-        found = suggest.suggest(config.make(dataset=data, backbone=backbone, size=size), listen)
+        found = suggest.suggest(config.make(**given), listen)
     lines = []
     for row in found["taps"]:
         share = terminal.share({"value": row["accuracy"], "ci95": row["ci95"]})

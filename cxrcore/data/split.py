@@ -103,6 +103,12 @@ def fold(table: pd.DataFrame, number: int, count: int, validation: float, seed: 
     part[folds(list(grouped["label"]), list(grouped["patient"]), count, seed) == number] = TEST
     rest = grouped[part == TRAIN]
     part[_patients(rest, validation, 1, seed)] = VALIDATION
+    if absent := set(table["label"]) - set(table["label"][part == TEST]):
+        raise UserError(
+            "Class {label!r} has too few patients for {count} folds: one would not be tested on it. Choose fewer.",
+            label=sorted(absent)[0],
+            count=count,
+        )
     return _complete(part, table)
 
 

@@ -1,9 +1,11 @@
 """How well the class can be told from altered images: a linear head on the features of a run's backbone, learned anew
 and cross-validated by patient. The question is what this backbone offers a head on these images.
+
+A backbone that was fine-tuned has seen the classes of the images it learned from, so nothing could be held out from it:
+it is asked as it was before.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +24,9 @@ def chance(labels: pd.Series) -> float:
 
 
 def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress, files: bool = False) -> np.ndarray:
-    """Return the pooled features of images after `alteration`, float32 (n, c), with lungs from mask files if `files`.
+    """Return the pooled features, by the backbone as it came, of images after `alteration`, float32 (n, c).
+
+    Lungs come from mask files if `files`.
 
     Raises:
         UserError: weights or images are gone.
@@ -31,22 +35,10 @@ def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress,
     found = weights.resolve(backbone, config["weights"], config["weights_file"], config["seed"])
     mode = "unit" if config["preprocessing"] == "unit" else backbone.preprocessing
     origin = (FILES if files else lungs.digest()) if alterations.needs_lungs(alteration) else ""
-    tuned = run.about.get("tuned_digest")
-    digest = f"tuned-{tuned}" if tuned else found.digest
     engine = openvino.engine_for(backbone.key)
     spec = FeatureSpec(
-        backbone.key, digest, config["size"], mode, config["tap"], True, alteration, origin, engine=engine
+        backbone.key, found.digest, config["size"], mode, config["tap"], True, alteration, origin, engine=engine
     )
-    build = (lambda: _tuned(run)) if tuned else (lambda: spec.build(found))
     name = said("features, {what}", what=alteration or said("whole image"))
     hooks = extract.Hooks(progress=lambda done, total: progress(name, done, total))
-    return extract.activations(table, spec, build, hooks).rows(range(len(table)))[:, 0, 0]
-
-
-def _tuned(run: Run) -> Any:
-    """Return the features of a run whose backbone has learned, pooled: they are in its own model alone."""
-    from cxrcore.features.keras_setup import keras
-
-    features = keras.models.load_model(run.model_file).get_layer("features")
-    pooled = keras.layers.GlobalAveragePooling2D(keepdims=True)(features.output)
-    return keras.Model(features.input, pooled)
+    return extract.activations(table, spec, lambda: spec.build(found), hooks).rows(range(len(table)))[:, 0, 0]

@@ -19,10 +19,13 @@ def settings_of(run: Run) -> dict[str, Any]:
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
-    """Return the names of the settings that are not the same in all runs, in the order of the config."""
+    """Return the names of the settings that are not the same in all runs, in the order of the config; one
+    that a run of an older version knows nothing of is left out.
+    """
     found = [settings_of(run) for run in runs]
     names = dict.fromkeys(name for values in found for name in values)
-    return [name for name in names if len({str(values.get(name)) for values in found}) > 1]
+    known = [name for name in names if all(name in values or name.split(".")[0] in values for values in found)]
+    return [name for name in known if len({str(values.get(name)) for values in found}) > 1]
 
 
 def table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -40,10 +40,13 @@ def compare(first: Run, second: Run) -> dict[str, Any]:
         UserError: one of them has no results.
     """
     _ = first.results, second.results
-    tables = [run.predictions("test").drop_duplicates("sha256")[["sha256", "correct"]] for run in (first, second)]
+    tables = [
+        run.predictions("test").drop_duplicates("sha256")[["sha256", "correct", "patient"]] for run in (first, second)
+    ]
     both = tables[0].merge(tables[1], on="sha256", suffixes=("_first", "_second"))
     found = mcnemar(both["correct_first"].to_numpy(), both["correct_second"].to_numpy())
-    return found | {"tested": [len(table) for table in tables], "sentence": _sentence(found)}
+    found |= {"tested": [len(table) for table in tables], "patients": int(both["patient_first"].nunique())}
+    return found | {"sentence": _sentence(found)}
 
 
 def _sentence(found: dict[str, Any]) -> str:
@@ -64,6 +67,13 @@ def _sentence(found: dict[str, Any]) -> str:
     if found["p"] >= ALPHA:
         return said("{text} A difference like this may well be chance.", text=text)
     better = said("the baseline") if found["only_first"] > found["only_second"] else said("the other")
-    return said(
+    text = said(
         "{text} So small a p is rarely chance: {better} is better on images like these.", text=text, better=better
     )
+    if found["patients"] == found["n"]:
+        return text
+    return said(
+        "{text} But several images come from one patient ({patients} patients), which the test does not know: p is too "
+        "small.",
+        text=text, patients=found["patients"],
+    )  # fmt: skip

@@ -3,7 +3,6 @@
 import os
 import shutil
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +18,8 @@ def use(folder: Path, owner: Any) -> None:
     """Mark a spec's folder as used now, and as in use by this process as long as `owner` lives."""
     if settings.read_only():
         return
-    marker = folder / f".{os.getpid()}-{uuid4().hex[:8]}.using"
+    folder.mkdir(parents=True, exist_ok=True)
+    marker = folder / f".{os.getpid()}-{_started(os.getpid())}-{uuid4().hex[:8]}.using"
     (folder / _USED).touch()
     marker.touch()
     weakref.finalize(owner, marker.unlink, missing_ok=True)
@@ -42,12 +42,15 @@ def make_room(current: Path) -> None:
 
 
 def _size(folder: Path) -> int:
-    return sum(entry.stat().st_size for entry in _files(folder))
+    """Return the bytes of a folder's shards; what another process is still writing is not counted."""
+    return sum(_bytes(path) for path in folder.glob("[!.]*"))
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry]:
-    with os.scandir(folder) as entries:
-        yield from (entry for entry in entries if entry.is_file() and not entry.name.endswith(".using"))
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _last_used(folder: Path) -> float:
@@ -59,8 +62,17 @@ def _in_use(folder: Path) -> bool:
     """Tell whether a living process reads from the folder; what a dead one left is removed."""
     used = False
     for marker in folder.glob(".*.using"):
-        alive = psutil.pid_exists(int(marker.name[1:].split("-")[0]))
+        number, started = marker.name[1:].split("-")[:2]
+        alive = _started(int(number)) == int(started)
         used |= alive
         if not alive:
             marker.unlink(missing_ok=True)
     return used
+
+
+def _started(number: int) -> int:
+    """Return the second in which a process started, -1 for one that is no more: numbers are used again."""
+    try:
+        return int(psutil.Process(number).create_time())
+    except psutil.NoSuchProcess:
+        return -1

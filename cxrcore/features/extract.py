@@ -13,7 +13,7 @@ import pandas as pd
 
 from cxrcore.data.images import ImageError, Upload, load, load_mask, read
 from cxrcore.errors import UserError
-from cxrcore.features import alterations, openvino, views
+from cxrcore.features import alterations, cache, openvino, views
 from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
@@ -45,6 +45,7 @@ def activations(
     """
     hooks = hooks or Hooks()
     store = Store(spec)
+    cache.use(store.folder, store)  # so that nobody makes room here while it is filled
     missing = store.missing(table["sha256"])
     if missing:
         rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]

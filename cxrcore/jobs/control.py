@@ -3,12 +3,12 @@
 import time
 from typing import Any
 
-from cxrcore import settings
+from cxrcore import runs, settings
 from cxrcore.errors import UserError
-from cxrcore.jobs import queue
+from cxrcore.jobs import queue, tasks
 from cxrcore.runs import LIVE, QUEUED, RUNNING, Run
 from cxrcore.training.config import RunConfig
-from cxrcore.training.recorder import PAUSE_FILE, RATE_FILE, STOP_FILE
+from cxrcore.training.recorder import PAUSE_FILE, RATE_FILE, STATE_FILE, STOP_FILE
 
 
 def pause(run: Run) -> None:
@@ -52,11 +52,16 @@ def prepare_to_go_on(run: Run, epochs: int = 0) -> RunConfig:
         UserError: the run has not ended.
     """
     _require(run, None)
+    _require_no_task(run)
+    if run.metrics and not (run.folder / STATE_FILE.format(phase="head")).is_file():
+        raise UserError(
+            "Run {name} is of an older version, which kept nothing to go on from. Train it again.", name=run.name
+        )
     values = run.config
     where = values["tune"] if values.get("tune") else values
     where["epochs"] += epochs
     made = RunConfig(**values)
-    for name in (STOP_FILE, PAUSE_FILE):
+    for name in (STOP_FILE, PAUSE_FILE, RATE_FILE):
         (run.folder / name).unlink(missing_ok=True)
     run.write("config.json", made.model_dump(mode="json"))
     return made
@@ -65,10 +70,10 @@ def prepare_to_go_on(run: Run, epochs: int = 0) -> RunConfig:
 def go_on(run: Run, epochs: int = 0) -> None:
     """Queue a run that has ended, to go on where it was left; see `prepare_to_go_on`."""
     with queue.lock():
+        before = {"config": run.config, "status": run.status}  # to which it returns if it is taken off the queue
         prepare_to_go_on(run, epochs)
-        status = {"state": QUEUED, "rank": time.time()}
         kept = {name: value for name, value in run.status.items() if name == "created"}
-        run.write("status.json", kept | status)
+        run.write("status.json", kept | {"state": QUEUED, "rank": time.time(), "before": before})
     queue.dispatch()
 
 
@@ -82,6 +87,18 @@ def move_up(run: Run) -> None:
             mine, theirs = run.status, before.status
             run.write("status.json", mine | {"rank": queue.rank(theirs)})
             before.write("status.json", theirs | {"rank": queue.rank(mine)})
+
+
+def delete(run: Run) -> None:
+    """Put a run into the trash (see `runs.delete`); raise `UserError` while it waits, runs, or is being measured."""
+    with queue.lock():
+        _require_no_task(run)
+        runs.delete(run)
+
+
+def _require_no_task(run: Run) -> None:
+    if any((found := tasks.status(run, task)) and found["state"] == RUNNING for task in tasks.TASKS):
+        raise UserError("Run {name} is being measured. Wait until that has ended, or stop it.", name=run.name)
 
 
 def _require(run: Run, states: set[str] | None) -> dict[str, Any]:

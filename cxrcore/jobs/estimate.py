@@ -13,13 +13,14 @@ def left(run: Run, status: dict[str, Any]) -> float | None:
     """Return the seconds until the whole run is done if no epoch is saved by early stopping, None if nothing tells."""
     stage, done, total = status.get("stage"), status.get("done", 0), status.get("total", 0)
     elapsed = time.time() - status.get("stage_started", time.time())
-    here = elapsed / done * (total - done) if done and total else None
+    now = done - status.get("from", 0)
+    here = elapsed / now * (total - done) if now > 0 and total else None
     rounds = run.config.get("design", {}).get("rounds", 1) if _several(run) else 1
     if stage == "rounds":
         return here
     learning = _learning(run)
     if stage == "training" and here is not None:
-        whole = elapsed / done * total
+        whole = elapsed / now * total
         return here + _AFTER + (rounds - 1) * whole
     if stage == "features" and here is not None and learning is not None:
         return here + _AFTER + rounds * learning

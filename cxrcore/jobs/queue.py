@@ -89,13 +89,22 @@ def stop(run: Run) -> None:
     with lock():
         status = run.status
         if status["state"] == QUEUED:
-            run.write("status.json", status | {"state": STOPPED, "message": said("Taken off the queue.")})
+            _take_off(run, status)
             return
     if status["state"] != RUNNING:
         raise UserError("Run {name} has ended already ({state}).", name=run.name, state=status["state"])
     (run.folder / STOP_FILE).touch()  # a paused run notices this too
     _wait_for_end(run)
     dispatch()
+
+
+def _take_off(run: Run, status: dict) -> None:
+    """Take a run off the queue; one that was to go on is again what it was."""
+    if before := status.get("before"):
+        run.write("config.json", before["config"])
+        run.write("status.json", before["status"])
+    else:
+        run.write("status.json", status | {"state": STOPPED, "message": said("Taken off the queue.")})
 
 
 def _wait_for_end(run: Run) -> None:

@@ -75,4 +75,6 @@ def restore(name: str) -> Run:
     path = settings.runs_folder() / _TRASH / name
     if not _NAME.fullmatch(name) or not path.is_dir():
         raise UserError("Run {name!r} is not in the trash any more.", name=name)
+    if (settings.runs_folder() / name).exists():
+        raise UserError("There is a run {name!r} already.", name=name)
     return Run(path.rename(settings.runs_folder() / name))

@@ -19,7 +19,8 @@ _LEAST_FOR_IMPORTANCE = 10
 
 def table(sweep: Sweep) -> pd.DataFrame:
     """Return a row a trial, the best first: `number`, `state`, `val_loss`, `val_accuracy`, `kept_epoch`,
-    `n_validation`, `seconds`, `run` (the run that it became, if it was opened), then the knobs. Unfinished trials come
+    `n_validation`, `seconds`, `run` (the run that it became, if it was opened), `message` (why it failed), then the
+    knobs. Unfinished trials come
     last, those that were interrupted not at all.
     """
     opened = sweep.opened
@@ -33,9 +34,10 @@ def table(sweep: Sweep) -> pd.DataFrame:
                 "seconds": trial.duration.total_seconds() if trial.duration else None,
                 "run": opened.get(trial.number, ""),
             }
+            | {"message": trial.user_attrs.get("message", "")}
             | trial.params
         )
-    columns = ["number", "state", *_MEASURED, "seconds", "run", *sweep.plan.knobs]
+    columns = ["number", "state", *_MEASURED, "seconds", "run", "message", *sweep.plan.knobs]
     return pd.DataFrame(rows, columns=columns).sort_values(["val_loss", "number"], ignore_index=True)
 
 

@@ -21,8 +21,9 @@ def mark(sweep: Sweep, number: int, run: Run) -> None:
 
 def train(sweep: Sweep, number: int, listener: Listener | None = None) -> Run:
     """Return the run of a trial, trained here and now if it was not opened before."""
-    if name := sweep.opened.get(number):
-        return runs.load(name)
+    name = sweep.opened.get(number)
+    if name in {run.name for run in runs.listing()}:
+        return runs.load(str(name))
     chosen = config_of(sweep, number)
     run = runs.create(chosen.model_dump(mode="json"))
     mark(sweep, number, run)

@@ -4,10 +4,12 @@ import shutil
 from typing import Any
 
 import optuna
+from filelock import FileLock, Timeout
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from cxrcore import settings
 from cxrcore.errors import Stopped, UserError
 from cxrcore.sweeps.plan import Choices, Plan
 from cxrcore.sweeps.sweep import Sweep
@@ -27,7 +29,10 @@ def study(sweep: Sweep) -> optuna.Study:
     the same epoch is ended early.
     """
     storage = JournalStorage(JournalFileBackend(str(sweep.journal)))
-    found = optuna.create_study(study_name="sweep", storage=storage, direction="minimize", load_if_exists=True)
+    try:
+        found = optuna.load_study(study_name="sweep", storage=storage)
+    except KeyError:  # looking must not write, so it is made only where there is none
+        found = optuna.create_study(study_name="sweep", storage=storage, direction="minimize")
     # A sampler with the same seed would propose again what it proposed before it was interrupted.
     found.sampler = optuna.samplers.TPESampler(seed=sweep.plan.seed + len(found.get_trials(deepcopy=False)))
     found.pruner = optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=_WARM_UP)
@@ -35,7 +40,20 @@ def study(sweep: Sweep) -> optuna.Study:
 
 
 def search(sweep: Sweep, listener: Listener) -> None:
-    """Train trials until the budget is used up; an interrupted sweep goes on, its unfinished trial first."""
+    """Train trials until the budget is used up; an interrupted sweep goes on, its unfinished trial first.
+
+    Raises:
+        UserError: another process searches already, or nothing may be changed here.
+    """
+    settings.require_writable()
+    try:
+        with FileLock(sweep.folder / "search.lock", timeout=0):
+            _search(sweep, listener)
+    except Timeout as error:
+        raise UserError("Sweep {name} is running already, in another process.", name=sweep.name) from error
+
+
+def _search(sweep: Sweep, listener: Listener) -> None:
     plan, found = sweep.plan, study(sweep)
     _take_up(found, sweep)
     while (left := _left(plan, found)) > 0:
@@ -101,6 +119,11 @@ def _done(found: optuna.Study) -> list[Any]:
     trials = found.get_trials(deepcopy=False)
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     return [trial for trial in trials if trial.state in ended or "message" in trial.user_attrs]
+
+
+def left(sweep: Sweep) -> int:
+    """Return how many trials may follow within the budget; 1 as long as a budget of minutes lasts."""
+    return _left(sweep.plan, study(sweep)) if sweep.journal.is_file() else 1
 
 
 def _left(plan: Plan, found: optuna.Study) -> int:

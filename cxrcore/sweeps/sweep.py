@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxrcore import settings
+from cxrcore.data import dataset
 from cxrcore.errors import UserError
 from cxrcore.files import read_json, read_json_if_there, write_json
 from cxrcore.runs import Run
 from cxrcore.sweeps import plan
 from cxrcore.sweeps.plan import Plan
+from cxrcore.training import pipeline
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 
@@ -64,10 +66,14 @@ def create(name: str, chosen: Plan) -> Sweep:
     """Make a new sweep.
 
     Raises:
-        UserError: the name is no name, or taken.
+        UserError: the name is no name, or taken; the dataset is not there, or cannot be split.
     """
     if not _NAME.fullmatch(name):
         raise UserError("name: expected letters, digits, '.', '_' or '-', at most 61. Received: {name!r}", name=name)
+    data = dataset.load(chosen.base.dataset, chosen.base.dataset_version)
+    pipeline.check(chosen.base)
+    # Every trial is to see the same images, whatever becomes of the dataset meanwhile.
+    chosen = chosen.model_copy(update={"base": chosen.base.model_copy(update={"dataset_version": data.version})})
     made = Sweep(_folder() / name)
     if made.folder.exists():
         raise UserError("There is a sweep {name!r} already. Choose another name, or go on with it.", name=name)

@@ -1,6 +1,5 @@
 """What comes after learning: the test, the heatmaps, what tells new images apart, and the saved model."""
 
-import hashlib
 import shutil
 from typing import Any
 
@@ -20,14 +19,13 @@ def finish(
 ) -> None:  # fmt: skip
     """Test and save what the first round learned: it is the run's model."""
     recorder.stage("evaluating")
+    # A run that goes on has old results: killed half-way, it is to have none rather than a mixture.
+    (result.folder / "metrics.json").unlink(missing_ok=True)
     metrics = _evaluate(result, matter, learned, recorder)
     _novelty(result, matter, config.seed)
     recorder.stage("saving")
     _forget_checks(result)
     _save_model(result, features, learned.head)
-    if config.tune:
-        digest = hashlib.sha256(result.model_file.read_bytes()).hexdigest()
-        result.write("about.json", result.about | {"tuned_digest": digest})
     sizes = {f"n_{name}": int((matter.table["split"] == name).sum()) for name in ("train", "validation", "test")}
     kept = {"kept_epoch": learned.fit.kept_epoch, "seconds": seconds | {"total": sum(seconds.values())}}
     result.write("metrics.json", metrics | sizes | kept)

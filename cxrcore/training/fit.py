@@ -83,7 +83,9 @@ def _epoch(
     start, rate = perf_counter(), float(course.body.optimizer.learning_rate)
     order = epoch_order(len(train), course.config.seed, number, train.views)
     loss, accuracy = _mean(_calls(train.blocks(order), step, check), len(train))
-    val_loss, val_accuracy = _mean(_calls(validation.blocks(), measure, check), len(validation))
+    # Stopped after the step, an epoch would be learned but not counted: where it is one call, it is measured, too.
+    after = (lambda: None) if train.whole else check
+    val_loss, val_accuracy = _mean(_calls(validation.blocks(), measure, after), len(validation))
     return Epoch(number, loss, accuracy, val_loss, val_accuracy, rate, perf_counter() - start, course.phase)
 
 

@@ -90,6 +90,7 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder, trial: bool) -> b
         result.write("trial.json", numbers | {"kept_epoch": learned.fit.kept_epoch, "n_validation": count})
         return False
     seconds = {"features": extracted - start, "training": time.perf_counter() - extracted}
+    rounds.forget_others(config, result)
     finishing.finish(config, result, recorder, matter, learned, features(), seconds)
     stopped = learned.fit.stopped
     if len(splits) > 1 and not stopped:

@@ -35,7 +35,7 @@ class Recorder(Silence):
         self.run, self._watch = run, watch
         self._listener = listener or (lambda stage, done, total: None)
         self._written = self._saved = 0.0
-        self._asked = self._request()
+        self._asked: dict[str, Any] | None = None
         self._epochs = 0
         self._trackers = trackers.wanted(run)
         self._status: dict[str, Any] = {"state": RUNNING, "started": time.time()} | process()
@@ -45,7 +45,7 @@ class Recorder(Silence):
 
     def stage(self, name: str, total: int = 0) -> None:
         """Begin a stage of `total` steps, 0 if they cannot be counted."""
-        self._status |= {"stage": name, "done": 0, "total": total, "stage_started": time.time()}
+        self._status |= {"stage": name, "done": 0, "total": total, "from": 0, "stage_started": time.time()}
         self._write()
         self._listener(name, 0, total)
 
@@ -66,6 +66,8 @@ class Recorder(Silence):
         append_line(self.run.folder / EVENTS, asdict(epoch))
         for tracker in self._trackers:
             tracker.epoch(epoch)
+        if self._status["done"] == 0:
+            self._status["from"] = epoch.epoch - 1  # of a run that goes on: what was done before took no time now
         self.progress(epoch.epoch, self._epochs)
         if self._watch:
             self._watch(epoch)

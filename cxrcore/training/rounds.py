@@ -47,7 +47,7 @@ def run_others(
 
     recorder.stage("rounds", len(splits))
     first = result.predictions(split.TEST)
-    tables = {1: first} | _kept(result, config)
+    tables = {1: first} | _kept(result)
     _write(result, config, tables, splits, material)
     recorder.progress(len(tables), len(splits))
     for number, parts in enumerate(splits, start=1):
@@ -72,10 +72,20 @@ class _Checked(Silence):
         self.check = recorder.check  # type: ignore[method-assign]
 
 
-def _kept(result: Run, config: RunConfig) -> dict[int, pd.DataFrame]:
-    """Return the later rounds that a continued run has finished already, with the same config."""
-    about = result.optional(FILE)
-    if not about or about["epochs"] != config.epochs:
+def forget_others(config: RunConfig, result: Run) -> None:
+    """Remove what rounds of another recipe said, as of a run that goes on for more epochs."""
+    found = result.optional(FILE)
+    if found and found["recipe"] != _recipe(config):
+        (result.folder / FILE).unlink()
+
+
+def _recipe(config: RunConfig) -> dict[str, Any]:
+    return config.model_dump(mode="json", exclude={"dataset_version", "tensorboard"})
+
+
+def _kept(result: Run) -> dict[int, pd.DataFrame]:
+    """Return the later rounds that a continued run has finished already."""
+    if not result.optional(FILE):
         return {}
     table = pd.read_parquet(result.folder / TABLE)
     return {number: part.drop(columns="round") for number, part in table.groupby("round") if number > 1}
@@ -92,7 +102,7 @@ def _write(
 
 
 def summary(config: RunConfig, found: list[dict[str, Any]], ratio: float) -> dict[str, Any]:
-    """Return what is said of the rounds: `kind`, `planned`, `epochs`, `done` (the accuracy of each), and of some
+    """Return what is said of the rounds: `kind`, `planned`, `recipe`, `done` (the accuracy of each), and of some
     metrics the `mean` over the rounds with its interval, `{"value", "ci95", "rounds", "n"}`; n counts tested images.
 
     `ratio` is tested to trained images, which the interval needs (see `intervals.of_rounds`).
@@ -111,7 +121,7 @@ def summary(config: RunConfig, found: list[dict[str, Any]], ratio: float) -> dic
     return {
         "kind": config.design.kind,
         "planned": config.design.rounds,
-        "epochs": config.epochs,
+        "recipe": _recipe(config),
         "done": [row["accuracy"] for row in found],
         "mean": means,
     }

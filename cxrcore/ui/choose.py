@@ -29,11 +29,9 @@ def choose_run() -> Run | None:
         return None
     if st.query_params.get("run", next(iter(found))) not in found:
         st.warning(t("The run that the link names cannot be shown here (any more); this is the newest one that can."))
-    labels = {name: run_label(run) for name, run in found.items()}
-    alike = Counter(labels.values())
-    labels = {name: label if alike[label] == 1 else f"{label} · {name[-4:]}" for name, label in labels.items()}
+    names = labels(list(found.values()))
     key = address.start("run", list(found), next(iter(found)))
-    st.selectbox(t("Run"), list(found), format_func=labels.__getitem__, key=key)
+    st.selectbox(t("Run"), list(found), format_func=names.__getitem__, key=key)
     chosen = found[_always_named("run")]
     if chosen.is_phantom:
         st.info(t("Trained and tested on phantoms: drawn by this program, not X-rays of people."))
@@ -61,6 +59,13 @@ def no_run() -> None:
 def listed() -> list[Run]:
     """Return the runs that may be seen here, newest first: where nothing may be changed, those marked as shown."""
     return [run for run in runs.listing() if run.shown or not settings.read_only()]
+
+
+def labels(runs: list[Run]) -> dict[str, str]:
+    """Return the label of each run by its name; two that would read alike end with a part of their names."""
+    found = {run.name: run_label(run) for run in runs}
+    alike = Counter(found.values())
+    return {name: label if alike[label] == 1 else f"{label} · {name[-4:]}" for name, label in found.items()}
 
 
 def run_label(run: Run) -> str:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from cxrcore import runs as shelf
 from cxrcore import settings
+from cxrcore.jobs import control
 from cxrcore.language import nt, t
 from cxrcore.runs import Run
 from cxrcore.ui import choose, messages
@@ -27,7 +28,7 @@ def undo() -> None:
             st.rerun()
 
 
-def show(chosen: list[Run]) -> None:
+def show(chosen: list[Run], labels: dict[str, str]) -> None:
     """Show the links and, where something may be changed, the form of one run and the button that deletes."""
     row = st.container(horizontal=True)
     if len(chosen) == 1:
@@ -42,6 +43,8 @@ def show(chosen: list[Run]) -> None:
             _form(chosen[0])
     with row.popover(t("Delete"), icon=":material/delete:"):
         st.write(nt("Delete this run?", "Delete these {n} runs?", len(chosen)))
+        for run in chosen:
+            st.markdown(f"- {messages.plain_text(labels[run.name])}")
         st.caption(t("They go into the trash and can be taken back for a week."))
         if st.button(t("Delete"), type="primary", key="delete runs"):
             _delete(chosen)
@@ -61,7 +64,7 @@ def _delete(chosen: list[Run]) -> None:
     with messages.friendly():
         deleted = []
         for run in chosen:
-            shelf.delete(run)
+            control.delete(run)
             deleted.append(run.name)
             st.session_state["deleted runs"] = deleted
         st.rerun()

@@ -20,14 +20,14 @@ def show(runs: list[Run]) -> None:
     if not found:
         st.info(t("No run has these words in its name, dataset, settings or tags."), icon=":material/info:")
         return
-    labels = {run.name: choose.run_label(run) for run in found}
+    labels = choose.labels(found)
     table = comparison.table(found)
     chosen = _choose(found, table, labels)
     st.download_button(t("Table as CSV"), table.to_csv(index=False), "runs.csv", "text/csv", icon=":material/download:")
     if not chosen:
         st.caption(t("Choose runs in the table to compare them; one alone can be renamed, tagged or deleted."))
         return
-    compare_edit.show(chosen)
+    compare_edit.show(chosen, labels)
     if len(chosen) > 1:
         _against_baseline(chosen, labels)
     live = any(run.status["state"] in LIVE for run in chosen)
@@ -57,7 +57,11 @@ def _choose(runs: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> lis
         rows.append(shown | {t("images tested"): metrics.get("n_test"), t("tags"): row["tags"]})
     st.caption(t("Only settings that are not the same in all of these runs have a column. A click on a title sorts."))
     event = st.dataframe(
-        rows, hide_index=True, selection_mode="multi-row", on_select="rerun", key=f"runs of {len(runs)}"
+        rows,
+        hide_index=True,
+        selection_mode="multi-row",
+        on_select="rerun",
+        key=f"runs {hash(tuple(run.name for run in runs))}",
     )
     return [runs[k] for k in event.selection.rows]
 
@@ -84,7 +88,8 @@ def _against_baseline(runs: list[Run], labels: dict[str, str]) -> None:
                 st.markdown(f"**{messages.plain_text(labels[run.name])}**: {translated(found['sentence'])}")
     if len(tested) > 2:
         st.caption(t("With several comparisons, one of twenty small p values is chance: look at all of them."))
-    if len({str((run.config["split"], run.config.get("design", ""))) for run in tested}) > 1:
+    designs = [(run.config.get("design") or {}).get("kind", "holdout") for run in tested]
+    if len({(str(run.config["split"]), design) for run, design in zip(tested, designs, strict=True)}) > 1:
         st.caption(
             t(
                 "These runs were split differently, so images that one was tested on may be among those another "

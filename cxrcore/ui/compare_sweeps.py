@@ -8,7 +8,7 @@ from cxrcore.jobs import queue, tasks
 from cxrcore.language import bound, local, nt, t, translated
 from cxrcore.report import compare_figures
 from cxrcore.runs import RUNNING
-from cxrcore.sweeps import board, opening, sweep
+from cxrcore.sweeps import board, opening, search, sweep
 from cxrcore.sweeps.plan import Span
 from cxrcore.sweeps.sweep import Sweep
 from cxrcore.ui import address, messages
@@ -40,6 +40,11 @@ def _view(chosen: Sweep, was_live: bool) -> None:
     done = int(table["val_loss"].notna().sum() + (table["state"] == "failed").sum())
     st.progress(min(1.0, done / plan.trials) if plan.trials else 0.0, text=_progress(done, plan.trials, live))
     _buttons(chosen, live, done)
+    failed = table[table["state"] == "failed"]
+    if len(failed):
+        text = nt("{n} trial failed: {message}", "{n} trials failed, the first with: {message}", len(failed),
+                  message=translated(failed["message"].iloc[0]))  # fmt: skip
+        st.warning(messages.plain_text(text), icon=":material/warning:")
     if table["val_loss"].notna().any():
         _leaderboard(chosen, table)
         _figures(chosen, table.dropna(subset="val_loss"))
@@ -60,7 +65,7 @@ def _buttons(chosen: Sweep, live: bool, done: int) -> None:
         if st.button(t("Stop; what is done is kept"), icon=":material/stop_circle:"):
             tasks.stop(chosen.as_run, "sweep")
             st.rerun()
-    elif done < chosen.plan.trials and st.button(t("Go on"), icon=":material/play_arrow:"):
+    elif search.left(chosen) > 0 and st.button(t("Go on"), icon=":material/play_arrow:"):
         with messages.friendly():
             tasks.start(chosen.as_run, "sweep")
             st.rerun()
@@ -80,11 +85,11 @@ def _leaderboard(chosen: Sweep, table: pd.DataFrame) -> None:
         ],
     ).rename(columns=columns | {name: translated(title) for name, title in NAMES.items()})
     event = st.dataframe(
-        view.drop(columns=["seconds", "n_validation"]), hide_index=True, selection_mode="single-row", on_select="rerun",
-        key=f"board {chosen.name}",
+        view.drop(columns=["seconds", "n_validation", "message"]), hide_index=True,
+        selection_mode="single-row", on_select="rerun", key=f"board {chosen.name}",
         column_config={t("validation loss"): st.column_config.NumberColumn(format="%.4f")},
     )  # fmt: skip
-    count = shown["n_validation"].max()
+    count = int(shown["n_validation"].max())
     st.caption(
         t("Ranked on {n} validation images; settings that are right on all of them cannot be told apart.", n=count)
         + " "
@@ -98,8 +103,9 @@ def _leaderboard(chosen: Sweep, table: pd.DataFrame) -> None:
 
 
 def _open(chosen: Sweep, number: int) -> None:
-    if name := chosen.opened.get(number):
-        st.page_link("pages/results.py", label=t("See its results"), query_params={"run": name})
+    name = chosen.opened.get(number, "")
+    if name in {run.name for run in runs.listing()}:
+        st.page_link("pages/train.py", label=t("See the run"), query_params={"run": name})
         return
     if st.button(t("Open trial {number}: train it as a run and test it", number=number), type="primary"):
         with messages.friendly():

@@ -22,7 +22,7 @@ def show(run: Run) -> None:
     classes = run.about["classes"]
     for label, column in zip(classes, st.columns(len(classes)), strict=True):
         with column, st.spinner(t("Averaging")):
-            found = _average(str(run.folder), label)
+            found = _average(str(run.folder), label, run.model_file.stat().st_mtime)
         if found is None:
             column.info(t("No test image was called {label}.", label=translated(label)))
             continue
@@ -37,5 +37,5 @@ def show(run: Run) -> None:
 
 
 @st.cache_data(max_entries=30, show_spinner=False)
-def _average(folder: str, label: str) -> Average | None:
+def _average(folder: str, label: str, changed: float) -> Average | None:
     return average.of_class(Run(Path(folder)), label)

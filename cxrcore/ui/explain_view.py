@@ -76,7 +76,7 @@ def explain(run: Run, source: Path | Upload, chosen: Knobs, place: Any) -> Any:
     """
     kept: dict[Any, Any] = st.session_state.setdefault("explained", {})
     what = (chosen.target, chosen.against, chosen.method, chosen.layer)
-    key = (run.name, hashlib.sha256(_content(source)).hexdigest(), *what)
+    key = (run.name, run.model_file.stat().st_mtime, hashlib.sha256(_content(source)).hexdigest(), *what)
     if key not in kept:
         with place.container():
             kept[key] = _explained(run, source, chosen)

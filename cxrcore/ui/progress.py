@@ -72,10 +72,10 @@ def stage_text(status: dict[str, Any]) -> str:
     text = t("Step {number} of {all}. {stage}", number=number, all=last, stage=translated(STAGES[stage]))
     if not total:
         return text
-    elapsed = time.time() - status["stage_started"]
+    elapsed, first = time.time() - status["stage_started"], status.get("from", 0)
     unit = {"features": t("images"), "training": t("epochs"), "rounds": t("rounds")}.get(stage)
     counted = t("{done} of {all}", done=done, all=total) + f" {unit}" if unit else f"{done / total:.0%}"
-    return f"{text}: {counted}" + _left(elapsed, done, total)
+    return f"{text}: {counted}" + _left(elapsed, done - first, total - first)
 
 
 def fraction(status: dict[str, Any]) -> float:

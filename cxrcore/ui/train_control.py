@@ -23,7 +23,7 @@ def live(run: Run, status: dict[str, Any]) -> None:
     if row.button(t("Stop"), icon=":material/stop_circle:", key=f"stop {run.name}"):
         with st.spinner(t("Stopping")):
             _do(lambda: queue.stop(run))
-    if status["state"] == RUNNING:
+    if status["state"] == RUNNING and status.get("stage") == "training":
         with row.popover(t("Learning rate"), icon=":material/speed:"):
             _rate(run)
 
@@ -40,7 +40,13 @@ def _rate(run: Run) -> None:
     epochs = run.epochs
     now = epochs[-1]["learning_rate"] if epochs else run.config["learning_rate"]
     rate = st.number_input(
-        t("From the next epoch on"), 1e-7, 1.0, float(now), format="%.6f", step=1e-4, key=f"rate of {run.name}"
+        t("From the next epoch on"),
+        1e-9,
+        10.0,
+        min(10.0, max(1e-9, float(now))),
+        format="%.6f",
+        step=1e-4,
+        key=f"rate of {run.name}",
     )
     if st.button(t("Set"), key=f"set rate {run.name}"):
         _do(lambda: control.set_rate(run, rate))
@@ -52,7 +58,8 @@ def ended(run: Run, status: dict[str, Any]) -> None:
         with st.popover(t("Go on"), icon=":material/forward:"):
             more = st.number_input(
                 t("More epochs"), 0, 100_000, 0 if status["state"] != FINISHED else 50, key=f"more {run.name}",
-                help=t("Than it was to have. It goes on from its last epoch, with the same weights and optimiser."),
+                help=t("Than it was to have. It goes on from its last epoch, with the same weights and optimiser. "
+                       "What was measured on the old model (shortcuts, checks of heatmaps, other data) is then gone."),
             )  # fmt: skip
             if st.button(t("Go on"), key=f"go on {run.name}", type="primary"):
                 _do(lambda: control.go_on(run, int(more)))

@@ -23,7 +23,8 @@ def offer(values: dict[str, Any], preset: str, tap_key: str) -> None:
     st.caption(
         t(
             "Not sure which layer? A quick linear classifier can try each of them on images that will be trained and "
-            "validated on; those of the test stay unseen. It takes one pass of up to 320 images through the backbone."
+            "validated on; those of the test stay unseen, unless it is tested several times. It takes one pass of "
+            "up to 320 images through the backbone."
         )
     )
     if st.button(t("Suggest a layer"), icon=":material/lightbulb:"):

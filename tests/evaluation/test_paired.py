@@ -63,6 +63,7 @@ def test_two_runs_are_compared_on_the_images_both_were_tested_on(trained):
     found = paired.compare(good, bad)
     assert found["n"] == 12 and found["only_first"] == 8 and found["p"] == pytest.approx(2 / 2**8)
     assert "only the baseline has 8 right" in found["sentence"] and "the baseline is better" in found["sentence"]
+    assert found["patients"] == 6 and "several images come from one patient (6 patients)" in found["sentence"]
     assert "the other is better" in paired.compare(bad, good)["sentence"]
     assert "nothing speaks for either" in paired.compare(good, good)["sentence"]
     assert "may well be chance" in paired.compare(good, _again(trained, 10))["sentence"]

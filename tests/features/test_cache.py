@@ -54,7 +54,7 @@ def test_what_is_in_use_stays_until_it_is_not(home, bound):
 def test_the_marks_of_dead_processes_protect_nothing(home, bound):
     stores = [_store(f"tap{k}") for k in range(4)]
     stores[0].add(["a"], MEGABYTE)
-    (stores[0].folder / ".999999-x.using").touch()
+    (stores[0].folder / ".999999-5-x.using").touch()
     os.utime(stores[0].folder, (1, 1))
     for store in stores[1:]:
         store.add(["a"], MEGABYTE)

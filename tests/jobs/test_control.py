@@ -149,3 +149,30 @@ def test_what_lies_in_the_trash_for_a_week_is_gone(trained, home):
     os.utime(old, (time.time() - 8 * 24 * 3600,) * 2)
     runs.delete(trained)
     assert [path.name for path in old.parent.iterdir()] == [trained.name]
+
+
+def test_a_run_taken_off_the_queue_before_it_went_on_is_what_it_was(trained):
+    blocker = queue.submit(config.make(**LONG))
+    before = trained.config, trained.status
+    control.go_on(trained, 30)
+    assert trained.status["state"] == "queued" and trained.config["epochs"] == 50
+    queue.stop(trained)
+    assert (trained.config, trained.status) == before
+    queue.stop(blocker)
+
+
+def test_a_run_being_measured_is_neither_deleted_nor_continued(trained):
+    trained.write("tasks/shortcut.json", {"state": "running", "stage": "", "done": 0, "total": 0} | runs.process())
+    for act in (control.delete, control.go_on):
+        with pytest.raises(UserError, match="is being measured"):
+            act(trained)
+    (trained.folder / "tasks" / "shortcut.json").unlink()
+    control.delete(trained)
+    assert runs.listing() == []
+
+
+def test_a_run_without_a_state_is_not_trained_over(trained):
+    (trained.folder / "state-head.npz").unlink()
+    with pytest.raises(UserError, match="of an older version"):
+        control.go_on(trained)
+    assert len(trained.epochs) == 20

@@ -16,7 +16,8 @@ MARK = "⟦"
 DATA = re.compile(
     r"[\W\d_]*|phantom|elsewhere-phantom|\*\*phantom\*\*\s*|.* · CXRTiny · phantom · .*|p_.*|[\w.]+\.png"
     r"|Adam(W)?|SGD, 0\.9|\*\*\d{8}-[\w-]+\*\*|F1|ROC"
-    r"|[\w-]+\.(png|csv)( · .*)?|English|Português|Language · Idioma|viridis|inferno|magma|jet|gap|tutorial"
+    r"|[\w-]+\.(png|csv)( · .*)?|English|Português|Language · Idioma|viridis|inferno|magma|jet"
+    r"|gap|tutorial|probe|hidden"
     r"|[\w-]+CAM(\+\+)?|block\w+|stem\w*|bundled|ImageNet|Dropout|Backbone|Original|\d+ MB"
 )
 

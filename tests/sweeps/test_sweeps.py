@@ -166,7 +166,7 @@ def test_a_plan_that_makes_no_sense_is_refused(values, text):
         _plan(**values)
 
 
-def test_names(home):
+def test_names(phantom):
     sweep.create("one", _plan())
     with pytest.raises(UserError, match="already"):
         sweep.create("one", _plan())
@@ -174,4 +174,32 @@ def test_names(home):
         sweep.create("../runs", _plan())
     with pytest.raises(UserError, match="There is no sweep"):
         sweep.load("two")
-    assert [found.name for found in sweep.listing()] == ["one"] and sweep.load("one").plan == _plan()
+    assert [found.name for found in sweep.listing()] == ["one"] and sweep.load(
+        "one"
+    ).plan.base.dataset_version == phantom.version
+
+
+def test_a_demonstration_neither_searches_nor_writes(phantom, monkeypatch):
+    made = sweep.create("shown", _plan(trials=2))
+    search.search(made, _listen)
+    before = made.journal.read_bytes()
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    with pytest.raises(UserError, match="nothing can be changed"):
+        search.search(made, _listen)
+    assert len(board.table(made)) == 2 and made.journal.read_bytes() == before
+
+
+def test_one_process_searches_at_a_time(phantom):
+    from filelock import FileLock
+
+    made = sweep.create("busy", _plan())
+    with FileLock(made.folder / "search.lock"), pytest.raises(UserError, match="running already"):
+        search.search(made, _listen)
+
+
+def test_a_trial_whose_run_was_deleted_can_be_opened_again(phantom):
+    made = sweep.create("again", _plan(trials=1))
+    search.search(made, _listen)
+    first = opening.train(made, 0)
+    runs.delete(first)
+    assert opening.train(made, 0).name != first.name

@@ -99,3 +99,23 @@ def test_a_run_stopped_between_rounds_keeps_them_and_goes_on_later(phantom):
     assert run.status["state"] == "finished" and len(run.rounds["done"]) == 3 and len(run.epochs) == 3
     after = pd.read_parquet(run.folder / "rounds.parquet")
     pd.testing.assert_frame_equal(after[after["round"] < 3], before)
+
+
+def test_a_fold_without_a_class_is_refused():
+    table = _table(12, 1)
+    table = table[(table["label"] != "b") | table["patient"].isin(["b 0", "b 1", "b 2"])].reset_index(drop=True)
+    with pytest.raises(UserError, match="Class 'b' has too few patients for 5 folds"):
+        rounds.splits(config.make(dataset="d", design={"kind": "kfold", "rounds": 5}), table)
+
+
+def test_rounds_of_another_recipe_are_not_averaged(phantom):
+    """A run that goes on for more epochs trains every round again."""
+    run = _run(design={"kind": "kfold", "rounds": 2}, epochs=2)
+    made = config.RunConfig(**(run.config | {"epochs": 9}))
+    before = pd.read_parquet(run.folder / "rounds.parquet")
+    pipeline.run(made, run.folder)
+    after = pd.read_parquet(run.folder / "rounds.parquet")
+    assert run.rounds["recipe"]["epochs"] == 9
+    for number in (1, 2):
+        old, new = (table[table["round"] == number]["p_COVID"].to_numpy() for table in (before, after))
+        assert np.abs(old - new).max() > 1e-4

@@ -1,7 +1,5 @@
 """Fine-tuning behind a cut of the backbone, and augmented views."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -67,18 +65,13 @@ def test_tuning_lowers_the_loss_of_the_frozen_head_and_is_saved_whole(phantom):
     assert any(not np.array_equal(a, b) for a, b in zip(learned.get_weights(), first.get_weights(), strict=True))
 
 
-def test_an_audit_of_a_tuned_run_looks_through_the_tuned_backbone(phantom):
+def test_an_audit_of_a_tuned_run_asks_the_backbone_as_it_came(phantom):
+    """The tuned one has seen the classes of the images it learned from: nothing could be held out from it."""
     from cxrcore.evaluation import altered
 
     frozen, tuned = _run(), _run(tune={"epochs": 3, "learning_rate": 1e-2})
-    table = tuned.table.iloc[:10]
-    one, other = (altered.features(run, table, "", lambda *_: None) for run in (frozen, tuned))
-    model = keras.models.load_model(tuned.model_file).get_layer("features")
-    from cxrcore.data.images import load
-
-    direct = np.stack([load(Path(path), 64) for path in table["path"]])
-    np.testing.assert_allclose(other, np.asarray(model(direct)).mean(axis=(1, 2)), atol=1e-4)
-    assert np.abs(one - other).max() > 0.01
+    one, other = (altered.features(run, tuned.table.iloc[:10], "", lambda *_: None) for run in (frozen, tuned))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_the_frozen_backbone_of_the_next_run_is_untouched(phantom):
