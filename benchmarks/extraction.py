@@ -43,7 +43,7 @@ def measure(key: str) -> dict[str, object]:
     found = weights.resolve(backbone, backbone.weights_kinds[0])
     spec = FeatureSpec(key, found.digest, backbone.size, backbone.preprocessing, backbone.taps[-1])
     model = spec.build(found)
-    compiled = openvino.Compiled(model, extract.BATCH)
+    compiled = openvino.Compiled(model)
     start = perf_counter()
     pixels = np.stack([load(Path(path), spec.size) for path in table["path"]])
     reading = perf_counter() - start

@@ -26,7 +26,7 @@ def main(backbone: str) -> None:
     from cxrcore.data.images import load
     from cxrcore.data.importing import Choices, import_folders
     from cxrcore.explain.classifier import Classifier
-    from cxrcore.features import extract
+    from cxrcore.features.forward import forward
     from cxrcore.training import config, pipeline
 
     limits = {"COVID": 175, "NORMAL": 100, "OTHER INFECTION": 100}
@@ -38,7 +38,7 @@ def main(backbone: str) -> None:
     size, paths = classifier.size, [Path(path) for path in run.predictions("test")["path"]]
     xrays = np.stack([load(path, size) for path in paths])
     for name, pixels in _pictures(xrays, size).items():
-        maps = extract.forward_all(classifier.features, pixels)
+        maps = forward(classifier.features, pixels)
         assert classifier.novelty
         beyond = classifier.novelty.distance(maps.mean(axis=(1, 2)))
         shape = np.array([bool(outliers.shape(Image.fromarray(image))) for image in pixels])

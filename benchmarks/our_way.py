@@ -30,13 +30,14 @@ def gradcam_from_pixels_seconds(run: Run) -> float:
     """
     from cxrcore.explain.flow import HeadFlow, heatmaps
     from cxrcore.features import extract
+    from cxrcore.features.forward import forward
 
     model, tests = keras.models.load_model(run.model_file), run.predictions("test")
     flow, features = HeadFlow(model.get_layer("head"), pooled=True), model.get_layer("features")
-    extract.forward(features, np.zeros((extract.BATCH, *features.input_shape[1:]), np.uint8))
+    forward(features, np.zeros((extract.BATCH, *features.input_shape[1:]), np.uint8))
     start = perf_counter()
     for pixels in extract.batches([Path(path) for path in tests["path"]], run.config["size"]):
-        heatmaps(flow, extract.forward(features, pixels))
+        heatmaps(flow, forward(features, pixels))
     return perf_counter() - start
 
 

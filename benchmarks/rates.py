@@ -5,7 +5,8 @@ from time import perf_counter
 import numpy as np
 
 from cxrcore.features.backbones import BACKBONES
-from cxrcore.features.extract import BATCH, forward
+from cxrcore.features.extract import BATCH
+from cxrcore.features.forward import forward
 from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.weights import Weights
 

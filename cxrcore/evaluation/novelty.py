@@ -85,7 +85,8 @@ def _gaussian(vectors: np.ndarray) -> Novelty:
 
     scaled = directions(vectors)
     most = min(scaled.shape[0] - 1, scaled.shape[1])
-    found = PCA(min(_AXES, most), svd_solver="randomized", random_state=0).fit(scaled)
+    solver = "full" if len(scaled) < 4 * _AXES else "randomized"  # whichever is faster for so many
+    found = PCA(min(_AXES, most), svd_solver=solver, random_state=0).fit(scaled)
     ridge = _RIDGE * float(scaled.var(axis=0).sum()) / most
     return Novelty(found.mean_, found.components_, found.explained_variance_, max(ridge, 1e-12))
 

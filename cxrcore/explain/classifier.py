@@ -17,7 +17,8 @@ from cxrcore.explain.methods import METHODS
 from cxrcore.explain.overlay import enlarge
 from cxrcore.explain.perturbation import Progress
 from cxrcore.explain.whole import Whole
-from cxrcore.features import alterations, extract
+from cxrcore.features import alterations
+from cxrcore.features.forward import forward
 from cxrcore.features.keras_setup import keras
 from cxrcore.runs import Run
 
@@ -63,7 +64,7 @@ class Classifier:
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) of what the model sees, uint8 (n, size, size, 3)."""
         with self._lock:
-            return extract.forward_all(self.model, pixels)
+            return forward(self.model, pixels)
 
     def seen(self, pixels: np.ndarray) -> np.ndarray:
         """Return what the model sees of images uint8 (n, size, size, 3): the run's cleaning is done to them."""
@@ -108,7 +109,6 @@ class Classifier:
             progress: hears of (done, total) for a method that asks about many images.
         """
         with self._lock:
-            # Called as they are, not by `extract.forward`: one image would be padded to a whole batch.
             maps = np.asarray(self.features(pixels[None], training=False))
             probabilities = np.asarray(self._head(maps, training=False))[0]
             weights = scores(probabilities) if scores else np.eye(len(probabilities), dtype=np.float32)

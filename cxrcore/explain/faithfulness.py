@@ -24,6 +24,7 @@ from cxrcore.explain.flow import HeadFlow, of_targets
 from cxrcore.explain.layers import POOLED
 from cxrcore.explain.methods import METHODS, QUICK, fixed_layer
 from cxrcore.features import alterations, extract, lung_masks
+from cxrcore.features.forward import forward
 from cxrcore.features.keras_setup import keras
 from cxrcore.language import said
 from cxrcore.runs import Run
@@ -168,7 +169,7 @@ def _quick(
 ) -> dict[str, np.ndarray]:
     """Return the heatmaps (n, h, w) of methods that stand on a layer's map, through `model` as it is now."""
     head, choices = model.get_layer("head"), layers.choices(run.config)
-    maps = extract.forward_all(model.get_layer("features"), pixels)
+    maps = forward(model.get_layer("features"), pixels)
     theirs = [name for name in names if fixed_layer(name, choices) == POOLED]
     found = of_targets(HeadFlow(head), maps, [name for name in names if name not in theirs], targets, probabilities)
     return found | of_targets(HeadFlow(head, pooled=True), maps, theirs, targets, probabilities) if theirs else found

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from cxrcore.features import extract
+from cxrcore.features.forward import forward
 from cxrcore.features.keras_setup import keras, tf
 
 
@@ -17,8 +17,8 @@ class Whole:
         self._model = keras.Model(features.input, logits)
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
-        """Return float32 (n, classes) of raw pixels, 0 to 255, (n, size, size, 3), n at most `extract.BATCH`."""
-        return extract.forward(self._model, np.asarray(pixels, np.float32))
+        """Return float32 (n, classes) of raw pixels, 0 to 255, (n, size, size, 3)."""
+        return forward(self._model, np.asarray(pixels, np.float32))
 
     def gradients(self, pixels: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Return the gradients of the scores, logits weighted by (s, classes): float32 (n, s, size, size, 3)."""

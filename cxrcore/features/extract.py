@@ -14,11 +14,11 @@ import pandas as pd
 from cxrcore.data.images import ImageError, Upload, load, load_mask, read
 from cxrcore.errors import UserError
 from cxrcore.features import alterations, cache, openvino, views
+from cxrcore.features.forward import forward
 from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
-# Keras on two cores is fastest at 8 to 16 images a batch (48 halves the rate: the activations no
-# longer fit into the processor's caches).
+# Images that are decoded while those before them are in the model; small, so that a run can stop soon.
 BATCH = 8
 # What is computed is written at least this often, so that a run that is killed loses little.
 FLUSH_SECONDS = 10
@@ -49,7 +49,7 @@ def activations(
     missing = store.missing(table["sha256"])
     if missing:
         rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]
-        computing = openvino.Compiled(model(), BATCH) if spec.engine == openvino.NAME else model()
+        computing = openvino.Compiled(model()) if spec.engine == openvino.NAME else model()
         _compute(store, rows, spec, computing, hooks)
     return store.read(list(table["sha256"]))
 
@@ -71,26 +71,10 @@ def batches(paths: Sequence[Path], size: int, hashes: Sequence[str] | None = Non
             yield np.stack([future.result() for future in ready])
 
 
-def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
-    """Return the model's maps for one batch; a short batch is padded, as a new shape would be compiled anew."""
-    return np.asarray(model.predict_on_batch(padded(pixels)))[: len(pixels)]
-
-
-def padded(pixels: np.ndarray) -> np.ndarray:
-    """Return a batch of `BATCH` images, black ones after those given."""
-    padding = BATCH - len(pixels)
-    return np.pad(pixels, [(0, padding), (0, 0), (0, 0), (0, 0)]) if padding > 0 else pixels
-
-
 def masks_of(table: pd.DataFrame) -> list[np.ndarray | None]:
     """Return the lungs of each row, boolean (H, W), from its mask file; None for an empty one."""
     masks = [load_mask(Path(file)) for file in table["lungs"]]
     return [mask if mask.any() else None for mask in masks]
-
-
-def forward_all(model: Any, pixels: np.ndarray) -> np.ndarray:
-    """Return the model's answers for any number of images (n, size, size, 3), batch by batch."""
-    return np.concatenate([forward(model, pixels[k : k + BATCH]) for k in range(0, len(pixels), BATCH)])
 
 
 def _compute(store: Store, rows: pd.DataFrame, spec: FeatureSpec, model: Any, hooks: Hooks) -> None:

@@ -5,9 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from cxrcore.features.forward import forward
 from cxrcore.features.store import Activations
-
-_BATCH = 32
 
 
 class Maps(Protocol):
@@ -42,6 +41,4 @@ class Through:
 
     def rows(self, numbers: Iterable[int]) -> np.ndarray:
         """Return the maps of these images in this order, float32 (len(numbers), h, w, c)."""
-        kept = self._kept.rows(numbers)
-        parts = [self._upper(kept[k : k + _BATCH], training=False) for k in range(0, len(kept), _BATCH)]
-        return np.concatenate([np.asarray(part) for part in parts])
+        return forward(self._upper, self._kept.rows(numbers))

@@ -12,6 +12,7 @@ import numpy as np
 
 from cxrcore import settings
 from cxrcore.features import backbones
+from cxrcore.features.forward import AT_ONCE, IMAGES
 
 NAME = "openvino"
 
@@ -26,18 +27,20 @@ def engine_for(backbone: str) -> str:
 
 
 class Compiled:
-    """A Keras model of frozen weights, compiled by OpenVINO in full 32-bit precision for batches of one size."""
+    """A Keras model of frozen weights, compiled by OpenVINO in full 32-bit precision for the passes of `forward`."""
 
-    def __init__(self, model: Any, batch: int) -> None:
+    def __init__(self, model: Any) -> None:
         import openvino
 
         self.input_shape = model.input_shape
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras's, on how the converter calls the model
             graph = openvino.convert_model(model)
-        graph.reshape([batch, *model.input_shape[1:]])
-        self._compiled = openvino.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        graph.reshape([IMAGES, *model.input_shape[1:]])
+        hints = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(AT_ONCE)}
+        self._compiled = openvino.compile_model(graph, "CPU", hints)
 
     def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the maps of one full batch, as the Keras model does."""
-        return np.array(self._compiled(np.ascontiguousarray(pixels, np.float32))[0])
+        """Return the maps of one pass of `IMAGES` images, as the Keras model does. Threads may ask at once."""
+        found = self._compiled.create_infer_request().infer(np.ascontiguousarray(pixels, np.float32))
+        return np.array(found[0])

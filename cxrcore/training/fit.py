@@ -40,7 +40,7 @@ def fit(
     at the start are kept unless an epoch does better.
     """
     talk = talk or Silence()
-    body.compile(objective.optimizer(config))
+    body.optimizer = objective.optimizer(config)  # not compiled: the saved model is to be the network alone
     body.optimizer.build(body.trainable_variables)
     step, measure = compiled(body, config, train.labels)
     course = Course(body, config, before, talk.state("tuning" if before else "head"))
@@ -62,6 +62,7 @@ def fit(
     if not stopped or train.whole:  # where an epoch is several calls, some of one may be done already
         talk.keep(lambda: course.state(complete=not stopped), last=True)
     body.set_weights(course.weights)
+    body.optimizer = None
     return Fit(course.kept, course.best, course.epoch, stopped)
 
 

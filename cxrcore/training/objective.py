@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from cxrcore.features.keras_setup import keras, tf
+from cxrcore.training import fused
 from cxrcore.training.config import RunConfig
 
 WARM_UP = 0.05  # of the epochs, at least one: the cosine's rate rises to its full value
@@ -15,8 +16,8 @@ MOMENTUM = 0.9
 def optimizer(config: RunConfig) -> Any:
     """Return the Keras optimiser of a config; AdamW decays weights by 0.004 of the rate, as Keras does by default."""
     makers = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
+        "adam": fused.Adam,
+        "adamw": fused.AdamW,
         "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=MOMENTUM),
     }
     return makers[config.optimizer](config.learning_rate)

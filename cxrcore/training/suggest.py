@@ -11,6 +11,7 @@ import pandas as pd
 from cxrcore.data import dataset, split
 from cxrcore.evaluation import probe
 from cxrcore.features import alterations, backbones, extract, weights
+from cxrcore.features.forward import forward
 from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.store import Store
 from cxrcore.training import material, rounds
@@ -72,14 +73,16 @@ def _compute(table: pd.DataFrame, specs: list[FeatureSpec], features: Any, liste
     backbone = features.get_layer("backbone")
     pooled = [keras.layers.GlobalAveragePooling2D(keepdims=True)(backbone.get_layer(s.tap).output) for s in specs]
     inner = keras.Model(backbone.input, pooled)
-    model = keras.Model(features.input, inner(features.get_layer("preprocess").output))
+    together = keras.layers.Concatenate()(inner(features.get_layer("preprocess").output))
+    model = keras.Model(features.input, together)
+    ends = np.cumsum([maps.shape[-1] for maps in pooled])[:-1]
     hashes, done = list(rows["sha256"]), 0
     held: list[list[np.ndarray]] = [[] for _ in specs]
     listener("features", 0, len(rows))
     for pixels in extract.batches([Path(path) for path in rows["path"]], specs[0].size, hashes):
         seen = alterations.apply(pixels, specs[0].alteration)
-        for maps, answer in zip(held, model.predict_on_batch(extract.padded(seen)), strict=True):
-            maps.append(np.asarray(answer)[: len(pixels)])
+        for maps, answer in zip(held, np.split(forward(model, seen), ends, axis=-1), strict=True):
+            maps.append(answer)
         done += len(pixels)
         listener("features", done, len(rows))
     for store, maps in zip(stores, held, strict=True):

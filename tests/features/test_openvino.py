@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cxrcore.features import backbones, extract, openvino, weights
+from cxrcore.features import backbones, openvino, weights
+from cxrcore.features.forward import forward
 from cxrcore.features.spec import FeatureSpec
 from cxrcore.training import config, material
 from tests.conftest import SHARED
@@ -21,9 +22,9 @@ def _apart(key, kind, size, tap=""):
     found = weights.resolve(backbone, kind)
     spec = FeatureSpec(key, found.digest, size, backbone.preprocessing, tap or backbone.taps[-1])
     model = spec.build(found)
-    pixels = np.random.default_rng(0).integers(0, 256, (extract.BATCH, size, size, 3)).astype(np.uint8)
-    theirs = extract.forward(model, pixels)
-    ours = extract.forward(openvino.Compiled(model, extract.BATCH), pixels)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, size, size, 3)).astype(np.uint8)
+    theirs = forward(model, pixels)
+    ours = forward(openvino.Compiled(model), pixels)
     assert ours.shape == theirs.shape and ours.dtype == np.float32
     return np.abs(ours - theirs).max() / np.abs(theirs).max()
 
@@ -43,9 +44,9 @@ def test_its_maps_are_kerass_with_real_weights(key, tap, monkeypatch):
 def test_a_short_batch_gives_as_many_maps_as_images():
     found = weights.resolve(backbones.get("mobilenetv2"), "random")
     model = FeatureSpec("mobilenetv2", found.digest, 64, "unit", "block_5_add").build(found)
-    compiled = openvino.Compiled(model, extract.BATCH)
+    compiled = openvino.Compiled(model)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
-    np.testing.assert_allclose(extract.forward(compiled, pixels), extract.forward(model, pixels), atol=1e-4)
+    np.testing.assert_allclose(forward(compiled, pixels), forward(model, pixels), atol=1e-4)
 
 
 def test_keys_are_apart_and_cxrtiny_is_kerass(monkeypatch):
