@@ -4,7 +4,9 @@ Its sums are done in another order, so a map differs from Keras's by about 1e-5 
 is therefore kept apart. Source: https://docs.openvino.ai, its TensorFlow frontend and precision hints.
 """
 
+import threading
 import warnings
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -38,9 +40,16 @@ class Compiled:
             graph = openvino.convert_model(model)
         graph.reshape([IMAGES, *model.input_shape[1:]])
         hints = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(AT_ONCE)}
-        self._compiled = openvino.compile_model(graph, "CPU", hints)
+        compiled = openvino.compile_model(graph, "CPU", hints)
+        self._requests = _Requests(compiled.create_infer_request)
 
     def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
         """Return the maps of one pass of `IMAGES` images, as the Keras model does. Threads may ask at once."""
-        found = self._compiled.create_infer_request().infer(np.ascontiguousarray(pixels, np.float32))
-        return np.array(found[0])
+        return np.array(self._requests.mine.infer(np.ascontiguousarray(pixels, np.float32))[0])
+
+
+class _Requests(threading.local):
+    """A request to OpenVINO for each thread: one holds one pass at a time, and making one for every pass is slow."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.mine = make()
