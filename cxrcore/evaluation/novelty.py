@@ -47,7 +47,7 @@ class Novelty:
     def save(self, path: Path) -> None:
         """Write it, atomically."""
         with atomic_path(path) as temporary:
-            np.savez_compressed(temporary, **self.__dict__)
+            np.savez(temporary, **self.__dict__)
 
 
 def fit(known: np.ndarray, patients: np.ndarray, test: np.ndarray, seed: int = 0) -> Novelty | None:

@@ -14,12 +14,12 @@ import pandas as pd
 from cxrcore.data.images import ImageError, Upload, load, load_mask, read
 from cxrcore.errors import UserError
 from cxrcore.features import alterations, cache, openvino, views
-from cxrcore.features.forward import forward
+from cxrcore.features.forward import AT_ONCE, forward
 from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
 # Images that are decoded while those before them are in the model; small, so that a run can stop soon.
-BATCH = 8
+BATCH = 16
 # What is computed is written at least this often, so that a run that is killed loses little.
 FLUSH_SECONDS = 10
 
@@ -62,7 +62,7 @@ def batches(paths: Sequence[Path], size: int, hashes: Sequence[str] | None = Non
     """
     images = list(zip(paths, hashes or [""] * len(paths), strict=True))
     groups = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         ahead = [pool.submit(_decode, path, digest, size) for path, digest in groups[0]] if groups else []
         for position in range(len(groups)):
             ready = ahead

@@ -1,7 +1,6 @@
 """Steering runs: pause and go on, another learning rate, more epochs, another place in the queue."""
 
 import time
-from typing import Any
 
 from cxrcore import runs, settings
 from cxrcore.errors import UserError
@@ -90,10 +89,16 @@ def move_up(run: Run) -> None:
 
 
 def delete(run: Run) -> None:
-    """Put a run into the trash (see `runs.delete`); raise `UserError` while it waits, runs, or is being measured."""
+    """Put a run into the trash (see `runs.discard`).
+
+    Raises:
+        UserError: the run waits, runs, or is being measured.
+    """
     with queue.lock():
+        if run.status["state"] in LIVE:
+            raise UserError("Run {name} has not ended. Stop it first.", name=run.name)
         _require_no_task(run)
-        runs.delete(run)
+        runs.discard(run)
 
 
 def _require_no_task(run: Run) -> None:
@@ -101,10 +106,9 @@ def _require_no_task(run: Run) -> None:
         raise UserError("Run {name} is being measured. Wait until that has ended, or stop it.", name=run.name)
 
 
-def _require(run: Run, states: set[str] | None) -> dict[str, Any]:
-    """Return the status if its state is among `states`, or if it has ended for None; raise `UserError` otherwise."""
+def _require(run: Run, states: set[str] | None) -> None:
+    """Raise `UserError` unless the run's state is among `states`, or it has ended for None."""
     settings.require_writable()
-    status = run.status
-    if status["state"] not in states if states else status["state"] in LIVE:
-        raise UserError("Run {name} cannot do that now: it is {state}.", name=run.name, state=status["state"])
-    return status
+    state = run.status["state"]
+    if state not in states if states else state in LIVE:
+        raise UserError("Run {name} cannot do that now: it is {state}.", name=run.name, state=state)

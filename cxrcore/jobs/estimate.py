@@ -18,11 +18,10 @@ def left(run: Run, status: dict[str, Any]) -> float | None:
     rounds = run.config.get("design", {}).get("rounds", 1) if _several(run) else 1
     if stage == "rounds":
         return here
-    learning = _learning(run)
     if stage == "training" and here is not None:
         whole = elapsed / now * total
         return here + _AFTER + (rounds - 1) * whole
-    if stage == "features" and here is not None and learning is not None:
+    if stage == "features" and here is not None and (learning := _learning(run)) is not None:
         return here + _AFTER + rounds * learning
     return None
 

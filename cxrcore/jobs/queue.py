@@ -49,19 +49,19 @@ def dispatch() -> None:
     if settings.read_only():
         return
     with lock():
-        states = [(run, run.status) for run in reversed(listing())]
-        running = 0
+        states, running = _states(), 0
         for run, status in states:
             if status["state"] == RUNNING:
                 running += 1 if processes.alive(status) else 0
                 _mark_if_dead(run, status)
-        for run in waiting()[: max(0, settings.max_jobs() - running)]:
+        for run in waiting(states)[: max(0, settings.max_jobs() - running)]:
             _start(run)
 
 
-def waiting() -> list[Run]:
-    """Return the runs that wait, the next first."""
-    ranks = [(rank(status), run.name, run) for run in listing() if (status := run.status)["state"] == QUEUED]
+def waiting(states: list[tuple[Run, dict]] | None = None) -> list[Run]:
+    """Return the runs that wait, the next first; `states` are those of all runs, if they have been read already."""
+    states = _states() if states is None else states
+    ranks = [(rank(status), run.name, run) for run, status in states if status["state"] == QUEUED]
     return [run for _, _, run in sorted(ranks, key=lambda row: row[:2])]
 
 
@@ -72,9 +72,14 @@ def rank(status: dict) -> float:
 
 def position(run: Run) -> int:
     """Return how many runs are before this queued one: those that run and those that wait longer."""
-    running = sum(other.status["state"] == RUNNING for other in listing())
-    before = [other.name for other in waiting()]
+    states = _states()
+    running = sum(status["state"] == RUNNING for _, status in states)
+    before = [other.name for other in waiting(states)]
     return running + (before.index(run.name) if run.name in before else 0)
+
+
+def _states() -> list[tuple[Run, dict]]:
+    return [(run, run.status) for run in listing()]
 
 
 def stop(run: Run) -> None:

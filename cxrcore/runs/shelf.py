@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from cxrcore import settings
 from cxrcore.errors import UserError
-from cxrcore.runs.folder import LIVE, QUEUED, RUNNING, Run
+from cxrcore.runs.folder import QUEUED, RUNNING, Run
 from cxrcore.runs.owner import process
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -47,15 +47,11 @@ def listing() -> list[Run]:
     return [Run(path.parent) for path in sorted(settings.runs_folder().glob("[!.]*/status.json"), reverse=True)]
 
 
-def delete(run: Run) -> None:
-    """Put a run into the trash, from where `restore` takes it back; what lies there for a week is deleted for good.
-
-    Raises:
-        UserError: the run waits or runs.
+def discard(run: Run) -> None:
+    """Put a run that has ended into the trash, from where `restore` takes it back; what lies there for a week is
+    deleted for good.
     """
     settings.require_writable()
-    if run.status["state"] in LIVE:
-        raise UserError("Run {name} has not ended. Stop it first.", name=run.name)
     trash = settings.runs_folder() / _TRASH
     trash.mkdir(exist_ok=True)
     for path in trash.iterdir():

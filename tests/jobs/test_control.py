@@ -125,13 +125,16 @@ def test_a_waiting_run_moves_up_and_one_that_goes_on_waits_behind(phantom):
     assert [run.name for run in queue.waiting()] == [others[k].name for k in (2, 0, 1)]
     with pytest.raises(UserError, match="it is running"):
         control.go_on(first)
+    for unended in (first, others[0]):
+        with pytest.raises(UserError, match="has not ended"):
+            control.delete(unended)
     _wait(first, _has_epochs)
     queue.stop(first)
     _wait(others[2], _state("running"))
 
 
 def test_a_run_in_the_trash_is_off_the_shelf_until_it_is_taken_back(trained):
-    runs.delete(trained)
+    control.delete(trained)
     assert runs.listing() == []
     with pytest.raises(UserError, match="There is no run"):
         runs.load(trained.name)
@@ -147,7 +150,7 @@ def test_what_lies_in_the_trash_for_a_week_is_gone(trained, home):
     old = home / "runs" / ".trash" / "old"
     old.mkdir(parents=True)
     os.utime(old, (time.time() - 8 * 24 * 3600,) * 2)
-    runs.delete(trained)
+    control.delete(trained)
     assert [path.name for path in old.parent.iterdir()] == [trained.name]
 
 

@@ -45,7 +45,7 @@ def test_without_runs_it_names_the_next_step(open_page):
 def test_a_deleted_run_is_taken_back(open_page, trained):
     test = open_page("compare")
     test.session_state["deleted runs"] = [trained.name]
-    runs.delete(trained)
+    control.delete(trained)
     test.run()
     assert "in the trash" in _texts(test)
     _button(test, "Undo").click().run()

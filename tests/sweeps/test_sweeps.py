@@ -10,7 +10,7 @@ import pytest
 
 from cxrcore import runs
 from cxrcore.errors import UserError
-from cxrcore.jobs import tasks
+from cxrcore.jobs import control, tasks
 from cxrcore.sweeps import board, opening, plan, search, sweep
 from cxrcore.training import config
 
@@ -201,5 +201,5 @@ def test_a_trial_whose_run_was_deleted_can_be_opened_again(phantom):
     made = sweep.create("again", _plan(trials=1))
     search.search(made, _listen)
     first = opening.train(made, 0)
-    runs.delete(first)
+    control.delete(first)
     assert opening.train(made, 0).name != first.name
