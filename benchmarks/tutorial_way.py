@@ -37,7 +37,7 @@ def build(weights_file: Path) -> Any:
 def train_seconds(model: Any, x: np.ndarray, y: np.ndarray, measured: int) -> tuple[float, np.ndarray]:
     """Return the seconds of 80 epochs, scaled from `measured` ones (at least 2), and the test images.
 
-    The first epoch, which compiles, counts once; the others give the rate.
+    The first epoch, which compiles, counts once; the fastest of the others gives the rate, as others use the machine.
     """
     train_x, test_x, train_y, _ = train_test_split(x, y, test_size=0.2, random_state=40)
     seconds = []
@@ -45,7 +45,7 @@ def train_seconds(model: Any, x: np.ndarray, y: np.ndarray, measured: int) -> tu
         start = perf_counter()
         model.fit(train_x, train_y, batch_size=15, validation_split=0.1, verbose=0)
         seconds.append(perf_counter() - start)
-    return seconds[0] + (EPOCHS - 1) * float(np.mean(seconds[1:])), test_x
+    return seconds[0] + (EPOCHS - 1) * min(seconds[1:]), test_x
 
 
 def gradcam_seconds(model: Any, images: np.ndarray, measured: int) -> float:
