@@ -19,7 +19,7 @@ from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
 # Images that are decoded while those before them are in the model; small, so that a run can stop soon.
-BATCH = 16
+BATCH = 8
 # What is computed is written at least this often, so that a run that is killed loses little.
 FLUSH_SECONDS = 10
 

@@ -52,9 +52,21 @@ def test_the_first_button_leads_to_a_trained_model(first_run, page, shot):
     shot(page, "results")
 
 
+def _open(page, title, content):
+    """Open an expander; a click on one that is about to be drawn anew is lost, so it may take another."""
+    expect(page.get_by_text(title)).to_be_visible()
+    for _ in range(5):
+        if not content.is_visible():
+            page.get_by_text(title).click()
+        page.wait_for_timeout(1500)
+        if content.is_visible():
+            return
+    raise AssertionError(f"{title} does not open")
+
+
 def test_the_curve_grows_survives_a_reload_and_stop_keeps_the_best(first_run, server, workspace, page, shot):
     page.goto(f"{server}/train")
-    page.get_by_text("Hyper-parameters").click()
+    _open(page, "Hyper-parameters", page.get_by_label("Epochs", exact=True))
     for label, value in (("Epochs", "50000"), ("Stop early after", "0")):
         box = page.get_by_label(label, exact=True)
         box.fill(value)
