@@ -26,4 +26,5 @@ def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
 
 def _padded(pixels: np.ndarray) -> np.ndarray:
     """Return `IMAGES` images, black ones after those given."""
-    return np.pad(pixels, [(0, IMAGES - len(pixels)), (0, 0), (0, 0), (0, 0)])
+    short = IMAGES - len(pixels)
+    return np.pad(pixels, [(0, short), (0, 0), (0, 0), (0, 0)]) if short else pixels

@@ -13,6 +13,12 @@ def config_of(sweep: Sweep, number: int) -> RunConfig:
     return RunConfig(**sweep.trial(number).config)
 
 
+def opened(sweep: Sweep, number: int) -> Run | None:
+    """Return the run that a trial became, None if it became none or the run was deleted."""
+    name = sweep.opened.get(number)
+    return next((run for run in runs.listing() if run.name == name), None)
+
+
 def mark(sweep: Sweep, number: int, run: Run) -> None:
     """Write down that `run` is what a trial became."""
     run.describe(tags=[f"sweep {sweep.name}"], title=f"{sweep.name} {number}")
@@ -21,9 +27,8 @@ def mark(sweep: Sweep, number: int, run: Run) -> None:
 
 def train(sweep: Sweep, number: int, listener: Listener | None = None) -> Run:
     """Return the run of a trial, trained here and now if it was not opened before."""
-    name = sweep.opened.get(number)
-    if name in {run.name for run in runs.listing()}:
-        return runs.load(str(name))
+    if before := opened(sweep, number):
+        return before
     chosen = config_of(sweep, number)
     run = runs.create(chosen.model_dump(mode="json"))
     mark(sweep, number, run)

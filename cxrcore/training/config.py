@@ -60,25 +60,19 @@ class RunConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _own_defaults(cls, values: Any) -> Any:
-        """Fill `size` and `tap` from the table of backbones."""
+        """Fill `size` and `tap` from the table of backbones, and where fine-tuning begins: behind the tap before."""
         if not isinstance(values, dict):
             return values
         backbone = backbones.BACKBONES.get(values.get("backbone", "cxrtiny"))
         if backbone is None:
             return values
         own = {"size": backbone.size, "tap": backbone.taps[-1], "weights": backbone.weights_kinds[0]}
-        return own | {name: value for name, value in values.items() if value or name not in own}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _cut(cls, values: Any) -> Any:
-        """Fill where fine-tuning begins: behind the tap before the run's own."""
-        tune = values.get("tune") if isinstance(values, dict) else None
-        backbone = backbones.BACKBONES.get(values.get("backbone", "cxrtiny")) if tune is not None else None
-        if not isinstance(tune, dict) or tune.get("after") or backbone is None:
-            return values
-        before = backbone.before(values.get("tap") or backbone.taps[-1])
-        return values | {"tune": tune | {"after": before[-1] if before else ""}}
+        filled = own | {name: value for name, value in values.items() if value or name not in own}
+        tune = filled.get("tune")
+        if isinstance(tune, dict) and not tune.get("after"):
+            before = backbone.before(filled["tap"])
+            filled["tune"] = tune | {"after": before[-1] if before else ""}
+        return filled
 
     @model_validator(mode="after")
     def _agrees_with_backbone(self) -> Self:

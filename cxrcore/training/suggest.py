@@ -77,16 +77,15 @@ def _compute(table: pd.DataFrame, specs: list[FeatureSpec], features: Any, liste
     model = keras.Model(features.input, together)
     ends = np.cumsum([maps.shape[-1] for maps in pooled])[:-1]
     hashes, done = list(rows["sha256"]), 0
-    held: list[list[np.ndarray]] = [[] for _ in specs]
+    held: list[np.ndarray] = []
     listener("features", 0, len(rows))
     for pixels in extract.batches([Path(path) for path in rows["path"]], specs[0].size, hashes):
         seen = alterations.apply(pixels, specs[0].alteration)
-        for maps, answer in zip(held, np.split(forward(model, seen), ends, axis=-1), strict=True):
-            maps.append(answer)
+        held.append(forward(model, seen))
         done += len(pixels)
         listener("features", done, len(rows))
-    for store, maps in zip(stores, held, strict=True):
-        store.add(hashes, np.concatenate(maps))
+    for store, maps in zip(stores, np.split(np.concatenate(held), ends, axis=-1), strict=True):
+        store.add(hashes, maps)
 
 
 def _cost(features: Any, tap: str) -> float:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from cxrcore import runs, settings
+from cxrcore import settings
 from cxrcore.jobs import queue, tasks
 from cxrcore.language import bound, local, nt, t, translated
 from cxrcore.report import compare_figures
@@ -103,14 +103,13 @@ def _leaderboard(chosen: Sweep, table: pd.DataFrame) -> None:
 
 
 def _open(chosen: Sweep, number: int) -> None:
-    name = chosen.opened.get(number, "")
-    if name in {run.name for run in runs.listing()}:
-        st.page_link("pages/train.py", label=t("See the run"), query_params={"run": name})
+    if before := opening.opened(chosen, number):
+        st.page_link("pages/train.py", label=t("See the run"), query_params={"run": before.name})
         return
     if st.button(t("Open trial {number}: train it as a run and test it", number=number), type="primary"):
         with messages.friendly():
             run = queue.submit(opening.config_of(chosen, number))
-            opening.mark(chosen, number, runs.load(run.name))
+            opening.mark(chosen, number, run)
             st.switch_page("pages/train.py", query_params={"run": run.name})
 
 
