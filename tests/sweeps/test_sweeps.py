@@ -202,4 +202,7 @@ def test_a_trial_whose_run_was_deleted_can_be_opened_again(phantom):
     search.search(made, _listen)
     first = opening.train(made, 0)
     control.delete(first)
-    assert opening.train(made, 0).name != first.name
+    second = opening.train(made, 0)
+    assert second.name != first.name
+    runs.create(second.config)  # one that is newer and no trial's
+    assert opening.opened(made, 0) == second and opening.opened(made, 1) is None

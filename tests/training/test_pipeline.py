@@ -1,7 +1,10 @@
+import io
 import json
 import subprocess
 import sys
+import zipfile
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,6 +65,14 @@ assert not any(name.startswith("cxrcore") for name in sys.modules)
     found = np.array(json.loads(result.stdout.splitlines()[-1]))
     stored = tested[["p_COVID", "p_NORMAL", "p_OTHER INFECTION"]].to_numpy()
     assert np.abs(found - stored).max() < 1e-4
+
+
+def test_the_saved_model_is_the_network_without_its_optimiser(trained):
+    names: list[str] = []
+    with zipfile.ZipFile(trained.model_file) as archive, archive.open("model.weights.h5") as content:
+        h5py.File(io.BytesIO(content.read())).visit(names.append)
+    assert any("dense" in name for name in names)
+    assert not any("optimizer" in name for name in names)
 
 
 @pytest.mark.parametrize(
