@@ -1,15 +1,22 @@
 """The same with cxrcore: one pass through the backbone, then the head alone."""
 
+import shutil
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from cxrcore import runs
+from cxrcore import runs, settings
 from cxrcore.features.keras_setup import keras
 from cxrcore.features.store import Store
 from cxrcore.runs import Run
 from cxrcore.training import config, material, pipeline
+
+
+def forget() -> None:
+    """Remove what a first run leaves for a second: kept activations, and the backbone in memory."""
+    shutil.rmtree(settings.features_folder(), ignore_errors=True)
+    pipeline._features_model.cache_clear()
 
 
 def run_seconds(dataset: str, **values: float) -> tuple[float, Run]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,18 +34,30 @@ def build(weights_file: Path) -> Any:
     return model
 
 
-def train_seconds(model: Any, x: np.ndarray, y: np.ndarray, measured: int) -> tuple[float, np.ndarray]:
-    """Return the seconds of 80 epochs, scaled from `measured` ones (at least 2), and the test images.
+class Parts(NamedTuple):
+    """Their random split."""
 
-    The first epoch, which compiles, counts once; the fastest of the others gives the rate, as others use the machine.
-    """
-    train_x, test_x, train_y, _ = train_test_split(x, y, test_size=0.2, random_state=40)
-    seconds = []
-    for _ in range(measured):
-        start = perf_counter()
-        model.fit(train_x, train_y, batch_size=15, validation_split=0.1, verbose=0)
-        seconds.append(perf_counter() - start)
-    return seconds[0] + (EPOCHS - 1) * min(seconds[1:]), test_x
+    train_x: np.ndarray
+    test_x: np.ndarray
+    train_y: np.ndarray
+    test_y: np.ndarray
+
+
+def split(x: np.ndarray, y: np.ndarray) -> Parts:
+    """Return a fifth of the images for the test."""
+    return Parts(*train_test_split(x, y, test_size=0.2, random_state=40))
+
+
+def epoch_seconds(model: Any, parts: Parts) -> float:
+    """Return the seconds of one more epoch."""
+    start = perf_counter()
+    model.fit(parts.train_x, parts.train_y, batch_size=15, validation_split=0.1, verbose=0)
+    return perf_counter() - start
+
+
+def training_seconds(epochs: list[float]) -> float:
+    """Return the seconds of 80 epochs by those measured: the first, which compiles, once; the fastest other's rate."""
+    return epochs[0] + (EPOCHS - 1) * min(epochs[1:])
 
 
 def gradcam_seconds(model: Any, images: np.ndarray, measured: int) -> float:

@@ -14,7 +14,7 @@ import pandas as pd
 from cxrcore.data.images import ImageError, Upload, load, load_mask, read
 from cxrcore.errors import UserError
 from cxrcore.features import alterations, cache, openvino, views
-from cxrcore.features.forward import AT_ONCE, forward
+from cxrcore.features.forward import AT_ONCE, stream
 from cxrcore.features.spec import FILES, FeatureSpec
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
@@ -81,23 +81,30 @@ def _compute(store: Store, rows: pd.DataFrame, spec: FeatureSpec, model: Any, ho
     """`rows` have the index SHA-256."""
     held: list[np.ndarray] = []
     done = kept = 0
-    hashes, paths, flushed = list(rows.index), [Path(path) for path in rows["path"]], monotonic()
+    hashes, flushed = list(rows.index), monotonic()
     try:
-        for pixels in batches(paths, spec.size, hashes):
-            hooks.check()
-            masks = masks_of(rows[done : done + len(pixels)]) if spec.lungs == FILES else None
-            seen = alterations.apply(pixels, spec.alteration, masks)
-            if spec.ranges:
-                seen = views.augmented(seen, hashes[done : done + len(pixels)], spec.view, spec.ranges)
-            held.append(forward(model, seen))
-            done += len(pixels)
-            hooks.progress(done, len(paths))
+        for maps in stream(model, _seen(rows, spec, hooks)):
+            held.append(maps)
+            done += len(maps)
+            hooks.progress(done, len(rows))
             if sum(maps.nbytes for maps in held) >= SHARD_BYTES or monotonic() - flushed > FLUSH_SECONDS:
                 store.add(hashes[kept:done], np.concatenate(held))
                 held, kept, flushed = [], done, monotonic()
     finally:
         if held:
             store.add(hashes[kept:done], np.concatenate(held))
+
+
+def _seen(rows: pd.DataFrame, spec: FeatureSpec, hooks: Hooks) -> Iterator[np.ndarray]:
+    """Yield batches of `rows` as the backbone is to see them."""
+    begun, hashes = 0, list(rows.index)
+    for pixels in batches([Path(path) for path in rows["path"]], spec.size, hashes):
+        hooks.check()
+        end = begun + len(pixels)
+        masks = masks_of(rows[begun:end]) if spec.lungs == FILES else None
+        seen = alterations.apply(pixels, spec.alteration, masks)
+        yield views.augmented(seen, hashes[begun:end], spec.view, spec.ranges) if spec.ranges else seen
+        begun = end
 
 
 def _decode(path: Path, digest: str, size: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from cxrcore import settings
 from cxrcore.features import backbones
-from cxrcore.features.forward import AT_ONCE, IMAGES
+from cxrcore.features.forward import AT_ONCE
 
 NAME = "openvino"
 
@@ -31,6 +31,8 @@ def engine_for(backbone: str) -> str:
 class Compiled:
     """A Keras model of frozen weights, compiled by OpenVINO in full 32-bit precision for the passes of `forward`."""
 
+    images = 2  # in one pass: 6 % faster than four with Xception and MobileNetV2
+
     def __init__(self, model: Any) -> None:
         import openvino
 
@@ -38,13 +40,13 @@ class Compiled:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras's, on how the converter calls the model
             graph = openvino.convert_model(model)
-        graph.reshape([IMAGES, *model.input_shape[1:]])
+        graph.reshape([self.images, *model.input_shape[1:]])
         hints = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(AT_ONCE)}
         compiled = openvino.compile_model(graph, "CPU", hints)
         self._requests = _Requests(compiled.create_infer_request)
 
     def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the maps of one pass of `IMAGES` images, as the Keras model does. Threads may ask at once."""
+        """Return the maps of one pass of `images` images, as the Keras model does. Threads may ask at once."""
         return np.array(self._requests.mine.infer(np.ascontiguousarray(pixels, np.float32))[0])
 
 

@@ -22,38 +22,42 @@ def compiled(body: Any, config: RunConfig, labels: np.ndarray) -> tuple[Callable
     def score(logits: Any, labels: Any) -> tuple[Any, Any]:
         plain = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         right = tf.argmax(logits, axis=-1, output_type=tf.int32) == labels
-        return plain, tf.reduce_sum(tf.cast(right, tf.float32))
+        return tf.stack([tf.reduce_sum(plain), tf.reduce_sum(tf.cast(right, tf.float32))])
 
     def goal(logits: Any, labels: Any) -> Any:
         weighted = objective.losses(logits, labels, config.label_smoothing) * tf.gather(weights, labels)
         return tf.reduce_mean(weighted) + (objective.penalty(body, config.l2) if config.l2 else 0.0)
 
-    @tf.function(reduce_retracing=True)
-    def step(vectors: Any, labels: Any, order: Any) -> Any:
-        sums = tf.zeros(2)
+    def learned(vectors: Any, labels: Any, rows: Any) -> Any:
+        truth = tf.gather(labels, rows)
+        with tf.GradientTape() as tape:
+            logits = body(tf.gather(vectors, rows), training=True)
+            loss = goal(logits, truth)
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        return score(logits, truth)
+
+    def measured(vectors: Any, labels: Any, rows: Any) -> Any:
+        return score(body(tf.gather(vectors, rows), training=False), tf.gather(labels, rows))
+
+    return _call(learned, config.batch_size), _call(measured, _MEASURED)
+
+
+def _call(sums_of: Callable, size: int) -> Callable:
+    """Return the compiled sum of `sums_of(vectors, labels, rows)` over all blocks of `size` rows.
+
+    The loop is TensorFlow's own: to have it made from a Python loop costs each process a second.
+    """
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def call(vectors: Any, labels: Any, order: Any) -> Any:
         count = tf.shape(order)[0]
-        for start in tf.range(0, count, config.batch_size):
-            rows = order[start : start + config.batch_size]
-            truth = tf.gather(labels, rows)
-            with tf.GradientTape() as tape:
-                logits = body(tf.gather(vectors, rows), training=True)
-                loss = goal(logits, truth)
-            optimizer.apply(tape.gradient(loss, variables), variables)
-            losses, right = score(logits, truth)
-            sums += tf.stack([tf.reduce_sum(losses), right])
-        return sums
 
-    @tf.function(reduce_retracing=True)
-    def measure(vectors: Any, labels: Any, order: Any) -> Any:
-        sums = tf.zeros(2)
-        for start in tf.range(0, tf.shape(order)[0], _MEASURED):
-            rows = order[start : start + _MEASURED]
-            truth = tf.gather(labels, rows)
-            losses, right = score(body(tf.gather(vectors, rows), training=False), truth)
-            sums += tf.stack([tf.reduce_sum(losses), right])
-        return sums
+        def block(start: Any, sums: Any) -> tuple[Any, Any]:
+            return start + size, sums + sums_of(vectors, labels, order[start : start + size])
 
-    return step, measure
+        return tf.while_loop(lambda start, _: start < count, block, (0, tf.zeros(2)), parallel_iterations=1)[1]
+
+    return call
 
 
 _MEASURED = 512  # rows at once: a tuned backbone's maps of a whole part would not fit into memory
