@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.__main__ import SHARED
 
-IMAGES, ROUNDS, BATCHES = 80, 3, (8, 16, 32)
+IMAGES, ROUNDS, BATCHES = 80, 5, (8, 16, 32)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """`python -m benchmarks.scaling`: what a whole run costs against the number of images, on phantoms with CXRTiny.
 
 Each number of images is a process of its own; its memory is the peak the system saw, Python and TensorFlow included.
+All take turns, and the fastest of each counts, as others use the machine.
 """
 
 import json
@@ -13,30 +14,41 @@ import tempfile
 from time import perf_counter
 
 COUNTS = (100, 300, 1000, 2000, 3000)
-_CLASSES, _IMAGES, _REPEATS = 3, 2, 5
+_CLASSES, _IMAGES, _ROUNDS = 3, 2, 6
 
 
 def main() -> None:
     """Print seconds and memory by number of images, and how far they are from a line and from flat."""
     if len(sys.argv) > 1:
         step, count = sys.argv[1], int(sys.argv[2])
-        if step == "draw":
-            _draw(count)
-        else:
-            print(json.dumps(_one()))
+        _draw(count) if step == "draw" else _answer()
         return
-    rows = []
-    for count in COUNTS:
-        with tempfile.TemporaryDirectory() as home:
-            environment = os.environ | {"CXR_HOME": home}
-            for step in ("draw", "run"):  # drawing is not what is measured, nor is its memory
-                done = subprocess.run(
-                    [sys.executable, "-m", "benchmarks.scaling", step, str(count)],
-                    stdout=subprocess.PIPE, text=True, check=True, env=environment,
-                )  # fmt: skip
-            rows.append(json.loads(done.stdout.splitlines()[-1]))
-            print(rows[-1], file=sys.stderr)
+    with tempfile.TemporaryDirectory() as home:
+        workers = [_worker(count, f"{home}/{count}") for count in COUNTS]
+        for _ in range(_ROUNDS):
+            rows = [_ask(worker) for worker in workers]
+            print([round(row["seconds"], 2) for row in rows], file=sys.stderr)
+        for worker in workers:
+            worker.communicate()
     print(json.dumps({"rows": rows} | _summary(rows), indent=2))
+
+
+def _worker(count: int, home: str) -> subprocess.Popen:
+    """Return a process that has the images of one count, drawn by another, as that is not to be measured."""
+    environment = os.environ | {"CXR_HOME": home}
+    command = [sys.executable, "-m", "benchmarks.scaling"]
+    subprocess.run([*command, "draw", str(count)], stdout=subprocess.DEVNULL, check=True, env=environment)
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*command, "run", str(count)], env=environment, stdin=pipe, stdout=pipe, text=True)
+
+
+def _ask(worker: subprocess.Popen) -> dict[str, float]:
+    assert worker.stdin and worker.stdout
+    worker.stdin.write("\n")
+    worker.stdin.flush()
+    while not (line := worker.stdout.readline()).startswith("{"):
+        assert line, "the process has ended"
+    return dict(json.loads(line))
 
 
 def _draw(count: int) -> None:
@@ -46,33 +58,27 @@ def _draw(count: int) -> None:
     phantoms.create("phantom", patients=-(-count // (_CLASSES * _IMAGES)), images=_IMAGES)
 
 
-def _one() -> dict[str, float]:
+def _answer() -> None:
+    """Print, for each line that is read, the fastest run up to now and the peak of memory."""
     from cxrcore import runs, settings
     from cxrcore.data import dataset
     from cxrcore.training import config, pipeline
 
     data = dataset.load("phantom")
 
-    def run(name: str) -> dict[str, float]:
+    def run(name: str) -> float:
         made = config.make(dataset=name, epochs=30, early_stopping=0)
-        done = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
-        return dict(done.results["seconds"])
+        start = perf_counter()
+        pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
+        return perf_counter() - start
 
     run("warm")  # TensorFlow is loaded and has compiled
-    measured = []
-    for _ in range(_REPEATS):
+    fastest = float("inf")
+    for _ in sys.stdin:
         shutil.rmtree(settings.features_folder())
-        start = perf_counter()
-        seconds = run(data.name)
-        measured.append((perf_counter() - start, seconds["features"]))
-    whole, features = min(measured)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {
-        "images": len(data.usable),
-        "seconds": whole,
-        "features": features,
-        "peak_mb": peak,
-    }
+        fastest = min(fastest, run(data.name))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"images": len(data.usable), "seconds": fastest, "peak_mb": peak}), flush=True)
 
 
 def _summary(rows: list[dict[str, float]]) -> dict[str, float]:

@@ -31,7 +31,9 @@ class Upload:
 
 @dataclass(frozen=True)
 class Decoded:
-    """An opened image: upright 8-bit RGB, the format and bits a channel of its file, what its header told."""
+    """An opened image: upright, 8 bits a channel, of mode L where the file is grey and RGB elsewhere; the format and
+    bits a channel of its file; what its header told.
+    """
 
     image: Image.Image
     format: str
@@ -56,14 +58,15 @@ def decode(content: bytes) -> Decoded:
         raise ImageError("the file is empty (0 bytes)")
     if dicom.is_dicom(content):
         grey, bits, facts = dicom.decode(content)
-        return Decoded(grey.convert("RGB"), "DICOM", bits, facts)
+        return Decoded(grey, "DICOM", bits, facts)
     try:
         image = Image.open(io.BytesIO(content), formats=_FORMATS)
         check_size(image.width, image.height)
         bits = _bits(image)
         picture = _deep_colour(image, content) if bits == 16 and image.mode not in _WIDE_MODES else image
         picture.load()
-        return Decoded(_to_rgb(ImageOps.exif_transpose(picture)), str(image.format), bits)
+        ImageOps.exif_transpose(picture, in_place=True)
+        return Decoded(_eight_bits(picture), str(image.format), bits)
     except Image.DecompressionBombError as error:
         raise ImageError("the image claims over 178 million pixels; {at_most}", at_most=AT_MOST) from error
     except UnidentifiedImageError as error:
@@ -76,24 +79,27 @@ def decode(content: bytes) -> Decoded:
 
 def open_rgb(source: Path | Upload) -> Image.Image:
     """Return the image as 8-bit RGB, upright. Raises `ImageError`."""
-    return decode(source.content if isinstance(source, Upload) else read(source)).image
+    return _open(source).convert("RGB")
 
 
 def pixels(image: Image.Image, size: int) -> np.ndarray:
-    """Return uint8 (size, size, 3), resized by Pillow's bicubic filter as in the tutorials."""
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+    """Return uint8 (size, size, 3), resized by Pillow's bicubic filter as in the tutorials.
+
+    A grey image is resized once, not in three equal channels.
+    """
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC).convert("RGB"))
 
 
 def load(source: Path | Upload, size: int) -> np.ndarray:
     """Return the pixels of an image file: uint8 (size, size, 3). Raises `ImageError`."""
-    return pixels(open_rgb(source), size)
+    return pixels(_open(source), size)
 
 
 def display(source: Path | Upload, longest: int = 640) -> np.ndarray:
     """Return uint8 (H, W, 3) for looking at: undistorted, at most `longest` pixels a side."""
-    image = open_rgb(source)
+    image = _open(source)
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    return np.asarray(image)
+    return np.asarray(image.convert("RGB"))
 
 
 def load_mask(path: Path, size: int | None = None) -> np.ndarray:
@@ -122,6 +128,10 @@ def read(path: Path) -> bytes:
         raise ImageError("the file cannot be read ({reason})", reason=error.strerror) from error
 
 
+def _open(source: Path | Upload) -> Image.Image:
+    return decode(source.content if isinstance(source, Upload) else read(source)).image
+
+
 def _bits(image: Image.Image) -> int:
     """Return the bits a channel in the file; Pillow opens 16-bit colour as 8 bits."""
     if image.mode in _WIDE_MODES:
@@ -144,14 +154,14 @@ def _deep_colour(image: Image.Image, content: bytes) -> Image.Image:
     return picture
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in _WIDE_MODES:
-        return Image.fromarray(_scaled(np.asarray(image))).convert("RGB")
+        return Image.fromarray(_scaled(np.asarray(image)))
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         picture = image.convert("RGBA")
         black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
         return Image.alpha_composite(black, picture).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "L" else image.convert("RGB")
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:

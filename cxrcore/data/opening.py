@@ -48,7 +48,7 @@ class Opener:
             "burned_in": opened.facts.burned_in,
             "bits": opened.bits,
             "view": view,
-            "measures": measure(opened.image),
+            "measures": measure(opened.image.convert("RGB")),
             **self._person(record, opened),
         }
 

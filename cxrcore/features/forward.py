@@ -26,12 +26,19 @@ def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
 
 
 def stream(model: Any, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield what `forward` answers for each batch; the next one is begun before, so that no core waits for its end."""
+    """Yield what `forward` answers for each batch; the next one is begun before, so that no core waits for its end.
+
+    Where `batches` raise an exception, what was begun is yielded before it is passed on.
+    """
     waiting: deque[tuple[list[Future], int]] = deque()
-    for pixels in batches:
-        waiting.append((_begun(model, pixels), len(pixels)))
-        if len(waiting) > 1:
-            yield _answers(*waiting.popleft())
+    try:
+        for pixels in batches:
+            waiting.append((_begun(model, pixels), len(pixels)))
+            if len(waiting) > 1:
+                yield _answers(*waiting.popleft())
+    except Exception:
+        yield from (_answers(*begun) for begun in waiting)
+        raise
     yield from (_answers(*begun) for begun in waiting)
 
 
