@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from cxrcore import runs, settings
+from cxrcore.features import weights
 from cxrcore.features.keras_setup import keras
 from cxrcore.features.store import Store
 from cxrcore.runs import Run
@@ -14,9 +15,10 @@ from cxrcore.training import config, material, pipeline
 
 
 def forget() -> None:
-    """Remove what a first run leaves for a second: kept activations, and the backbone in memory."""
+    """Remove what a first run leaves for a second: kept activations, the backbone in memory, the weights' digest."""
     shutil.rmtree(settings.features_folder(), ignore_errors=True)
     pipeline._features_model.cache_clear()
+    weights._digest.cache_clear()
 
 
 def run_seconds(dataset: str, **values: float) -> tuple[float, Run]:

@@ -18,7 +18,8 @@ with tabs["Runs"]:
         with messages.friendly():
             if found:
                 compare_runs.show(found)
-            else:
+            compare_edit.trash()
+            if not found:
                 choose.no_run()
 if "Sweeps" in tabs:
     with tabs["Sweeps"], messages.friendly():

@@ -1,4 +1,4 @@
-"""`cxr runs pause`, `resume`, `stop`, `continue`, `describe`, `delete` and `restore`."""
+"""`cxr runs pause`, `resume`, `stop`, `continue`, `describe`, `delete`, `trash` and `restore`."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from cxrcore.training import pipeline
 
 def add(app: typer.Typer) -> None:
     """Add these commands to `cxr runs`."""
-    for command in (pause, resume, stop, describe, delete, restore):
+    for command in (pause, resume, stop, describe, delete, trash, restore):
         app.command()(command)
     app.command("continue")(continue_)
 
@@ -73,6 +73,12 @@ def delete(run: RunName, json: Json = False) -> None:
     chosen = runs.load(run)
     control.delete(chosen)
     _say(chosen, f"is in the trash; `cxr runs restore {chosen.name}` takes it back", json)
+
+
+def trash(json: Json = False) -> None:
+    """List the runs in the trash."""
+    names = [run.name for run in runs.discarded()]
+    terminal.result({"runs": names}, "\n".join(names) or "The trash is empty.", json)
 
 
 def restore(name: Annotated[str, typer.Argument(metavar="RUN", help="Its whole name.")], json: Json = False) -> None:

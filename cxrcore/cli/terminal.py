@@ -61,6 +61,8 @@ def percent(metric: dict[str, Any]) -> str:
 
 
 def share(metric: dict[str, Any]) -> str:
-    """Return the same without counts: `97.3 % (95 % interval 90.8 to 99.3 %)`."""
+    """Return the same without counts: `97.3 % (95 % interval 90.8 to 99.3 %)`, or that there is no interval."""
     low, high = metric["ci95"]
+    if low is None:
+        return f"{100 * metric['value']:.1f} % (no interval)"
     return f"{100 * metric['value']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"

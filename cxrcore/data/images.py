@@ -31,7 +31,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Decoded:
-    """An opened image: upright, 8 bits a channel, of mode L where the file is grey and RGB elsewhere; the format and
+    """An opened image: upright, 8 bits a channel, of mode L where the file holds grey alone, else RGB; the format and
     bits a channel of its file; what its header told.
     """
 

@@ -22,15 +22,15 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def of_rounds(values: Sequence[float], ratio: float) -> tuple[float, float]:
+def of_rounds(values: Sequence[float], ratio: float) -> tuple[float, float] | None:
     """Return the interval of the mean of a share over rounds of training and testing on the same images.
 
     The rounds share images, so their variance is too small by itself. Nadeau & Bengio 2003
     (doi:10.1023/A:1024068626366) correct it to (1/k + ratio) s^2, with `ratio` tested to trained images, for a t with
-    k - 1 degrees of freedom. The whole range for fewer than two rounds.
+    k - 1 degrees of freedom. None where nothing is known of how they spread: fewer than two rounds, or all alike.
     """
-    if len(values) < 2:
-        return 0.0, 1.0
+    if np.ptp(values) < 1e-9:  # sums of floats may differ by less
+        return None
     half = t.ppf(0.975, len(values) - 1) * np.sqrt((1 / len(values) + ratio) * np.var(values, ddof=1))
     mean = float(np.mean(values))
     return max(0.0, mean - float(half)), min(1.0, mean + float(half))

@@ -28,18 +28,24 @@ def forward(model: Any, pixels: np.ndarray) -> np.ndarray:
 def stream(model: Any, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Yield what `forward` answers for each batch; the next one is begun before, so that no core waits for its end.
 
-    Where `batches` raise an exception, what was begun is yielded before it is passed on.
+    Where `batches` raise an exception, what was begun is yielded before it is passed on. Where a pass fails, nothing
+    more is: answers are told apart by their order.
     """
-    waiting: deque[tuple[list[Future], int]] = deque()
-    try:
-        for pixels in batches:
+    source, waiting, interruption = iter(batches), deque[tuple[list[Future], int]](), None
+    while interruption is None:
+        try:
+            pixels = next(source)
+        except StopIteration:
+            break
+        except Exception as error:
+            interruption = error
+        else:
             waiting.append((_begun(model, pixels), len(pixels)))
             if len(waiting) > 1:
                 yield _answers(*waiting.popleft())
-    except Exception:
-        yield from (_answers(*begun) for begun in waiting)
-        raise
     yield from (_answers(*begun) for begun in waiting)
+    if interruption:
+        raise interruption
 
 
 def _begun(model: Any, pixels: np.ndarray) -> list[Future]:

@@ -60,7 +60,7 @@ def prepare_to_go_on(run: Run, epochs: int = 0) -> RunConfig:
     where = values["tune"] if values.get("tune") else values
     where["epochs"] += epochs
     made = RunConfig(**values)
-    for name in (STOP_FILE, PAUSE_FILE, RATE_FILE):
+    for name in (STOP_FILE, PAUSE_FILE):
         (run.folder / name).unlink(missing_ok=True)
     run.write("config.json", made.model_dump(mode="json"))
     return made

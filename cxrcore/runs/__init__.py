@@ -2,9 +2,9 @@
 
 from cxrcore.runs.folder import EVENTS, FAILED, FINISHED, LIVE, QUEUED, RUNNING, STOPPED, Run
 from cxrcore.runs.owner import process
-from cxrcore.runs.shelf import create, discard, listing, load, restore
+from cxrcore.runs.shelf import create, discard, discarded, listing, load, restore
 
 __all__ = [
     "EVENTS", "FAILED", "FINISHED", "LIVE", "QUEUED", "RUNNING", "STOPPED", "Run",
-    "create", "discard", "listing", "load", "process", "restore",
+    "create", "discard", "discarded", "listing", "load", "process", "restore",
 ]  # fmt: skip

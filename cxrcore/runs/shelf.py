@@ -1,9 +1,11 @@
 """All runs there are: made, found, listed, thrown away and taken back."""
 
+import math
 import re
 import shutil
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +16,7 @@ from cxrcore.runs.owner import process
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _TRASH = ".trash"
-_DAYS_IN_TRASH = 7
+_SECONDS_IN_TRASH = 7 * 24 * 3600
 
 
 def create(config: dict[str, Any], queued: bool = False) -> Run:
@@ -55,10 +57,24 @@ def discard(run: Run) -> None:
     trash = settings.runs_folder() / _TRASH
     trash.mkdir(exist_ok=True)
     for path in trash.iterdir():
-        if path.stat().st_mtime < time.time() - _DAYS_IN_TRASH * 24 * 3600:
+        if _age(path) > _SECONDS_IN_TRASH:
             shutil.rmtree(path, ignore_errors=True)
     target = run.folder.rename(trash / run.name)
     target.touch()  # the week counts from now
+
+
+def discarded() -> list[Run]:
+    """Return the runs in the trash that are not to be deleted for good yet, the last one thrown away first."""
+    aged = [(_age(path.parent), path.parent) for path in (settings.runs_folder() / _TRASH).glob("*/status.json")]
+    return [Run(folder) for age, folder in sorted(aged) if age <= _SECONDS_IN_TRASH]
+
+
+def _age(folder: Path) -> float:
+    """Return the seconds since a run was thrown away; of one that has just been taken back, infinity."""
+    try:
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def restore(name: str) -> Run:

@@ -48,11 +48,6 @@ class Sweep:
         found = read_json_if_there(self.folder / "opened.json") or {}
         return {int(number): name for number, name in found.items()}
 
-    @property
-    def as_run(self) -> Run:
-        """The folder as the place of a task in a process of its own (see `jobs.tasks`)."""
-        return Run(self.folder)
-
     def trial(self, number: int) -> Run:
         """Return the folder of a trial."""
         return Run(self.folder / "trials" / f"{number:05d}")

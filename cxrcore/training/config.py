@@ -180,5 +180,8 @@ def sentence(error: ValidationError) -> str:
     parts = []
     for problem in error.errors():
         name, expected = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Input should be ")
-        parts.append(f"{name}: expected {expected}. Received: {problem['input']!r}")
+        if problem["type"] == "extra_forbidden":
+            parts.append(f"{name}: there is no such setting")
+        else:
+            parts.append(f"{name}: expected {expected}. Received: {problem['input']!r}")
     return "; ".join(parts)

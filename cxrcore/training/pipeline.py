@@ -71,7 +71,7 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder, trial: bool) -> b
         result.write_table("table.parquet", table)
     recorder.stage("weights")
     backbone = backbones.get(config.backbone)
-    found = weights.resolve(backbone, config.weights, config.weights_file, config.seed, progress=recorder.progress)
+    found = weights.resolve(backbone, config.weights, config.weights_file, config.seed, recorder.download_progress)
     result.write("about.json", _about(data, found.digest))
     recorder.stage("backbone")
     build = _features_model if config.tune is None else _features_model.__wrapped__  # a tuned one is nobody else's

@@ -56,6 +56,11 @@ class Recorder(Silence):
             self._write()
         self._listener(self._status["stage"], done, total)
 
+    def download_progress(self, done: int, total: int) -> None:
+        """The same of a download, which can be stopped but not paused: the other side would hang up."""
+        self._stop_if_asked()
+        self.progress(done, total)
+
     def training(self, total: int) -> None:
         """Begin the stage of learning, of `total` epochs."""
         self._epochs = total
@@ -75,6 +80,9 @@ class Recorder(Silence):
     def check(self) -> None:
         """Wait while the run is paused; raise `Stopped` if the user asked it to stop."""
         self.wait()
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
         if (self.run.folder / STOP_FILE).exists():
             raise Stopped
 
@@ -90,11 +98,17 @@ class Recorder(Silence):
         self._write()
 
     def rate(self, epoch: int) -> float | None:
-        """Return a learning rate asked for since the last epoch, and record it as an event."""
+        """Return a learning rate asked for since the last epoch, and record it as an event.
+
+        The request stays: if the process is killed and its last epochs are forgotten with the event, it is heard again.
+        """
         if (asked := self._request()) == self._asked or asked is None:
             return None
         self._asked = asked
-        append_line(self.run.folder / EVENTS, {"event": "learning-rate", "epoch": epoch, "value": asked["value"]})
+        if any(event.get("asked") == asked["time"] for event in self.run.events):
+            return None  # by the process before this one
+        event = {"event": "learning-rate", "epoch": epoch, "value": asked["value"], "asked": asked["time"]}
+        append_line(self.run.folder / EVENTS, event)
         return float(asked["value"])
 
     def keep(self, state: Callable[[], State], last: bool = False) -> None:

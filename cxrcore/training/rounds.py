@@ -114,7 +114,7 @@ def summary(config: RunConfig, found: list[dict[str, Any]], ratio: float) -> dic
             continue
         means[name] = {
             "value": float(np.mean(values)),
-            "ci95": list(intervals.of_rounds(values, ratio)),
+            "ci95": list(intervals.of_rounds(values, ratio) or (None, None)),
             "rounds": len(values),
             "n": sum(row["n"] for row in found),
         }

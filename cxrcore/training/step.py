@@ -19,7 +19,7 @@ def compiled(body: Any, config: RunConfig, labels: np.ndarray) -> tuple[Callable
     variables, optimizer = body.trainable_variables, body.optimizer
     weights = tf.constant(objective.class_weights(labels, body.output_shape[-1], config.class_weights))
 
-    def score(logits: Any, labels: Any) -> tuple[Any, Any]:
+    def score(logits: Any, labels: Any) -> Any:
         plain = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         right = tf.argmax(logits, axis=-1, output_type=tf.int32) == labels
         return tf.stack([tf.reduce_sum(plain), tf.reduce_sum(tf.cast(right, tf.float32))])

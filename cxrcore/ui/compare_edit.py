@@ -1,4 +1,4 @@
-"""What can be done with the runs chosen in the table: a name, tags, the way to their pages, deleting with undo."""
+"""What can be done with the runs chosen in the table: a name, tags, ways to their pages, deleting; the trash."""
 
 import streamlit as st
 
@@ -22,10 +22,28 @@ def undo() -> None:
     )
     if right.button(t("Undo"), icon=":material/undo:", width="stretch"):
         with messages.friendly():
-            for name in names:
+            for name in {run.name for run in shelf.discarded()} & set(names):  # another session may have had one
                 shelf.restore(name)
             st.session_state["deleted runs"] = []
             st.rerun()
+
+
+def trash() -> None:
+    """Show what was deleted within the last week, each run with a button that takes it back."""
+    if settings.read_only() or not (found := shelf.discarded()):
+        return
+    with st.expander(t("Trash"), icon=":material/delete:"):
+        st.caption(t("What is here for a week is deleted for good."))
+        labels = choose.labels(found)
+        for run in found:
+            left, right = st.columns([4, 1], vertical_alignment="center")
+            left.markdown(messages.plain_text(labels[run.name]))
+            if right.button(t("Take back"), key=f"restore {run.name}", width="stretch"):
+                with messages.friendly():
+                    shelf.restore(run.name)
+                    left_there = [name for name in st.session_state.get("deleted runs", []) if name != run.name]
+                    st.session_state["deleted runs"] = left_there
+                    st.rerun()
 
 
 def show(chosen: list[Run], labels: dict[str, str]) -> None:

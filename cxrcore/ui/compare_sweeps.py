@@ -29,7 +29,7 @@ def show() -> None:
 
 
 def _is_live(chosen: Sweep) -> bool:
-    found = tasks.status(chosen.as_run, "sweep")
+    found = tasks.status(chosen, "sweep")
     return bool(found and found["state"] == RUNNING)
 
 
@@ -58,16 +58,16 @@ def _progress(done: int, planned: int, live: bool) -> str:
 def _buttons(chosen: Sweep, live: bool, done: int) -> None:
     if settings.read_only():
         return
-    found = tasks.status(chosen.as_run, "sweep")
+    found = tasks.status(chosen, "sweep")
     if found and found["state"] != RUNNING:
         st.error(messages.plain_text(translated(found["message"])), icon=":material/error:")
     if live:
         if st.button(t("Stop; what is done is kept"), icon=":material/stop_circle:"):
-            tasks.stop(chosen.as_run, "sweep")
+            tasks.stop(chosen, "sweep")
             st.rerun()
     elif search.left(chosen) > 0 and st.button(t("Go on"), icon=":material/play_arrow:"):
         with messages.friendly():
-            tasks.start(chosen.as_run, "sweep")
+            tasks.start(chosen, "sweep")
             st.rerun()
 
 

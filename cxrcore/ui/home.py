@@ -14,7 +14,7 @@ _LATEST = 5
 
 
 def workplace() -> None:
-    """Show the way to a first result, the four pages, and what there is."""
+    """Show the way to a first result, the five pages, and what there is."""
     with messages.friendly():
         queue.dispatch()  # a worker that died is said to have, and whoever waits starts
     names, found = dataset.names(), choose.listed()
@@ -25,8 +25,9 @@ def workplace() -> None:
         _datasets(names)
     if found:
         st.subheader(t("Latest runs"))
+        labels = choose.labels(found[:_LATEST])
         for run in found[:_LATEST]:
-            _link(run, "results" if run.metrics else "train", choose.run_label(run))
+            _link(run, "results" if run.metrics else "train", labels[run.name])
 
 
 def demonstration() -> None:
@@ -35,9 +36,10 @@ def demonstration() -> None:
     if not found:
         choose.no_run()
     st.subheader(t("What can be looked at"))
+    labels = choose.labels(found)
     for run in found:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(choose.run_label(run), width="stretch")
+            st.markdown(labels[run.name], width="stretch")
             _link(run, "results", t("How often it is right"))
             _link(run, "explain", t("Where it looks"))
 
@@ -66,12 +68,18 @@ def _start() -> None:
 def _journey() -> None:
     st.subheader(t("The journey"))
     for column, (title, text, page, icon) in zip(
-        st.columns(4),
+        st.columns(5),
         [
             (t("1. Data"), t("Import X-rays or draw phantoms; look at what is in them."), "data", "folder_open"),
             (t("2. Train"), t("Choose a backbone and a recipe; watch it learn."), "train", "model_training"),
             (t("3. Results"), t("How often it is right, and how sure that is."), "results", "analytics"),
             (t("4. Explain"), t("Where it looks, image by image."), "explain", "visibility"),
+            (
+                t("5. Compare"),
+                t("Several runs side by side; a search for better settings."),
+                "compare",
+                "compare_arrows",
+            ),
         ],
         strict=True,
     ):

@@ -11,12 +11,15 @@ def show(run: Run) -> None:
     """Show the mean of a run's rounds; nothing for a run of one."""
     if not (found := run.rounds):
         return
-    mean = found["mean"]["accuracy"]
-    st.info(
+    mean, done = found["mean"]["accuracy"], len(found["done"])
+    parts = [
         t(
-            "Mean test accuracy of {done} of {planned} rounds: **{mean}**, 95% interval {interval}. The first round's "
-            "model is the run's, and the pages show its test.",
-            done=len(found["done"]), planned=found["planned"], mean=words.percent(mean), interval=words.interval(mean),
+            "Mean test accuracy of {done} of {planned} rounds: **{mean}**.",
+            done=done, planned=found["planned"], mean=words.percent(mean),
         ),
-        icon=":material/repeat:",
-    )  # fmt: skip
+        t("95% interval: {interval}.", interval=words.interval(mean))
+        if mean["ci95"][0] is not None
+        else t("No interval can be given: the rounds done so far do not differ."),
+        t("The first round's model is the run's, and the pages show its test."),
+    ]  # fmt: skip
+    st.info(" ".join(parts), icon=":material/repeat:")

@@ -54,7 +54,7 @@ def _start(preset: str, values: dict[str, Any], knobs: dict[str, Any], trials: i
                 raise UserError("{knob}: choose at least two values to try.", knob=NAMES[knob])
         base = config.make(preset, **values).model_dump(mode="json")
         made = sweep.create(name, plan.make({"base": base, "knobs": knobs, "trials": trials, "minutes": minutes}))
-        tasks.start(made.as_run, "sweep")
+        tasks.start(made, "sweep")
         st.switch_page("pages/compare.py", query_params={"show": "Sweeps", "sweep": made.name})
 
 

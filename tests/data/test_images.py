@@ -46,6 +46,15 @@ def test_load_resizes_as_pillow_does(save):
     assert (images.load(save("b.png", pixels), 16) == expected).all()
 
 
+def test_a_grey_image_gives_what_three_equal_channels_give(save):
+    grey = np.random.default_rng(0).integers(0, 256, (40, 30), dtype=np.uint8)
+    one, three = save("one.png", grey), save("three.png", np.repeat(grey[..., None], 3, axis=-1))
+    assert images.decode(one.read_bytes()).image.mode == "L"
+    for size in (16, 64):
+        np.testing.assert_array_equal(images.load(one, size), images.load(three, size))
+    np.testing.assert_array_equal(images.display(one, 20), images.display(three, 20))
+
+
 def _png_header(width, height):
     def chunk(kind, data):
         body = kind + data

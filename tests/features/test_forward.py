@@ -43,6 +43,35 @@ def test_a_stream_answers_batch_by_batch_in_order():
     assert np.concatenate(answers)[:, 0].tolist() == list(range(19))
 
 
+def test_the_next_batch_is_begun_before_an_answer_is_waited_for():
+    taken = []
+
+    def batches():
+        for start in (0, 8, 16):
+            taken.append(start)
+            yield _numbered(start, 8)
+
+    answers = stream(_Mean(), batches())
+    next(answers)
+    assert taken == [0, 8]
+
+
+def test_after_a_pass_that_fails_nothing_is_answered():
+    """The answers of the batch after it would be taken for its own."""
+
+    class Failing(_Mean):
+        def predict_on_batch(self, pixels):
+            if pixels[0].mean() < 4:
+                raise MemoryError("no room")
+            return super().predict_on_batch(pixels)
+
+    answers = []
+    with pytest.raises(MemoryError):
+        for answer in stream(Failing(), [_numbered(0, 4), _numbered(4, 4), _numbered(8, 4)]):
+            answers.append(answer)
+    assert not answers
+
+
 def test_what_was_begun_before_an_interruption_is_answered_before_it_is_passed_on():
     def batches():
         yield _numbered(0, 4)

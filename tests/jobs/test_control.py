@@ -8,11 +8,15 @@ import time
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from cxrcore import runs
+from cxrcore.cli import app
 from cxrcore.errors import UserError
 from cxrcore.jobs import control, queue
+from cxrcore.runs import EVENTS
 from cxrcore.training import config
+from cxrcore.training.recorder import RATE_FILE, Recorder
 from tests.jobs.test_queue import LONG, _has_epochs, _state, _wait, no_leftovers  # noqa: F401
 
 
@@ -110,6 +114,25 @@ def test_another_rate_holds_from_the_next_epoch_and_is_an_event(phantom):
     queue.stop(run)
     with pytest.raises(UserError, match="it is stopped"):
         control.set_rate(run, 0.1)
+
+
+def test_a_rate_that_was_asked_for_is_heard_once_but_again_if_its_epochs_are_forgotten(trained):
+    trained.write(RATE_FILE, {"value": 0.01, "time": 5.0})
+    assert [Recorder(trained).rate(21), Recorder(trained).rate(22)] == [0.01, None]  # two processes
+    events = trained.folder / EVENTS
+    events.write_text("".join(line for line in events.read_text().splitlines(True) if "learning-rate" not in line))
+    assert Recorder(trained).rate(21) == 0.01
+    trained.write(RATE_FILE, {"value": 0.01, "time": 6.0})
+    assert Recorder(trained).rate(23) == 0.01  # asked for once more
+
+
+def test_the_trash_lists_what_can_be_taken_back(trained):
+    control.delete(trained)
+    assert [run.name for run in runs.discarded()] == [trained.name]
+    assert trained.name in CliRunner().invoke(app, ["runs", "trash"]).stdout
+    thrown = runs.discarded()[0].folder
+    os.utime(thrown, (time.time() - 8 * 24 * 3600,) * 2)
+    assert runs.discarded() == []
 
 
 def test_a_waiting_run_moves_up_and_one_that_goes_on_waits_behind(phantom):

@@ -48,9 +48,9 @@ def test_a_killed_task_is_said_to_have_failed_and_can_be_started_again(trained):
 def test_progress_is_written_while_it_goes(trained, monkeypatch):
     seen = []
 
-    def work(run, listen):
+    def work(folder, listen):
         listen("heatmaps", 3, 10)
-        seen.append(tasks.status(run, "shortcut"))
+        seen.append(tasks.status(trained, "shortcut"))
 
     monkeypatch.setitem(tasks.TASKS, "shortcut", work)
     write_json(trained.folder / "tasks" / "shortcut.json", {"state": "running"} | process())

@@ -52,6 +52,14 @@ def test_a_deleted_run_is_taken_back(open_page, trained):
     assert [run.name for run in runs.listing()] == [trained.name] and "in the trash" not in _texts(test)
 
 
+def test_the_trash_gives_back_what_another_session_deleted(open_page, two):
+    control.delete(two[0])
+    test = open_page("compare")
+    assert [expander.label for expander in test.expander] == ["Trash"]
+    _button(test, "Take back").click().run()
+    assert {run.name for run in runs.listing()} == {run.name for run in two} and not test.expander
+
+
 @pytest.fixture
 def searched(phantom):
     values = {
@@ -87,7 +95,7 @@ def test_the_train_page_starts_a_sweep(open_page, phantom):
     assert made.plan.trials == 1 and set(made.plan.knobs) == {"learning_rate", "dropout", "head"}
     from cxrcore.jobs import processes, tasks
 
-    if found := tasks.status(made.as_run, "sweep"):
+    if found := tasks.status(made, "sweep"):
         processes.kill(found)
 
 

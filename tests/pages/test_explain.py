@@ -14,7 +14,7 @@ def _texts(test):
 @pytest.fixture
 def at_once(monkeypatch):
     """Tasks run in the page's own process, so that a test need not wait."""
-    monkeypatch.setattr(tasks, "start", lambda run, task: tasks.TASKS[task](run, lambda *step: None))
+    monkeypatch.setattr(tasks, "start", lambda run, task: tasks.TASKS[task](run.folder, lambda *step: None))
 
 
 def test_methods_side_by_side(open_page, trained):

@@ -126,9 +126,9 @@ def test_a_budget_of_minutes_ends_the_search(phantom):
 
 def test_a_sweep_runs_in_a_process_of_its_own(phantom):
     made = sweep.create("apart", _plan(trials=2))
-    tasks.start(made.as_run, "sweep")
+    tasks.start(made, "sweep")
     deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and (found := tasks.status(made.as_run, "sweep")):
+    while time.monotonic() < deadline and (found := tasks.status(made, "sweep")):
         assert found["state"] == "running", found
         time.sleep(0.2)
     assert len(board.table(made)) == 2

@@ -35,7 +35,7 @@ def test_the_values_survive_being_written():
         ({"learning_rate": -1}, r"learning_rate: expected greater than 0. Received: -1"),
         ({"epochs": 0}, r"epochs: expected greater than or equal to 1. Received: 0"),
         ({"head": "big"}, r"head: expected 'gap', 'tutorial', 'probe' or 'hidden'. Received: 'big'"),
-        ({"rate": 1}, r"rate: expected .*not permitted.* Received: 1"),
+        ({"rate": 1}, r"rate: there is no such setting"),
         ({"backbone": "resnet"}, r"backbone: expected one of .* Received: 'resnet'"),
         ({"tap": "nowhere"}, r"tap of cxrtiny: expected one of block3a_out.* Received: 'nowhere'"),
         ({"size": 4000}, r"size of cxrtiny: expected 64 to 512 pixels. Received: 4000"),

@@ -134,6 +134,19 @@ def test_a_stop_before_training_ends_without_a_model(phantom):
     assert "nothing was learned" in run.status["message"]
 
 
+def test_a_stop_while_weights_are_downloaded(phantom, monkeypatch):
+    def download(*arguments):
+        (made.folder / STOP_FILE).touch()
+        arguments[-1](1, 100)
+        raise AssertionError("went on")
+
+    monkeypatch.setattr(pipeline.weights, "resolve", download)
+    chosen = config.make(**FAST)
+    made = runs.create(chosen.model_dump(mode="json"))
+    pipeline.run(chosen, made.folder)
+    assert made.status["state"] == "stopped" and made.status["stage"] == "weights"
+
+
 def test_a_users_mistake_is_written_down_and_raised(phantom):
     made = config.make(**(FAST | {"weights": "file", "weights_file": "/nowhere.weights.h5"}))
     run = runs.create(made.model_dump(mode="json"))

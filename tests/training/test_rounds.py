@@ -64,7 +64,8 @@ def test_the_interval_of_rounds_by_hand():
     low, high = intervals.of_rounds([0.9, 0.8, 1.0], 0.25)
     half = stats.t.ppf(0.975, 2) * np.sqrt(0.01 * (1 / 3 + 1 / 4))
     assert low == pytest.approx(0.9 - half) and high == 1.0
-    assert intervals.of_rounds([0.9], 0.25) == (0.0, 1.0)
+    assert intervals.of_rounds([0.9], 0.25) is None
+    assert intervals.of_rounds([1.0, 1.0, 1.0], 0.25) is None  # nothing is known of their spread
 
 
 def test_a_run_of_folds_keeps_the_mean_and_the_first_rounds_model(phantom):
