@@ -126,6 +126,12 @@ def test_a_rate_that_was_asked_for_is_heard_once_but_again_if_its_epochs_are_for
     assert Recorder(trained).rate(23) == 0.01  # asked for once more
 
 
+def test_a_run_that_goes_on_still_hears_the_rate_that_was_asked_for(trained):
+    trained.write(RATE_FILE, {"value": 0.01, "time": 5.0})
+    control.prepare_to_go_on(trained, 5)
+    assert Recorder(trained).rate(21) == 0.01
+
+
 def test_the_trash_lists_what_can_be_taken_back(trained):
     control.delete(trained)
     assert [run.name for run in runs.discarded()] == [trained.name]
