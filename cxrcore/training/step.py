@@ -45,7 +45,7 @@ def compiled(body: Any, config: RunConfig, labels: np.ndarray) -> tuple[Callable
 def _call(sums_of: Callable, size: int) -> Callable:
     """Return the compiled sum of `sums_of(vectors, labels, rows)` over all blocks of `size` rows.
 
-    The loop is TensorFlow's own: to have it made from a Python loop costs each process a second.
+    The loop is TensorFlow's own, so that no process has to convert a Python loop first (decision 26).
     """
 
     @tf.function(reduce_retracing=True, autograph=False)
