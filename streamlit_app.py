@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from cxrcore.language import t, translated
-from cxrcore.ui import entry, speech
+from cxrcore.i18n import t, translated
+from cxrcore.ui import entry, locale
 from cxrcore.ui.messages import NOTICE
 
-speech.choose()
+locale.choose()
 st.set_page_config(page_title=t("Chest X-ray studio"), page_icon=":material/radiology:", layout="wide")
 page = entry.navigation()
 st.sidebar.caption(translated(NOTICE))

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pandas as pd
 
-from cxrcore.evaluation import matrix, metrics
+from cxrcore.evaluation import confusion_matrix, metrics
 
 CLASSES = ["COVID", "NORMAL", "OTHER INFECTION"]
 SHARES = np.array([0.467, 0.267, 0.266])
@@ -21,12 +21,14 @@ IMAGES = 75
 def main(count: int) -> None:
     """Print the share of test sets whose interval holds the truth, by metric."""
     rng, joint = np.random.default_rng(0), SHARES[:, None] * ANSWERS
-    truth = {"accuracy": np.trace(joint)} | {name: float(f(joint[None])[0]) for name, f in matrix.OVERALL.items()}
+    truth = {"accuracy": np.trace(joint)} | {
+        name: float(f(joint[None])[0]) for name, f in confusion_matrix.OVERALL.items()
+    }
     truth |= {f"sensitivity {name}": ANSWERS[k, k] for k, name in enumerate(CLASSES)}
     held: dict[str, list[bool]] = {name: [] for name in truth}
     for _ in range(count):
         found = metrics.evaluate(_drawn(rng, joint), CLASSES)
-        values = {name: found[name] for name in ("accuracy", *matrix.OVERALL)}
+        values = {name: found[name] for name in ("accuracy", *confusion_matrix.OVERALL)}
         values |= {f"sensitivity {name}": found["by_class"][name]["recall"] for name in CLASSES}
         for name, value in values.items():
             low, high = value["ci95"]

@@ -35,7 +35,7 @@ def measure(key: str) -> dict[str, object]:
     from cxrcore.data.images import load
     from cxrcore.data.importing import import_folders
     from cxrcore.features import backbones, extract, openvino, weights
-    from cxrcore.features.spec import FeatureSpec
+    from cxrcore.features.config import FeatureSpec
 
     data = import_folders([SHARED / "data" / "covid-chestxray-dataset", SHARED / "data" / "chest_xray"], "real")
     table = data.usable.sample(IMAGES, random_state=0)

@@ -57,12 +57,12 @@ def _draw(folder: Path, images: int) -> None:
 
 
 def _save(folder: Path, number: int) -> None:
-    from cxrcore.data.phantom.series import DISEASES, Shot, take
+    from cxrcore.data.phantom.images import DISEASES, PhantomImage, take
 
     disease = DISEASES[number % 3]
     place = folder / disease
     place.mkdir(parents=True, exist_ok=True)
-    pixels = take(Shot(disease, number // 3, 0), SEED).image
+    pixels = take(PhantomImage(disease, number // 3, 0), SEED).image
     Image.fromarray(pixels).save(place / f"person{number}_{number}.png", compress_level=1)
 
 
@@ -94,9 +94,9 @@ def _killed_at_half(folder: Path, place: str, images: int) -> None:
 
 def duplicates(images: int = 2000, each: int = 100) -> dict:
     """Return the recall of each kind of copy and the share of images in false pairs."""
-    from cxrcore.audit.duplicates import near_pairs
-    from cxrcore.data.measures import measure
-    from cxrcore.data.phantom.series import shots, take
+    from cxrcore.audits.dataset.duplicates import near_pairs
+    from cxrcore.data.image_statistics import measure
+    from cxrcore.data.phantom.images import shots, take
 
     originals = [Image.fromarray(take(shot, SEED).image) for shot in list(shots(-(-images // 6), 2))[:images]]
     rng = np.random.default_rng(0)
@@ -141,10 +141,10 @@ _COPIES = {
 
 def outliers() -> dict:
     """Return, by check, how often it is wrong on real frontal radiographs and right on changed ones."""
-    from cxrcore.audit.outliers import what
+    from cxrcore.audits.dataset.outliers import what
+    from cxrcore.data.image_statistics import measure
     from cxrcore.data.images import SUFFIXES, open_rgb
-    from cxrcore.data.measures import measure
-    from cxrcore.data.phantom.series import shots, take
+    from cxrcore.data.phantom.images import shots, take
 
     folders = {"phantoms": [Image.fromarray(take(shot, SEED).image).convert("RGB") for shot in shots(50, 1)]}
     if SHARED.is_dir():

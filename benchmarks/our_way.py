@@ -7,11 +7,12 @@ from time import perf_counter
 import numpy as np
 
 from cxrcore import runs, settings
+from cxrcore.config import run_config
 from cxrcore.features import weights
 from cxrcore.features.keras_setup import keras
 from cxrcore.features.store import Store
 from cxrcore.runs import Run
-from cxrcore.training import config, material, pipeline
+from cxrcore.training import pipeline, training_data
 
 
 def forget() -> None:
@@ -26,7 +27,7 @@ def run_seconds(dataset: str, **values: float) -> tuple[float, Run]:
 
     Everything counts: activations that are missing, 80 epochs, test, Grad-CAM of the test images, the saved model.
     """
-    chosen = config.make("tutorial", dataset=dataset, backbone="xception", **values)
+    chosen = run_config.make("tutorial", dataset=dataset, backbone="xception", **values)
     start = perf_counter()
     run = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder)
     return perf_counter() - start, run
@@ -37,12 +38,12 @@ def gradcam_from_pixels_seconds(run: Run) -> float:
 
     The model has answered once before, as on a page that is open; the first answer takes 1 to 2 s more.
     """
-    from cxrcore.explain.flow import HeadFlow, heatmaps
+    from cxrcore.explain.gradients import HeadGradients, heatmaps
     from cxrcore.features import extract
-    from cxrcore.features.forward import forward
+    from cxrcore.features.predict import forward
 
     model, tests = keras.models.load_model(run.model_file), run.predictions("test")
-    flow, features = HeadFlow(model.get_layer("head"), pooled=True), model.get_layer("features")
+    flow, features = HeadGradients(model.get_layer("head"), pooled=True), model.get_layer("features")
     forward(features, np.zeros((extract.BATCH, *features.input_shape[1:]), np.uint8))
     start = perf_counter()
     for pixels in extract.batches([Path(path) for path in tests["path"]], run.config["size"]):
@@ -52,14 +53,14 @@ def gradcam_from_pixels_seconds(run: Run) -> float:
 
 def gradcam_seconds(run: Run) -> float:
     """Return the seconds of Grad-CAM over the run's test images, for all classes, from kept activations."""
-    from cxrcore.explain.flow import HeadFlow, heatmaps
+    from cxrcore.explain.gradients import HeadGradients, heatmaps
 
     head = keras.models.load_model(run.folder / "model.keras").get_layer("head")
     table = run.table
-    made = config.RunConfig(**run.config)
-    spec = material.spec_of(made, run.about["weights_digest"])
+    made = run_config.RunConfig(**run.config)
+    spec = training_data.spec_of(made, run.about["weights_digest"])
     start = perf_counter()
     tested = np.flatnonzero(table["split"] == "test")
     maps = Store(spec).read(list(table["sha256"])).rows(tested)
-    heatmaps(HeadFlow(head, pooled=True), maps)
+    heatmaps(HeadGradients(head, pooled=True), maps)
     return perf_counter() - start

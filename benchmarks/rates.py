@@ -5,9 +5,9 @@ from time import perf_counter
 import numpy as np
 
 from cxrcore.features.backbones import BACKBONES
+from cxrcore.features.config import FeatureSpec
 from cxrcore.features.extract import BATCH
-from cxrcore.features.forward import forward
-from cxrcore.features.spec import FeatureSpec
+from cxrcore.features.predict import forward
 from cxrcore.features.weights import Weights
 
 BATCHES = 4

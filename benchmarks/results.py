@@ -20,11 +20,11 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.server import running
 from cxrcore import runs
+from cxrcore.config import run_config
 from cxrcore.data import dataset
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.evaluation import metrics
 from cxrcore.runs import Run
-from cxrcore.training import config
 
 CLASSES = ["COVID", "NORMAL", "OTHER INFECTION"]
 # What comes last in each tab that computes something.
@@ -48,7 +48,7 @@ def fake_run(count: int) -> Run:
     logits = 2.2 * truth + rng.normal(size=(count, 3))
     probabilities = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
     parts = {part: rows.assign(split=part) for part in (dataset.TEST, dataset.VALIDATION)}
-    run = runs.create(config.make(dataset="phantom").model_dump(mode="json"))
+    run = runs.create(run_config.make(dataset="phantom").model_dump(mode="json"))
     predictions = metrics.predictions(parts[dataset.TEST], probabilities, CLASSES)
     chosen = metrics.predictions(parts[dataset.VALIDATION].head(1000), probabilities[:1000], CLASSES)
     run.write_table("table.parquet", parts[dataset.TEST])

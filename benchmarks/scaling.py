@@ -61,13 +61,14 @@ def _draw(count: int) -> None:
 def _answer() -> None:
     """Print, for each line that is read, the fastest run up to now and the peak of memory."""
     from cxrcore import runs, settings
+    from cxrcore.config import run_config
     from cxrcore.data import dataset
-    from cxrcore.training import config, pipeline
+    from cxrcore.training import pipeline
 
     data = dataset.load("phantom")
 
     def run(name: str) -> float:
-        made = config.make(dataset=name, epochs=30, early_stopping=0)
+        made = run_config.make(dataset=name, epochs=30, early_stopping=0)
         start = perf_counter()
         pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
         return perf_counter() - start

@@ -9,9 +9,10 @@ import sys
 import tempfile
 
 from cxrcore import runs
+from cxrcore.audits import shortcut
+from cxrcore.config import run_config
 from cxrcore.data.phantom import dataset as phantoms
-from cxrcore.evaluation import shortcut
-from cxrcore.training import config, pipeline
+from cxrcore.training import pipeline
 
 PATIENTS, IMAGES = 30, 2
 
@@ -23,7 +24,7 @@ def main(seeds: int) -> None:
         for planted in ("COVID", None):
             name = f"{'planted' if planted else 'plain'}-{seed}"
             phantoms.create(name, PATIENTS, IMAGES, seed, planted)
-            chosen = config.make(dataset=name, epochs=20)
+            chosen = run_config.make(dataset=name, epochs=20)
             run = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder)
             found = shortcut.audit(run)
             best = max(part["accuracy"] for key in ("border", "border_pixels") for part in found[key].values())

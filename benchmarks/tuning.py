@@ -31,10 +31,12 @@ def main() -> None:
 def measure(key: str) -> dict[str, Any]:
     """Return the losses, the distance and the seconds of one backbone."""
     from cxrcore import runs
-    from cxrcore.evaluation import metrics, predict
-    from cxrcore.training import config, pipeline
+    from cxrcore.config import run_config
+    from cxrcore.evaluation import metrics
+    from cxrcore.inference import predict
+    from cxrcore.training import pipeline
 
-    made = config.make(dataset="real", backbone=key, tune={}, keep="last")
+    made = run_config.make(dataset="real", backbone=key, tune={}, keep="last")
     run = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
     head, tuned = ([e for e in run.epochs if e["phase"] == phase] for phase in ("head", "tuning"))
     again, found = predict.evaluate(run)

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 
 from cxrcore import runs
+from cxrcore.config import run_config
 from cxrcore.data import dataset
 from cxrcore.data.phantom import dataset as phantoms
-from cxrcore.explain import pointing
+from cxrcore.explain import pointing_game
 from cxrcore.runs import Run
-from cxrcore.training import config, pipeline
-from cxrcore.training.recorder import Listener
+from cxrcore.training import pipeline
+from cxrcore.training.run_recorder import Listener
 
 
 def prepare(listener: Listener | None = None) -> dataset.Dataset:
@@ -24,12 +25,12 @@ def prepare(listener: Listener | None = None) -> dataset.Dataset:
 
 def demo(listener: Listener | None = None) -> tuple[Run, dict[str, Any]]:
     """Train CXRTiny's head on phantoms, by patient; return the run and its pointing game."""
-    chosen = config.make(dataset=prepare(listener).name)
+    chosen = run_config.make(dataset=prepare(listener).name)
     run = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder, listener)
-    return run, pointing_game(run)
+    return run, pointing_game_of(run)
 
 
-def pointing_game(run: Run) -> dict[str, Any]:
+def pointing_game_of(run: Run) -> dict[str, Any]:
     """Return the share of hits among the test images with lesions that were predicted right.
 
     The heatmap is that of the true class; see `explain.pointing`. The value is a `metrics.proportion`.
@@ -40,5 +41,5 @@ def pointing_game(run: Run) -> dict[str, Any]:
     rows = np.flatnonzero((table["lesions"] != "") & table["correct"])
     labels = table["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
     heatmaps = run.heatmaps()[rows, labels[rows]]
-    hits = pointing.hits(heatmaps, pointing.read_masks(list(table["lesions"].iloc[rows])))
+    hits = pointing_game.hits(heatmaps, pointing_game.read_masks(list(table["lesions"].iloc[rows])))
     return proportion(int(hits.sum()), len(rows))

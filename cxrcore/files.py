@@ -11,7 +11,7 @@ from typing import Any
 
 from cxrcore import settings
 from cxrcore.errors import UserError
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 _DISK_ERRNOS = {
     errno.ENOSPC: said("the disk is full"),

@@ -3,25 +3,26 @@
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.language import said, t
-from cxrcore.ui import address, choose, compare_edit, compare_runs, compare_sweeps, entry, messages
+from cxrcore.i18n import said, t
+from cxrcore.ui import entry, messages, query_params, selection
+from cxrcore.ui.compare import edit, runs, sweeps
 
 entry.required()
 st.title(t("Compare"))
 
-compare_edit.undo()
+edit.undo()
 codes = [said("Runs")] if settings.read_only() else [said("Runs"), said("Sweeps")]
-tabs = address.tabs("show", codes, default="Runs")
+tabs = query_params.tabs("show", codes, default="Runs")
 with tabs["Runs"]:
     if tabs["Runs"].open:
-        found = choose.listed()
+        found = selection.listed()
         with messages.friendly():
             if found:
-                compare_runs.show(found)
-            compare_edit.trash()
+                runs.show(found)
+            edit.trash()
             if not found:
-                choose.no_run()
+                selection.no_run()
 if "Sweeps" in tabs:
     with tabs["Sweeps"], messages.friendly():
         if tabs["Sweeps"].open:
-            compare_sweeps.show()
+            sweeps.show()

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from cxrcore.data import dataset
-from cxrcore.language import said, t
-from cxrcore.ui import address, choose, data_add, data_audit, data_images, data_overview, entry, messages
+from cxrcore.i18n import said, t
+from cxrcore.ui import entry, messages, query_params, selection
+from cxrcore.ui.data import add, audit, images, overview
 
 entry.required()
 st.title(t("Data"))
@@ -12,21 +13,21 @@ st.title(t("Data"))
 names = dataset.names()
 if not names:
     st.info(t("No dataset yet. Add one: phantoms need no files and take some seconds."), icon=":material/info:")
-name = choose.choose_dataset()
+name = selection.choose_dataset()
 views = {
-    said("Overview"): data_overview.show,
-    said("Images"): data_images.show,
-    said("Check"): data_audit.show,
+    said("Overview"): overview.show,
+    said("Images"): images.show,
+    said("Check"): audit.show,
     said("Add a dataset"): None,
 }
-tabs = address.tabs("view", list(views), default="Overview" if names else "Add a dataset")
+tabs = query_params.tabs("view", list(views), default="Overview" if names else "Add a dataset")
 
 for code, view in views.items():
     with tabs[code], messages.friendly():
         if not tabs[code].open:
             continue
         if view is None:
-            data_add.show()
+            add.show()
         elif name is None:
             st.caption(t("This shows a dataset, once there is one."))
         else:

@@ -2,36 +2,26 @@
 
 import streamlit as st
 
-from cxrcore.language import said, t
-from cxrcore.ui import (
-    address,
-    choose,
-    entry,
-    explain_average,
-    explain_compare,
-    explain_test,
-    explain_upload,
-    explain_warning,
-    faithfulness_view,
-    messages,
-)
+from cxrcore.i18n import said, t
+from cxrcore.ui import entry, messages, query_params, selection
+from cxrcore.ui.explain import comparison, faithfulness, mean_heatmap, shortcut_warning, test_images, upload
 
 entry.required()
 st.title(t("Explain"))
 
-run = choose.choose_run()
+run = selection.choose_run()
 if run is None:
-    choose.no_run()
+    selection.no_run()
 else:
-    explain_warning.show(run)
+    shortcut_warning.show(run)
     views = {
-        said("Test images"): explain_test,
-        said("Upload"): explain_upload,
-        said("Compare"): explain_compare,
-        said("On average"): explain_average,
-        said("To be believed?"): faithfulness_view,
+        said("Test images"): test_images,
+        said("Upload"): upload,
+        said("Compare"): comparison,
+        said("On average"): mean_heatmap,
+        said("To be believed?"): faithfulness,
     }
-    for code, tab in address.tabs("show", list(views), default="Test images").items():
+    for code, tab in query_params.tabs("show", list(views), default="Test images").items():
         with tab, messages.friendly():
             if tab.open:
                 views[code].show(run)

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.language import t, translated
-from cxrcore.ui import entry, home, messages
+from cxrcore.i18n import t, translated
+from cxrcore.ui import entry, messages
+from cxrcore.ui.home import home
 
 entry.required()
 st.title(t("Chest X-ray studio"))

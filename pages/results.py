@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from cxrcore.language import t
-from cxrcore.ui import choose, entry, messages, results_view
+from cxrcore.i18n import t
+from cxrcore.ui import entry, messages, selection
+from cxrcore.ui.results import view
 
 entry.required()
 st.title(t("Results"))
 
-run = choose.choose_run()
+run = selection.choose_run()
 if run is None:
-    choose.no_run()
+    selection.no_run()
 else:
     with messages.friendly():
-        results_view.show(run)
+        view.show(run)

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxrcore.data import measures
-from cxrcore.data.phantom.series import BACKBONE_STREAM, shots, take
+from cxrcore.data import image_statistics
+from cxrcore.data.phantom.images import BACKBONE_STREAM, shots, take
 
 PATIENTS = 100
 
 
 def main() -> None:
     """Write the template into the package."""
-    views = [measures.normalised(take(shot, 0, stream=BACKBONE_STREAM).image) for shot in shots(PATIENTS, 1)]
+    views = [image_statistics.normalised(take(shot, 0, stream=BACKBONE_STREAM).image) for shot in shots(PATIENTS, 1)]
     mean = np.mean(views, axis=0)
     mean = mean + mean[:, ::-1]
     low, high = mean.min(), mean.max()
     grey = np.round((mean - low) * (255 / (high - low))).astype(np.uint8)
-    Image.fromarray(grey).save(Path(measures.__file__).with_name("frontal.png"))
+    Image.fromarray(grey).save(Path(image_statistics.__file__).with_name("frontal.png"))
 
 
 if __name__ == "__main__":

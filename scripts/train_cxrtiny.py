@@ -16,13 +16,13 @@ from itertools import repeat
 import cv2
 import numpy as np
 
-from cxrcore.data.phantom.series import BACKBONE_STREAM, Shot, shots, take
+from cxrcore.data.phantom.images import BACKBONE_STREAM, PhantomImage, shots, take
 from cxrcore.features import cxrtiny
 
 SIZE, CELLS, SEED, SPARSITY = 128, 16, 2026, 0.02
 
 
-def example(shot: Shot, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def example(shot: PhantomImage, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return pixels uint8 (SIZE, SIZE) and area fractions (CELLS, CELLS, 3)."""
     phantom = take(shot, seed, stream=BACKBONE_STREAM)
     pixels = cv2.resize(phantom.image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)

@@ -16,13 +16,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cxrcore.data.phantom.series import BACKBONE_STREAM, Shot, shots, take
-from cxrcore.features import lungs
+from cxrcore.data.phantom.images import BACKBONE_STREAM, PhantomImage, shots, take
+from cxrcore.features import lung_segmenter
 
-SIZE, SEED = lungs.SIZE, 2027
+SIZE, SEED = lung_segmenter.SIZE, 2027
 
 
-def example(shot: Shot, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def example(shot: PhantomImage, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a phantom and its lung mask, uint8 (2 SIZE, 2 SIZE) each."""
     phantom = take(shot, seed, stream=BACKBONE_STREAM)
     return phantom.image, phantom.lungs
@@ -41,7 +41,7 @@ def disturbed(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> 
         picture = disturb(picture, truth, rng)
     grey = np.clip(255 * np.clip(picture, 0, 1) ** rng.uniform(0.5, 2.0), 0, 255).astype(np.uint8)
     area = cv2.resize(truth, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    return lungs.prepared(grey), area[..., None]
+    return lung_segmenter.prepared(grey), area[..., None]
 
 
 def _moved(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -180,7 +180,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     rng = np.random.default_rng(SEED)
     learned, checked = dataset(arguments.patients, SEED), dataset(60, SEED + 1)
-    plain = np.stack([lungs.prepared(image) for image, _ in checked])
+    plain = np.stack([lung_segmenter.prepared(image) for image, _ in checked])
     truth = np.stack([cv2.resize(mask, (SIZE, SIZE), interpolation=cv2.INTER_AREA) > 127 for _, mask in checked])
     hard, hard_truth = map(np.stack, zip(*(disturbed(*pair, rng) for pair in checked), strict=True))
     model = build()
@@ -197,8 +197,8 @@ def main() -> None:
         clean = dice(model.predict(plain, verbose=0)[..., 0] > 0.5, truth)
         worse = dice(model.predict(hard, verbose=0)[..., 0] > 0.5, hard_truth[..., 0] > 0.5)
         print(f"epoch {epoch + 1}: Dice {clean:.3f} on phantoms, {worse:.3f} on disturbed ones", flush=True)
-        save(model, lungs.NETWORK)
-    print(f"{lungs.NETWORK.stat().st_size / 1e6:.2f} MB, {model.count_params():,} parameters")
+        save(model, lung_segmenter.NETWORK)
+    print(f"{lung_segmenter.NETWORK.stat().st_size / 1e6:.2f} MB, {model.count_params():,} parameters")
 
 
 if __name__ == "__main__":

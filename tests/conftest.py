@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxrcore import language
+from cxrcore import i18n
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -33,7 +33,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     folder = tmp_path / "workspace"
     monkeypatch.setenv("CXR_HOME", str(folder))
-    language.use("en")
+    i18n.use("en")
     return folder
 
 
@@ -63,13 +63,14 @@ def phantom(home, _drawn):
 def _trained(tmp_path_factory, _drawn):
     """A workspace with one finished run of CXRTiny at 64 pixels on the phantoms."""
     from cxrcore import runs
-    from cxrcore.training import config, pipeline
+    from cxrcore.config import run_config
+    from cxrcore.training import pipeline
 
     folder = tmp_path_factory.mktemp("trained")
     shutil.copytree(_drawn / "datasets", folder / "datasets")
     before = os.environ.get("CXR_HOME")
     os.environ["CXR_HOME"] = str(folder)
-    chosen = config.make(dataset="phantom", size=64, epochs=20)
+    chosen = run_config.make(dataset="phantom", size=64, epochs=20)
     name = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder).name
     os.environ.pop("CXR_HOME") if before is None else os.environ.update(CXR_HOME=before)
     return folder, name

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from cxrcore import runs
-from cxrcore.audit import audit
+from cxrcore.audits.dataset import audit
+from cxrcore.config import run_config
 from cxrcore.data import dataset, images
 from cxrcore.data.importing import import_folders
-from cxrcore.training import config, pipeline
+from cxrcore.training import pipeline
 from tests.conftest import SHARED
 from tests.data.dicom_files import COMPRESSED, compress_files, radiograph
 
@@ -101,7 +102,7 @@ def test_the_check_says_aloud_what_tells_these_classes(real):
 
 def test_real_weights_make_a_useful_classifier_on_new_patients(real):
     """MobileNetV2 at a middle tap; far above chance (0.47), with a wide margin for the split."""
-    made = config.make(dataset="real", backbone="mobilenetv2", tap="block_12_add", size=160)
+    made = run_config.make(dataset="real", backbone="mobilenetv2", tap="block_12_add", size=160)
     run = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
     assert run.metrics["n_test"] == pytest.approx(75, abs=8)
     assert run.metrics["accuracy"]["value"] > 0.85

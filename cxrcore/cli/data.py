@@ -90,7 +90,7 @@ def audit(
     json: Json = False,
 ) -> None:
     """Say what could mislead a model: duplicates, confounding, leaks between parts, outliers."""
-    from cxrcore.audit import audit as audits
+    from cxrcore.audits.dataset import audit as audits
 
     data = dataset.load(name)
     with terminal.progress() as listen:

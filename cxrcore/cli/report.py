@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cxrcore import language, runs
+from cxrcore import i18n, runs
 from cxrcore.cli import terminal
 from cxrcore.cli.data import Json
 from cxrcore.cli.runs import RunName
@@ -30,27 +30,27 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a report, the grid as PDF, a model card, predictions, the config or the model itself."""
-    from cxrcore.export import grid, parts
-    from cxrcore.export.facts import Facts
+    from cxrcore.reports import artifacts, prediction_grid
+    from cxrcore.reports.run_summary import RunSummary
 
-    if lang not in language.LANGUAGES:
+    if lang not in i18n.LANGUAGES:
         raise UserError(
             "--lang: expected one of {expected}. Received: {received!r}",
-            expected=", ".join(language.LANGUAGES), received=lang,
+            expected=", ".join(i18n.LANGUAGES), received=lang,
         )  # fmt: skip
     wanted = {"html": html, "pdf": pdf, "card": card, "csv": csv, "config": config, "keras": keras, "tflite": tflite}
     files = {key: path for key, path in wanted.items() if path}
     if not files and not zip_:
         raise UserError("Say what to write, for example --html report.html or --zip run.zip.")
-    facts = Facts(runs.load(run))
-    language.use(lang)
+    facts = RunSummary(runs.load(run))
+    i18n.use(lang)
     with terminal.progress() as listen:
         for key, path in files.items():
-            part = parts.PARTS[key]
+            part = artifacts.ARTIFACTS[key]
             move = lambda done, total, title=part.title: listen(title, done, total)  # noqa: E731
-            content = grid.render(facts, a_page, move) if key == "pdf" else part.make(facts, move)
+            content = prediction_grid.render(facts, a_page, move) if key == "pdf" else part.make(facts, move)
             write_bytes(path, content)
         if zip_:
-            write_bytes(zip_, parts.everything(facts, listen))
+            write_bytes(zip_, artifacts.everything(facts, listen))
     written = [str(path) for path in (*files.values(), *([zip_] if zip_ else []))]
     terminal.result({"run": facts.run.name, "files": written}, "Wrote " + ", ".join(written) + ".", json)

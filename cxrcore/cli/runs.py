@@ -64,8 +64,8 @@ def evaluate(
         _external(chosen, data, json)
         return
     from cxrcore.evaluation import metrics as numbers
-    from cxrcore.evaluation import predict
     from cxrcore.features.extract import Hooks
+    from cxrcore.inference import predict
 
     with terminal.progress() as listen:
         hooks = Hooks(progress=lambda done, total: listen("predicting", done, total))
@@ -105,7 +105,7 @@ def explain(
     json: Json = False,
 ) -> None:
     """Write the heatmap of the predicted class over each image, under a banner with the label, as PNG."""
-    from cxrcore.explain import pictures
+    from cxrcore.explain import rendering
 
     chosen = runs.load(run)
     _ = chosen.results  # said here, before anything is written
@@ -114,7 +114,9 @@ def explain(
         tests = [Path(path) for path in chosen.predictions("test")["path"]]
         total, kept = len(images or tests), method == "grad-cam" and not images
         drawn = (
-            pictures.of_tests(chosen, opacity) if kept else pictures.of_files(chosen, images or tests, opacity, method)
+            rendering.of_tests(chosen, opacity)
+            if kept
+            else rendering.of_files(chosen, images or tests, opacity, method)
         )
         for done, (path, picture) in enumerate(drawn, 1):
             listen("drawing", done, total)
@@ -144,7 +146,7 @@ def faithfulness(
     for name in method or []:
         methods.get(name)
     with terminal.progress() as listen:
-        found = checks.measure(chosen, method or methods.QUICK, listen)
+        found = checks.measure(chosen, method or methods.GRADIENT_METHODS, listen)
     columns = ["deletion", "insertion", "random_weights", "stability", "pointing", "in_lesions", "in_lungs"]
     lines = ["  ".join(["method".ljust(22), *columns])]
     for name, row in found["methods"].items():
@@ -162,8 +164,8 @@ def shortcut(
     json: Json = False,
 ) -> None:
     """Audit a run for shortcuts: can the class be told from the border alone, and can the source be told?"""
-    from cxrcore.evaluation import remedies as cleanings
-    from cxrcore.evaluation import shortcut as shortcuts
+    from cxrcore.audits import mitigations as cleanings
+    from cxrcore.audits import shortcut as shortcuts
 
     chosen = runs.load(run)
     with terminal.progress() as listen:

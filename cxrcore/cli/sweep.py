@@ -7,8 +7,8 @@ import typer
 
 from cxrcore.cli import terminal, train
 from cxrcore.cli.data import Json
+from cxrcore.config import run_config
 from cxrcore.errors import UserError
-from cxrcore.training import config
 
 Knob = Annotated[
     list[str] | None,
@@ -33,13 +33,13 @@ def sweep(
     json: Json = False,
 ) -> None:
     """Try many settings on kept activations, ranked by validation; a sweep that was interrupted goes on."""
-    from cxrcore.sweeps import board, opening, plan, search
+    from cxrcore.sweeps import leaderboard, plan, promote, search
     from cxrcore.sweeps import sweep as sweeps
 
     known = [found for found in sweeps.listing() if found.name == name]
     if open_ is not None:
         with terminal.progress() as listen:
-            run = opening.train(sweeps.load(name), open_, listen)
+            run = promote.train(sweeps.load(name), open_, listen)
         train.report(run, json)
         return
     if known:
@@ -52,7 +52,7 @@ def sweep(
         found = sweeps.create(name, plan.make(values))
     with terminal.progress() as listen:
         search.search(found, listen)
-    table, shares = board.table(found), board.importance(found)
+    table, shares = leaderboard.table(found), leaderboard.importance(found)
     best = table.head(10)
     lines = [best.to_string(index=False), f"{len(table)} trials, ranked by the validation loss; none has been tested."]
     lines.append(f"`cxr sweep {name} --open {best['number'][0]}` trains the best as a run of its own and tests it.")
@@ -93,13 +93,13 @@ def taps(
 
     The test images of the split by patient stay unseen; with several rounds, every image is tested on in one of them.
     """
-    from cxrcore.training import suggest
+    from cxrcore.training import tap_selection
 
     given: dict[str, Any] = {"dataset": data, "backbone": backbone, "size": size}
     if split_seed is not None:
         given["split"] = {"seed": split_seed}
     with terminal.progress() as listen:
-        found = suggest.suggest(config.make(**given), listen)
+        found = tap_selection.suggest(run_config.make(**given), listen)
     lines = []
     for row in found["taps"]:
         share = terminal.share({"value": row["accuracy"], "ci95": row["ci95"]})

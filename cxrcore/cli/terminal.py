@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from cxrcore.training.recorder import Listener
+from cxrcore.training.run_recorder import Listener
 
 
 class _Rate(ProgressColumn):

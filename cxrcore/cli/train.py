@@ -12,10 +12,11 @@ import yaml
 from cxrcore import runs
 from cxrcore.cli import terminal
 from cxrcore.cli.data import Json
+from cxrcore.config import run_config
 from cxrcore.errors import UserError
 from cxrcore.runs import Run
-from cxrcore.training import config, pipeline
-from cxrcore.training.recorder import STOP_FILE
+from cxrcore.training import pipeline
+from cxrcore.training.run_recorder import STOP_FILE
 
 
 def demo(json: Json = False) -> None:
@@ -126,16 +127,16 @@ def report(run: Run, json: bool) -> None:
         terminal.result(summary(run), _text(run), json)
 
 
-def chosen(preset: str, file: Path | None, given: dict[str, Any]) -> config.RunConfig:
+def chosen(preset: str, file: Path | None, given: dict[str, Any]) -> run_config.RunConfig:
     """Return the config of a file, or of a preset, with what was given on the command line over it."""
-    values = config.read(file) if file else {}
+    values = run_config.read(file) if file else {}
     given = {name: value for name, value in given.items() if value is not None}
     if "split" in given and isinstance(values.get("split"), dict):
         given["split"] = values["split"] | given["split"]
     values |= given
     if "dataset" not in values:
         raise UserError("Name a dataset with --data, or a file with --config.")
-    return config.make(preset, **values)
+    return run_config.make(preset, **values)
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from cxrcore.data.refusal import ImageError
+from cxrcore.data.errors import ImageError
 from cxrcore.errors import UserError
 
 MAX_FILES = 100_000

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from cxrcore.errors import UserError
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 CLASSES = ("COVID", "NORMAL", said("OTHER INFECTION"))  # in the tutorials' order
 LEAVE_OUT = ""

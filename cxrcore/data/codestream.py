@@ -3,7 +3,7 @@
 import struct
 from typing import TYPE_CHECKING
 
-from cxrcore.data.refusal import ImageError
+from cxrcore.data.errors import ImageError
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from cxrcore.data import codestream, decoder
-from cxrcore.data.refusal import ImageError, check_size
+from cxrcore.data import codestream, dicom_decoder
+from cxrcore.data.errors import ImageError, check_size
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -120,7 +120,7 @@ def _grey(data: "Dataset", content: bytes) -> np.ndarray:
     compressed = data.file_meta.TransferSyntaxUID.is_encapsulated
     if compressed:
         codestream.refuse_false_size(data)
-    values = apply_modality_lut(decoder.stored_values(content) if compressed else pixel_array(data), data)
+    values = apply_modality_lut(dicom_decoder.stored_values(content) if compressed else pixel_array(data), data)
     windowed = _is_windowed(data)
     low, high = _range(data, values, windowed)
     shown = np.array(apply_voi_lut(values, data) if windowed else values, dtype=np.float32)

@@ -12,7 +12,7 @@ from cxrcore import settings
 from cxrcore.data.readers import class_folders, covid_chestxray
 from cxrcore.errors import UserError
 from cxrcore.files import write_text
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 Progress = Callable[[int, int], None]
 TRIES = 4  # a dropped connection is taken up again where it ended

@@ -13,7 +13,7 @@ from cxrcore.data import classes, dataset
 from cxrcore.data.versions import LOG, standing
 from cxrcore.errors import UserError
 from cxrcore.files import append_line, read_lines
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 _IN_WORDS = {
     "relabel": said("images relabelled to {label}: {n}"),

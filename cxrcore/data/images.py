@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cxrcore.data import dicom
-from cxrcore.data.refusal import AT_MOST, ImageError, check_size
+from cxrcore.data.errors import AT_MOST, ImageError, check_size
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 # Others, such as EPS, would hand a stranger's file to further programs.

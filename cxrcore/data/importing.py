@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.data import classes, dataset, leaving_out
-from cxrcore.data.opening import Opener
+from cxrcore.data import classes, dataset, exclusions
+from cxrcore.data.file_tree import FileTree, open_file_tree
+from cxrcore.data.inspection import ImageInspector
 from cxrcore.data.readers import detect
 from cxrcore.data.readers.base import Reading
 from cxrcore.data.staging import Unfinished, publish, refuse_taken, resumable
-from cxrcore.data.tree import Tree, open_tree
 from cxrcore.files import atomic_path
 
 Progress = Callable[[int, int], None]
@@ -40,11 +40,11 @@ def import_folders(
 ) -> dataset.Dataset:  # fmt: skip
     """Merge what lies in `paths` (folders, ZIPs, CSVs) into the dataset `name`, as `import_trees` does."""
     refuse_taken(name, replace)
-    return import_trees([open_tree(Path(path)) for path in paths], name, choices, progress, replace)
+    return import_trees([open_file_tree(Path(path)) for path in paths], name, choices, progress, replace)
 
 
 def import_trees(
-    trees: Sequence[Tree], name: str, choices: Choices | None = None, progress: Progress | None = None,
+    trees: Sequence[FileTree], name: str, choices: Choices | None = None, progress: Progress | None = None,
     replace: bool = False, roots: Sequence[Path] | None = None,
 ) -> dataset.Dataset:  # fmt: skip
     """Merge `trees` into the dataset `name`. Image files on disk stay where they are; others are copied.
@@ -73,11 +73,11 @@ def import_trees(
     plan = [table.drop(columns="content").to_json(orient="values"), *map(str, ["anywhere"] if roots is None else roots)]
     with resumable(name, plan) as unfinished:
         table, measures = _opened(table, unfinished, roots, progress)
-        table["left_out"] = leaving_out.same_pictures(table)
+        table["left_out"] = exclusions.same_pictures(table)
         if not (table["left_out"] == "").any():
             unfinished.discard()
-        leaving_out.refuse_empty(table)
-        table["left_out"] = leaving_out.over_limits(table, choices.limits)
+        exclusions.refuse_empty(table)
+        table["left_out"] = exclusions.over_limits(table, choices.limits)
         with atomic_path(unfinished.folder / dataset.MEASURES) as temporary:
             measures.to_parquet(temporary)
         return publish(unfinished.folder, name, table, _about(readings, choices), replace)
@@ -97,7 +97,7 @@ def merged(readings: Sequence[Reading], mapping: Mapping[str, str]) -> pd.DataFr
         )
         tables.append(rows)
     table = pd.concat(tables, ignore_index=True)
-    leaving_out.refuse_unknown_findings(table, mapping)
+    exclusions.refuse_unknown_findings(table, mapping)
     return table
 
 
@@ -107,7 +107,7 @@ def _opened(
     """Return the table with what was found in every image, and the measures by SHA-256."""
     records = table.to_dict("records")
     found = unfinished.found()
-    opener = Opener(unfinished.folder, roots, unfinished.salt)
+    opener = ImageInspector(unfinished.folder, roots, unfinished.salt)
     pool = ThreadPoolExecutor(os.cpu_count())  # each may hold an image of 40 million pixels
     try:
         for row, result in enumerate(pool.map(opener.open, records[len(found) :]), start=len(found)):

@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from cxrcore.data.dataset import PARTS, TEST, TRAIN, VALIDATION
 from cxrcore.errors import UserError
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 
 def check(table: pd.DataFrame) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 from cxrcore import settings
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
-from cxrcore.evaluation import intervals, metrics, predict
+from cxrcore.evaluation import intervals, metrics
 from cxrcore.features import extract
 from cxrcore.files import read_json
-from cxrcore.language import said
+from cxrcore.i18n import said
+from cxrcore.inference import predict
 from cxrcore.runs import Run
 
 FOLDER = "evaluations"

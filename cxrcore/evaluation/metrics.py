@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix
+from sklearn import metrics as sklearn_metrics
 
-from cxrcore.evaluation import intervals, matrix
+from cxrcore.evaluation import confusion_matrix, intervals
 
 
 def probability_columns(classes: Sequence[str]) -> list[str]:
@@ -37,7 +37,7 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     """
     numbers = {name: position for position, name in enumerate(classes)}
     true, predicted = (table[column].map(numbers).to_numpy() for column in ("label", "predicted"))
-    found = confusion_matrix(true, predicted, labels=list(range(len(classes))))
+    found = sklearn_metrics.confusion_matrix(true, predicted, labels=list(range(len(classes))))
     patients = list(table["patient"])
     low, high = intervals.by_patient(true, predicted, patients, len(classes), _all_of_them)
     values = _all_of_them(found)
@@ -59,7 +59,7 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
             },
         }
     overall = {}
-    for k, name in enumerate(matrix.OVERALL, start=len(classes)):
+    for k, name in enumerate(confusion_matrix.OVERALL, start=len(classes)):
         bounds = _bounds(values[k], low[k], high[k], len(set(patients)))
         overall[name] = {"value": _plain(values[k]), "ci95": bounds, "n": len(table)}
     return {
@@ -91,8 +91,8 @@ def proportion(successes: int, n: int) -> dict[str, Any]:
 
 def _all_of_them(matrices: np.ndarray) -> np.ndarray:
     """Return F1 by class, then each of `matrix.OVERALL`, along the last axis."""
-    overall = [statistic(matrices)[..., None] for statistic in matrix.OVERALL.values()]
-    return np.concatenate([matrix.f1(matrices), *overall], axis=-1)
+    overall = [statistic(matrices)[..., None] for statistic in confusion_matrix.OVERALL.values()]
+    return np.concatenate([confusion_matrix.f1(matrices), *overall], axis=-1)
 
 
 def _f1_bounds(value: float, low: float, high: float, hits: int, involved: int) -> list[float | None]:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from cxrcore.evaluation import metrics
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 COLUMNS = {"source": said("source"), "sex": said("sex"), "age": said("age band"), "view": said("view")}
 FEW = 30

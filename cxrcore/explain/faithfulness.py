@@ -18,15 +18,15 @@ import numpy as np
 from cxrcore import settings
 from cxrcore.data.images import load_mask
 from cxrcore.evaluation import intervals
-from cxrcore.explain import deletion, layers, pointing, randomisation, verdicts
-from cxrcore.explain.classifier import Classifier
-from cxrcore.explain.flow import HeadFlow, of_targets
+from cxrcore.explain import deletion_insertion, faithfulness_summary, layers, pointing_game, randomisation
+from cxrcore.explain.explainer import Classifier
+from cxrcore.explain.gradients import HeadGradients, of_targets
 from cxrcore.explain.layers import POOLED
-from cxrcore.explain.methods import METHODS, QUICK, fixed_layer
-from cxrcore.features import alterations, extract, lung_masks
-from cxrcore.features.forward import forward
+from cxrcore.explain.methods import GRADIENT_METHODS, METHODS, fixed_layer
+from cxrcore.features import extract, image_transforms, lung_masks
 from cxrcore.features.keras_setup import keras
-from cxrcore.language import said
+from cxrcore.features.predict import forward
+from cxrcore.i18n import said
 from cxrcore.runs import Run
 
 FILE = "faithfulness.json"
@@ -35,7 +35,9 @@ NOISE = 2.55  # standard deviation in grey levels: 1 % of the range
 Progress = Callable[[str, int, int], None]
 
 
-def measure(run: Run, names: Sequence[str] = QUICK, progress: Progress | None = None, seed: int = 0) -> dict[str, Any]:
+def measure(
+    run: Run, names: Sequence[str] = GRADIENT_METHODS, progress: Progress | None = None, seed: int = 0
+) -> dict[str, Any]:
     """Return the checks of methods of a run, and keep them with it.
 
     Each check is `{"value", "ci95", "n"}`, a mean over images with its bootstrap interval (over patients), or None
@@ -73,16 +75,16 @@ class _Measuring:
         self._shuffled(maps, checks)
         where = self._masks(maps, checks)
         found = {"methods": checks, "random": random, "lungs_from": where, "layer": self.run.config["tap"]}
-        found |= verdicts.of(checks)
+        found |= faithfulness_summary.of(checks)
         self.run.write(FILE, found)
         return found
 
     def _maps(self, pixels: np.ndarray, stage: str, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Return the heatmaps (n, h, w) of every method for some of the test images, which may be altered."""
         rows = np.arange(len(pixels)) if rows is None else rows
-        quick = [name for name in self.names if METHODS[name].hook]
+        quick = [name for name in self.names if METHODS[name].cam_fn]
         found = _quick(self.classifier.model, self.run, quick, pixels, self.targets[rows], self.probabilities[rows])
-        for name in (name for name in self.names if METHODS[name].asks):
+        for name in (name for name in self.names if METHODS[name].perturbation_fn):
             found[name] = np.stack([self._asked(name, pixels, rows, number, stage) for number in range(len(pixels))])
         return found
 
@@ -92,7 +94,7 @@ class _Measuring:
         return self.classifier.explain_pixels(pixels[number], self.run.config["tap"], name, lambda _: one).heatmaps[0]
 
     def _curves(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        random = self._areas([deletion.random_map(self.rng) for _ in self.few], 0)
+        random = self._areas([deletion_insertion.random_map(self.rng) for _ in self.few], 0)
         for stage, name in enumerate(self.names, 1):
             found = self._areas(list(maps[name][self.few]), stage)
             checks[name] |= self._means(found) | {
@@ -105,7 +107,7 @@ class _Measuring:
         areas = []
         for number, heatmap in zip(self.few, heatmaps, strict=True):
             ask, target = self.classifier.probabilities, int(self.targets[number])
-            areas.append(deletion.areas(ask, self.pixels[number], heatmap, target))
+            areas.append(deletion_insertion.areas(ask, self.pixels[number], heatmap, target))
             done, total = stage * len(self.few) + len(areas), (len(self.names) + 1) * len(self.few)
             self.progress(said("deletion and insertion"), done, total)
         return np.array(areas)
@@ -122,7 +124,7 @@ class _Measuring:
 
     def _shuffled(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> None:
         """Only for methods that stand on a layer's map: the others would take too long at every stage."""
-        rows, quick = self.few[:SHUFFLED], [name for name in self.names if METHODS[name].hook]
+        rows, quick = self.few[:SHUFFLED], [name for name in self.names if METHODS[name].cam_fn]
         model, taps = keras.models.load_model(self.run.model_file), layers.taps(self.run.config)
         for name in self.names:
             checks[name] |= {"random_weights": None, "stages": []}
@@ -144,16 +146,18 @@ class _Measuring:
         files = lung_masks.given(self.tests)
         found = lung_masks.of(self.tests, self.raw, files)
         where = lung_masks.origin(files, [mask is not None for mask in found])
-        if alterations.moves(self.cleaning):  # a mask goes where its image goes
-            boxes = alterations.boxes(self.raw, self.cleaning)
+        if image_transforms.moves(self.cleaning):  # a mask goes where its image goes
+            boxes = image_transforms.boxes(self.raw, self.cleaning)
             found = [None if mask is None else _cut(mask, box) for mask, box in zip(found, boxes, strict=True)]
             drawn = [_cut(mask, boxes[row]) for mask, row in zip(drawn, lesions, strict=True)]
         rows = np.flatnonzero([mask is not None for mask in found])
         inside = [mask for mask in found if mask is not None]
         for name in self.names:
-            checks[name]["pointing"] = self._share(pointing.hits(maps[name][lesions], drawn)) if len(lesions) else None
-            checks[name]["in_lesions"] = self._mean(pointing.energy(maps[name][lesions], drawn), lesions)
-            checks[name]["in_lungs"] = self._mean(pointing.energy(maps[name][rows], inside), rows)
+            checks[name]["pointing"] = (
+                self._share(pointing_game.hits(maps[name][lesions], drawn)) if len(lesions) else None
+            )
+            checks[name]["in_lesions"] = self._mean(pointing_game.energy(maps[name][lesions], drawn), lesions)
+            checks[name]["in_lungs"] = self._mean(pointing_game.energy(maps[name][rows], inside), rows)
         return where
 
     def _mean(self, values: np.ndarray, rows: np.ndarray) -> dict[str, Any] | None:
@@ -171,12 +175,16 @@ def _quick(
     head, choices = model.get_layer("head"), layers.choices(run.config)
     maps = forward(model.get_layer("features"), pixels)
     theirs = [name for name in names if fixed_layer(name, choices) == POOLED]
-    found = of_targets(HeadFlow(head), maps, [name for name in names if name not in theirs], targets, probabilities)
-    return found | of_targets(HeadFlow(head, pooled=True), maps, theirs, targets, probabilities) if theirs else found
+    found = of_targets(
+        HeadGradients(head), maps, [name for name in names if name not in theirs], targets, probabilities
+    )
+    return (
+        found | of_targets(HeadGradients(head, pooled=True), maps, theirs, targets, probabilities) if theirs else found
+    )
 
 
-def _cut(mask: np.ndarray, box: alterations.Box) -> np.ndarray:
-    return alterations.cut(mask.astype(np.uint8) * 255, box) > 127
+def _cut(mask: np.ndarray, box: image_transforms.Box) -> np.ndarray:
+    return image_transforms.cut(mask.astype(np.uint8) * 255, box) > 127
 
 
 def _matters(areas: np.ndarray) -> np.ndarray:

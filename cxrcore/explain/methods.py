@@ -1,8 +1,8 @@
-"""The methods: the CAM family, one small hook each from a layer's map and the score's gradient to a heatmap, and those
+"""The methods: the CAM family, one small cam_fn each from a layer's map and the score's gradient to a heatmap, and those
 of `perturbation`.
 
 A is the map of a layer, (..., h, w, c), G = dS / dA the gradient of the explained score S, of the same shape or with
-a leading axis more, for several scores at once. S is a class's logit, or the difference of two. Every hook returns
+a leading axis more, for several scores at once. S is a class's logit, or the difference of two. Every cam_fn returns
 (..., h, w), at least 0 and not normalised.
 """
 
@@ -14,9 +14,9 @@ import numpy as np
 from cxrcore.errors import UserError
 from cxrcore.explain import perturbation
 from cxrcore.explain.layers import POOLED
-from cxrcore.language import said
+from cxrcore.i18n import said
 
-Hook = Callable[[np.ndarray, np.ndarray], np.ndarray]
+CamFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _CELLS = (-3, -2)
 
 
@@ -61,7 +61,7 @@ def eigen_cam(a: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Method:
-    """A method: a `hook` on a layer's map and gradient, or one that `asks` the model about altered images.
+    """A method: a `cam_fn` on a layer's map and gradient, or one that `asks` the model about altered images.
 
     `of_class` tells whether the class that is explained makes a difference; `softmax` whether the score is the
     probability instead of the logit; `layer` the only layer it is defined for, where a run has it; `of_layer` whether
@@ -70,8 +70,8 @@ class Method:
 
     title: str
     paper: str
-    hook: Hook | None = None
-    asks: Callable | None = None
+    cam_fn: CamFunction | None = None
+    perturbation_fn: Callable | None = None
     of_class: bool = True
     softmax: bool = False
     layer: str = ""
@@ -91,20 +91,20 @@ METHODS = {
     "layercam": Method("LayerCAM", "Jiang et al. 2021, doi:10.1109/TIP.2021.3089943", layer_cam),
     "eigen-cam": Method("Eigen-CAM", "Muhammad & Yeasin 2020, arXiv:2008.00299", eigen_cam, of_class=False),
     "score-cam": Method(
-        "Score-CAM", "Wang et al. 2020, arXiv:1910.01279", asks=perturbation.score_cam, passes=lambda channels: channels
+        "Score-CAM", "Wang et al. 2020, arXiv:1910.01279", perturbation_fn=perturbation.score_cam, passes=lambda channels: channels
     ),
     "integrated-gradients": Method(
         said("Integrated gradients"), "Sundararajan et al. 2017, arXiv:1703.01365",
-        asks=perturbation.integrated_gradients, of_layer=False,
+        perturbation_fn=perturbation.integrated_gradients, of_layer=False,
         passes=lambda channels: 3 * perturbation.STEPS,  # a gradient costs about two passes more
     ),
     "occlusion": Method(
-        said("Occlusion"), "Zeiler & Fergus 2014, arXiv:1311.2901", asks=perturbation.occlusion,
+        said("Occlusion"), "Zeiler & Fergus 2014, arXiv:1311.2901", perturbation_fn=perturbation.occlusion,
         of_layer=False,
         passes=lambda channels: perturbation.GRID**2,
     ),
 }  # fmt: skip
-QUICK = [name for name, method in METHODS.items() if method.hook]
+GRADIENT_METHODS = [name for name, method in METHODS.items() if method.cam_fn]
 
 
 def get(name: str) -> Method:

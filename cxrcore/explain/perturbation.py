@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]
 
 
 class Model(Protocol):
-    """What is asked; see `whole.Whole`."""
+    """What is asked; see `whole.LogitModel`."""
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) of raw pixels, 0 to 255, (n, size, size, 3)."""

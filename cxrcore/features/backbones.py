@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxrcore.errors import UserError
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 
 @dataclass(frozen=True)

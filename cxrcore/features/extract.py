@@ -13,9 +13,9 @@ import pandas as pd
 
 from cxrcore.data.images import ImageError, Upload, load, load_mask, read
 from cxrcore.errors import UserError
-from cxrcore.features import alterations, cache, openvino, views
-from cxrcore.features.forward import AT_ONCE, stream
-from cxrcore.features.spec import FILES, FeatureSpec
+from cxrcore.features import augmentation, cache, image_transforms, openvino
+from cxrcore.features.config import FILES, FeatureSpec
+from cxrcore.features.predict import AT_ONCE, stream
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 
 # Images that are decoded while those before them are in the model; small, so that a run can stop soon.
@@ -102,8 +102,8 @@ def _seen(rows: pd.DataFrame, spec: FeatureSpec, hooks: Hooks) -> Iterator[np.nd
         hooks.check()
         end = begun + len(pixels)
         masks = masks_of(rows[begun:end]) if spec.lungs == FILES else None
-        seen = alterations.apply(pixels, spec.alteration, masks)
-        yield views.augmented(seen, hashes[begun:end], spec.view, spec.ranges) if spec.ranges else seen
+        seen = image_transforms.apply(pixels, spec.alteration, masks)
+        yield augmentation.augmented(seen, hashes[begun:end], spec.view, spec.ranges) if spec.ranges else seen
         begun = end
 
 

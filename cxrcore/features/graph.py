@@ -3,7 +3,7 @@
 from typing import Any
 
 
-def joint(backbone: Any, tap: str) -> Any:
+def cut_tensor(backbone: Any, tap: str) -> Any:
     """Return the tensor at `tap` through which everything passes: the layer's output, or its input where a shortcut
     leads round the layer.
 
@@ -17,11 +17,11 @@ def joint(backbone: Any, tap: str) -> Any:
     raise ValueError(f"{tap}: nothing else leads past neither its input nor its output")
 
 
-def upper(backbone: Any, tap: str) -> Any:
+def backbone_tail(backbone: Any, tap: str) -> Any:
     """Return the part of a backbone behind the joint at `tap`, as a model that shares its layers."""
     from cxrcore.features.keras_setup import keras
 
-    return keras.Model(joint(backbone, tap), backbone.output, name="upper")
+    return keras.Model(cut_tensor(backbone, tap), backbone.output, name="upper")
 
 
 def _all_pass(backbone: Any, tensor: Any) -> bool:

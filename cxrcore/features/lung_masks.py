@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from cxrcore.features import extract, lungs
-from cxrcore.language import said
+from cxrcore.features import extract, lung_segmenter
+from cxrcore.i18n import said
 
 
 def given(table: pd.DataFrame) -> bool:
@@ -24,7 +24,7 @@ def of(table: pd.DataFrame, pixels: np.ndarray, files: bool) -> list[np.ndarray 
     """
     if files:
         return extract.masks_of(table)
-    masks, doubts = lungs.segment(pixels)
+    masks, doubts = lung_segmenter.segment(pixels)
     return [None if doubt else mask for mask, doubt in zip(masks, doubts, strict=True)]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from cxrcore import settings
 from cxrcore.features import backbones
-from cxrcore.features.forward import AT_ONCE
+from cxrcore.features.predict import AT_ONCE
 
 NAME = "openvino"
 

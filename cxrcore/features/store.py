@@ -10,7 +10,7 @@ import numpy as np
 
 from cxrcore import settings
 from cxrcore.features import cache
-from cxrcore.features.spec import FeatureSpec
+from cxrcore.features.config import FeatureSpec
 from cxrcore.files import atomic_path, write_json
 
 # A shard is written at once from memory, so its size bounds the memory; a hundred thousand images of

@@ -3,11 +3,11 @@
 import time
 
 from cxrcore import runs, settings
+from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import UserError
 from cxrcore.jobs import queue, tasks
 from cxrcore.runs import LIVE, QUEUED, RUNNING, Run
-from cxrcore.training.config import RunConfig
-from cxrcore.training.recorder import PAUSE_FILE, RATE_FILE, STATE_FILE, STOP_FILE
+from cxrcore.training.run_recorder import PAUSE_FILE, RATE_FILE, STATE_FILE, STOP_FILE
 
 
 def pause(run: Run) -> None:

@@ -13,14 +13,14 @@ from pathlib import Path
 from filelock import FileLock
 
 from cxrcore import settings
+from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import UserError
+from cxrcore.i18n import said
 from cxrcore.jobs import processes
-from cxrcore.language import said
 from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, create, listing
 from cxrcore.runs import process as process_of
 from cxrcore.training import pipeline
-from cxrcore.training.config import RunConfig
-from cxrcore.training.recorder import STOP_FILE
+from cxrcore.training.run_recorder import STOP_FILE
 
 STOP_SECONDS = 1.5
 # A run that tests its best epoch on a large dataset, or that another program runs, is not waited for longer.

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from cxrcore.errors import UserError
 from cxrcore.files import read_json_if_there, write_json
+from cxrcore.i18n import said
 from cxrcore.jobs import processes, queue
-from cxrcore.language import said
 from cxrcore.runs import FAILED, RUNNING, Run
 from cxrcore.runs import process as process_of
 
@@ -32,15 +32,15 @@ class Place(Protocol):
 
 
 def _shortcut(folder: Path, listen: Listener) -> None:
-    from cxrcore.evaluation import shortcut
+    from cxrcore.audits import shortcut
 
     shortcut.audit(Run(folder), listen)
 
 
 def _remedies(folder: Path, listen: Listener) -> None:
-    from cxrcore.evaluation import remedies
+    from cxrcore.audits import mitigations
 
-    remedies.compare(Run(folder), listen)
+    mitigations.compare(Run(folder), listen)
 
 
 def _faithfulness(folder: Path, listen: Listener) -> None:

@@ -4,10 +4,10 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import UserError
 from cxrcore.jobs import queue
 from cxrcore.runs import Run
-from cxrcore.training.config import RunConfig
 from cxrcore.training.pipeline import run
 
 

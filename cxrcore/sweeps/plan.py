@@ -4,11 +4,11 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from cxrcore.config import run_config
+from cxrcore.config.run_config import RunConfig
+from cxrcore.config.sections import STRICT
 from cxrcore.errors import UserError
 from cxrcore.features import backbones
-from cxrcore.training import config
-from cxrcore.training.config import RunConfig
-from cxrcore.training.sections import STRICT
 
 
 class Span(BaseModel):
@@ -86,7 +86,7 @@ class Plan(BaseModel):
 
     def config(self, values: dict[str, Any]) -> RunConfig:
         """Return the config of a trial with these values; raise `UserError` for one that is out of range."""
-        return config.make(**(self.base.model_dump(mode="json") | values))
+        return run_config.make(**(self.base.model_dump(mode="json") | values))
 
 
 def offered(backbone: str) -> dict[str, Span | Choices]:
@@ -99,4 +99,4 @@ def make(values: dict[str, Any]) -> Plan:
     try:
         return Plan(**values)
     except ValidationError as error:
-        raise UserError(config.sentence(error)) from error
+        raise UserError(run_config.sentence(error)) from error

@@ -14,8 +14,8 @@ from cxrcore.errors import Stopped, UserError
 from cxrcore.sweeps.plan import Choices, Plan
 from cxrcore.sweeps.sweep import Sweep
 from cxrcore.training import pipeline
-from cxrcore.training.events import Epoch
-from cxrcore.training.recorder import Listener
+from cxrcore.training.callbacks import Epoch
+from cxrcore.training.run_recorder import Listener
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 _EVERY = 5  # epochs between two looks at whether a trial is worth going on

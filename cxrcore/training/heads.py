@@ -8,7 +8,7 @@ from typing import Any
 
 from cxrcore.errors import UserError
 from cxrcore.features.keras_setup import keras
-from cxrcore.training.source import Vectors
+from cxrcore.training.feature_vectors import FeatureVectors
 
 layers = keras.layers
 HIDDEN = {"tutorial": 20, "hidden": 64}  # units of the hidden layer, where a head has one
@@ -41,7 +41,7 @@ def build(kind: str, map_shape: tuple[int, int, int], classes: int, dropout: flo
     return keras.Model(maps, probabilities, name="head")
 
 
-def standardise(head: Any, vectors: Vectors) -> None:
+def standardise(head: Any, vectors: FeatureVectors) -> None:
     """Set the mean and the variance of a head that standardises, from at most `_SAMPLE` rows it will learn from."""
     body = head.get_layer("body")
     if "standardise" in [layer.name for layer in body.layers]:

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset, split
 from cxrcore.errors import Stopped, UserError
 from cxrcore.features import backbones, weights
-from cxrcore.features.spec import FeatureSpec
-from cxrcore.language import said
+from cxrcore.features.config import FeatureSpec
+from cxrcore.i18n import said
 from cxrcore.runs import FAILED, FINISHED, STOPPED, Run
-from cxrcore.training import finishing, material, rounds
-from cxrcore.training.config import RunConfig
-from cxrcore.training.events import Epoch
-from cxrcore.training.material import Material
-from cxrcore.training.recorder import Listener, Recorder
+from cxrcore.training import evaluate_and_save, resampling, training_data
+from cxrcore.training.callbacks import Epoch
+from cxrcore.training.run_recorder import Listener, RunRecorder
+from cxrcore.training.training_data import TrainingData
 
 # Those that come once; a design of several rounds ends with the stage `rounds`.
 STAGES = ("reading", "weights", "backbone", "features", "training", "evaluating", "saving")
@@ -43,7 +43,7 @@ def run(
     """
     result = Run(folder)
     result.write("config.json", config.model_dump(mode="json"))
-    recorder = Recorder(result, listener, watch)
+    recorder = RunRecorder(result, listener, watch)
     try:
         stopped = _steps(config, result, recorder, trial=watch is not None)
     except Stopped:
@@ -60,12 +60,12 @@ def run(
     return result
 
 
-def _steps(config: RunConfig, result: Run, recorder: Recorder, trial: bool) -> bool:
+def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -> bool:
     start = time.perf_counter()
     recorder.stage("reading")
     data = dataset.load(config.dataset, config.dataset_version)
     result.write("config.json", config.model_dump(mode="json") | {"dataset_version": data.version})
-    splits = rounds.splits(config, data.usable)
+    splits = resampling.splits(config, data.usable)
     table = data.usable.assign(split=splits[0])
     if not trial:
         result.write_table("table.parquet", table)
@@ -75,11 +75,11 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder, trial: bool) -> b
     result.write("about.json", _about(data, found.digest))
     recorder.stage("backbone")
     build = _features_model if config.tune is None else _features_model.__wrapped__  # a tuned one is nobody else's
-    features = cache(partial(build, material.spec_of(config, found.digest), found))
+    features = cache(partial(build, training_data.spec_of(config, found.digest), found))
     if not trial:
         features()
     trained = np.any([parts == split.TRAIN for parts in splits], axis=0)
-    matter = material.gather(config, table, trained, data.classes, found, features, recorder)
+    matter = training_data.build_training_data(config, table, trained, data.classes, found, features, recorder)
     extracted = time.perf_counter()
     untouched = matter.upper.get_weights() if config.tune else []
     learned = _learn(config, matter, splits[0], recorder)
@@ -90,13 +90,13 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder, trial: bool) -> b
         result.write("trial.json", numbers | {"kept_epoch": learned.fit.kept_epoch, "n_validation": count})
         return False
     seconds = {"features": extracted - start, "training": time.perf_counter() - extracted}
-    rounds.forget_others(config, result)
-    finishing.finish(config, result, recorder, matter, learned, features(), seconds)
+    resampling.forget_others(config, result)
+    evaluate_and_save.finish(config, result, recorder, matter, learned, features(), seconds)
     stopped = learned.fit.stopped
     if len(splits) > 1 and not stopped:
         try:
             fresh = partial(matter.upper.set_weights, untouched) if config.tune else _nothing
-            rounds.run_others(config, result, matter, splits, recorder, fresh)
+            resampling.run_others(config, result, matter, splits, recorder, fresh)
         except Stopped:
             stopped = True
     seconds["total"] = time.perf_counter() - start
@@ -106,7 +106,7 @@ def _steps(config: RunConfig, result: Run, recorder: Recorder, trial: bool) -> b
 
 def check(config: RunConfig) -> None:
     """Raise `UserError` for what can be known before a run is made: no such dataset, no such split."""
-    rounds.splits(config, dataset.load(config.dataset, config.dataset_version).usable)
+    resampling.splits(config, dataset.load(config.dataset, config.dataset_version).usable)
 
 
 @lru_cache(maxsize=1)
@@ -115,11 +115,11 @@ def _features_model(spec: FeatureSpec, found: weights.Weights) -> Any:
     return spec.build(found)
 
 
-def _learn(config: RunConfig, matter: Material, parts: pd.Series, recorder: Recorder) -> Any:
-    from cxrcore.training import learning
+def _learn(config: RunConfig, matter: TrainingData, parts: pd.Series, recorder: RunRecorder) -> Any:
+    from cxrcore.training import train_model
 
     recorder.training(config.epochs + (config.tune.epochs if config.tune else 0))
-    return learning.learn(config, matter, parts, recorder)
+    return train_model.learn(config, matter, parts, recorder)
 
 
 def _nothing() -> None:

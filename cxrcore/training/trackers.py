@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from cxrcore.runs import Run
-from cxrcore.training.events import Epoch
+from cxrcore.training.callbacks import Epoch
 
 _SECONDS_BETWEEN_BATCHES = 2
 _PLOTTED = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")

@@ -1,1 +1,1 @@
-"""Pieces that pages share. Only this package, `pages/` and `streamlit_app.py` import Streamlit."""
+"""The Streamlit dashboard: shared widgets, and one subpackage per page."""

@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from cxrcore.language import t
-from cxrcore.report import figures
+from cxrcore.figures import charts
+from cxrcore.i18n import t
 
 _POINTS = 400
 
@@ -22,11 +22,11 @@ def show(epochs: list[dict[str, Any]], planned: int, kept: int | None, key: str)
             training=last[metric],
             validation=last[f"val_{metric}"],
         )
-        figure = figures.curves(thinned, metric, title, planned, kept)
+        figure = charts.curves(thinned, metric, title, planned, kept)
         column.plotly_chart(figure, key=f"curve {metric} {key}", alt=alt)
 
 
 def learning_rate(epochs: list[dict[str, Any]]) -> None:
     """Show the learning rate by epoch."""
     step = max(1, len(epochs) // _POINTS)
-    st.plotly_chart(figures.learning_rate(epochs[::step]), key="learning rate", alt=t("Learning rate by epoch"))
+    st.plotly_chart(charts.learning_rate(epochs[::step]), key="learning rate", alt=t("Learning rate by epoch"))

@@ -5,8 +5,8 @@ from typing import Any
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.language import t
-from cxrcore.ui import speech
+from cxrcore.i18n import t
+from cxrcore.ui import locale
 
 _FLAG = "came through the entry"
 
@@ -45,4 +45,4 @@ def required() -> None:
     if _FLAG not in st.session_state:
         navigation()
         st.rerun()
-    speech.again()
+    locale.again()

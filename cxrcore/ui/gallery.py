@@ -11,8 +11,8 @@ from PIL import Image
 
 from cxrcore.data.images import ImageError
 from cxrcore.explain.overlay import overlay
-from cxrcore.language import t, translated
-from cxrcore.report import palette, thumbnails
+from cxrcore.figures import palette, thumbnails
+from cxrcore.i18n import t, translated
 
 _SIDE = 320
 _STYLE = """<style>

@@ -8,7 +8,7 @@ import streamlit as st
 
 from cxrcore.data.images import ImageError
 from cxrcore.errors import UserError
-from cxrcore.language import said, translated
+from cxrcore.i18n import said, translated
 
 NOTICE = said("For research and teaching, not for clinical use.")
 

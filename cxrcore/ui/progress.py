@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from cxrcore.language import said, t, translated
+from cxrcore.i18n import said, t, translated
 from cxrcore.ui.messages import duration
 
 # In the order in which they come; the first is the time until the process says something.

@@ -1,6 +1,6 @@
 """Words that the package keeps on disk and pages show through `translated`; here the catalogue finds them."""
 
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 WORDS = (
     # the states of a run

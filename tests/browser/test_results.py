@@ -5,10 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from cxrcore import language
-from cxrcore.evaluation import decision, mistakes
-from cxrcore.export import report
-from cxrcore.export.facts import Facts
+from cxrcore import i18n
+from cxrcore.evaluation import decision, error_analysis
+from cxrcore.reports import html_report
+from cxrcore.reports.run_summary import Facts
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -91,19 +91,19 @@ def _write_note(page, run, row, text):
         page.wait_for_timeout(300)
         page.keyboard.press("Enter")
         page.wait_for_timeout(2500)
-        if text in mistakes.notes(run).values():
+        if text in error_analysis.notes(run).values():
             return
-    raise AssertionError(mistakes.notes(run))
+    raise AssertionError(error_analysis.notes(run))
 
 
 def test_a_note_stays_with_the_run_and_takes_no_other_persons_back(results, run, page):
     page.goto(f"{results}&tab=Mistakes")
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
     _write_note(page, run, 0, "a second look")
-    (digest,) = mistakes.notes(run)
-    mistakes.write_note(run, digest, "by another person")
+    (digest,) = error_analysis.notes(run)
+    error_analysis.write_note(run, digest, "by another person")
     _write_note(page, run, 1, "mine")
-    assert sorted(mistakes.notes(run).values()) == ["by another person", "mine"]
+    assert sorted(error_analysis.notes(run).values()) == ["by another person", "mine"]
 
 
 TABS = ("Images", "Numbers", "Probabilities", "Mistakes", "Honesty", "Learning", "Take away")
@@ -115,14 +115,14 @@ def test_the_language_switch_leaves_no_english_word(results, page, shot):
     page.get_by_text("Português").click()
     expect(page.get_by_role("heading", name="Resultados")).to_be_visible()
     assert "lang=pt" in page.url
-    language.use("pt")
+    i18n.use("pt")
     for name in TABS:
-        page.get_by_role("tab", name=language.t(name), exact=True).click()
+        page.get_by_role("tab", name=i18n.t(name), exact=True).click()
         page.wait_for_timeout(2000)
         lines = {line.strip() for line in page.locator("body").inner_text().splitlines() if line.strip()}
         lines |= set(page.evaluate("[...document.querySelectorAll('input')].map(box => box.value)"))
         assert len(lines) > 20
-        assert {line for line in lines if language.translated(line) != line} == set(), name
+        assert {line for line in lines if i18n.translated(line) != line} == set(), name
         shot(page, f"results-pt-{name.lower().replace(' ', '-')}")
     other = page.context.new_page()
     other.goto(page.url)
@@ -145,7 +145,7 @@ def test_a_report_is_prepared_and_downloaded(results, page):
 
 def test_the_report_opens_without_a_network_and_without_errors(run, chromium, tmp_path, shot):
     file = tmp_path / "report.html"
-    file.write_text(report.render(Facts(run)))
+    file.write_text(html_report.render(Facts(run)))
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, offline=True)
     page, failures, asked = context.new_page(), [], []
     page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxrcore.data import archive, tree
+from cxrcore.data import archive, file_tree
 from cxrcore.data.images import Upload
 from cxrcore.data.importing import import_folders, import_trees
 from cxrcore.errors import UserError
@@ -76,7 +76,7 @@ def test_a_bad_archive_is_refused_and_nothing_is_written(name, home, tmp_path):
     with pytest.raises(UserError, match=reason):
         import_folders([file], "bad")
     with pytest.raises(UserError, match=reason):
-        tree.of_uploads([Upload("some.zip", content)])
+        file_tree.of_uploads([Upload("some.zip", content)])
     assert sorted(tmp_path.rglob("*")) == before and not home.exists()
 
 
@@ -94,28 +94,28 @@ def test_inner_archives_that_would_fill_the_memory(monkeypatch):
     monkeypatch.setattr(
         archive.Budget, "__init__", lambda self: self.__dict__.update(files=10, bytes=10**6, held=len(inner))
     )
-    assert tree.of_uploads([Upload("some.zip", packed({"one.zip": inner}))]).files
+    assert file_tree.of_uploads([Upload("some.zip", packed({"one.zip": inner}))]).files
     with pytest.raises(UserError, match="Unpack those in it first"):
-        tree.of_uploads([Upload("some.zip", packed({"one.zip": inner, "two.zip": inner}))])
+        file_tree.of_uploads([Upload("some.zip", packed({"one.zip": inner, "two.zip": inner}))])
 
 
 def test_a_link_to_an_archive_outside_of_the_roots_is_not_followed(tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "outside.zip").write_bytes(packed(GOOD))
     (tmp_path / "root" / "link.zip").symlink_to(tmp_path / "outside.zip")
-    assert not any("NORMAL" in name for name in tree.open_tree(tmp_path / "root", [tmp_path / "root"]).files)
-    assert any("NORMAL" in name for name in tree.open_tree(tmp_path / "root").files)
+    assert not any("NORMAL" in name for name in file_tree.open_file_tree(tmp_path / "root", [tmp_path / "root"]).files)
+    assert any("NORMAL" in name for name in file_tree.open_file_tree(tmp_path / "root").files)
 
 
 def test_uploads_of_one_name_are_all_kept():
     uploads = [Upload("a.png", picture(1)), Upload("a.png", picture(2))]
-    assert list(tree.of_uploads(uploads).files) == ["a (2).png", "a.png"]
+    assert list(file_tree.of_uploads(uploads).files) == ["a (2).png", "a.png"]
 
 
 def test_more_bytes_than_allowed(tmp_path, monkeypatch):
     monkeypatch.setattr(archive.Budget, "__init__", lambda self: self.__dict__.update(files=10, bytes=500, held=0))
     with pytest.raises(UserError, match="unpacks to over"):
-        tree.of_uploads([Upload("some.zip", packed({"NORMAL/a.png": b"0" * 1000}))])
+        file_tree.of_uploads([Upload("some.zip", packed({"NORMAL/a.png": b"0" * 1000}))])
 
 
 def test_an_entry_that_unpacks_to_more_than_it_claims_is_cut_off(tmp_path):
@@ -145,7 +145,7 @@ def test_zips_by_path_in_a_folder_and_by_upload_give_the_same(depth, tmp_path):
     folder.mkdir()
     (folder / "some.zip").write_bytes(nested(depth))
     by_path, in_folder = import_folders([folder / "some.zip"], "path"), import_folders([folder], "folder")
-    by_upload = import_trees([tree.of_uploads([Upload("some.zip", nested(depth))])], "upload", roots=[])
+    by_upload = import_trees([file_tree.of_uploads([Upload("some.zip", nested(depth))])], "upload", roots=[])
     for data in (by_path, in_folder, by_upload):
         assert sorted(data.usable["sha256"]) == sorted(by_path.usable["sha256"])
         assert data.counts() == {"COVID": 1, "NORMAL": 2}
@@ -161,4 +161,4 @@ def test_what_a_mac_and_hidden_folders_add_is_left_alone(tmp_path):
 
 def test_an_upload_may_not_leave_its_folder_either():
     with pytest.raises(UserError, match="outside of its folder"):
-        tree.of_uploads([Upload("../evil.png", picture())])
+        file_tree.of_uploads([Upload("../evil.png", picture())])

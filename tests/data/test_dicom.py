@@ -9,7 +9,7 @@ import pydicom.data
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from cxrcore.data import decoder, dicom, images
+from cxrcore.data import dicom, dicom_decoder, images
 from cxrcore.data.images import ImageError
 from tests.data.dicom_files import COMPRESSED, compress, lookup_table, radiograph
 
@@ -137,7 +137,7 @@ def test_pixels_that_claim_another_size_than_the_header_are_refused(tmp_path):
 def test_a_decoder_that_dies_is_replaced(tmp_path):
     packed = compress(radiograph(NOISE * 16), COMPRESSED["RLE"], tmp_path)
     grey(packed)
-    child = decoder._idle.queue[-1]
+    child = dicom_decoder._idle.queue[-1]
     child.process.kill()
     child.process.wait()
     assert np.abs(grey(packed) - NOISE).max() <= 1
@@ -146,9 +146,9 @@ def test_a_decoder_that_dies_is_replaced(tmp_path):
 def test_a_decoder_that_hangs_is_ended(tmp_path, monkeypatch):
     packed = compress(radiograph(NOISE * 16), COMPRESSED["RLE"], tmp_path)
     grey(packed)
-    child = decoder._idle.queue[-1]
+    child = dicom_decoder._idle.queue[-1]
     os.kill(child.process.pid, signal.SIGSTOP)
-    monkeypatch.setattr(decoder, "PATIENCE", 3.0)
+    monkeypatch.setattr(dicom_decoder, "PATIENCE", 3.0)
     assert np.abs(grey(packed) - NOISE).max() <= 1  # by the next child
     assert child.process.poll() == -signal.SIGKILL
 

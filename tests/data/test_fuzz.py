@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cxrcore.data import images, tree
+from cxrcore.data import file_tree, images
 from cxrcore.data.images import ImageError, Upload
 from cxrcore.data.readers import detect
 from cxrcore.errors import UserError
@@ -79,7 +79,7 @@ def _tree(kind, content, good):
         "csv": {"list.csv": content, "a.png": good["PNG"]},
         "metadata.csv": {"metadata.csv": content, "images/a.png": good["PNG"]},
     }[kind]
-    return tree.of_uploads(Upload(name, inside) for name, inside in around.items())
+    return file_tree.of_uploads(Upload(name, inside) for name, inside in around.items())
 
 
 def _use(kind, content, good):

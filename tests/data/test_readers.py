@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxrcore.data import split, tree
+from cxrcore.data import file_tree, split
 from cxrcore.data.importing import Choices, import_folders, import_trees
 from cxrcore.errors import UserError
 from tests.data.dicom_files import radiograph
@@ -107,14 +107,17 @@ def test_a_pacs_export_without_suffixes(tmp_path):
 
 def test_of_an_uploaded_dicom_only_the_pixels_are_kept():
     content = radiograph(_pixels(0), bits=8, PatientName="Jane Roe", PatientID="77")
-    uploads = [tree.Upload("NORMAL/a.dcm", content), tree.Upload("COVID/b.dcm", radiograph(_pixels(1), bits=8))]
-    data = import_trees([tree.of_uploads(uploads)], "mine", roots=[])
+    uploads = [
+        file_tree.Upload("NORMAL/a.dcm", content),
+        file_tree.Upload("COVID/b.dcm", radiograph(_pixels(1), bits=8)),
+    ]
+    data = import_trees([file_tree.of_uploads(uploads)], "mine", roots=[])
     assert data.counts() == {"COVID": 1, "NORMAL": 1}
     kept = "".join(file.read_bytes().decode("latin-1") for file in data.folder.rglob("*") if file.is_file())
     assert "Jane" not in kept and "DICM" not in kept
     from cxrcore.data.images import load
 
-    assert (load(data.usable.set_index("label")["path"].map(tree.Path)["NORMAL"], 12)[..., 0] == _pixels(0)).all()
+    assert (load(data.usable.set_index("label")["path"].map(file_tree.Path)["NORMAL"], 12)[..., 0] == _pixels(0)).all()
 
 
 def test_files_outside_of_the_allowed_folders_are_left_out(save, tmp_path):
@@ -124,7 +127,10 @@ def test_files_outside_of_the_allowed_folders_are_left_out(save, tmp_path):
     (tmp_path / "root" / "NORMAL" / "link.png").symlink_to(tmp_path / "outside" / "secret.png")
     table = pd.DataFrame({"path": [str(tmp_path / "outside" / "secret.png")], "label": ["NORMAL"]})
     table.to_csv(tmp_path / "root" / "COVID" / "list.csv", index=False)
-    trees = [tree.open_tree(tmp_path / "root"), tree.open_tree(tmp_path / "root" / "COVID" / "list.csv")]
+    trees = [
+        file_tree.open_file_tree(tmp_path / "root"),
+        file_tree.open_file_tree(tmp_path / "root" / "COVID" / "list.csv"),
+    ]
     data = import_trees(trees, "some", roots=[(tmp_path / "root").resolve()])
     assert data.left_out_counts()["outside"] >= 2 and not data.usable["path"].str.contains("secret|link").any()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxrcore.data import dataset, images, importing, staging, tree
+from cxrcore.data import dataset, file_tree, images, importing, staging
 from cxrcore.errors import UserError
 
 SLOW = """
@@ -78,8 +78,8 @@ def test_a_file_that_was_changed_meanwhile_starts_anew(folder, save):
 def test_another_upload_of_the_same_names_starts_anew(home):
     def uploaded(first):
         names = [f"{'NORMAL' if k % 2 else 'COVID'}/{k}.png" for k in range(6)]
-        return tree.of_uploads(
-            tree.Upload(name, images.png(np.full((9, 9), first + k, np.uint8))) for k, name in enumerate(names)
+        return file_tree.of_uploads(
+            file_tree.Upload(name, images.png(np.full((9, 9), first + k, np.uint8))) for k, name in enumerate(names)
         )
 
     with pytest.raises(KeyboardInterrupt):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cxrcore.explain import deletion, faithfulness, pointing, randomisation, verdicts
-from cxrcore.explain.flow import HeadFlow, PixelFlow, heatmaps, of_targets
-from cxrcore.explain.methods import QUICK
+from cxrcore.explain import deletion_insertion, faithfulness, faithfulness_summary, pointing_game, randomisation
+from cxrcore.explain.gradients import HeadGradients, ModelGradients, heatmaps, of_targets
+from cxrcore.explain.methods import GRADIENT_METHODS
 from cxrcore.features.keras_setup import keras
 from cxrcore.training import heads
 
@@ -20,8 +20,8 @@ def test_a_map_that_points_at_what_matters_deletes_early_and_one_that_does_not_l
         whole = [(image[:20, :20] == pixels[:20, :20]).all() for image in images]
         return np.stack([1 - np.array(whole, float), np.array(whole, float)], axis=1)
 
-    assert deletion.areas(ask, pixels, heat, 1) == pytest.approx((0.05, 0.95))
-    assert deletion.areas(ask, pixels, 1 - heat, 1) == pytest.approx((0.95, 0.05))
+    assert deletion_insertion.areas(ask, pixels, heat, 1) == pytest.approx((0.05, 0.95))
+    assert deletion_insertion.areas(ask, pixels, 1 - heat, 1) == pytest.approx((0.95, 0.05))
 
 
 def test_rank_correlation():
@@ -59,7 +59,7 @@ def test_weights_are_shuffled_from_the_top_down_and_nowhere_else(trained):
 def test_energy_by_hand():
     mask = np.array([[True, False], [False, False]])
     heat = np.array([[[3.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
-    found = pointing.energy(heat, [mask, mask])
+    found = pointing_game.energy(heat, [mask, mask])
     assert found[0] == 0.75 and np.isnan(found[1]), "an empty map lies nowhere"
 
 
@@ -68,14 +68,14 @@ def test_several_methods_from_one_pass_are_each_by_itself():
     head = heads.build("tutorial", (4, 4, 5), 3, 0.0)
     maps = np.random.default_rng(0).normal(size=(6, 4, 4, 5)).astype(np.float32)
     chances, targets = np.asarray(head(maps)), np.array([0, 1, 2, 0, 1, 2])
-    found = of_targets(HeadFlow(head), maps, ["grad-cam", "layercam", "tutorial"], targets, chances)
+    found = of_targets(HeadGradients(head), maps, ["grad-cam", "layercam", "tutorial"], targets, chances)
     for name in ("grad-cam", "layercam"):
-        every = heatmaps(HeadFlow(head), maps, name)
+        every = heatmaps(HeadGradients(head), maps, name)
         assert found[name] == pytest.approx(every[np.arange(6), targets], abs=1e-6)
     # The probability of a class has the gradient P (1 - P) of its logit, less what the others add.
     jacobian = np.diag(chances[3]) - np.outer(chances[3], chances[3])
     assert found["tutorial"][3] == pytest.approx(
-        heatmaps(HeadFlow(head), maps[3:4], scores=jacobian[:1])[0, 0], abs=1e-6
+        heatmaps(HeadGradients(head), maps[3:4], scores=jacobian[:1])[0, 0], abs=1e-6
     )
 
 
@@ -86,7 +86,7 @@ def _check(over_random, low, random_weights=0.1, stability=0.9, pointing_=0.9):
 
 
 def test_verdicts_name_each_flaw_and_the_worst_method():
-    found = verdicts.of(
+    found = faithfulness_summary.of(
         {
             "good": _check(0.3, 0.1),
             "random": _check(0.3, 0.0),
@@ -98,7 +98,7 @@ def test_verdicts_name_each_flaw_and_the_worst_method():
         "good": 0, "random": 1, "blind": 3, "unmeasured": 0,
     }  # fmt: skip
     assert found["worst"] == "blind"
-    assert verdicts.of({"a": _check(0.3, 0.1), "b": _check(0.2, 0.1)})["worst"] == "b"
+    assert faithfulness_summary.of({"a": _check(0.3, 0.1), "b": _check(0.2, 0.1)})["worst"] == "b"
 
 
 def test_a_run_is_measured_and_says_so_on_disk(trained):
@@ -110,11 +110,11 @@ def test_a_run_is_measured_and_says_so_on_disk(trained):
     assert grad_cam["in_lungs"]["n"] == len(tests) == 12 and found["lungs_from"] == "mask files, of 12 of 12 images"
     # The same maps as those kept with the run, asked again: the peak of the predicted class in the right lesion.
     ill = tests[(tests["label"] != "NORMAL") & tests["correct"]]
-    masks = pointing.read_masks(list(trained.table.set_index("path").loc[ill["path"], "lesions"]))
+    masks = pointing_game.read_masks(list(trained.table.set_index("path").loc[ill["path"], "lesions"]))
     rows = ill.index.to_numpy()
     kept = trained.heatmaps()[rows, [trained.about["classes"].index(label) for label in ill["label"]]]
-    assert grad_cam["pointing"]["value"] == pytest.approx(pointing.hits(kept, masks).mean())
-    assert grad_cam["in_lesions"]["value"] == pytest.approx(pointing.energy(kept, masks).mean(), abs=1e-4)
+    assert grad_cam["pointing"]["value"] == pytest.approx(pointing_game.hits(kept, masks).mean())
+    assert grad_cam["in_lesions"]["value"] == pytest.approx(pointing_game.energy(kept, masks).mean(), abs=1e-4)
     assert [stage for stage, _ in grad_cam["stages"]][:2] == ["head", "block5_out"] and len(grad_cam["stages"]) == 7
     assert found["methods"]["occlusion"]["random_weights"] is None
     assert 0 <= grad_cam["deletion"]["ci95"][0] <= grad_cam["deletion"]["value"] <= grad_cam["deletion"]["ci95"][1] <= 1
@@ -133,7 +133,7 @@ def test_every_quick_method_through_the_whole_model_is_the_same(trained):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     chances, targets = np.asarray(model(pixels)), np.array([0, 1])
     maps = model.get_layer("features").predict(pixels, verbose=0)
-    kept = of_targets(HeadFlow(model.get_layer("head")), maps, QUICK, targets, chances)
-    whole = of_targets(PixelFlow(model, "block5_out"), pixels, QUICK, targets, chances)
-    for name in QUICK:
+    kept = of_targets(HeadGradients(model.get_layer("head")), maps, GRADIENT_METHODS, targets, chances)
+    whole = of_targets(ModelGradients(model, "block5_out"), pixels, GRADIENT_METHODS, targets, chances)
+    for name in GRADIENT_METHODS:
         assert whole[name] == pytest.approx(kept[name], abs=1e-5 * max(1.0, float(kept[name].max())))

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from cxrcore.explain import layers
-from cxrcore.explain.classifier import Classifier
-from cxrcore.explain.flow import HeadFlow, PixelFlow, heatmaps
-from cxrcore.explain.methods import QUICK
+from cxrcore.explain.explainer import Classifier
+from cxrcore.explain.gradients import HeadGradients, ModelGradients, heatmaps
+from cxrcore.explain.methods import GRADIENT_METHODS
+from cxrcore.features.config import FeatureSpec
 from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
 from cxrcore.features.keras_setup import keras, tf
-from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.weights import Weights
 from cxrcore.training import heads
 
@@ -23,7 +23,7 @@ def test_a_map_worked_out_by_hand():
     weights = np.array([[1.0, -1.0, 0.0], [2.0, 0.5, 0.0]])
     head.get_layer("body").set_weights([weights, np.zeros(3)])
     maps = np.array([[[[4.0, 0.0], [0.0, 4.0]], [[-4.0, 0.0], [1.0, 1.0]]]], np.float32)
-    found = heatmaps(HeadFlow(head), maps)
+    found = heatmaps(HeadGradients(head), maps)
     assert found.shape == (1, 3, 2, 2)
     assert found[0, 0].tolist() == [[1.0, 2.0], [0.0, 0.75]]  # (A0 + 2 A1) / 4
     assert found[0, 1].tolist() == [[0.0, 0.5], [1.0, 0.0]]  # (-A0 + A1 / 2) / 4, cut at 0
@@ -33,7 +33,7 @@ def test_a_map_worked_out_by_hand():
 def test_the_tutorials_head_agrees_with_a_plain_gradient_of_the_logit():
     head = _head("tutorial", (4, 4, 5), seed=2)
     maps = np.random.default_rng(0).normal(size=(3, 4, 4, 5)).astype(np.float32)
-    found = heatmaps(HeadFlow(head), maps)
+    found = heatmaps(HeadGradients(head), maps)
     inputs = tf.Variable(maps)
     logits_of = keras.Sequential([head.get_layer("stem"), head.get_layer("body")])
     for k in range(3):
@@ -48,7 +48,7 @@ def test_the_pooled_layer_is_the_tutorials():
     head = _head("tutorial", (4, 4, 3), seed=3)
     coarse = np.random.default_rng(1).normal(size=(2, 2, 2, 3)).astype(np.float32)
     fine = coarse.repeat(2, axis=1).repeat(2, axis=2)
-    pooled, full = heatmaps(HeadFlow(head, pooled=True), fine), heatmaps(HeadFlow(head), fine)
+    pooled, full = heatmaps(HeadGradients(head, pooled=True), fine), heatmaps(HeadGradients(head), fine)
     assert pooled.shape == (2, 3, 2, 2)
     # dy/dA of a fine cell is a quarter of its coarse cell's, and so is its mean
     assert pooled == pytest.approx(4 * full[:, :, ::2, ::2], abs=1e-5)
@@ -57,7 +57,7 @@ def test_the_pooled_layer_is_the_tutorials():
 def test_many_images_are_explained_in_chunks_like_single_ones():
     head = _head("gap", (3, 3, 4))
     maps = np.random.default_rng(0).normal(size=(70, 3, 3, 4)).astype(np.float32)
-    flow = HeadFlow(head)
+    flow = HeadGradients(head)
     assert heatmaps(flow, maps)[69] == pytest.approx(heatmaps(flow, maps[69:])[0], abs=1e-6)
 
 
@@ -68,11 +68,11 @@ def test_kept_activations_and_the_whole_model_give_the_same_map_fresh_and_after_
     head = _head(kind, features.output_shape[1:])
     model = heads.whole(features, head)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
-    kept = heatmaps(HeadFlow(head), features.predict(pixels, verbose=0))
+    kept = heatmaps(HeadGradients(head), features.predict(pixels, verbose=0))
     assert kept.max() > 1e-3
     model.save(tmp_path / "model.keras")
     for each in (model, keras.models.load_model(tmp_path / "model.keras")):
-        found = heatmaps(PixelFlow(each, "block4c_out"), pixels)
+        found = heatmaps(ModelGradients(each, "block4c_out"), pixels)
         assert found == pytest.approx(kept, abs=1e-5 * float(kept.max()))
 
 
@@ -101,15 +101,15 @@ def test_layers_to_choose_from():
     assert layers.choices(config | {"head": "gap"})[-2:] == ["block2_pool", "fused"]
 
 
-@pytest.mark.parametrize("method", QUICK)
+@pytest.mark.parametrize("method", GRADIENT_METHODS)
 def test_every_method_is_the_same_from_kept_activations_and_through_the_whole_model(method, tmp_path):
     spec = FeatureSpec("cxrtiny", "bundled", 64, "minus_one_to_one", "block4c_out")
     features = spec.build(Weights(BUNDLED_WEIGHTS, "bundled"))
     head = _head("tutorial", features.output_shape[1:])
     heads.whole(features, head).save(tmp_path / "model.keras")
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
-    kept = heatmaps(HeadFlow(head), features.predict(pixels, verbose=0), method)
-    whole = heatmaps(PixelFlow(keras.models.load_model(tmp_path / "model.keras"), "block4c_out"), pixels, method)
+    kept = heatmaps(HeadGradients(head), features.predict(pixels, verbose=0), method)
+    whole = heatmaps(ModelGradients(keras.models.load_model(tmp_path / "model.keras"), "block4c_out"), pixels, method)
     assert kept.max() > 0
     assert whole == pytest.approx(kept, abs=1e-5 * float(kept.max()))
 
@@ -119,7 +119,7 @@ def test_the_difference_of_two_classes_is_explained_by_the_difference_of_their_g
     head = _head("gap", (2, 2, 2))
     head.get_layer("body").set_weights([np.array([[1.0, -1.0, 0.0], [2.0, 0.5, 0.0]]), np.zeros(3)])
     maps = np.array([[[[4.0, 0.0], [0.0, 4.0]], [[-4.0, 0.0], [1.0, 1.0]]]], np.float32)
-    found = heatmaps(HeadFlow(head), maps, scores=np.array([[1.0, -1.0, 0.0]]))
+    found = heatmaps(HeadGradients(head), maps, scores=np.array([[1.0, -1.0, 0.0]]))
     assert found.shape == (1, 1, 2, 2)
     assert found[0, 0].tolist() == [[2.0, 1.5], [0.0, 0.875]]  # (2 A0 + 1.5 A1) / 4, cut at 0
 

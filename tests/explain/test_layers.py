@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from cxrcore import runs
+from cxrcore.config import run_config
 from cxrcore.explain import methods
-from cxrcore.explain.classifier import Classifier
+from cxrcore.explain.explainer import Classifier
 from cxrcore.explain.layers import POOLED
-from cxrcore.training import config, pipeline
+from cxrcore.training import pipeline
 
 
 def test_the_tutorials_method_is_at_their_layer_wherever_it_is_asked_for(phantom):
-    made = config.make(dataset="phantom", size=64, epochs=2, head="tutorial")
+    made = run_config.make(dataset="phantom", size=64, epochs=2, head="tutorial")
     run = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
     classifier, path = Classifier(run), Path(run.predictions("test")["path"][0])
     asked, pooled = (classifier.explain(path, layer, "tutorial").heatmaps for layer in (run.config["tap"], POOLED))

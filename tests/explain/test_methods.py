@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrcore.explain import methods
-from cxrcore.explain.classifier import fused
-from cxrcore.explain.methods import METHODS, QUICK
+from cxrcore.explain.explainer import fused
+from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 
 # One cell row of two cells, two channels.
 A = np.array([[[1.0, 2.0], [3.0, 0.0]]])
@@ -51,17 +51,17 @@ maps = st.integers(0, 2**32 - 1).map(
 )
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", GRADIENT_METHODS)
 @settings(max_examples=25, deadline=None)
 @given(drawn=maps)
 def test_several_scores_at_once_are_each_by_itself_and_never_negative(name, drawn):
     a, g = drawn
-    hook = METHODS[name].hook
-    together = hook(a[:, None], np.stack([g, -g], axis=1))
+    cam_fn = METHODS[name].cam_fn
+    together = cam_fn(a[:, None], np.stack([g, -g], axis=1))
     assert together.shape == (3, 2, 4, 5) and together.min() >= 0
     for n in range(3):
-        assert together[n, 0] == pytest.approx(hook(a[n], g[n]), abs=1e-9)
-        assert together[n, 1] == pytest.approx(hook(a[n], -g[n]), abs=1e-9)
+        assert together[n, 0] == pytest.approx(cam_fn(a[n], g[n]), abs=1e-9)
+        assert together[n, 1] == pytest.approx(cam_fn(a[n], -g[n]), abs=1e-9)
 
 
 @settings(max_examples=25, deadline=None)
@@ -74,8 +74,8 @@ def test_with_the_same_gradient_in_all_cells_grad_cam_and_hires_cam_agree(drawn)
 
 
 def test_no_gradient_gives_an_empty_map_and_no_warning():
-    for name in QUICK:
-        found = METHODS[name].hook(np.ones((2, 2, 3)), np.zeros((2, 2, 3)))
+    for name in GRADIENT_METHODS:
+        found = METHODS[name].cam_fn(np.ones((2, 2, 3)), np.zeros((2, 2, 3)))
         assert np.isfinite(found).all() and (found.any() == (name == "eigen-cam"))
 
 

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from cxrcore.explain.flow import PixelFlow, heatmaps
+from cxrcore.explain.gradients import ModelGradients, heatmaps
 from cxrcore.explain.methods import METHODS
-from cxrcore.explain.whole import Whole
+from cxrcore.features.config import FeatureSpec
 from cxrcore.features.keras_setup import keras, tf
-from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.weights import Weights
+from cxrcore.inference.logit_model import LogitModel
 from cxrcore.training import heads
 from tests.conftest import SHARED
 
@@ -61,7 +61,7 @@ def same(found, want):
 )
 def test_against_tf_keras_vis(method, module, name, classifier, plain, pixels):
     oracle = getattr(pytest.importorskip(f"tf_keras_vis.{module}"), name)(plain)
-    found = heatmaps(PixelFlow(classifier, TAP), pixels, method)[0]
+    found = heatmaps(ModelGradients(classifier, TAP), pixels, method)[0]
     for k in range(3):
         image = pixels.astype(np.float32) / 127.5 - 1
         want = oracle(
@@ -76,7 +76,7 @@ def test_hirescam_and_grad_cam_are_the_class_activation_map(classifier, plain, p
     maps = keras.Model(plain.input, plain.get_layer(TAP).output)(pixels.astype(np.float32) / 127.5 - 1)
     want = np.maximum(np.einsum("hwc,ck->khw", maps[0], plain.get_layer("out").get_weights()[0]), 0)
     for method in ("hirescam", "grad-cam"):
-        found = heatmaps(PixelFlow(classifier, TAP), pixels, method)[0]
+        found = heatmaps(ModelGradients(classifier, TAP), pixels, method)[0]
         for k in range(3):
             same(found[k], want[k])
 
@@ -91,7 +91,7 @@ def test_grad_cam_plus_plus_in_closed_form(classifier, plain, pixels):
     cells = maps.shape[0] * maps.shape[1]
     g = plain.get_layer("out").get_weights()[0] / cells
     weights = cells * np.maximum(g, 0) / (2 + g * maps.sum(axis=(0, 1))[:, None])
-    found = heatmaps(PixelFlow(classifier, TAP), pixels, "grad-cam++")[0]
+    found = heatmaps(ModelGradients(classifier, TAP), pixels, "grad-cam++")[0]
     for k in range(3):
         same(found[k], np.maximum(maps @ weights[:, k], 0))
 
@@ -102,7 +102,7 @@ def test_eigen_cam_is_the_first_component_of_scikit_learn(classifier, plain, pix
     maps = np.asarray(keras.Model(plain.input, plain.get_layer(TAP).output)(pixels.astype(np.float32) / 127.5 - 1))[0]
     along = TruncatedSVD(1, algorithm="arpack").fit_transform(maps.reshape(-1, maps.shape[-1]).astype(np.float64))
     along = along.reshape(maps.shape[:2]) * np.sign(along.sum())
-    same(heatmaps(PixelFlow(classifier, TAP), pixels, "eigen-cam")[0, 0], np.maximum(along, 0))
+    same(heatmaps(ModelGradients(classifier, TAP), pixels, "eigen-cam")[0, 0], np.maximum(along, 0))
 
 
 def logits(plain, raw):
@@ -113,7 +113,7 @@ def logits(plain, raw):
 def asked(classifier, plain, pixels, method):
     maps = np.asarray(keras.Model(plain.input, plain.get_layer(TAP).output)(pixels.astype(np.float32) / 127.5 - 1))[0]
     scores = np.eye(3, dtype=np.float32)
-    return METHODS[method].asks(Whole(classifier), pixels[0], scores, maps, lambda done, total: None), maps
+    return METHODS[method].asks(LogitModel(classifier), pixels[0], scores, maps, lambda done, total: None), maps
 
 
 def test_occlusion_is_the_fall_of_the_score_patch_by_patch(classifier, plain, pixels):

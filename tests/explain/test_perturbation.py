@@ -85,7 +85,7 @@ def test_the_gradient_of_a_probability_is_a_sum_of_those_of_the_logits():
 
 
 def test_each_method_stands_on_a_map_or_asks_and_knows_its_cost():
-    assert all((method.hook is None) != (method.asks is None) for method in METHODS.values())
+    assert all((method.cam_fn is None) != (method.perturbation_fn is None) for method in METHODS.values())
     assert {name: METHODS[name].passes(2048) for name in ("grad-cam", "score-cam", "occlusion")} == {
         "grad-cam": 3, "score-cam": 2048, "occlusion": 100,
     }  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 from cxrcore.errors import UserError
 from cxrcore.features import backbones, cxrtiny, preprocessing
 from cxrcore.features.backbones import BACKBONES
-from cxrcore.features.spec import FeatureSpec
+from cxrcore.features.config import FeatureSpec
 from cxrcore.features.weights import Weights
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from cxrcore import settings
 from cxrcore.errors import UserError
-from cxrcore.features.spec import FeatureSpec
+from cxrcore.features.config import FeatureSpec
 from cxrcore.features.store import Activations, Store
 
 MEGABYTE = np.zeros((1, 512, 512, 1), np.float32)

@@ -9,8 +9,8 @@ import pytest
 from cxrcore.data.images import load
 from cxrcore.errors import Stopped, UserError
 from cxrcore.features import extract, store
+from cxrcore.features.config import FeatureSpec
 from cxrcore.features.extract import BATCH, Hooks
-from cxrcore.features.spec import FeatureSpec
 from cxrcore.features.store import Store
 from cxrcore.features.weights import Weights
 

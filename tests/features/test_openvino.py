@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from cxrcore.config import run_config
 from cxrcore.features import backbones, openvino, weights
-from cxrcore.features.forward import forward
-from cxrcore.features.spec import FeatureSpec
-from cxrcore.training import config, material
+from cxrcore.features.config import FeatureSpec
+from cxrcore.features.predict import forward
+from cxrcore.training import training_data
 from tests.conftest import SHARED
 
 pytest.importorskip("openvino", reason="the extra openvino is not installed")
@@ -50,20 +51,20 @@ def test_a_short_batch_gives_as_many_maps_as_images():
 
 
 def test_keys_are_apart_and_cxrtiny_is_kerass(monkeypatch):
-    made = config.make(dataset="d", backbone="mobilenetv2", weights="random")
-    fast = material.spec_of(made, "w")
+    made = run_config.make(dataset="d", backbone="mobilenetv2", weights="random")
+    fast = training_data.spec_of(made, "w")
     monkeypatch.setenv("CXR_OPENVINO", "0")
-    assert fast.engine == "openvino" and fast.key != material.spec_of(made, "w").key
+    assert fast.engine == "openvino" and fast.key != training_data.spec_of(made, "w").key
     monkeypatch.setenv("CXR_OPENVINO", "1")
-    assert material.spec_of(config.make(dataset="d"), "w").engine == ""
+    assert training_data.spec_of(run_config.make(dataset="d"), "w").engine == ""
 
 
 def test_a_run_uses_it_and_its_saved_model_gives_the_same_answers(phantom):
     from cxrcore import runs
-    from cxrcore.evaluation import predict
+    from cxrcore.inference import predict
     from cxrcore.training import pipeline
 
-    made = config.make(dataset="phantom", backbone="mobilenetv2", weights="random", size=64, epochs=3)
+    made = run_config.make(dataset="phantom", backbone="mobilenetv2", weights="random", size=64, epochs=3)
     run = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
     again, _ = predict.evaluate(run)
     assert np.abs(again["p_COVID"].to_numpy() - run.predictions("test")["p_COVID"].to_numpy()).max() < 1e-4

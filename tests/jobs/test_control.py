@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from cxrcore import runs
 from cxrcore.cli import app
+from cxrcore.config import run_config
 from cxrcore.errors import UserError
 from cxrcore.jobs import control, queue
 from cxrcore.runs import EVENTS
-from cxrcore.training import config
-from cxrcore.training.recorder import RATE_FILE, Recorder
+from cxrcore.training.run_recorder import RATE_FILE, RunRecorder
 from tests.jobs.test_queue import LONG, _has_epochs, _state, _wait, no_leftovers  # noqa: F401
 
 
@@ -25,7 +25,7 @@ def _is_paused(run):
 
 
 def test_a_paused_run_learns_nothing_and_goes_on_where_it_was(phantom):
-    run = queue.submit(config.make(**LONG))
+    run = queue.submit(run_config.make(**LONG))
     _wait(run, _has_epochs)
     control.pause(run)
     _wait(run, _is_paused)
@@ -39,7 +39,7 @@ def test_a_paused_run_learns_nothing_and_goes_on_where_it_was(phantom):
 
 
 def test_a_paused_run_can_be_stopped_and_keeps_its_best_epoch(phantom):
-    run = queue.submit(config.make(**LONG))
+    run = queue.submit(run_config.make(**LONG))
     _wait(run, _has_epochs)
     control.pause(run)
     _wait(run, _is_paused)
@@ -48,7 +48,7 @@ def test_a_paused_run_can_be_stopped_and_keeps_its_best_epoch(phantom):
 
 
 def test_a_run_pauses_while_it_computes_activations(phantom):
-    run = queue.submit(config.make(**(LONG | {"size": 512, "backbone": "mobilenetv2", "weights": "random"})))
+    run = queue.submit(run_config.make(**(LONG | {"size": 512, "backbone": "mobilenetv2", "weights": "random"})))
     _wait(run, lambda run: run.status.get("stage") == "features" and run.status["done"] > 0)
     control.pause(run)
     _wait(run, _is_paused)
@@ -89,7 +89,7 @@ def test_after_a_crash_of_worker_and_server_a_run_is_marked_and_goes_on_without_
 
 
 def test_a_finished_run_goes_on_for_more_epochs_and_forgets_what_was_measured_on_its_old_model(phantom):
-    run = queue.submit(config.make(**(LONG | {"epochs": 5})))
+    run = queue.submit(run_config.make(**(LONG | {"epochs": 5})))
     _wait(run, _state("finished"))
     run.write("shortcut.json", {"old": True})
     control.go_on(run, 7)
@@ -100,7 +100,7 @@ def test_a_finished_run_goes_on_for_more_epochs_and_forgets_what_was_measured_on
 
 
 def test_another_rate_holds_from_the_next_epoch_and_is_an_event(phantom):
-    run = queue.submit(config.make(**(LONG | {"schedule": "constant"})))
+    run = queue.submit(run_config.make(**(LONG | {"schedule": "constant"})))
     _wait(run, _has_epochs)
     control.set_rate(run, 0.0007)
     _wait(run, lambda run: run.events)
@@ -118,18 +118,18 @@ def test_another_rate_holds_from_the_next_epoch_and_is_an_event(phantom):
 
 def test_a_rate_that_was_asked_for_is_heard_once_but_again_if_its_epochs_are_forgotten(trained):
     trained.write(RATE_FILE, {"value": 0.01, "time": 5.0})
-    assert [Recorder(trained).rate(21), Recorder(trained).rate(22)] == [0.01, None]  # two processes
+    assert [RunRecorder(trained).rate(21), RunRecorder(trained).rate(22)] == [0.01, None]  # two processes
     events = trained.folder / EVENTS
     events.write_text("".join(line for line in events.read_text().splitlines(True) if "learning-rate" not in line))
-    assert Recorder(trained).rate(21) == 0.01
+    assert RunRecorder(trained).rate(21) == 0.01
     trained.write(RATE_FILE, {"value": 0.01, "time": 6.0})
-    assert Recorder(trained).rate(23) == 0.01  # asked for once more
+    assert RunRecorder(trained).rate(23) == 0.01  # asked for once more
 
 
 def test_a_run_that_goes_on_still_hears_the_rate_that_was_asked_for(trained):
     trained.write(RATE_FILE, {"value": 0.01, "time": 5.0})
     control.prepare_to_go_on(trained, 5)
-    assert Recorder(trained).rate(21) == 0.01
+    assert RunRecorder(trained).rate(21) == 0.01
 
 
 def test_the_trash_lists_what_can_be_taken_back(trained):
@@ -142,7 +142,7 @@ def test_the_trash_lists_what_can_be_taken_back(trained):
 
 
 def test_a_waiting_run_moves_up_and_one_that_goes_on_waits_behind(phantom):
-    first, *others = [queue.submit(config.make(**LONG)) for _ in range(4)]
+    first, *others = [queue.submit(run_config.make(**LONG)) for _ in range(4)]
     assert [queue.position(run) for run in others] == [1, 2, 3]
     control.move_up(others[2])
     assert [queue.position(run) for run in others] == [1, 3, 2]
@@ -184,7 +184,7 @@ def test_what_lies_in_the_trash_for_a_week_is_gone(trained, home):
 
 
 def test_a_run_taken_off_the_queue_before_it_went_on_is_what_it_was(trained):
-    blocker = queue.submit(config.make(**LONG))
+    blocker = queue.submit(run_config.make(**LONG))
     before = trained.config, trained.status
     control.go_on(trained, 30)
     assert trained.status["state"] == "queued" and trained.config["epochs"] == 50

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from cxrcore import runs
+from cxrcore.config import run_config
 from cxrcore.errors import UserError
 from cxrcore.jobs import processes, queue
-from cxrcore.training import config
 
 LONG = {"dataset": "phantom", "size": 64, "epochs": 100_000, "early_stopping": 0, "plateau": None}
 
@@ -41,7 +41,7 @@ def _has_epochs(run):
 
 
 def test_one_runs_and_the_next_waits_and_starts_by_itself(phantom):
-    first, second = queue.submit(config.make(**LONG)), queue.submit(config.make(**LONG))
+    first, second = queue.submit(run_config.make(**LONG)), queue.submit(run_config.make(**LONG))
     assert first.status["state"] == "running" and second.status["state"] == "queued"
     assert queue.position(second) == 1
     assert first.status["pid"] != os.getpid()
@@ -52,7 +52,7 @@ def test_one_runs_and_the_next_waits_and_starts_by_itself(phantom):
 
 
 def test_stop_in_training_takes_at_most_two_seconds_and_keeps_the_best_epoch(phantom):
-    run = queue.submit(config.make(**LONG))
+    run = queue.submit(run_config.make(**LONG))
     _wait(run, _has_epochs)
     start = time.monotonic()
     queue.stop(run)
@@ -62,7 +62,7 @@ def test_stop_in_training_takes_at_most_two_seconds_and_keeps_the_best_epoch(pha
 
 
 def test_stop_while_the_libraries_load(phantom):
-    run = queue.submit(config.make(**LONG))
+    run = queue.submit(run_config.make(**LONG))
     _wait(run, lambda run: run.status.get("stage") in {"starting", "reading", "backbone"})
     start = time.monotonic()
     queue.stop(run)
@@ -71,13 +71,13 @@ def test_stop_while_the_libraries_load(phantom):
 
 
 def test_a_waiting_run_can_be_taken_off_the_queue(phantom):
-    first, second = queue.submit(config.make(**LONG)), queue.submit(config.make(**LONG))
+    first, second = queue.submit(run_config.make(**LONG)), queue.submit(run_config.make(**LONG))
     queue.stop(second)
     assert second.status["state"] == "stopped" and first.status["state"] == "running"
 
 
 def test_a_killed_worker_is_shown_as_failed_and_the_next_starts(phantom):
-    first, second = queue.submit(config.make(**LONG)), queue.submit(config.make(**LONG))
+    first, second = queue.submit(run_config.make(**LONG)), queue.submit(run_config.make(**LONG))
     _wait(first, _has_epochs)
     os.kill(first.status["pid"], signal.SIGKILL)
     _wait(first, lambda run: not processes.alive(run.status))
@@ -88,7 +88,7 @@ def test_a_killed_worker_is_shown_as_failed_and_the_next_starts(phantom):
 
 
 def test_two_starts_at_once_give_two_runs_of_which_one_waits(phantom):
-    made = config.make(**LONG)
+    made = run_config.make(**LONG)
     threads = [threading.Thread(target=queue.submit, args=(made,)) for _ in range(2)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
@@ -97,7 +97,7 @@ def test_two_starts_at_once_give_two_runs_of_which_one_waits(phantom):
 
 def test_more_places_when_the_server_allows_them(phantom, monkeypatch):
     monkeypatch.setenv("CXR_MAX_JOBS", "2")
-    found = [queue.submit(config.make(**LONG)) for _ in range(3)]
+    found = [queue.submit(run_config.make(**LONG)) for _ in range(3)]
     assert [run.status["state"] for run in found] == ["running", "running", "queued"]
 
 
@@ -105,7 +105,7 @@ def test_more_places_when_the_server_allows_them(phantom, monkeypatch):
 def test_a_wrong_number_of_places_is_named(phantom, monkeypatch, text):
     monkeypatch.setenv("CXR_MAX_JOBS", text)
     with pytest.raises(UserError, match=f"CXR_MAX_JOBS .* Received: '{text}'"):
-        queue.submit(config.make(**LONG))
+        queue.submit(run_config.make(**LONG))
     assert runs.listing() == []
 
 
@@ -117,7 +117,9 @@ def test_a_process_number_used_again_is_not_taken_for_the_run(phantom):
 def test_a_run_of_another_program_is_asked_to_stop_but_not_killed(phantom, monkeypatch):
     monkeypatch.setattr(queue, "STOP_SECONDS", 0.1)
     monkeypatch.setattr(queue, "PATIENCE_SECONDS", 0.3)
-    run = runs.create(config.make(**LONG).model_dump(mode="json"))  # this process's own: killing it would end the test
+    run = runs.create(
+        run_config.make(**LONG).model_dump(mode="json")
+    )  # this process's own: killing it would end the test
     queue.dispatch()
     assert run.status["state"] == "running" and run.status["pid"] == os.getpid()
     queue.stop(run)
@@ -131,6 +133,6 @@ def test_an_ended_run_cannot_be_stopped(trained):
 
 
 def test_a_failing_run_says_why(phantom):
-    run = queue.submit(config.make(dataset="phantom", size=64, weights="file", weights_file="/no.weights.h5"))
+    run = queue.submit(run_config.make(dataset="phantom", size=64, weights="file", weights_file="/no.weights.h5"))
     _wait(run, _state("failed"))
     assert "there is no file" in run.status["message"]

@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from cxrcore import runs
+from cxrcore.config import run_config
 from cxrcore.jobs import control, queue
-from cxrcore.sweeps import opening, plan, search, sweep
-from cxrcore.training import config
+from cxrcore.sweeps import plan, promote, search, sweep
 from tests.pages.test_pages import _button, _texts
 
 
@@ -63,7 +63,7 @@ def test_the_trash_gives_back_what_another_session_deleted(open_page, two):
 @pytest.fixture
 def searched(phantom):
     values = {
-        "base": config.make(dataset="phantom", size=64, epochs=4).model_dump(mode="json"),
+        "base": run_config.make(dataset="phantom", size=64, epochs=4).model_dump(mode="json"),
         "knobs": {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}, "head": {"choices": ("gap", "probe")}},
         "trials": 3,
     }
@@ -77,7 +77,7 @@ def test_a_sweep_shows_validation_alone(open_page, searched):
     table = test.dataframe[0].value
     assert len(table) == 3 and list(table["validation loss"]) == sorted(table["validation loss"])
     assert not any("test" in column for column in table) and "luckiest wins" in _texts(test)
-    opening.train(searched, int(table["trial"][0]))
+    promote.train(searched, int(table["trial"][0]))
     assert open_page("compare", show="Sweeps", sweep="mine").dataframe[0].value["opened as"][0]
 
 
@@ -114,7 +114,7 @@ def test_the_form_makes_rounds_views_and_fine_tuning(open_page, phantom):
 
 
 def test_a_run_is_paused_resumed_and_stopped_from_its_page(open_page, phantom):
-    run = queue.submit(config.make(dataset="phantom", size=64, epochs=100_000, early_stopping=0))
+    run = queue.submit(run_config.make(dataset="phantom", size=64, epochs=100_000, early_stopping=0))
     test = open_page("train", run=run.name)
     _button(test, "Pause").click().run()
     assert control.paused(run)

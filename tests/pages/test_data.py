@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cxrcore.audit import audit
+from cxrcore.audits.dataset import audit
 from cxrcore.data import dataset, download, editing
 from cxrcore.files import write_json
 from tests.pages.test_pages import _button, _texts

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from cxrcore import language
+from cxrcore import i18n
+from cxrcore.audits import mitigations, shortcut
+from cxrcore.config import run_config
 from cxrcore.data.phantom import dataset as phantoms
-from cxrcore.evaluation import remedies, shortcut
 from cxrcore.explain import faithfulness
 from cxrcore.sweeps import plan, search, sweep
-from cxrcore.training import config
 
 MARK = "⟦"
 # What is data, a name or a sign, the same in any language.
@@ -62,27 +62,27 @@ def test_every_text_of_a_page_comes_from_the_catalogue(page, open_page, trained,
     if page in ("results", "explain"):
         faithfulness.measure(trained, ["grad-cam", "eigen-cam"])
         shortcut.audit(trained)
-        remedies.compare(trained)
+        mitigations.compare(trained)
     if page == "compare":
-        base = config.make(dataset="phantom", size=64, epochs=2).model_dump(mode="json")
+        base = run_config.make(dataset="phantom", size=64, epochs=2).model_dump(mode="json")
         made = sweep.create(
             "phantom", plan.make({"base": base, "knobs": {"head": {"choices": ("gap", "probe")}}, "trials": 2})
         )
         search.search(made, lambda *step: None)
     for query in PAGES[page]:
         with monkeypatch.context() as patch:
-            patch.setattr(language, "_catalogue", lambda code: Marked())
-            language._translated.cache_clear()
+            patch.setattr(i18n, "_catalogue", lambda code: Marked())
+            i18n._translated.cache_clear()
             test = open_page(page, lang="pt", **({"run": trained.name, "dataset": "phantom"} | query))
             bare = {text for text in _texts(test) if MARK not in text and not DATA.fullmatch(text)}
             assert bare == set(), query
-    language._translated.cache_clear()
+    i18n._translated.cache_clear()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_in_portuguese_has_no_text_that_the_catalogue_would_change(page, open_page, trained):
     for query in PAGES[page]:
         test = open_page(page, lang="pt", **({"run": trained.name, "dataset": "phantom"} | query))
-        language.use("pt")
-        changed = {text for text in _texts(test) if language.translated(text) != text}
+        i18n.use("pt")
+        changed = {text for text in _texts(test) if i18n.translated(text) != text}
         assert changed == set(), query

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from cxrcore import demo, files, runs
-from cxrcore.audit import audit
+from cxrcore.audits import shortcut
+from cxrcore.audits.dataset import audit
+from cxrcore.config import run_config
 from cxrcore.data import dataset, download, editing, importing
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.errors import UserError
-from cxrcore.evaluation import external, mistakes, shortcut
+from cxrcore.evaluation import error_analysis, external
 from cxrcore.jobs import queue
-from cxrcore.training import config, pipeline
+from cxrcore.training import pipeline
 
 
 @pytest.fixture
@@ -28,11 +30,11 @@ def _everything(folder):
 
 
 def _submit(run):
-    queue.submit(config.make(dataset="phantom"))
+    queue.submit(run_config.make(dataset="phantom"))
 
 
 CALLS = {
-    "train": lambda run: pipeline.run(config.make(dataset="phantom"), run.folder.parent / "new"),
+    "train": lambda run: pipeline.run(run_config.make(dataset="phantom"), run.folder.parent / "new"),
     "queue": _submit,
     "stop": queue.stop,
     "create a run": lambda run: runs.create(run.config),
@@ -48,7 +50,7 @@ CALLS = {
     "check": lambda run: audit.run(dataset.load("phantom")),
     "test on other data": lambda run: external.evaluate(run, "phantom"),
     "shortcut audit": shortcut.audit,
-    "note": lambda run: mistakes.write_note(run, "0" * 64, "a note"),
+    "note": lambda run: error_analysis.write_note(run, "0" * 64, "a note"),
     "show": lambda run: run.show(True),
     "hide": lambda run: run.show(False),
     "write": lambda run: files.write_text(run.folder / "x.txt", "x"),

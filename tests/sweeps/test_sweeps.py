@@ -9,17 +9,17 @@ import time
 import pytest
 
 from cxrcore import runs
+from cxrcore.config import run_config
 from cxrcore.errors import UserError
 from cxrcore.jobs import control, tasks
-from cxrcore.sweeps import board, opening, plan, search, sweep
-from cxrcore.training import config
+from cxrcore.sweeps import leaderboard, plan, promote, search, sweep
 
 BASE = {"dataset": "phantom", "size": 64, "epochs": 12}
 KNOBS = {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}, "head": {"choices": ("gap", "probe")}}
 
 
 def _plan(**values):
-    return plan.make({"base": config.make(**BASE).model_dump(mode="json"), "knobs": KNOBS, "trials": 6} | values)
+    return plan.make({"base": run_config.make(**BASE).model_dump(mode="json"), "knobs": KNOBS, "trials": 6} | values)
 
 
 def _listen(*step):
@@ -29,7 +29,7 @@ def _listen(*step):
 def test_trials_are_the_same_run_without_its_test(phantom, home):
     made = sweep.create("first", _plan())
     search.search(made, _listen)
-    table = board.table(made)
+    table = leaderboard.table(made)
     assert len(table) == 6 and set(table["state"]) <= {"finished", "ended early"}
     assert list(table["val_loss"]) == sorted(table["val_loss"])
     for number in table["number"]:
@@ -45,15 +45,15 @@ def test_trials_are_the_same_run_without_its_test(phantom, home):
 def test_an_opened_trial_is_a_run_with_the_same_curves(phantom):
     made = sweep.create("opened", _plan(trials=2))
     search.search(made, _listen)
-    number = int(board.table(made)["number"][0])
-    run = opening.train(made, number)
+    number = int(leaderboard.table(made)["number"][0])
+    run = promote.train(made, number)
     trial = made.trial(number)
     assert [epoch["loss"] for epoch in run.epochs][: len(trial.epochs)] == pytest.approx(
         [epoch["loss"] for epoch in trial.epochs], rel=1e-5
     )
     assert run.metrics["n_test"] == 12 and "sweep opened" in run.card["tags"]
-    assert board.table(made)["run"][0] == run.name
-    assert opening.train(made, number).name == run.name, "opened once"
+    assert leaderboard.table(made)["run"][0] == run.name
+    assert promote.train(made, number).name == run.name, "opened once"
 
 
 def test_a_sweep_killed_in_the_middle_goes_on_without_losing_or_repeating_a_trial(phantom, home):
@@ -61,33 +61,33 @@ def test_a_sweep_killed_in_the_middle_goes_on_without_losing_or_repeating_a_tria
     script = "from cxrcore.sweeps import search, sweep\nsearch.search(sweep.load('killed'), lambda *step: None)"
     process = subprocess.Popen([sys.executable, "-c", script], env=os.environ | {"CXR_HOME": str(home)})
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and len(board.table(made).dropna(subset="val_loss")) < 3:
+    while time.monotonic() < deadline and len(leaderboard.table(made).dropna(subset="val_loss")) < 3:
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    before = board.table(made).dropna(subset="val_loss").set_index("number")["val_loss"]
+    before = leaderboard.table(made).dropna(subset="val_loss").set_index("number")["val_loss"]
     search.search(made, _listen)
-    after = board.table(made)
+    after = leaderboard.table(made)
     done = after.dropna(subset="val_loss")
     assert len(after) == len(done) == 8, "none is lost, and none stays unfinished"
     assert len(done[["learning_rate", "head"]].drop_duplicates()) == 8, "none is trained twice"
     assert before.to_dict().items() <= done.set_index("number")["val_loss"].to_dict().items()
     search.search(made, _listen)
-    assert len(board.table(made)) == 8, "the budget is used up"
+    assert len(leaderboard.table(made)) == 8, "the budget is used up"
 
 
 def test_choices_that_were_tried_are_not_trained_again(phantom):
     made = sweep.create("small", _plan(knobs={"head": {"choices": ("gap", "probe")}}, trials=6))
     search.search(made, _listen)
     trained = [path for path in (made.folder / "trials").iterdir() if (path / "events.jsonl").is_file()]
-    assert len(board.table(made)) == 2 and len(trained) == 2
+    assert len(leaderboard.table(made)) == 2 and len(trained) == 2
 
 
 def test_a_trial_that_fails_is_counted_and_the_sweep_goes_on(phantom):
     made = sweep.create(
         "failing",
         _plan(
-            base=config.make(**(BASE | {"learning_rate": 1.0, "optimizer": "sgd"})).model_dump(mode="json"),
+            base=run_config.make(**(BASE | {"learning_rate": 1.0, "optimizer": "sgd"})).model_dump(mode="json"),
             knobs={"tap": {"choices": ("block3a_out", "block5_out")}, "l2": {"low": 0.5, "high": 1.0}},
             trials=3,
         ),
@@ -95,7 +95,7 @@ def test_a_trial_that_fails_is_counted_and_the_sweep_goes_on(phantom):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search.pipeline, "run", _failing)
         search.search(made, _listen)
-    table = board.table(made)
+    table = leaderboard.table(made)
     assert len(table) == 3 and set(table["state"]) == {"failed"}
 
 
@@ -106,13 +106,13 @@ def _failing(*arguments, **more):
 def test_a_worse_trial_is_ended_early(phantom, monkeypatch):
     """With the median of earlier trials in the journal, a trial that learns nothing is not trained to its end."""
     monkeypatch.setattr(search, "_STARTUP", 2)
-    values = {"base": config.make(**(BASE | {"epochs": 60, "early_stopping": 0})).model_dump(mode="json")}
+    values = {"base": run_config.make(**(BASE | {"epochs": 60, "early_stopping": 0})).model_dump(mode="json")}
     made = sweep.create("early", _plan(**values, knobs={"learning_rate": {"low": 1e-8, "high": 0.05}}, trials=4))
     found = search.study(made)
     for rate in (0.02, 0.03, 0.04, 1e-7):
         found.enqueue_trial({"learning_rate": rate})
     search.search(made, _listen)
-    table = board.table(made).set_index("number")
+    table = leaderboard.table(made).set_index("number")
     assert list(table["state"].sort_index()) == ["finished", "finished", "finished", "ended early"]
     assert len(made.trial(3).epochs) == 10, "the first look after the warm-up"
     assert table["val_loss"][3] > table["val_loss"][0]
@@ -121,7 +121,7 @@ def test_a_worse_trial_is_ended_early(phantom, monkeypatch):
 def test_a_budget_of_minutes_ends_the_search(phantom):
     made = sweep.create("short", _plan(trials=0, minutes=0.001))
     search.search(made, _listen)
-    assert len(board.table(made)) == 1
+    assert len(leaderboard.table(made)) == 1
 
 
 def test_a_sweep_runs_in_a_process_of_its_own(phantom):
@@ -131,13 +131,13 @@ def test_a_sweep_runs_in_a_process_of_its_own(phantom):
     while time.monotonic() < deadline and (found := tasks.status(made, "sweep")):
         assert found["state"] == "running", found
         time.sleep(0.2)
-    assert len(board.table(made)) == 2
+    assert len(leaderboard.table(made)) == 2
 
 
 def test_which_knobs_mattered(phantom):
     made = sweep.create("knobs", _plan(trials=2))
     search.search(made, _listen)
-    assert board.importance(made) == {}, "two trials tell nothing"
+    assert leaderboard.importance(made) == {}, "two trials tell nothing"
     found = search.study(made)
     for k in range(30):
         found.enqueue_trial({"learning_rate": 10 ** (-4 + k / 10), "head": ("gap", "probe")[k % 2]})
@@ -145,7 +145,7 @@ def test_which_knobs_mattered(phantom):
         rate = trial.suggest_float("learning_rate", 1e-4, 0.1, log=True)
         trial.suggest_categorical("head", ["gap", "probe"])
         found.tell(trial, 1 - rate)
-    shares = board.importance(made)
+    shares = leaderboard.importance(made)
     assert shares["learning_rate"] > 0.8 > shares["head"]
 
 
@@ -158,7 +158,7 @@ def test_which_knobs_mattered(phantom):
         ({"knobs": {"dropout": {"low": 0.4, "high": 1.2}}}, "dropout"),
         ({"knobs": {"tap": {"choices": ("a", "b")}}}, "tap of cxrtiny"),
         ({"knobs": {}}, "knobs"),
-        ({"base": config.make(**BASE, tune={}).model_dump(mode="json")}, "no fine-tuning"),
+        ({"base": run_config.make(**BASE, tune={}).model_dump(mode="json")}, "no fine-tuning"),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(values, text):
@@ -186,7 +186,7 @@ def test_a_demonstration_neither_searches_nor_writes(phantom, monkeypatch):
     monkeypatch.setenv("CXR_READ_ONLY", "1")
     with pytest.raises(UserError, match="nothing can be changed"):
         search.search(made, _listen)
-    assert len(board.table(made)) == 2 and made.journal.read_bytes() == before
+    assert len(leaderboard.table(made)) == 2 and made.journal.read_bytes() == before
 
 
 def test_one_process_searches_at_a_time(phantom):
@@ -200,9 +200,9 @@ def test_one_process_searches_at_a_time(phantom):
 def test_a_trial_whose_run_was_deleted_can_be_opened_again(phantom):
     made = sweep.create("again", _plan(trials=1))
     search.search(made, _listen)
-    first = opening.train(made, 0)
+    first = promote.train(made, 0)
     control.delete(first)
-    second = opening.train(made, 0)
+    second = promote.train(made, 0)
     assert second.name != first.name
     runs.create(second.config)  # one that is newer and no trial's
-    assert opening.opened(made, 0) == second and opening.opened(made, 1) is None
+    assert promote.opened(made, 0) == second and promote.opened(made, 1) is None

@@ -10,16 +10,17 @@ import pandas as pd
 import pytest
 
 from cxrcore import runs
+from cxrcore.config import run_config
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
-from cxrcore.training import config, pipeline
-from cxrcore.training.recorder import STOP_FILE
+from cxrcore.training import pipeline
+from cxrcore.training.run_recorder import STOP_FILE
 
 FAST = {"dataset": "phantom", "size": 64, "epochs": 4}
 
 
 def _run(listener=None, **values):
-    made = config.make(**(FAST | values))
+    made = run_config.make(**(FAST | values))
     return pipeline.run(made, runs.create(made.model_dump(mode="json")).folder, listener)
 
 
@@ -85,7 +86,8 @@ def test_the_saved_model_is_the_network_without_its_optimiser(trained):
     ],
 )
 def test_saved_models_agree_for_other_heads_and_preprocessings(phantom, values):
-    from cxrcore.evaluation import metrics, predict
+    from cxrcore.evaluation import metrics
+    from cxrcore.inference import predict
 
     run = _run(**values)
     again, _ = predict.evaluate(run)
@@ -113,7 +115,7 @@ def test_stages_are_told_in_order(phantom):
 
 
 def test_a_stop_during_training_keeps_and_tests_the_best_epoch(phantom):
-    made = config.make(**(FAST | {"epochs": 500, "early_stopping": 0}))
+    made = run_config.make(**(FAST | {"epochs": 500, "early_stopping": 0}))
     run = runs.create(made.model_dump(mode="json"))
 
     def listen(stage, done, total):
@@ -126,7 +128,7 @@ def test_a_stop_during_training_keeps_and_tests_the_best_epoch(phantom):
 
 
 def test_a_stop_before_training_ends_without_a_model(phantom):
-    made = config.make(**FAST)
+    made = run_config.make(**FAST)
     run = runs.create(made.model_dump(mode="json"))
     (run.folder / STOP_FILE).touch()
     pipeline.run(made, run.folder)
@@ -141,14 +143,14 @@ def test_a_stop_while_weights_are_downloaded(phantom, monkeypatch):
         raise AssertionError("went on")
 
     monkeypatch.setattr(pipeline.weights, "resolve", download)
-    chosen = config.make(**FAST)
+    chosen = run_config.make(**FAST)
     made = runs.create(chosen.model_dump(mode="json"))
     pipeline.run(chosen, made.folder)
     assert made.status["state"] == "stopped" and made.status["stage"] == "weights"
 
 
 def test_a_users_mistake_is_written_down_and_raised(phantom):
-    made = config.make(**(FAST | {"weights": "file", "weights_file": "/nowhere.weights.h5"}))
+    made = run_config.make(**(FAST | {"weights": "file", "weights_file": "/nowhere.weights.h5"}))
     run = runs.create(made.model_dump(mode="json"))
     with pytest.raises(UserError, match="there is no file"):
         pipeline.run(made, run.folder)
@@ -157,7 +159,7 @@ def test_a_users_mistake_is_written_down_and_raised(phantom):
 
 def test_an_accident_is_written_down_with_its_traceback(phantom, monkeypatch):
     monkeypatch.setattr(pipeline.material.extract, "activations", lambda *arguments: 1 / 0)
-    made = config.make(**FAST)
+    made = run_config.make(**FAST)
     run = runs.create(made.model_dump(mode="json"))
     with pytest.raises(ZeroDivisionError):
         pipeline.run(made, run.folder)
@@ -172,4 +174,4 @@ def test_a_run_keeps_what_it_saw_when_the_dataset_is_deleted(trained):
 
 def test_check_finds_mistakes_before_a_run_is_made(home):
     with pytest.raises(UserError, match="There is no dataset 'phantom'"):
-        pipeline.check(config.make(**FAST))
+        pipeline.check(run_config.make(**FAST))

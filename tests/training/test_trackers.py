@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from cxrcore import runs
-from cxrcore.training import config, pipeline
+from cxrcore.config import run_config
+from cxrcore.training import pipeline
 
 SERVER = Path(sys.prefix) / "server" / "bin" / "mlflow"
 
 
 def _run(**values):
-    made = config.make(**({"dataset": "phantom", "size": 64, "epochs": 4} | values))
+    made = run_config.make(**({"dataset": "phantom", "size": 64, "epochs": 4} | values))
     return pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
 
 
@@ -79,7 +80,7 @@ def test_a_run_is_logged_to_an_mlflow_server_and_goes_on_there(phantom, server, 
     points = client.get_metric_history(logged.info.run_id, "val_loss")
     assert [point.step for point in points] == [1, 2, 3, 4]
     assert [point.value for point in points] == pytest.approx([epoch["val_loss"] for epoch in run.epochs], rel=1e-6)
-    longer = config.RunConfig(**(run.config | {"epochs": 6}))
+    longer = run_config.RunConfig(**(run.config | {"epochs": 6}))
     pipeline.run(longer, run.folder)
     (same,) = client.search_runs([experiment.experiment_id])
     history = client.get_metric_history(same.info.run_id, "val_loss")

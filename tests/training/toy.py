@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from cxrcore.config import run_config
 from cxrcore.features.keras_setup import keras
-from cxrcore.training import config, heads
-from cxrcore.training.events import Silence
-from cxrcore.training.fit import fit
-from cxrcore.training.source import Vectors
+from cxrcore.training import heads
+from cxrcore.training.callbacks import Callback
+from cxrcore.training.feature_vectors import FeatureVectors
+from cxrcore.training.trainer import fit
 
 
-class Heard(Silence):
+class Heard(Callback):
     """Keeps what is said, and says what the test wants: `rates` by epoch, where a fit was `left`."""
 
     def __init__(self, check=None, rates=None, left=None):
@@ -60,11 +61,12 @@ def fitted(values, maps, labels, rows=None, memory=2**30, **said):
 
 
 def heard_fit(values, maps, labels, heard, rows=None, memory=2**30):
-    made = config.make(dataset="d", **values)
+    made = run_config.make(dataset="d", **values)
     keras.utils.set_random_seed(made.seed)
     head = heads.build(made.head, maps.map_shape, 3, made.dropout)
     train, validation = np.split(rows if rows is not None else np.arange(len(labels)), [30])
     parts = [
-        Vectors(maps, part, labels, head.get_layer("stem"), made.batch_size, memory) for part in (train, validation)
+        FeatureVectors(maps, part, labels, head.get_layer("stem"), made.batch_size, memory)
+        for part in (train, validation)
     ]
     return head, heard, fit(head.get_layer("body"), *parts, made, heard)

@@ -12,9 +12,9 @@ import pandas as pd
 from cxrcore.data import dataset
 from cxrcore.data.images import png
 from cxrcore.data.phantom.draw import SIZE
-from cxrcore.data.phantom.series import Shot, shots, take
+from cxrcore.data.phantom.images import PhantomImage, shots, take
 from cxrcore.data.staging import publish, refuse_taken, staging
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 Progress = Callable[[int, int], None]
 DEFAULTS = {"seed": 0, "patients": 60, "images": 2, "planted_class": None}
@@ -58,7 +58,7 @@ def create(
         return publish(folder, name, pd.DataFrame.from_records(records), about, replace)
 
 
-def _save(shot: Shot, folder: Path, seed: int, planted_class: str | None) -> dict:
+def _save(shot: PhantomImage, folder: Path, seed: int, planted_class: str | None) -> dict:
     phantom = take(shot, seed, planted_class)
     content = png(phantom.image)
     (folder / "images" / f"{shot.name}.png").write_bytes(content)

@@ -8,20 +8,20 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from cxrcore.data.classes import CLASSES, FOLDER_NAMES
+from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import png
 from cxrcore.data.readers.base import Reading, rows
-from cxrcore.data.tree import Tree
 from cxrcore.errors import UserError
 
 
-def pairs(tree: Tree) -> list[tuple[str, str]]:
+def pairs(tree: FileTree) -> list[tuple[str, str]]:
     """Return the names of images and labels that belong together."""
     images = [PurePosixPath(name) for name in tree.files if PurePosixPath(name).match("X_*.npy")]
     found = [(str(name), str(name.with_name("Y" + name.name[1:]))) for name in images]
     return [pair for pair in found if pair[1] in tree.files]
 
 
-def read(tree: Tree, images: str, labels: str) -> Reading:
+def read(tree: FileTree, images: str, labels: str) -> Reading:
     """Return one row an image of a pair; each image becomes a PNG when it is imported."""
     x, y = _load(tree, images), _load(tree, labels)
     _check(images, x, labels, y)
@@ -44,7 +44,7 @@ def _picture(x: np.ndarray, number: int) -> bytes:
     return png(x[number])
 
 
-def _load(tree: Tree, name: str) -> np.ndarray:
+def _load(tree: FileTree, name: str) -> np.ndarray:
     file = tree.files[name]
     try:
         if file.path is not None:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from cxrcore.data.dataset import TEST, TRAIN, VALIDATION
-from cxrcore.data.tree import Tree
-from cxrcore.language import said
+from cxrcore.data.file_tree import FileTree
+from cxrcore.i18n import said
 
 # One row an image. `path` is absolute, or a name in an archive; `finding` is what the source calls it;
 # `patient` is unique among all sources and "" when the source does not tell; `given_split` is the part
@@ -43,7 +43,7 @@ def rows(records: list[dict]) -> pd.DataFrame:
     return table
 
 
-def located(tree: Tree, name: str) -> dict[str, Any]:
+def located(tree: FileTree, name: str) -> dict[str, Any]:
     """Return `path`, `mark`, `content` and `left_out` of a file that may not be there, as far as they are known."""
     file = tree.files.get(name)
     if file is None:

@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 
 from cxrcore.data import dicom
 from cxrcore.data.classes import FOLDER_NAMES
+from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import SUFFIXES
 from cxrcore.data.readers.base import SPLIT_NAMES, Reading, located, rows
-from cxrcore.data.tree import Tree
 
 # Kermany's names: person1946_bacteria_4874.jpeg, IM-0214-0001.jpeg, NORMAL2-IM-0535-0001-0002.jpeg.
 _PATIENT = re.compile(r"^(person\d+)_|^((?:NORMAL2-)?IM-\d+)-\d+")
@@ -19,7 +19,7 @@ CITATION = (
 )
 
 
-def read(tree: Tree, without: Collection[str] = ()) -> Reading:
+def read(tree: FileTree, without: Collection[str] = ()) -> Reading:
     """Return every image of `tree` but not those below the folders `without`.
 
     The finding is the nearest folder whose name is a known class, or else the image's own folder: a PACS export puts
@@ -47,7 +47,7 @@ def _is_image(name: str) -> bool:
     return looks and file.name.upper() not in _NO_IMAGE
 
 
-def _record(tree: Tree, name: str, source: str) -> dict:
+def _record(tree: FileTree, name: str, source: str) -> dict:
     folders = [tree.name, *PurePosixPath(name).parent.parts]
     findings = [folder for folder in folders if folder.lower() not in SPLIT_NAMES] or [tree.name]
     parts = [SPLIT_NAMES[folder.lower()] for folder in folders if folder.lower() in SPLIT_NAMES]

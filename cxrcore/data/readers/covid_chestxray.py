@@ -6,11 +6,11 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from cxrcore.data.dicom import age_band
+from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import ImageError
 from cxrcore.data.readers.base import Reading, located, not_frontal, rows
-from cxrcore.data.tree import Tree
 from cxrcore.errors import UserError
-from cxrcore.language import said
+from cxrcore.i18n import said
 
 NEEDED = ["patientid", "finding", "view", "modality", "filename"]
 CITATION = (
@@ -19,14 +19,14 @@ CITATION = (
 )
 
 
-def places(tree: Tree) -> list[str]:
+def places(tree: FileTree) -> list[str]:
     """Return the folders in `tree` that have this layout."""
     found = [str(PurePosixPath(name).parent) for name in tree.files if PurePosixPath(name).name == "metadata.csv"]
     folders = ["" if place == "." else place for place in found]
     return [folder for folder in folders if tree.below(_join(folder, "images"))]
 
 
-def read(tree: Tree, folder: str) -> Reading:
+def read(tree: FileTree, folder: str) -> Reading:
     """Return the collection's rows; those that are not frontal X-rays are marked as left out.
 
     Only COVID-19 is mapped to a class by default: the tutorials take the other classes elsewhere.
@@ -46,7 +46,7 @@ def read(tree: Tree, folder: str) -> Reading:
     return Reading("covid-chestxray-dataset", tree.origin, rows(records), {"COVID-19": "COVID"}, CITATION)
 
 
-def read_csv(tree: Tree, name: str, rows: int | None = None) -> pd.DataFrame:
+def read_csv(tree: FileTree, name: str, rows: int | None = None) -> pd.DataFrame:
     """Return a CSV of `tree` as text, `rows` of it or all; raise `UserError` if it is none."""
     try:
         content = io.BytesIO(tree.read(name))
@@ -57,7 +57,7 @@ def read_csv(tree: Tree, name: str, rows: int | None = None) -> pd.DataFrame:
         ) from error
 
 
-def _record(tree: Tree, folder: str, row: dict[str, str], again: bool) -> dict:
+def _record(tree: FileTree, folder: str, row: dict[str, str], again: bool) -> dict:
     file = located(tree, _join(folder, f"images/{row['filename']}"))
     left_out = said("repeated: the file is listed before") if again else _left_out(row)
     return file | {

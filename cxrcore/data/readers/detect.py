@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers import arrays, class_folders, covid_chestxray, table
 from cxrcore.data.readers.base import Reading
-from cxrcore.data.tree import Tree
 from cxrcore.errors import UserError
 
 
-def read(tree: Tree, columns: Mapping[str, str] | None = None) -> list[Reading]:
+def read(tree: FileTree, columns: Mapping[str, str] | None = None) -> list[Reading]:
     """Return the readings of `tree`: one for each known layout in it, and one for its other images.
 
     `columns` names the columns of a CSV by role (see `readers.table`).
@@ -29,11 +29,11 @@ def read(tree: Tree, columns: Mapping[str, str] | None = None) -> list[Reading]:
     return readings
 
 
-def _given(tree: Tree, columns: Mapping[str, str]) -> list[Reading]:
+def _given(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
     return [table.read(tree, tree.table, columns)]
 
 
-def _found(tree: Tree, columns: Mapping[str, str]) -> list[Reading]:
+def _found(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
     collections, pairs = covid_chestxray.places(tree), arrays.pairs(tree)
     taken = [*collections, *(_folder(images) for images, _ in pairs)]
     lists = [name for name in table.tables(tree) if _folder(name) not in collections]

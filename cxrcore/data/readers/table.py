@@ -7,9 +7,9 @@ import pandas as pd
 
 from cxrcore.data.classes import FOLDER_NAMES
 from cxrcore.data.dicom import age_band
+from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers.base import SPLIT_NAMES, Reading, located, not_frontal, rows
 from cxrcore.data.readers.covid_chestxray import read_csv
-from cxrcore.data.tree import Tree
 from cxrcore.errors import UserError
 
 # Role -> names by which a column is taken for it, in small letters; the first that is there counts.
@@ -33,14 +33,14 @@ def guess(columns: list[str]) -> dict[str, str]:
     return {role: name for role, name in found.items() if name}
 
 
-def tables(tree: Tree) -> list[str]:
+def tables(tree: FileTree) -> list[str]:
     """Return the CSVs of `tree` that name images and labels by usual columns, or the one that was given itself."""
     if tree.table:
         return [tree.table]
     return [name for name in tree.files if name.lower().endswith(".csv") and _lists_images(tree, name)]
 
 
-def read(tree: Tree, name: str, chosen: Mapping[str, str]) -> Reading:
+def read(tree: FileTree, name: str, chosen: Mapping[str, str]) -> Reading:
     """Return one row a line of the CSV. `chosen` names the column of a role, over the usual ones, "" for none.
 
     A path is absolute, relative to the CSV, or a file name that occurs once below the CSV's folder.
@@ -75,14 +75,14 @@ def read(tree: Tree, name: str, chosen: Mapping[str, str]) -> Reading:
     return Reading("CSV", f"{tree.origin}/{name}", rows(records), FOLDER_NAMES)
 
 
-def _lists_images(tree: Tree, name: str) -> bool:
+def _lists_images(tree: FileTree, name: str) -> bool:
     try:
         return {"path", "finding"} <= guess(list(read_csv(tree, name, rows=0).columns)).keys()
     except UserError:
         return False
 
 
-def _record(tree: Tree, folder: PurePosixPath, elsewhere: Mapping[str, str], row: dict[str, str]) -> dict:
+def _record(tree: FileTree, folder: PurePosixPath, elsewhere: Mapping[str, str], row: dict[str, str]) -> dict:
     listed = row["path"].strip().replace("\\", "/")
     if Path(listed).is_absolute():
         file = {"path": listed}

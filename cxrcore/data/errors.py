@@ -1,0 +1,31 @@
+"""Why one image is refused."""
+
+from typing import Any
+
+from cxrcore.i18n import said
+
+# A chest radiograph has at most about 20 million pixels; a header that claims far more is an accident
+# or an attack (a "decompression bomb") and would need gigabytes to open.
+MAX_PIXELS = 40_000_000
+AT_MOST = said("at most {most} million are opened", most=MAX_PIXELS // 10**6)
+
+
+class ImageError(Exception):
+    """An image that cannot be used; its text is the reason, for example `the file is cut off`.
+
+    `text` is filled with `values`, as a `UserError`'s. `kind` is a word or two to count it by.
+    """
+
+    def __init__(self, text: str, /, kind: str = "unreadable", **values: Any):
+        super().__init__(text.format(**values) if values else text)
+        self.kind = kind
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise `ImageError` for a size in pixels that is nothing, or too much."""
+    if width < 1 or height < 1:
+        raise ImageError("the image claims {width} x {height} pixels", width=width, height=height)
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            "the image claims {width} x {height} pixels; {at_most}", width=width, height=height, at_most=AT_MOST
+        )

@@ -1,0 +1,111 @@
+"""The confusion matrix as a figure that can be clicked: a cell, a row's name or a column's name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from cxrcore.figures.charts import layout
+from cxrcore.i18n import local, said, t, translated
+
+COUNT, BY_TRUE, BY_PREDICTED = said("count"), said("share of the true class"), said("share of the predicted class")
+_INVISIBLE = "rgba(128,128,128,0.01)"
+
+
+def confusion(
+    matrix: Sequence[Sequence[int]], classes: Sequence[str], shade: str, ink: str, clickable: bool = True
+) -> go.Figure:
+    """Return the matrix, rows true and columns predicted, with the names as a row and a column of their own.
+
+    Every point that can be clicked has `customdata` [true, predicted], with "" for any: a cell has both, a row's name
+    only the first, a column's name only the second. A cell has its count and its share, in the colour `ink`.
+
+    Args:
+        matrix: counts, (C, C).
+        classes: C names.
+        shade: `COUNT`, `BY_TRUE` or `BY_PREDICTED`; the shares are of the predicted class for the last only.
+        ink: colour of the text.
+        clickable: whether the hover says that a click shows these images.
+    """
+    counts = np.asarray(matrix)
+    along = 0 if shade == BY_PREDICTED else 1
+    shares = counts / np.maximum(counts.sum(axis=along, keepdims=True), 1)
+    size = len(classes)
+    height = 120 + max(44, 96 - 7 * size) * (size + 1)
+    figure = go.Figure(layout=layout() | {"height": height, "hovermode": "closest", "margin": _MARGIN})
+    figure.add_heatmap(
+        z=counts if shade == COUNT else shares,
+        x=list(range(size)),
+        y=list(range(size)),
+        colorscale=[[0, "rgba(20,135,123,0.08)"], [1, "rgba(20,135,123,0.60)"]],
+        showscale=False,
+        xgap=3,
+        ygap=3,
+        hoverinfo="skip",
+    )
+    points = [*_cells(counts, shares, classes), *_names(counts, classes)]
+    click = "<br>" + t("click to see these") if clickable else ""
+    # The numbers are a trace of their own: the heatmap's would choose their colour without knowing the background.
+    _add(figure, points, mode="text", text=[point["text"] for point in points], textfont={"size": 14, "color": ink},
+         unselected={"textfont": {"color": ink}}, hoverinfo="skip")  # fmt: skip
+    # What is clicked: a heatmap sends no selections, and with its hover it would swallow the clicks.
+    _add(figure, points, mode="markers", marker={"symbol": "square", "size": 44, "color": _INVISIBLE},
+         unselected={"marker": {"opacity": 1}}, text=[point["hover"] + click for point in points],
+         customdata=[point["chooses"] for point in points], hovertemplate="%{text}<extra></extra>")  # fmt: skip
+    axis = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": "", "fixedrange": True}
+    figure.update_xaxes(**axis, title=t("predicted"), side="top", range=[-1.5, size - 0.5])
+    figure.update_yaxes(**axis, title=t("true"), range=[size - 0.5, -1.5])
+    return figure
+
+
+_MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
+
+
+def _add(figure: go.Figure, points: list[dict[str, Any]], **how: Any) -> None:
+    figure.add_scatter(x=[point["x"] for point in points], y=[point["y"] for point in points], showlegend=False, **how)
+
+
+def _cells(counts: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "x": column,
+            "y": row,
+            "text": f"<b>{local(int(counts[row, column]), ',d')}</b><br>{local(shares[row, column], '.0%')}",
+            "hover": f"{_is(true)}<br>{_called(predicted)}",
+            "chooses": [true, predicted],
+        }
+        for row, true in enumerate(classes)
+        for column, predicted in enumerate(classes)
+    ]
+
+
+def _names(counts: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "x": -1,
+            "y": k,
+            "text": _name(name, counts[k].sum()),
+            "hover": f"{_is(name)}",
+            "chooses": [name, ""],
+        }
+        for k, name in enumerate(classes)
+    ]
+    columns = [
+        {"x": k, "y": -1, "text": _name(name, counts[:, k].sum()), "hover": f"{_called(name)}",
+         "chooses": ["", name]}
+        for k, name in enumerate(classes)
+    ]  # fmt: skip
+    return rows + columns
+
+
+def _name(name: str, count: int) -> str:
+    return f"{translated(name).replace(' ', '<br>')}<br>({local(int(count), ',d')})"
+
+
+def _is(name: str) -> str:
+    return t("true {label}", label=translated(name))
+
+
+def _called(name: str) -> str:
+    return t("predicted {label}", label=translated(name))

@@ -1,0 +1,1 @@
+"""A trained run, loaded: predictions, logits, feature maps and the out-of-distribution score."""

@@ -1,0 +1,33 @@
+"""Which training images are most like an image, as the run's features see them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cxrcore.inference.ood import directions
+from cxrcore.runs import Run
+
+FILE = "vectors.npz"
+
+
+def save(path: Path, rows: np.ndarray, vectors: np.ndarray) -> None:
+    """Keep the mean features, float (n, c), of rows of a run's table, scaled to length 1 and in half precision."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, rows=rows.astype(np.int32), vectors=directions(vectors).astype(np.float16))
+
+
+def nearest(run: Run, vector: np.ndarray, count: int = 5) -> pd.DataFrame | None:
+    """Return the `count` training images with the highest `similarity` (cosine, -1 to 1) to a mean feature (c,).
+
+    The columns are those of the run's table. Of a large run up to 2,000 images were kept. None for a run of an older
+    version, which kept none.
+    """
+    path = run.folder / FILE
+    if not path.is_file():
+        return None
+    with np.load(path) as kept:
+        rows, vectors = kept["rows"], kept["vectors"].astype(np.float32)
+    similarity = vectors @ directions(vector[None])[0]
+    best = np.argsort(-similarity, kind="stable")[:count]
+    return run.table.iloc[rows[best]].assign(similarity=similarity[best]).reset_index(drop=True)

@@ -1,0 +1,103 @@
+"""The tutorials' grid as PDF: test images with predicted and true label, wrong ones marked; vector text."""
+
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from PIL import Image
+from reportlab.lib.colors import HexColor
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase.pdfmetrics import stringWidth
+from reportlab.pdfgen.canvas import Canvas
+
+from cxrcore.evaluation.metrics import certainty
+from cxrcore.figures import palette
+from cxrcore.i18n import t, translated
+
+A_PAGE = 30
+_MARGIN, _HEADING, _GAP = 36, 20, 6
+_LARGEST = 6.5  # points of the captions' letters
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One image (grey or RGB), None if it can no longer be read, with what is said of it.
+
+    `probability` is that of the predicted class, 0 to 1.
+    """
+
+    image: Image.Image | None
+    true: str
+    predicted: str
+    probability: float
+
+    @property
+    def right(self) -> bool:
+        """Whether the prediction is the truth."""
+        return self.true == self.predicted
+
+
+def render(tiles: Iterable[Tile], heading: str, a_page: int = A_PAGE) -> bytes:
+    """Return an A4 PDF with `a_page` tiles on a page under `heading`; text can be selected and searched."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4, pageCompression=1)
+    canvas.setTitle(heading)
+    columns, rows = _layout(a_page)
+    width, height = (A4[0] - 2 * _MARGIN) / columns, (A4[1] - 2 * _MARGIN - _HEADING) / rows
+    for number, tile in enumerate(tiles):
+        place = number % a_page
+        if place == 0:
+            if number:
+                canvas.showPage()
+            _heading(canvas, heading)
+        left = _MARGIN + (place % columns) * width
+        bottom = A4[1] - _MARGIN - _HEADING - (place // columns + 1) * height
+        _tile(canvas, tile, left + _GAP / 2, bottom, width - _GAP, height - _GAP)
+    canvas.save()
+    return buffer.getvalue()
+
+
+def _layout(count: int) -> tuple[int, int]:
+    """Return the columns and rows that give `count` square pictures the most room on a page."""
+    width, height = A4[0] - 2 * _MARGIN, A4[1] - 2 * _MARGIN - _HEADING
+    choices = [(columns, math.ceil(count / columns)) for columns in range(1, count + 1)]
+    return max(choices, key=lambda choice: min(width / choice[0], height / choice[1] - 3 * _LARGEST))
+
+
+def _heading(canvas: Canvas, text: str) -> None:
+    canvas.setFillColor(HexColor("#17212B"))
+    canvas.setFont("Helvetica-Bold", 10)
+    canvas.drawString(_MARGIN, A4[1] - _MARGIN, text)
+    canvas.setFont("Helvetica", 7)
+    canvas.drawRightString(A4[0] - _MARGIN, _MARGIN - 14, t("For research and teaching, not for clinical use."))
+
+
+def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, height: float) -> None:
+    said = t(
+        "Predicted: {label} ({certainty})", label=translated(tile.predicted), certainty=certainty(tile.probability)
+    )
+    lines = [said if tile.right else t("WRONG") + "  " + said, t("True: {label}", label=translated(tile.true))]
+    size = min(_LARGEST, *(width / stringWidth(line, "Helvetica-Bold", 1) for line in lines))
+    room = height - 3 * size
+    aspect = tile.image.width / tile.image.height if tile.image else 1.0
+    drawn_width, drawn_height = min(width, room * aspect), min(room, width / aspect)
+    x, y = left + (width - drawn_width) / 2, bottom + 3 * size + (room - drawn_height) / 2
+    if tile.image:
+        canvas.drawImage(ImageReader(tile.image), x, y, drawn_width, drawn_height)
+    else:
+        canvas.setFillColor(HexColor("#17212B"))
+        canvas.setFont("Helvetica", size)
+        canvas.drawCentredString(left + width / 2, y + drawn_height / 2, t("can no longer be read"))
+    colour = HexColor(palette.RIGHT if tile.right else palette.WRONG)
+    if not tile.right:
+        canvas.setStrokeColor(colour)
+        canvas.setLineWidth(1.5)
+        canvas.rect(x, y, drawn_width, drawn_height)
+    canvas.setFillColor(colour)
+    canvas.setFont("Helvetica-Bold", size)
+    canvas.drawString(left, bottom + 1.8 * size, lines[0])
+    canvas.setFillColor(HexColor("#17212B"))
+    canvas.setFont("Helvetica", size)
+    canvas.drawString(left, bottom + 0.6 * size, lines[1])

@@ -1,0 +1,57 @@
+"""One image and its heatmap: the overlay beside the original, or four views that zoom together."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from cxrcore.explain.methods import METHODS
+from cxrcore.explain.overlay import banner, coloured, contour, overlay
+from cxrcore.figures import linked_views
+from cxrcore.i18n import said, t, translated
+from cxrcore.ui.explain.options import ExplainOptions
+
+OVERLAY, VIEWS = said("Overlay"), said("Four views with zoom")
+
+
+def show(
+    name: str, image: np.ndarray, heatmap: np.ndarray, chosen: ExplainOptions, banners: tuple[str, str], title: str
+) -> None:
+    """Show an image, uint8 (H, W, 3), and its heatmap (h, w).
+
+    `banners` stand over the original and over the overlay; `title` says what the heatmap explains.
+    """
+    look = st.segmented_control(
+        t("View"), [OVERLAY, VIEWS], format_func=translated, default=OVERLAY, required=True, key="look",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if look == VIEWS:
+        st.plotly_chart(_views(image, heatmap, chosen), key="views", alt=t("Four views of {name}", name=name))
+        st.caption(
+            t(
+                "Draw a rectangle in one view to zoom all four; a double click shows all again. The contour is where "
+                "the map has this share of its maximum; the threshold moves it."
+            )
+        )
+        return
+    over = overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold)
+    left, right = st.columns(2)
+    left.image(banner(image, banners[0]), width="stretch", caption=t("Original"), alt=t("X-ray {name}", name=name))
+    method = translated(METHODS[chosen.method].title)
+    right.image(
+        banner(over, banners[1]),
+        width="stretch",
+        caption=t("{method} for {target}", method=method, target=title),
+        alt=t("{method} of {name} for {target}", method=method, name=name, target=title),
+    )
+
+
+def _views(image: np.ndarray, heatmap: np.ndarray, chosen: ExplainOptions) -> go.Figure:
+    level = chosen.threshold or 0.5
+    return linked_views.views(
+        {
+            t("Original"): image,
+            t("Heatmap"): coloured(heatmap, image.shape[0], image.shape[1], chosen.colours),
+            t("Overlay"): overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold),
+            t("Contour at {level:.0%}", level=level): contour(image, heatmap, level),
+        }
+    )

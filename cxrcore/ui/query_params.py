@@ -1,0 +1,65 @@
+"""What is chosen, kept in the URL and for this visitor: in the words of the code, so that a link speaks any language.
+
+A widget's key holds the language, as Streamlit keeps the label that was shown: after a switch it is another widget that
+starts with the same choice.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from cxrcore.i18n import current, translated
+
+
+def start(name: str, options: Sequence[Any], default: Any) -> str:
+    """Put the choice `name` into the state of its widget and return the widget's key.
+
+    In this order: what `put` said, a URL that was not written here, what the widget has, what was chosen before, and
+    `default`; each only if it is among `options`.
+    """
+    key, url = f"{name} {current()}", st.query_params.get(name)
+    found = [
+        st.session_state.pop(f"put {name}", None),
+        url if url != st.session_state.get(f"written {name}") else None,
+        st.session_state.get(key),
+        st.session_state.get(f"chosen {name}"),
+    ]
+    st.session_state[key] = next((value for value in found if value is not None and value in options), default)
+    return key
+
+
+def keep(name: str, value: Any, default: Any) -> None:
+    """Write the choice into the URL, unless it is the default."""
+    st.session_state[f"chosen {name}"] = value
+    if value == default:
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = value
+    st.session_state[f"written {name}"] = st.query_params.get(name)
+
+
+def put(name: str, value: str) -> None:
+    """Choose `value` where the widget is drawn next."""
+    st.session_state[f"put {name}"] = value
+
+
+def selectbox(
+    place: Any, label: str, name: str, options: Sequence[str], names: Callable[[str], str] = translated, **how: Any
+) -> str:
+    """Show a selectbox at `place`; the first option is the default, which the URL does not name."""
+    key = start(name, options, options[0])
+    value = str(place.selectbox(label, options, format_func=names, key=key, **how))
+    keep(name, value, options[0])
+    return value
+
+
+def tabs(name: str, codes: Sequence[str], default: str) -> dict[str, Any]:
+    """Show tabs and return each by its code; `.open` tells which one is."""
+    labels = {translated(code): code for code in codes}
+    key = f"{name} tabs {current()}"
+    st.session_state[f"{name} {current()}"] = labels.get(st.session_state.get(key, ""))
+    chosen = st.session_state[start(name, codes, default)]
+    st.session_state[key] = translated(chosen)
+    keep(name, chosen, default)
+    return dict(zip(codes, st.tabs(list(labels), key=key, on_change="rerun"), strict=True))

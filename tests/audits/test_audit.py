@@ -1,0 +1,229 @@
+"""The audit of phantoms: quiet where nothing is wrong, loud where something was planted."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from cxrcore.audits.dataset import audit, confounders, outliers, patients
+from cxrcore.data import dataset, editing, image_statistics
+from cxrcore.data.importing import import_folders
+from cxrcore.data.phantom import dataset as phantoms
+from cxrcore.errors import UserError
+
+
+def kinds(report):
+    return {(finding["kind"], finding["what"]) for finding in report["findings"]}
+
+
+@pytest.fixture
+def folder(phantom, tmp_path):
+    """The phantoms as a folder of classes, for copies to be planted in."""
+    for row in phantom.table.itertuples():
+        place = tmp_path / "set" / row.label
+        place.mkdir(parents=True, exist_ok=True)
+        Image.open(row.path).save(place / row.path.rsplit("/", 1)[1])
+    return tmp_path / "set"
+
+
+def plant(folder, name, change, to=None):
+    """Save a changed copy of the first image of a class and return its path."""
+    first = sorted((folder / name).glob("*.png"))[0]
+    image, options = change(Image.open(first))
+    path = folder / (to or name) / f"planted{options.pop('suffix', '.png')}"
+    image.save(path, **options)
+    return path
+
+
+def test_phantoms_are_quiet(phantom):
+    report = audit.run(phantom)
+    assert report["findings"] == [] and report["small_classes"] == {}
+    assert report["n"] == 60 and set(report["cramers_v"].values()) == {None}
+    assert json.loads(json.dumps(report)) == report == audit.last(phantom)
+
+
+def test_a_planted_marker_is_found_by_the_borders():
+    data = phantoms.create("marked", patients=25, images=2, seed=5, planted_class="NORMAL")
+    report = audit.run(data)
+    assert kinds(report) == {("confound", "borders")}
+    border = report["source_probe"]["border"]
+    assert border["ci95"][0] > report["source_probe"]["chance"] + 0.05 and border["n"] == 150
+
+
+COPIES = {
+    "half the size": lambda image: (image.resize((128, 128), Image.Resampling.BILINEAR), {}),
+    "JPEG 50": lambda image: (image, {"suffix": ".jpg", "quality": 50}),
+    "cropped at all sides": lambda image: (image.crop((7, 7, 249, 249)), {}),
+    "cropped at one side": lambda image: (image.crop((13, 0, 256, 256)), {}),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_near_duplicates_are_found_and_nothing_else(folder, name):
+    planted = plant(folder, "NORMAL", COPIES[name])
+    report = audit.run(import_folders([folder], "copies"))
+    (finding,) = [finding for finding in report["findings"] if "duplicate" in finding["kind"]]
+    assert finding["kind"] == "near-duplicate" and finding["what"] == "inside a class"
+    assert len(finding["images"]) == 2 and str(planted) in finding["images"] and len(finding["exclude"]) == 1
+
+
+def test_the_same_pixels_in_another_file_and_across_classes(folder):
+    plant(folder, "NORMAL", lambda image: (image, {"suffix": ".tif"}), to="COVID")
+    report = audit.run(import_folders([folder], "copies"))
+    assert ("exact-duplicate", "across classes") in kinds(report)
+    (finding,) = [finding for finding in report["findings"] if finding["kind"] == "exact-duplicate"]
+    assert len(finding["exclude"]) == 2  # which class is true cannot be known
+
+
+def test_files_left_out_as_repeated_are_told(folder):
+    path = sorted((folder / "NORMAL").glob("*.png"))[0]
+    path.with_name("again.png").write_bytes(path.read_bytes())
+    assert ("exact-duplicate", "left out already") in kinds(audit.run(import_folders([folder], "copies")))
+
+
+def test_acting_on_a_finding_makes_a_version_without_it(folder):
+    plant(folder, "NORMAL", COPIES["JPEG 50"])
+    data = import_folders([folder], "copies")
+    changed = audit.exclude(data, audit.run(data), "near-duplicate")
+    assert changed.version == 2 and len(changed.usable) == 60
+    assert not any(finding["kind"] == "near-duplicate" for finding in audit.run(changed)["findings"])
+    with pytest.raises(UserError, match="no finding 'near-duplicate:across classes'"):
+        audit.exclude(data, audit.run(data), "near-duplicate:across classes")
+    with pytest.raises(UserError, match="no finding 'near-duplicate'"):
+        audit.exclude(changed, audit.last(changed), "near-duplicate")
+    with pytest.raises(UserError, match=r"expected one of exact-duplicate, .* Received: 'ghosts'"):
+        audit.exclude(changed, audit.last(changed), "ghosts")
+
+
+CHANGES = {
+    "inverted": lambda pixels: 255 - pixels,
+    "turned": lambda pixels: np.rot90(pixels),
+    "nearly blank": lambda pixels: np.full_like(pixels, 90) + pixels % 2,
+    "in colour": lambda pixels: np.stack([pixels, pixels // 2, 255 - pixels], axis=-1),
+    "not frontal": lambda pixels: np.kron(np.random.default_rng(1).integers(0, 256, (8, 8)), np.ones((32, 32))).astype(
+        np.uint8
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_an_outlier_is_named(what, phantom):
+    pixels = np.asarray(Image.open(phantom.usable["path"][0]))
+    changed = Image.fromarray(np.ascontiguousarray(CHANGES[what](pixels))).convert("RGB")
+    measured = pd.DataFrame(
+        [image_statistics.measure(changed), image_statistics.measure(Image.fromarray(pixels).convert("RGB"))]
+    )
+    found = outliers.what(measured, pd.Series(["", "yes"]))
+    assert {name: applies.tolist() for name, applies in found.items() if applies.any()} == {
+        what: [True, False], "burned-in annotation": [False, True],
+    }  # fmt: skip
+
+
+def test_letters_are_counted_in_a_row_and_a_lone_side_mark_is_none():
+    import cv2
+
+    from cxrcore.data.text_detection import longest_row
+
+    grey = np.full((512, 512), 40, np.uint8)
+    cv2.putText(grey, "R", (20, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2)
+    assert longest_row(grey) == 1
+    cv2.putText(grey, "HOSPITAL 7", (300, 500), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1)
+    assert longest_row(grey) >= 4
+    in_the_middle = np.full((512, 512), 40, np.uint8)
+    cv2.putText(in_the_middle, "HOSPITAL", (180, 256), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1)
+    assert longest_row(in_the_middle) == 0 and longest_row(np.zeros((1, 3), np.uint8)) == 0
+
+
+def _table(values, labels, patients_=None):
+    patient = patients_ or [str(k) for k in range(len(labels))]
+    table = pd.DataFrame({"label": labels, "patient": patient, "row": range(len(labels))})
+    return pd.DataFrame({"source": values}), table
+
+
+def test_cramers_v_worked_by_hand():
+    """2 x 2 of 30, 10, 10, 30: chi2 = 20, V = sqrt(20 / 80) = 0.5. One value: not defined."""
+    values, table = _table(["a"] * 40 + ["b"] * 40, ["X"] * 30 + ["Y"] * 10 + ["X"] * 10 + ["Y"] * 30)
+    assert confounders.cramers_v(values, table["label"]) == {"source": pytest.approx(0.5)}
+    assert confounders.cramers_v(values[:40], table["label"][:40]) == {"source": None}
+
+
+def test_a_class_of_one_source_is_said_in_plain_words():
+    values, table = _table(["a"] * 20 + ["b"] * 40, ["COVID"] * 20 + ["NORMAL"] * 20 + ["OTHER INFECTION"] * 20)
+    (finding,) = confounders.find(values, table)
+    assert finding.sentence == (
+        "Every COVID image comes from one source (a), and no other does: a model can learn the hospital instead of "
+        "the disease (V = 1.00)."
+    )
+
+
+def test_what_is_known_for_one_class_only_is_no_confound():
+    values, table = _table(["M", "F"] * 10 + ["unknown"] * 20, ["COVID"] * 20 + ["NORMAL"] * 20)
+    values = values.rename(columns={"source": "sex"})
+    assert confounders.cramers_v(values, table["label"]) == {"sex": None} and confounders.find(values, table) == []
+    assert confounders.tables(values, table["label"])["sex"]["unknown"] == {"COVID": 0, "NORMAL": 20}
+
+
+def test_a_leak_without_training_images_can_be_settled_too():
+    table = pd.DataFrame(
+        {"patient": ["a", "a", "a"], "given_split": ["validation", "test", "validation"], "row": range(3), "label": "X"}
+    )
+    assert list(patients.leaks(table)[0].exclude) == [0, 2]
+
+
+def test_chance_is_no_confound_however_many_images_a_patient_has():
+    """Two patients of a class in each source, 30 images each: V is high, and four patients prove nothing."""
+    values, table = _table(["a"] * 60 + ["b"] * 60, ["X"] * 60 + ["Y"] * 60, [str(k // 30) for k in range(120)])
+    assert confounders.cramers_v(values, table["label"])["source"] == 1 and confounders.find(values, table) == []
+
+
+def test_patients_on_both_sides_of_the_given_split():
+    table = pd.DataFrame(
+        {
+            "patient": ["a", "a", "b", "c"],
+            "given_split": ["train", "test", "train", "test"],
+            "row": range(4),
+            "label": "X",
+        }
+    )
+    (finding,) = patients.leaks(table)
+    assert finding.sentence.startswith("1 of 3 patients have images in two parts") and list(finding.rows) == [0, 1]
+    assert list(finding.exclude) == [0] and patients.leaks(table.assign(given_split="")) == []
+    assert patients.small_classes(table) == {"X": 3}
+
+
+def test_an_audit_is_of_a_version_and_survives_a_file_that_is_gone(folder):
+    data = import_folders([folder], "some")
+    path = Path(data.usable["path"][0])
+    content = path.read_bytes()
+    path.unlink()
+    (data.folder / dataset.MEASURES).unlink()
+    report = audit.run(data)
+    assert report["gone"] == 1 and report["version"] == 1
+    path.write_bytes(content)
+    assert audit.run(data)["gone"] == 0 and pd.read_parquet(data.folder / dataset.MEASURES)["mean"].notna().sum() == 60
+    path.unlink()
+    editing.exclude("some", [0])
+    assert audit.run(dataset.load("some"))["gone"] == 0
+
+
+def test_hashes_are_the_librarys_own():
+    from imagehash import phash
+
+    pixels = np.random.default_rng(0).integers(0, 256, (192, 192), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    expected = phash(image.resize((64, 64), Image.Resampling.LANCZOS), hash_size=16).hash.ravel()
+    found = image_statistics.bits(image_statistics.measure(image.convert("RGB"))["hashes"])
+    assert (np.unpackbits(found[0]) == expected).all()
+    cropped = image.resize((64, 64), Image.Resampling.LANCZOS, box=(0.05 * 192, 0, 192, 192))
+    by_library = phash(cropped, hash_size=16).hash.ravel()
+    assert (np.unpackbits(found[1]) != by_library).sum() <= 4  # the library rounds to grey levels in between
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    assert (
+        image_statistics.measure(Image.open(buffer).convert("RGB"))["hashes"]
+        == image_statistics.measure(image.convert("RGB"))["hashes"]
+    )

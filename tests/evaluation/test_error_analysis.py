@@ -1,0 +1,39 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+
+from cxrcore.evaluation import error_analysis
+from cxrcore.runs import Run
+
+CLASSES = ["A", "B", "C"]
+TABLE = pd.DataFrame(
+    {
+        "sha256": ["s0", "s1", "s2", "s3"],
+        "label": ["A", "A", "B", "C"],
+        "correct": [True, False, True, False],
+        "p_A": [0.4, 0.2, 0.1, 0.5],
+        "p_B": [0.35, 0.7, 0.8, 0.3],
+        "p_C": [0.25, 0.1, 0.1, 0.2],
+    }
+)
+
+
+def test_wrong_ones_the_surest_first():
+    assert list(error_analysis.wrong(TABLE, CLASSES)["sha256"]) == ["s1", "s3"]
+
+
+def test_right_ones_nearest_to_the_boundary_first():
+    found = error_analysis.nearest(TABLE, CLASSES)
+    assert list(found["sha256"]) == ["s0", "s2"]
+    assert list(found["margin"].round(3)) == [0.05, 0.7]
+    assert len(error_analysis.nearest(TABLE, CLASSES, most=1)) == 1
+
+
+def test_notes_stay_with_the_run_and_two_tabs_lose_none(tmp_path):
+    run = Run(tmp_path)
+    assert error_analysis.notes(run) == {}
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda k: error_analysis.write_note(run, f"s{k}", f" note {k} "), range(12)))
+    assert error_analysis.notes(Run(tmp_path)) == {f"s{k}": f"note {k}" for k in range(12)}
+    error_analysis.write_note(run, "s3", "")
+    assert "s3" not in error_analysis.notes(run)
