@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 from cxrcore.ui import entry, locale
-from cxrcore.ui.messages import NOTICE
+from cxrcore.ui.feedback import NOTICE
 
 locale.choose()
 st.set_page_config(page_title=t("Chest X-ray studio"), page_icon=":material/radiology:", layout="wide")
 page = entry.navigation()
-st.sidebar.caption(translated(NOTICE))
+st.sidebar.caption(translate(NOTICE))
 entry.large_type()
 page.run()

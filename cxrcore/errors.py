@@ -1,16 +1,25 @@
-"""The two exceptions that carry a message meant for the user."""
+"""The exceptions whose text is meant for the user."""
 
-from typing import Any
+from cxrcore.messages import msg
 
 
 class UserError(Exception):
-    """A mistake or a circumstance the user can act on; its text, English, says what to do. Exit code 2.
+    """A mistake or a circumstance the user can act on; its `message` says what to do. Exit code 2 on the command line.
 
-    `text` is filled with `values` as by `str.format`, and stands in the catalogues of other languages.
+    `text` is filled with `values` as by `str.format`; it is a text of the catalogues, see `messages`.
     """
 
-    def __init__(self, text: str, /, **values: Any):
-        super().__init__(text.format(**values) if values else text)
+    def __init__(self, text: str, /, **values: object):
+        self.message = msg(text, **values)
+        super().__init__(str(self.message))
+
+
+class DamagedFileError(UserError):
+    """A file of a run or a dataset that is cut off, damaged or of another program."""
+
+
+class NewerFileError(UserError):
+    """A file that a newer version of the program has written."""
 
 
 class Stopped(Exception):

@@ -11,13 +11,13 @@ from typing import Any
 
 from cxrcore import settings
 from cxrcore.errors import UserError
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
 _DISK_ERRNOS = {
-    errno.ENOSPC: said("the disk is full"),
-    errno.EDQUOT: said("the disk quota is used up"),
-    errno.EFBIG: said("the file would be larger than this system allows"),
-    errno.EROFS: said("the disk is read-only"),
+    errno.ENOSPC: N_("the disk is full"),
+    errno.EDQUOT: N_("the disk quota is used up"),
+    errno.EFBIG: N_("the file would be larger than this system allows"),
+    errno.EROFS: N_("the disk is read-only"),
 }
 
 
@@ -29,7 +29,7 @@ def _disk_errors(target: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is not None and error.errno not in _DISK_ERRNOS:
             raise
-        reason = _DISK_ERRNOS.get(error.errno or 0, said("the disk is full or refused the write"))
+        reason = _DISK_ERRNOS.get(error.errno or 0, N_("the disk is full or refused the write"))
         raise UserError(
             "Could not write {target}: {reason}. Free some space and start again; what was finished before is kept.",
             target=target,

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from cxrcore.data import dataset
-from cxrcore.i18n import said, t
-from cxrcore.ui import entry, messages, query_params, selection
+from cxrcore.i18n import N_, t
+from cxrcore.ui import entry, feedback, query_params, selection
 from cxrcore.ui.data import add, audit, images, overview
 
 entry.required()
@@ -15,15 +15,15 @@ if not names:
     st.info(t("No dataset yet. Add one: phantoms need no files and take some seconds."), icon=":material/info:")
 name = selection.choose_dataset()
 views = {
-    said("Overview"): overview.show,
-    said("Images"): images.show,
-    said("Check"): audit.show,
-    said("Add a dataset"): None,
+    N_("Overview"): overview.show,
+    N_("Images"): images.show,
+    N_("Check"): audit.show,
+    N_("Add a dataset"): None,
 }
 tabs = query_params.tabs("view", list(views), default="Overview" if names else "Add a dataset")
 
 for code, view in views.items():
-    with tabs[code], messages.friendly():
+    with tabs[code], feedback.friendly():
         if not tabs[code].open:
             continue
         if view is None:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from cxrcore.i18n import said, t
-from cxrcore.ui import entry, messages, query_params, selection
+from cxrcore.i18n import N_, t
+from cxrcore.ui import entry, feedback, query_params, selection
 from cxrcore.ui.explain import comparison, faithfulness, mean_heatmap, shortcut_warning, test_images, upload
 
 entry.required()
@@ -15,13 +15,13 @@ if run is None:
 else:
     shortcut_warning.show(run)
     views = {
-        said("Test images"): test_images,
-        said("Upload"): upload,
-        said("Compare"): comparison,
-        said("On average"): mean_heatmap,
-        said("To be believed?"): faithfulness,
+        N_("Test images"): test_images,
+        N_("Upload"): upload,
+        N_("Compare"): comparison,
+        N_("On average"): mean_heatmap,
+        N_("To be believed?"): faithfulness,
     }
     for code, tab in query_params.tabs("show", list(views), default="Test images").items():
-        with tab, messages.friendly():
+        with tab, feedback.friendly():
             if tab.open:
                 views[code].show(run)

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.i18n import t, translated
-from cxrcore.ui import entry, messages
+from cxrcore.i18n import t, translate
+from cxrcore.ui import entry, feedback
 from cxrcore.ui.home import home
 
 entry.required()
@@ -16,7 +16,7 @@ st.markdown(
     )
 )
 st.warning(
-    t("{notice} A model trained here may be right for the wrong reasons.", notice=translated(messages.NOTICE)),
+    t("{notice} A model trained here may be right for the wrong reasons.", notice=translate(feedback.NOTICE)),
     icon=":material/warning:",
 )
 if settings.read_only():

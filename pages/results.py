@@ -3,7 +3,7 @@
 import streamlit as st
 
 from cxrcore.i18n import t
-from cxrcore.ui import entry, messages, selection
+from cxrcore.ui import entry, feedback, selection
 from cxrcore.ui.results import view
 
 entry.required()
@@ -13,5 +13,5 @@ run = selection.choose_run()
 if run is None:
     selection.no_run()
 else:
-    with messages.friendly():
+    with feedback.friendly():
         view.show(run)

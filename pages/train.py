@@ -5,13 +5,13 @@ import streamlit as st
 from cxrcore import runs
 from cxrcore.i18n import t
 from cxrcore.jobs import queue
-from cxrcore.ui import entry, messages, selection
+from cxrcore.ui import entry, feedback, selection
 from cxrcore.ui.train import dataset_issues, form, run_view
 
 entry.required()
 st.title(t("Train"))
 
-with messages.friendly():
+with feedback.friendly():
     queue.dispatch()
 in_view = st.query_params.get("run")
 if in_view and in_view in {run.name for run in runs.listing()}:
@@ -25,13 +25,13 @@ with st.container(border=True):
     st.subheader(t("New run"))
     dataset_name = selection.choose_dataset()
     if dataset_name is None:
-        messages.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")
+        feedback.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")
     else:
-        with messages.friendly():
+        with feedback.friendly():
             dataset_issues.show(dataset_name)
         chosen = form.form(dataset_name)
         if chosen:
-            with messages.friendly():
+            with feedback.friendly():
                 st.query_params["run"] = queue.submit(chosen).name
                 st.rerun()
 

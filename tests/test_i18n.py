@@ -11,7 +11,8 @@ from babel.messages.frontend import parse_mapping_cfg
 from cxrcore import i18n, runs
 from cxrcore.audits.dataset import issues, outliers
 from cxrcore.data.readers import table
-from cxrcore.i18n import local, nt, said, t, translated
+from cxrcore.i18n import N_, format_number, nt, t, translate
+from cxrcore.messages import msg
 from cxrcore.training import pipeline
 from cxrcore.ui import vocabulary
 from tests.conftest import ROOT
@@ -64,7 +65,7 @@ def test_every_word_that_is_kept_on_disk_is_in_the_catalogue():
 
 
 def test_numbers_have_the_languages_signs(portuguese):
-    assert local(1234.5, ",.1f") == "1.234,5"
+    assert format_number(1234.5, ",.1f") == "1.234,5"
     assert t("Tested on {n} images only: read the intervals, not the values.", n=12).startswith("Testado em apenas 12")
     assert t("{low:.1%} to {high:.1%}", low=0.9, high=0.975) == "90,0% a 97,5%"
     assert nt("Exclude {n} image", "Exclude {n} images", 1) == "Excluir 1 imagem"
@@ -72,24 +73,24 @@ def test_numbers_have_the_languages_signs(portuguese):
     noon = datetime(2026, 2, 1, 12, 5).timestamp()
     assert i18n.date(noon) == "1 fev. 12:05" and i18n.day(noon) == "1 de fev. de 2026"
     i18n.use("en")
-    assert local(1234.5, ",.1f") == "1,234.5" and i18n.date(noon) == "1 Feb 12:05"
+    assert format_number(1234.5, ",.1f") == "1,234.5" and i18n.date(noon) == "1 Feb 12:05"
 
 
 def test_a_sentence_that_was_kept_is_shown_in_the_readers_language(portuguese):
-    border = said(
+    border = msg(
         "With only a border of {width} pixels visible, {means} still tells the class in {accuracy:.0%} (95% interval "
         "{low:.0%} to {high:.0%}; chance {chance:.0%})",
-        width=30, means=said("this backbone"), accuracy=0.967, low=0.94, high=0.98, chance=0.467,
+        width=30, means=N_("this backbone"), accuracy=0.967, low=0.94, high=0.98, chance=0.467,
     )  # fmt: skip
-    kept = said("{evidence}: much of what can be learned here is not in the lungs.", evidence=border)
-    assert translated(kept) == (
+    kept = msg("{evidence}: much of what can be learned here is not in the lungs.", evidence=border)
+    assert translate(kept) == (
         "Com apenas uma borda de 30 pixels visível, este backbone ainda acerta a classe em 97% (intervalo de 95%: 94% "
         "a 98%; acaso 47%): muito do que se pode aprender aqui não está nos pulmões."
     )
-    assert translated("excluded: by hand") == "excluída: à mão"
-    assert translated("patient_0012.png") == "patient_0012.png"
-    few = said("Fewer than {few} test images of {classes}.", few=30, classes="COVID, OTHER INFECTION")
-    assert translated(few) == "Menos de 30 imagens de teste de COVID, INFECÇÕES."
+    assert translate("excluded: by hand") == "excluída: à mão"
+    assert translate("patient_0012.png") == "patient_0012.png"
+    few = msg("Fewer than {few} test images of {classes}.", few=30, classes="COVID, OTHER INFECTION")
+    assert translate(few) == "Menos de 30 imagens de teste de COVID, INFECÇÕES."
 
 
 # These hold nothing but values and a few signs, or begin as another text does: shown by `t` only, never kept.
@@ -116,8 +117,8 @@ def test_every_text_with_values_is_found_again(portuguese):
             continue
         english = "".join(before + (f"q{name}q" if name else "") for before, name, *_ in Formatter().parse(text))
         wanted = "".join(before + (f"q{name}q" if name else "") for before, name, *_ in Formatter().parse(translation))
-        if translated(english) != wanted:
-            wrong.append((text, translated(english)))
+        if translate(english) != wanted:
+            wrong.append((text, translate(english)))
     assert wrong == []
 
 

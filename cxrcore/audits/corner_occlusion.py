@@ -9,12 +9,12 @@ import pandas as pd
 from cxrcore.audits.masked_probe import Progress
 from cxrcore.evaluation import intervals
 from cxrcore.features import extract
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 from cxrcore.runs import Run
 
 PATCH = 0.2  # of the side
 CORNERS = {
-    said("top left"): (0, 0), said("top right"): (0, 1), said("bottom left"): (1, 0), said("bottom right"): (1, 1),
+    N_("top left"): (0, 0), N_("top right"): (0, 1), N_("bottom left"): (1, 0), N_("bottom right"): (1, 1),
 }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def audit(run: Run, tests: pd.DataFrame, progress: Progress) -> dict[str, dict[s
             shown = occlude(pixels, CORNERS[name]) if name else pixels
             found.append(classifier.probabilities(classifier.seen(shown)).argmax(axis=1))
         done += len(pixels)
-        progress(said("corners"), done, len(tests))
+        progress(N_("corners"), done, len(tests))
     before = np.concatenate(answers.pop(""))
     return {name: _row(np.concatenate(found), before, true) for name, found in answers.items()}
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from cxrcore.features import backbones, extract, image_transforms, lung_segmenter, openvino, weights
 from cxrcore.features.config import FILES, FeatureSpec
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 from cxrcore.runs import Run
 
 Progress = Callable[[str, int, int], None]
@@ -39,6 +40,6 @@ def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress,
     spec = FeatureSpec(
         backbone.key, found.digest, config["size"], mode, config["tap"], True, alteration, origin, engine=engine
     )
-    name = said("features, {what}", what=alteration or said("whole image"))
+    name = msg("features, {what}", what=alteration or N_("whole image"))
     hooks = extract.Hooks(progress=lambda done, total: progress(name, done, total))
     return extract.activations(table, spec, lambda: spec.build(found), hooks).rows(range(len(table)))[:, 0, 0]

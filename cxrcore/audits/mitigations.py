@@ -12,7 +12,7 @@ from cxrcore.audits.masked_probe import Progress
 from cxrcore.audits.shortcut import WIDTHS, both, enough_known, small_border
 from cxrcore.evaluation.linear_probe import measure
 from cxrcore.features import extract, image_transforms, lung_masks
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 from cxrcore.runs import Run
 
 FILE = "remedies.json"
@@ -71,5 +71,5 @@ def _look(table: pd.DataFrame, size: int, width: int, progress: Progress) -> tup
         for cleaning, found in rows.items():
             found.append(small_border(pixels, both(image_transforms.border(width), cleaning), masks))
         known += [mask is not None for mask in masks]
-        progress(said("borders, plain pixels"), len(known), len(table))
+        progress(N_("borders, plain pixels"), len(known), len(table))
     return np.array(known), {cleaning: np.concatenate(found) for cleaning, found in rows.items()}

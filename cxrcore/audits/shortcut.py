@@ -20,7 +20,8 @@ from cxrcore.evaluation import intervals
 from cxrcore.evaluation.linear_probe import measure
 from cxrcore.explain import pointing_game
 from cxrcore.features import extract, image_transforms, lung_masks
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 from cxrcore.runs import Run
 
 # Border widths as shares of the side: 10, 20 and 30 pixels of 237.
@@ -137,20 +138,20 @@ def _verdict(found: dict[str, Any]) -> dict[str, str]:
     """Return the verdict and its sentence: a shortcut if the interval of a border lies above chance plus the margin."""
     evidence = [
         (border, width, means)
-        for means, key in ((said("this backbone"), "border"), (said("a plain look at the pixels"), "border_pixels"))
+        for means, key in ((N_("this backbone"), "border"), (N_("a plain look at the pixels"), "border_pixels"))
         for width, border in found[key].items()
     ]
     telling = [item for item in evidence if item[0]["ci95"][0] > found["chance"] + MARGIN]
     border, width, means = max(telling or evidence, key=lambda item: item[0]["accuracy"])
     low, high = border["ci95"]
-    evidence_in_words = said(
+    evidence_in_words = msg(
         "With only a border of {width} pixels visible, {means} still tells the class in {accuracy:.0%} (95% interval "
         "{low:.0%} to {high:.0%}; chance {chance:.0%})",
         width=width, means=means, accuracy=border["accuracy"], low=low, high=high, chance=found["chance"],
     )  # fmt: skip
-    sentence = said("{evidence}: much of what can be learned here is not in the lungs.", evidence=evidence_in_words)
+    sentence = msg("{evidence}: much of what can be learned here is not in the lungs.", evidence=evidence_in_words)
     if not telling:
-        sentence = said(
+        sentence = msg(
             "{evidence}, which is not clearly more than chance. That does not prove that there is no shortcut.",
             evidence=evidence_in_words,
         )
@@ -172,7 +173,7 @@ def _look(
             rows[width].append(small_border(pixels, both(image_transforms.border(width), cleaning), masks))
         known += [mask is not None for mask in masks]
         tested += [_shrunk(mask) for mask, side in zip(masks, part["split"], strict=True) if side == "test"]
-        progress(said("borders, plain pixels"), len(known), len(table))
+        progress(N_("borders, plain pixels"), len(known), len(table))
     return {width: np.concatenate(found) for width, found in rows.items()}, np.array(known), tested
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from cxrcore.errors import UserError
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
-CLASSES = ("COVID", "NORMAL", said("OTHER INFECTION"))  # in the tutorials' order
+CLASSES = ("COVID", "NORMAL", N_("OTHER INFECTION"))  # in the tutorials' order
 LEAVE_OUT = ""
 
 # By finding in capital letters. What is not named here is left out until the user maps it.

@@ -12,7 +12,8 @@ from cxrcore import settings
 from cxrcore.data.readers import class_folders, covid_chestxray
 from cxrcore.errors import UserError
 from cxrcore.files import write_text
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 
 Progress = Callable[[int, int], None]
 TRIES = 4  # a dropped connection is taken up again where it ended
@@ -41,7 +42,7 @@ PUBLIC = {
             "covid-chestxray", "COVID-19 Image Data Collection",
             "https://github.com/ieee8023/covid-chestxray-dataset/archive/refs/heads/master.zip",
             "covid-chestxray-dataset.zip", "", 0,
-            said("each image has its own, many do not allow commercial use"), covid_chestxray.CITATION,
+            N_("each image has its own, many do not allow commercial use"), covid_chestxray.CITATION,
         ),
         PublicSet(
             "kermany", "Chest X-Ray Images (Kermany et al.)",
@@ -115,7 +116,7 @@ def _address(chosen: PublicSet) -> str:
 
 
 def _failed(chosen: PublicSet, part: Path, error: Exception) -> str:
-    failed = said(
+    failed = msg(
         "{title} could not be downloaded ({error}). Without a network: get {file} from {address} elsewhere and put it "
         "into {folder}, or set CXR_MIRROR.",
         title=chosen.title, error=type(error).__name__, file=chosen.file, address=chosen.address, folder=part.parent,
@@ -123,7 +124,7 @@ def _failed(chosen: PublicSet, part: Path, error: Exception) -> str:
     if not part.is_file():
         return failed
     size = part.stat().st_size / 2**20
-    return said("{failed} {size:.0f} MB are kept; start it again to go on.", failed=failed, size=size)
+    return msg("{failed} {size:.0f} MB are kept; start it again to go on.", failed=failed, size=size)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from cxrcore.data import classes, dataset
 from cxrcore.data.versions import LOG, standing
 from cxrcore.errors import UserError
 from cxrcore.files import append_line, read_lines
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
 _IN_WORDS = {
-    "relabel": said("images relabelled to {label}: {n}"),
-    "exclude": said("images excluded: {n}"),
-    "restore": said("images restored: {n}"),
-    "undo": said("undid the last edit"),
+    "relabel": N_("images relabelled to {label}: {n}"),
+    "exclude": N_("images excluded: {n}"),
+    "restore": N_("images restored: {n}"),
+    "undo": N_("undid the last edit"),
 }
 
 

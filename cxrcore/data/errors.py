@@ -1,23 +1,22 @@
-"""Why one image is refused."""
+"""Why one image cannot be used."""
 
-from typing import Any
-
-from cxrcore.i18n import said
+from cxrcore.messages import msg
 
 # A chest radiograph has at most about 20 million pixels; a header that claims far more is an accident
 # or an attack (a "decompression bomb") and would need gigabytes to open.
 MAX_PIXELS = 40_000_000
-AT_MOST = said("at most {most} million are opened", most=MAX_PIXELS // 10**6)
+AT_MOST = msg("at most {most} million are opened", most=MAX_PIXELS // 10**6)
 
 
 class ImageError(Exception):
-    """An image that cannot be used; its text is the reason, for example `the file is cut off`.
+    """An image that cannot be used; its `message` is the reason, for example `the file is cut off`.
 
-    `text` is filled with `values`, as a `UserError`'s. `kind` is a word or two to count it by.
+    `text` is filled with `values`, as a `UserError`'s. `kind` is a code to count reasons by, see `exclusions.KINDS`.
     """
 
-    def __init__(self, text: str, /, kind: str = "unreadable", **values: Any):
-        super().__init__(text.format(**values) if values else text)
+    def __init__(self, text: str, /, kind: str = "unreadable", **values: object):
+        self.message = msg(text, **values)
+        super().__init__(str(self.message))
         self.kind = kind
 
 

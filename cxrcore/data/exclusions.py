@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cxrcore.errors import UserError
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
 
 def same_pictures(table: pd.DataFrame) -> pd.Series:
@@ -17,8 +17,8 @@ def same_pictures(table: pd.DataFrame) -> pd.Series:
     classes_of = used.groupby("sha256")["label"].transform("nunique")
     again = used["sha256"].duplicated()
     left_out = table["left_out"].copy()
-    left_out[again[again].index] = said("repeated: the same picture is in the dataset already")
-    left_out[classes_of[classes_of > 1].index] = said("conflict: the same picture occurs with another class")
+    left_out[again[again].index] = N_("repeated: the same picture is in the dataset already")
+    left_out[classes_of[classes_of > 1].index] = N_("conflict: the same picture occurs with another class")
     return left_out
 
 
@@ -28,7 +28,7 @@ def over_limits(table: pd.DataFrame, limits: Mapping[str, int]) -> pd.Series:
     rank = table[used].groupby("label").cumcount()
     most = table.loc[used, "label"].map(dict(limits)).fillna(len(table))
     over = (rank >= most).reindex(table.index, fill_value=False)
-    return table["left_out"].mask(over, said("limit: more images than asked for"))
+    return table["left_out"].mask(over, N_("limit: more images than asked for"))
 
 
 def refuse_empty(table: pd.DataFrame) -> None:

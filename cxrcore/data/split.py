@@ -9,7 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from cxrcore.data.dataset import PARTS, TEST, TRAIN, VALIDATION
 from cxrcore.errors import UserError
-from cxrcore.i18n import said
+from cxrcore.messages import msg
 
 
 def check(table: pd.DataFrame) -> None:
@@ -118,9 +118,9 @@ def _complete(part: pd.Series, table: pd.DataFrame) -> pd.Series:
     empty = [name for name in PARTS if not (part == name).any()]
     if absent or empty:
         what = (
-            said("class {label!r} has no image to train on", label=sorted(absent)[0])
+            msg("class {label!r} has no image to train on", label=sorted(absent)[0])
             if absent
-            else said("no image is left in the part {part}", part=empty[0])
+            else msg("no image is left in the part {part}", part=empty[0])
         )
         raise UserError("The dataset is too small for this split: {what}. Add images, or change the shares.", what=what)
     return part

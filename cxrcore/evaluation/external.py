@@ -8,8 +8,9 @@ from cxrcore.errors import UserError
 from cxrcore.evaluation import intervals, metrics
 from cxrcore.features import extract
 from cxrcore.files import read_json
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 from cxrcore.inference import predict
+from cxrcore.messages import msg
 from cxrcore.runs import Run
 
 FOLDER = "evaluations"
@@ -68,17 +69,17 @@ def _drop(internal: dict[str, Any], external: dict[str, Any], name: str) -> dict
     low, high = intervals.difference(first, second)
     drop = internal["value"] - external["value"]
     points = abs(100 * drop)
-    how = said("as often as")
+    how = N_("as often as")
     if drop > 0:
-        how = said("{points:.1f} percentage points less often than", points=points)
+        how = msg("{points:.1f} percentage points less often than", points=points)
     elif drop < 0:
-        how = said("{points:.1f} percentage points more often than", points=points)
-    sentence = said(
+        how = msg("{points:.1f} percentage points more often than", points=points)
+    sentence = msg(
         "On {name} it is right on {share:.1%} ({right} of {n}), {how} on its own test images (drop {drop:.1f} "
         "percentage points, 95% interval {low:.1f} to {high:.1f}).",
         name=name, share=external["value"], right=second[0], n=second[1], how=how,
         drop=100 * drop, low=100 * low, high=100 * high,
     )  # fmt: skip
     if low <= 0 <= high:
-        sentence = said("{sentence} The difference may be chance.", sentence=sentence)
+        sentence = msg("{sentence} The difference may be chance.", sentence=sentence)
     return {"drop": {"value": drop, "ci95": [low, high]}, "sentence": sentence}

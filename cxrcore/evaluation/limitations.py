@@ -6,7 +6,8 @@ import pandas as pd
 
 from cxrcore.evaluation.subgroups import FEW
 from cxrcore.features.image_transforms import CLEANINGS
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 
 SMALL_TEST = 200
 
@@ -34,18 +35,18 @@ def of(
         shortcut: the shortcut audit, None before it was made.
         unknown: how many test images have no known patient, see `unknown_patients`.
     """
-    found = [said("Not for clinical use: nothing here was tested as a medical device is.")]
+    found = [N_("Not for clinical use: nothing here was tested as a medical device is.")]
     if phantom:
-        found.append(said("Learned and tested on phantoms, which are drawn: it says nothing about X-rays of people."))
+        found.append(N_("Learned and tested on phantoms, which are drawn: it says nothing about X-rays of people."))
     if shortcut is None:
-        found.append(said("Whether it uses a shortcut was not looked into (the shortcut audit was not run)."))
+        found.append(N_("Whether it uses a shortcut was not looked into (the shortcut audit was not run)."))
     else:
         found.append(shortcut["sentence"])
     if config["split"]["kind"] != "patient":
-        found.append(said("Images of one patient may be on both sides of the split, which flatters the result."))
+        found.append(N_("Images of one patient may be on both sides of the split, which flatters the result."))
     if cleaning := config.get("cleaning"):
         found.append(
-            said(
+            msg(
                 "Every image is cleaned before the network sees it ({cleaning}). The studio does so; the model file by "
                 "itself does not, and its answers to images as they come are worth nothing.",
                 cleaning=CLEANINGS[cleaning],
@@ -53,7 +54,7 @@ def of(
         )
     if unknown:
         found.append(
-            said(
+            msg(
                 "The patient of {unknown} of {n} test images is unknown: each counts as a patient of its own, and "
                 "others of the same person may have been learned from.",
                 unknown=unknown, n=metrics["n"],
@@ -61,22 +62,20 @@ def of(
         )  # fmt: skip
     if metrics["n"] > metrics["patients"]:
         found.append(
-            said(
+            msg(
                 "Intervals of shares count images as independent, though {n} images come from {patients} patients: "
                 "they are narrower than they should be.",
                 n=metrics["n"], patients=metrics["patients"],
             )
         )  # fmt: skip
     if not any(test.get("elsewhere") for test in external):
-        found.append(said("Not tested on data from elsewhere: expect it to be worse at another hospital."))
+        found.append(N_("Not tested on data from elsewhere: expect it to be worse at another hospital."))
     found += [test["sentence"] for test in external]
     if metrics["n"] < SMALL_TEST:
-        found.append(said("Tested on {n} images only: read the intervals, not the values.", n=metrics["n"]))
+        found.append(msg("Tested on {n} images only: read the intervals, not the values.", n=metrics["n"]))
     few = [name for name, values in metrics["by_class"].items() if values["n"] < FEW]
     if few:
-        found.append(said("Fewer than {few} test images of {classes}.", few=FEW, classes=", ".join(few)))
+        found.append(msg("Fewer than {few} test images of {classes}.", few=FEW, classes=", ".join(few)))
     known = ", ".join(metrics["classes"])
-    found.append(
-        said("It knows only {classes} and gives one of them to any picture, whatever it shows.", classes=known)
-    )
+    found.append(msg("It knows only {classes} and gives one of them to any picture, whatever it shows.", classes=known))
     return found

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 from cxrcore.runs import Run
 
 ALPHA = 0.05
@@ -51,28 +52,28 @@ def compare(first: Run, second: Run) -> dict[str, Any]:
 
 def _sentence(found: dict[str, Any]) -> str:
     if not found["n"]:
-        return said("They were tested on no image in common, so they cannot be compared image by image.")
+        return N_("They were tested on no image in common, so they cannot be compared image by image.")
     counts = {name: found[name] for name in ("n", "only_first", "only_second", "p")}
     if found["only_first"] == found["only_second"]:
-        return said(
+        return msg(
             "Of {n} images tested by both, each has {only_first} right that the other has wrong: nothing speaks for "
             "either.",
             n=found["n"], only_first=found["only_first"],
         )  # fmt: skip
-    text = said(
+    text = msg(
         "Of {n} images tested by both, only the baseline has {only_first} right and only the other {only_second} "
         "(McNemar's exact test, p = {p:.3g}).",
         **counts,
     )
     if found["p"] >= ALPHA:
-        return said("{text} A difference like this may well be chance.", text=text)
-    better = said("the baseline") if found["only_first"] > found["only_second"] else said("the other")
-    text = said(
+        return msg("{text} A difference like this may well be chance.", text=text)
+    better = N_("the baseline") if found["only_first"] > found["only_second"] else N_("the other")
+    text = msg(
         "{text} So small a p is rarely chance: {better} is better on images like these.", text=text, better=better
     )
     if found["patients"] == found["n"]:
         return text
-    return said(
+    return msg(
         "{text} But several images come from one patient ({patients} patients), which the test does not know: p is too "
         "small.",
         text=text, patients=found["patients"],

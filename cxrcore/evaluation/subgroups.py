@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from cxrcore.evaluation import metrics
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
-COLUMNS = {"source": said("source"), "sex": said("sex"), "age": said("age band"), "view": said("view")}
+COLUMNS = {"source": N_("source"), "sex": N_("sex"), "age": N_("age band"), "view": N_("view")}
 FEW = 30
-CAVEAT = said(
+CAVEAT = N_(
     "Groups differ by chance, too: the more of them, the likelier one looks bad. Fewer than 30 images say nothing of a "
     "group. Where a class does not occur in a group it has no sensitivity there, and accuracy means something else."
 )

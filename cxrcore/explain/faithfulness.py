@@ -26,7 +26,7 @@ from cxrcore.explain.methods import GRADIENT_METHODS, METHODS, fixed_layer
 from cxrcore.features import extract, image_transforms, lung_masks
 from cxrcore.features.keras_setup import keras
 from cxrcore.features.predict import forward
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 from cxrcore.runs import Run
 
 FILE = "faithfulness.json"
@@ -68,7 +68,7 @@ class _Measuring:
         self.few = self.rng.permutation(len(self.tests))[:PERTURBED]
 
     def all(self) -> dict[str, Any]:
-        maps = self._maps(self.pixels, said("heatmaps"))
+        maps = self._maps(self.pixels, N_("heatmaps"))
         checks: dict[str, dict[str, Any]] = {name: {} for name in self.names}
         random = self._curves(maps, checks)
         self._noise(maps, checks)
@@ -109,7 +109,7 @@ class _Measuring:
             ask, target = self.classifier.probabilities, int(self.targets[number])
             areas.append(deletion_insertion.areas(ask, self.pixels[number], heatmap, target))
             done, total = stage * len(self.few) + len(areas), (len(self.names) + 1) * len(self.few)
-            self.progress(said("deletion and insertion"), done, total)
+            self.progress(N_("deletion and insertion"), done, total)
         return np.array(areas)
 
     def _means(self, areas: np.ndarray) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class _Measuring:
     def _noise(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> None:
         quiet = self.pixels[self.few]
         noisy = np.clip(quiet + self.rng.normal(0, NOISE, quiet.shape), 0, 255).astype(np.uint8)
-        after = self._maps(noisy, said("noise"), self.few)
+        after = self._maps(noisy, N_("noise"), self.few)
         for name in self.names:
             checks[name]["stability"] = self._mean(_correlations(maps[name][self.few], after[name]), self.few)
 
@@ -134,7 +134,7 @@ class _Measuring:
                 found = self._mean(_correlations(maps[name][rows], after[name]), rows)
                 checks[name]["stages"].append([stage, found["value"] if found else None])
                 checks[name]["random_weights"] = found
-            self.progress(said("shuffled weights"), done, len(taps) + 1)
+            self.progress(N_("shuffled weights"), done, len(taps) + 1)
 
     def _masks(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> str:
         lesions = np.flatnonzero(self.tests["lesions"] != "")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cxrcore.i18n import said
+from cxrcore.messages import msg
 
 ALIKE = 0.3  # rank correlation from which on a map counts as the same after its model's weights were shuffled
 STEADY = 0.7  # rank correlation below which a map counts as another one after a little noise
@@ -26,11 +26,11 @@ def _flaws(check: dict[str, Any]) -> list[str]:
     )
     if random["ci95"][0] <= 0:
         found.append(
-            said("On {n} images, what it points at cannot be shown to matter more than a random place.", n=random["n"])
+            msg("On {n} images, what it points at cannot be shown to matter more than a random place.", n=random["n"])
         )
     if shuffled and shuffled["value"] >= ALIKE:
         found.append(
-            said(
+            msg(
                 "It stays much the same when the model's weights are shuffled (rank correlation {value:.2f}, {n} "
                 "images): it shows the image more than the model.",
                 value=shuffled["value"], n=shuffled["n"],
@@ -38,14 +38,14 @@ def _flaws(check: dict[str, Any]) -> list[str]:
         )  # fmt: skip
     if noise["value"] < STEADY:
         found.append(
-            said(
+            msg(
                 "A little noise, too weak to see, changes it (rank correlation {value:.2f}, {n} images).",
                 value=noise["value"], n=noise["n"],
             )
         )  # fmt: skip
     if pointing and pointing["value"] < POINTING:
         found.append(
-            said(
+            msg(
                 "Its peak lies inside a lesion in only {value:.0%} of {n} images.",
                 value=pointing["value"], n=pointing["n"],
             )

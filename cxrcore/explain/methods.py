@@ -14,7 +14,7 @@ import numpy as np
 from cxrcore.errors import UserError
 from cxrcore.explain import perturbation
 from cxrcore.explain.layers import POOLED
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
 CamFunction = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _CELLS = (-3, -2)
@@ -82,8 +82,8 @@ class Method:
 METHODS = {
     "grad-cam": Method("Grad-CAM", "Selvaraju et al. 2017, arXiv:1610.02391", grad_cam),
     "tutorial": Method(
-        said("Grad-CAM, as in the tutorials"),
-        said("Selvaraju et al. 2017, of the probability at the pooled layer"),
+        N_("Grad-CAM, as in the tutorials"),
+        N_("Selvaraju et al. 2017, of the probability at the pooled layer"),
         grad_cam, softmax=True, layer=POOLED,
     ),
     "grad-cam++": Method("Grad-CAM++", "Chattopadhay et al. 2018, arXiv:1710.11063", grad_cam_plus_plus),
@@ -94,12 +94,12 @@ METHODS = {
         "Score-CAM", "Wang et al. 2020, arXiv:1910.01279", perturbation_fn=perturbation.score_cam, passes=lambda channels: channels
     ),
     "integrated-gradients": Method(
-        said("Integrated gradients"), "Sundararajan et al. 2017, arXiv:1703.01365",
+        N_("Integrated gradients"), "Sundararajan et al. 2017, arXiv:1703.01365",
         perturbation_fn=perturbation.integrated_gradients, of_layer=False,
         passes=lambda channels: 3 * perturbation.STEPS,  # a gradient costs about two passes more
     ),
     "occlusion": Method(
-        said("Occlusion"), "Zeiler & Fergus 2014, arXiv:1311.2901", perturbation_fn=perturbation.occlusion,
+        N_("Occlusion"), "Zeiler & Fergus 2014, arXiv:1311.2901", perturbation_fn=perturbation.occlusion,
         of_layer=False,
         passes=lambda channels: perturbation.GRID**2,
     ),

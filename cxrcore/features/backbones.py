@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxrcore.errors import UserError
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ BACKBONES = {
         Backbone(
             "cxrtiny", "CXRTiny", "", "minus_one_to_one", 128, (64, 512),
             ("block3a_out", "block3b_out", "block4a_out", "block4b_out", "block4c_out", "block5_out"),
-            0.3, 580, said("MIT, trained by this project on phantoms"),
+            0.3, 580, N_("MIT, trained by this project on phantoms"),
         ),
         Backbone(
             "mobilenetv2", "MobileNetV2", "MobileNetV2", "minus_one_to_one", 224, (64, 640),

@@ -13,7 +13,7 @@ import numpy as np
 
 from cxrcore.errors import UserError
 from cxrcore.features import lung_segmenter
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
 Box = tuple[float, float, float, float]  # top, bottom, left, right, as shares of the sides
 Masks = Sequence[np.ndarray | None]
@@ -24,12 +24,12 @@ _NEED_LUNGS = {"only-lungs", "no-lungs", "crop"}
 
 # What can be chosen for a training.
 CLEANINGS = {
-    "": said("none"),
-    "only-lungs": said("lungs only, all else black"),
-    "crop": said("crop to the lungs"),
-    "match": said("match the sources"),
-    "markers": said("remove markers and letters"),
-    "equalise": said("histogram equalisation"),
+    "": N_("none"),
+    "only-lungs": N_("lungs only, all else black"),
+    "crop": N_("crop to the lungs"),
+    "match": N_("match the sources"),
+    "markers": N_("remove markers and letters"),
+    "equalise": N_("histogram equalisation"),
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.features import extract, lung_segmenter
-from cxrcore.i18n import said
+from cxrcore.messages import msg
 
 
 def given(table: pd.DataFrame) -> bool:
@@ -32,7 +32,7 @@ def origin(files: bool, known: Sequence[bool]) -> str:
     """Return in words where lungs come from, and of how many images they are known."""
     values = {"n": int(np.sum(known)), "of": len(known)}
     if files:
-        return said("mask files, of {n} of {of} images", **values)
-    return said(
+        return msg("mask files, of {n} of {of} images", **values)
+    return msg(
         "the studio's own segmenter, which found lungs that can be believed in {n} of {of} images", **values
     )  # fmt: skip

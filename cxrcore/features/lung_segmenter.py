@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
 NETWORK = Path(__file__).with_name("lung_segmenter.tflite")
 SIZE = 128
@@ -51,20 +51,20 @@ def doubt(mask: np.ndarray, chance: np.ndarray) -> str:
     """Return why a mask, boolean (H, W), found in probabilities (H, W), cannot be a pair of lungs, "" if it can."""
     parts = _parts(mask)
     if len(parts) < 2:
-        return said("no two lungs were found")
+        return N_("no two lungs were found")
     shares = sorted(float(part.mean()) for part in parts)
     if not _LEAST <= sum(shares) <= _MOST or shares[0] < _SMALLEST:
-        return said("the area found is too small or too large for lungs")
+        return N_("the area found is too small or too large for lungs")
     if shares[0] < _BALANCE * shares[1]:
-        return said("one lung was found much smaller than the other")
+        return N_("one lung was found much smaller than the other")
     centres = [np.argwhere(part).mean(axis=0) / mask.shape for part in parts]
     (top, left), (low, right) = sorted(centres, key=lambda centre: centre[1])
     if right - left < 0.15 or abs(top - low) > 0.2:
-        return said("what was found does not lie side by side")
+        return N_("what was found does not lie side by side")
     if min(_solidity(part) for part in parts) < _SOLID:
-        return said("the outline is too ragged for a lung")
+        return N_("the outline is too ragged for a lung")
     if ((chance > 0.2) & (chance < 0.8)).sum() > _UNSURE * mask.sum():
-        return said("the outline is too uncertain")
+        return N_("the outline is too uncertain")
     return ""
 
 

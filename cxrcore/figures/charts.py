@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cxrcore.figures import palette
-from cxrcore.i18n import current, local, t, translated
+from cxrcore.i18n import current, format_number, t, translate
 
 _LAYOUT = {
     "paper_bgcolor": "rgba(0,0,0,0)",
@@ -86,7 +86,7 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]
     for name in classes:
         values = [group.get(name, 0) for group in counts.values()]
         figure.add_bar(
-            y=list(counts), x=values, name=translated(name), orientation="h", marker_color=colours[name], text=values
+            y=list(counts), x=values, name=translate(name), orientation="h", marker_color=colours[name], text=values
         )
     figure.update_xaxes(gridcolor="rgba(128,128,128,0.25)")
     figure.update_yaxes(autorange="reversed")
@@ -106,10 +106,10 @@ def probabilities(values: Mapping[str, float]) -> go.Figure:
     )
     figure.add_bar(
         x=list(values.values()),
-        y=[translated(name) for name in values],
+        y=[translate(name) for name in values],
         orientation="h",
         marker_color=[colours[name] for name in values],
-        text=[local(value, ".1%") for value in values.values()],
+        text=[format_number(value, ".1%") for value in values.values()],
         textposition="auto",
         hoverinfo="skip",
     )

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from cxrcore.figures import palette
 from cxrcore.figures.charts import layout
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 
 _BEST_TO_WORST = [[0, "#D55E00"], [1, "#8A97A5"]]  # seen on light and dark ground
 _GRID = "rgba(128,128,128,0.25)"
@@ -63,7 +63,7 @@ def _axis(values: pd.Series, title: str, log: bool) -> dict[str, Any]:
 def importance(shares: Mapping[str, float], titles: Mapping[str, str]) -> go.Figure:
     """Return a bar a knob, 0 to 100 %: its share in what made good trials good."""
     figure = go.Figure(layout=layout() | {"height": 80 + 36 * len(shares), "hovermode": "closest"})
-    names = [translated(titles[name]) for name in shares]
+    names = [translate(titles[name]) for name in shares]
     figure.add_bar(x=list(shares.values()), y=names, orientation="h", marker_color=palette.TRAINING, hoverinfo="skip",
                    text=[f"{share:.0%}" for share in shares.values()], textposition="auto")  # fmt: skip
     figure.update_xaxes(range=[0, 1], tickformat=".0%", gridcolor=_GRID)

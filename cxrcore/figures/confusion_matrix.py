@@ -7,9 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cxrcore.figures.charts import layout
-from cxrcore.i18n import local, said, t, translated
+from cxrcore.i18n import N_, format_number, t, translate
 
-COUNT, BY_TRUE, BY_PREDICTED = said("count"), said("share of the true class"), said("share of the predicted class")
+COUNT, BY_TRUE, BY_PREDICTED = N_("count"), N_("share of the true class"), N_("share of the predicted class")
 _INVISIBLE = "rgba(128,128,128,0.01)"
 
 
@@ -71,7 +71,7 @@ def _cells(counts: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> li
         {
             "x": column,
             "y": row,
-            "text": f"<b>{local(int(counts[row, column]), ',d')}</b><br>{local(shares[row, column], '.0%')}",
+            "text": f"<b>{format_number(int(counts[row, column]), ',d')}</b><br>{format_number(shares[row, column], '.0%')}",
             "hover": f"{_is(true)}<br>{_called(predicted)}",
             "chooses": [true, predicted],
         }
@@ -100,12 +100,12 @@ def _names(counts: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _name(name: str, count: int) -> str:
-    return f"{translated(name).replace(' ', '<br>')}<br>({local(int(count), ',d')})"
+    return f"{translate(name).replace(' ', '<br>')}<br>({format_number(int(count), ',d')})"
 
 
 def _is(name: str) -> str:
-    return t("true {label}", label=translated(name))
+    return t("true {label}", label=translate(name))
 
 
 def _called(name: str) -> str:
-    return t("predicted {label}", label=translated(name))
+    return t("predicted {label}", label=translate(name))

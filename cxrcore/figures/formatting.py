@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from cxrcore.i18n import local, t
+from cxrcore.i18n import format_number, t
 
 
 def percent(metric: dict[str, Any]) -> str:
     """Return a metric's value, for example `97.3%`; a dash where nothing defines it."""
-    return "–" if metric["value"] is None else local(metric["value"], ".1%")
+    return "–" if metric["value"] is None else format_number(metric["value"], ".1%")
 
 
 def interval(metric: dict[str, Any]) -> str:
@@ -27,7 +27,7 @@ def plain(metric: dict[str, Any]) -> str:
     if metric["value"] is None:
         return "–"
     low, high = metric["ci95"]
-    value = local(metric["value"], ".3f")
+    value = format_number(metric["value"], ".3f")
     if low is None:
         return value
     bounds = t("{low:.3f} to {high:.3f}", low=low, high=high)

@@ -12,7 +12,7 @@ from cxrcore.evaluation import probability_metrics
 from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.figures import palette
 from cxrcore.figures.charts import layout
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 
 _GREY = {"dash": "dot", "color": "#888", "width": 1}
 
@@ -35,7 +35,7 @@ def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figu
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
     for name, positive, score, colour in _occurring(true, probabilities):
         x, y, _ = roc_curve(positive, score)
-        figure.add_scatter(x=x, y=y, name=translated(name), mode="lines", line={"color": colour, "width": 2})
+        figure.add_scatter(x=x, y=y, name=translate(name), mode="lines", line={"color": colour, "width": 2})
     return figure
 
 
@@ -45,7 +45,7 @@ def precision_recall(true: Sequence[str], probabilities: Mapping[str, np.ndarray
     for name, positive, score, colour in _occurring(true, probabilities):
         y, x, _ = precision_recall_curve(positive, score)
         figure.add_scatter(
-            x=x, y=y, name=translated(name), mode="lines", line={"color": colour, "width": 2, "shape": "hv"}
+            x=x, y=y, name=translate(name), mode="lines", line={"color": colour, "width": 2, "shape": "hv"}
         )
     return figure
 

@@ -15,8 +15,9 @@ from filelock import FileLock
 from cxrcore import settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import UserError
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 from cxrcore.jobs import processes
+from cxrcore.messages import msg
 from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, create, listing
 from cxrcore.runs import process as process_of
 from cxrcore.training import pipeline
@@ -109,7 +110,7 @@ def _take_off(run: Run, status: dict) -> None:
         run.write("config.json", before["config"])
         run.write("status.json", before["status"])
     else:
-        run.write("status.json", status | {"state": STOPPED, "message": said("Taken off the queue.")})
+        run.write("status.json", status | {"state": STOPPED, "message": N_("Taken off the queue.")})
 
 
 def _wait_for_end(run: Run) -> None:
@@ -120,7 +121,7 @@ def _wait_for_end(run: Run) -> None:
             return
         if waited > STOP_SECONDS and status.get("worker") and _nothing_to_keep(run, status):
             processes.kill(status)
-            message = said("Stopped before the first epoch, so nothing was learned.")
+            message = N_("Stopped before the first epoch, so nothing was learned.")
             run.write("status.json", run.status | {"state": STOPPED, "message": message, "ended": time.time()})
             return
         time.sleep(0.05)
@@ -159,7 +160,7 @@ def _mark_if_dead(run: Run, status: dict) -> None:
         return
     status = run.status  # it may have ended well between the two looks
     if status["state"] == RUNNING:
-        message = said(
+        message = msg(
             "The process ended without a word during the stage '{stage}': it was killed, or the machine ran out of "
             "memory. What it wrote so far is kept: it can be continued.",
             stage=status.get("stage", "starting"),

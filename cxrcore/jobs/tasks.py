@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from cxrcore.errors import UserError
 from cxrcore.files import read_json_if_there, write_json
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 from cxrcore.jobs import processes, queue
 from cxrcore.runs import FAILED, RUNNING, Run
 from cxrcore.runs import process as process_of
@@ -87,7 +87,7 @@ def status(place: Place, task: str) -> dict[str, Any] | None:
         if found and found["state"] == RUNNING:
             return found | {
                 "state": FAILED,
-                "message": said("The process ended without a word: it was killed, or the memory ran out."),
+                "message": N_("The process ended without a word: it was killed, or the memory ran out."),
             }
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 from cxrcore.reports import html_report, model_card, prediction_grid, tflite
 from cxrcore.reports.html_report import Progress
 from cxrcore.reports.run_summary import RunSummary
@@ -31,32 +31,32 @@ ARTIFACTS = {
     part.key: part
     for part in (
         Artifact(
-            "html", said("Report"), said("One page that opens without a network, with interactive figures."),
+            "html", N_("Report"), N_("One page that opens without a network, with interactive figures."),
             "report.html", "text/html", lambda facts, progress: html_report.render(facts, progress).encode(),
         ),
         Artifact(
-            "pdf", said("Grid as PDF"), said("Every test image with predicted and true label, as in the tutorials."),
+            "pdf", N_("Grid as PDF"), N_("Every test image with predicted and true label, as in the tutorials."),
             "grid.pdf", "application/pdf", lambda facts, progress: prediction_grid.render(facts, progress=progress),
         ),
         Artifact(
-            "card", said("Model card"), said("A page of Markdown: intended use, data, metrics by subgroup, limits."),
+            "card", N_("Model card"), N_("A page of Markdown: intended use, data, metrics by subgroup, limits."),
             "card.md", "text/markdown", lambda facts, progress: model_card.render(facts).encode(), True,
         ),
         Artifact(
-            "csv", said("Predictions as CSV"), said("One row a test image, with the probability of each class."),
+            "csv", N_("Predictions as CSV"), N_("One row a test image, with the probability of each class."),
             "predictions.csv", "text/csv", lambda facts, progress: _predictions(facts), True,
         ),
         Artifact(
-            "config", said("Config"), said("What `cxr train --config` needs to repeat the run."),
+            "config", N_("Config"), N_("What `cxr train --config` needs to repeat the run."),
             "config.yaml", "text/yaml", lambda facts, progress: facts.yaml.encode(), True,
         ),
         Artifact(
-            "keras", said("Model for Keras"), said("Raw pixels in, probabilities out; for `keras.models.load_model`."),
+            "keras", N_("Model for Keras"), N_("Raw pixels in, probabilities out; for `keras.models.load_model`."),
             "model.keras", "application/octet-stream", lambda facts, progress: facts.run.model_file.read_bytes(), True,
         ),
         Artifact(
-            "tflite", said("Model for TensorFlow Lite"),
-            said("The same for small devices, checked on test images to answer as Keras does."),
+            "tflite", N_("Model for TensorFlow Lite"),
+            N_("The same for small devices, checked on test images to answer as Keras does."),
             "model.tflite", "application/octet-stream", lambda facts, progress: tflite.convert(facts.run),
         ),
     )

@@ -14,7 +14,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from cxrcore.evaluation.metrics import certainty
 from cxrcore.figures import palette
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 
 A_PAGE = 30
 _MARGIN, _HEADING, _GAP = 36, 20, 6
@@ -75,10 +75,8 @@ def _heading(canvas: Canvas, text: str) -> None:
 
 
 def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, height: float) -> None:
-    said = t(
-        "Predicted: {label} ({certainty})", label=translated(tile.predicted), certainty=certainty(tile.probability)
-    )
-    lines = [said if tile.right else t("WRONG") + "  " + said, t("True: {label}", label=translated(tile.true))]
+    said = t("Predicted: {label} ({certainty})", label=translate(tile.predicted), certainty=certainty(tile.probability))
+    lines = [said if tile.right else t("WRONG") + "  " + said, t("True: {label}", label=translate(tile.true))]
     size = min(_LARGEST, *(width / stringWidth(line, "Helvetica-Bold", 1) for line in lines))
     room = height - 3 * size
     aspect = tile.image.width / tile.image.height if tile.image else 1.0

@@ -13,7 +13,7 @@ from cxrcore.data.images import ImageError
 from cxrcore.evaluation.metrics import certainty, probability_columns
 from cxrcore.explain.overlay import overlay
 from cxrcore.figures import charts, confusion_matrix, palette, probability_curves, thumbnails
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 from cxrcore.reports import templates
 from cxrcore.reports.run_summary import RunSummary
 
@@ -70,7 +70,7 @@ def _images(facts: RunSummary, progress: Progress) -> list[dict[str, Any]]:
                 "right": bool(row["correct"]),
                 "confidence": certainty(confidence[number]),
                 "every": " · ".join(
-                    f"{translated(name)} {certainty(row[column])}"
+                    f"{translate(name)} {certainty(row[column])}"
                     for name, column in zip(facts.classes, columns, strict=True)
                 ),
             }

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from cxrcore.evaluation import subgroups
 from cxrcore.figures import formatting
-from cxrcore.i18n import current, day, local, t, translated
+from cxrcore.i18n import current, format_date, format_number, t, translate
 
 
 def html(name: str, **values: Any) -> str:
@@ -41,13 +41,13 @@ def _render(name: str, escaped: bool, values: dict[str, Any]) -> str:
     )
     environment.globals |= {
         "t": t,
-        "translated": translated,
-        "local": local,
+        "translate": translate,
+        "format_number": format_number,
         "language": current(),
         "with_interval": formatting.with_interval,
         "plain": formatting.plain,
-        "now": day(datetime.now(UTC).timestamp()),
+        "now": format_date(datetime.now(UTC).timestamp()),
         "version": version("cxrcore"),
-        "groups_differ": translated(subgroups.CAVEAT),
+        "groups_differ": translate(subgroups.CAVEAT),
     }
     return environment.get_template(name).render(**values)

@@ -16,7 +16,7 @@ from cxrcore.data import dataset, split
 from cxrcore.errors import Stopped, UserError
 from cxrcore.features import backbones, weights
 from cxrcore.features.config import FeatureSpec
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 from cxrcore.runs import FAILED, FINISHED, STOPPED, Run
 from cxrcore.training import evaluate_and_save, resampling, training_data
 from cxrcore.training.callbacks import Epoch
@@ -47,7 +47,7 @@ def run(
     try:
         stopped = _steps(config, result, recorder, trial=watch is not None)
     except Stopped:
-        recorder.end(STOPPED, said("Stopped before the first epoch, so nothing was learned."))
+        recorder.end(STOPPED, N_("Stopped before the first epoch, so nothing was learned."))
     except UserError as error:
         recorder.end(FAILED, str(error))
         raise

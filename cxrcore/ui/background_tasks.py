@@ -3,10 +3,10 @@
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.i18n import bound, t, translated
+from cxrcore.i18n import bind, t, translate
 from cxrcore.jobs import tasks
 from cxrcore.runs import RUNNING, Run
-from cxrcore.ui import messages
+from cxrcore.ui import feedback
 
 
 def offer(run: Run, task: str, label: str, about: str, made: bool) -> None:
@@ -16,17 +16,17 @@ def offer(run: Run, task: str, label: str, about: str, made: bool) -> None:
     """
     found = tasks.status(run, task)
     if found and found["state"] == RUNNING:
-        st.fragment(bound(_watch), run_every=1.0)(run, task)
+        st.fragment(bind(_watch), run_every=1.0)(run, task)
         return
     if settings.read_only():
         if not made:
             st.caption(t("Not measured for this run."))
         return
     if found:
-        st.error(messages.plain_text(translated(found["message"])), icon=":material/error:")
+        st.error(feedback.plain_text(translate(found["message"])), icon=":material/error:")
     st.caption(about)
     if st.button(label, icon=":material/play_arrow:", key=f"start {task}"):
-        with messages.friendly():
+        with feedback.friendly():
             tasks.start(run, task)
             st.rerun()
 
@@ -36,7 +36,7 @@ def _watch(run: Run, task: str) -> None:
     if not found or found["state"] != RUNNING:
         st.rerun(scope="app")
         return
-    stage = translated(found["stage"]) or t("loading the libraries")
+    stage = translate(found["stage"]) or t("loading the libraries")
     share = found["done"] / found["total"] if found["total"] else 0.0
     st.progress(
         min(1.0, share), text=t("{stage}: {done} of {all}", stage=stage, done=found["done"], all=found["total"])

@@ -12,7 +12,7 @@ from PIL import Image
 from cxrcore.data.images import ImageError
 from cxrcore.explain.overlay import overlay
 from cxrcore.figures import palette, thumbnails
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 
 _SIDE = 320
 _STYLE = """<style>
@@ -81,7 +81,7 @@ def _figure(card: Card, colours: dict[str, str]) -> str:
     lines = "<br>".join(escape(line) for line in card.lines)
     about = escape(t("X-ray, {about}", about=f"{card.title}. {' '.join(card.lines)}"), quote=True)
     picture, reason = thumbnail(card.path) if card.path else ("", t("not opened"))
-    inner = f'<div class="gone">{escape(translated(reason))}</div>'
+    inner = f'<div class="gone">{escape(translate(reason))}</div>'
     if picture:
         inner = f'<img src="{picture}" alt="{about}" loading="lazy">'
         if card.heat is not None:

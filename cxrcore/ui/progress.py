@@ -6,20 +6,20 @@ from typing import Any
 
 import streamlit as st
 
-from cxrcore.i18n import said, t, translated
-from cxrcore.ui.messages import duration
+from cxrcore.i18n import N_, t, translate
+from cxrcore.ui.feedback import duration
 
 # In the order in which they come; the first is the time until the process says something.
 STAGES = {
-    "starting": said("Starting: loading the libraries takes some seconds"),
-    "reading": said("Reading the dataset"),
-    "weights": said("Finding the weights"),
-    "backbone": said("Building the backbone"),
-    "features": said("Computing activations, once for each image"),
-    "training": said("Training the head"),
-    "evaluating": said("Testing on images it has not seen"),
-    "saving": said("Saving the model"),
-    "rounds": said("Training and testing on the other splits"),
+    "starting": N_("Starting: loading the libraries takes some seconds"),
+    "reading": N_("Reading the dataset"),
+    "weights": N_("Finding the weights"),
+    "backbone": N_("Building the backbone"),
+    "features": N_("Computing activations, once for each image"),
+    "training": N_("Training the head"),
+    "evaluating": N_("Testing on images it has not seen"),
+    "saving": N_("Saving the model"),
+    "rounds": N_("Training and testing on the other splits"),
 }
 
 
@@ -69,7 +69,7 @@ def stage_text(status: dict[str, Any]) -> str:
     """Return what a running run does, how far it is and how long this stage still takes."""
     stage, done, total = status.get("stage", "starting"), status.get("done", 0), status.get("total", 0)
     number, last = list(STAGES).index(stage) + 1, len(STAGES) - (stage != "rounds")  # most designs have no other rounds
-    text = t("Step {number} of {all}. {stage}", number=number, all=last, stage=translated(STAGES[stage]))
+    text = t("Step {number} of {all}. {stage}", number=number, all=last, stage=translate(STAGES[stage]))
     if not total:
         return text
     elapsed, first = time.time() - status["stage_started"], status.get("from", 0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from cxrcore.i18n import current, translated
+from cxrcore.i18n import current, translate
 
 
 def start(name: str, options: Sequence[Any], default: Any) -> str:
@@ -45,7 +45,7 @@ def put(name: str, value: str) -> None:
 
 
 def selectbox(
-    place: Any, label: str, name: str, options: Sequence[str], names: Callable[[str], str] = translated, **how: Any
+    place: Any, label: str, name: str, options: Sequence[str], names: Callable[[str], str] = translate, **how: Any
 ) -> str:
     """Show a selectbox at `place`; the first option is the default, which the URL does not name."""
     key = start(name, options, options[0])
@@ -56,10 +56,10 @@ def selectbox(
 
 def tabs(name: str, codes: Sequence[str], default: str) -> dict[str, Any]:
     """Show tabs and return each by its code; `.open` tells which one is."""
-    labels = {translated(code): code for code in codes}
+    labels = {translate(code): code for code in codes}
     key = f"{name} tabs {current()}"
     st.session_state[f"{name} {current()}"] = labels.get(st.session_state.get(key, ""))
     chosen = st.session_state[start(name, codes, default)]
-    st.session_state[key] = translated(chosen)
+    st.session_state[key] = translate(chosen)
     keep(name, chosen, default)
     return dict(zip(codes, st.tabs(list(labels), key=key, on_change="rerun"), strict=True))

@@ -8,9 +8,9 @@ from cxrcore import runs, settings
 from cxrcore.data import dataset
 from cxrcore.features import backbones
 from cxrcore.figures import formatting
-from cxrcore.i18n import current, date, t, translated
+from cxrcore.i18n import current, format_time, t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import messages, query_params
+from cxrcore.ui import feedback, query_params
 
 
 def choose_dataset() -> str | None:
@@ -53,7 +53,7 @@ def no_run() -> None:
             icon=":material/info:",
         )
         st.stop()
-    messages.empty(t("There is no finished run yet."), t("Train a model"), "pages/train.py")
+    feedback.empty(t("There is no finished run yet."), t("Train a model"), "pages/train.py")
 
 
 def listed() -> list[Run]:
@@ -71,7 +71,7 @@ def labels(runs: list[Run]) -> dict[str, str]:
 def run_label(run: Run) -> str:
     """Return for example `22 Nov 04:05 · Xception · phantom · 97.3%`."""
     config, status, metrics = run.config, run.status, run.metrics
-    when = date(status.get("created", status.get("started", 0)))
+    when = format_time(status.get("created", status.get("started", 0)))
     title = run.card["title"] or backbones.get(config["backbone"]).title
-    end = formatting.percent(metrics["accuracy"]) if metrics else translated(status["state"])
+    end = formatting.percent(metrics["accuracy"]) if metrics else translate(status["state"])
     return f"{when} · {title} · {config['dataset']} · {end}"

@@ -10,17 +10,18 @@ from scipy.stats import chi2_contingency
 from scipy.stats.contingency import association
 
 from cxrcore.audits.dataset.issues import CONFOUND, Issue
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 
 COLUMNS = {
-    "source": said("source"),
-    "view": said("view"),
-    "age": said("age band"),
-    "sex": said("sex"),
-    "size": said("image size"),
-    "format": said("file format"),
-    "bits": said("bit depth"),
-    "letters": said("lettering at the border"),
+    "source": N_("source"),
+    "view": N_("view"),
+    "age": N_("age band"),
+    "sex": N_("sex"),
+    "size": N_("image size"),
+    "format": N_("file format"),
+    "bits": N_("bit depth"),
+    "letters": N_("lettering at the border"),
 }
 OF_THE_PERSON = ("view", "age", "sex")  # a model sees them only through the image, so not knowing them is no value
 STRONG = 0.3
@@ -34,7 +35,7 @@ def columns(table: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
         {name: table[name].astype(str) for name in ("source", "view", "age", "sex", "format", "bits")}
     )
     values["size"] = _size(table["width"], table["height"])
-    values["letters"] = np.where(measures["letters"] >= 3, said("yes"), said("no"))
+    values["letters"] = np.where(measures["letters"] >= 3, N_("yes"), N_("no"))
     return values[list(COLUMNS)].replace("", "unknown")
 
 
@@ -68,19 +69,19 @@ def _finding(name: str, v: float, values: pd.Series, table: pd.DataFrame) -> Iss
     crossed = _crossed(values, table["label"])
     told = _told_alone(crossed)
     if told is None:
-        sentence = said(
+        sentence = msg(
             "The {column} goes with the class (V = {v:.2f}): {far}.", column=COLUMNS[name], v=v, far=_how_far(crossed)
         )
         return Issue(CONFOUND, name, sentence, _some(table))
     value, label = told
-    sentence = said(
+    sentence = msg(
         "{which} ({value}), and {other}: a model can learn the {learned} instead of the disease (V = {v:.2f}).",
         which=_which(crossed.loc[value, label] / crossed[label].sum(), label, name),
         value=value,
-        other=said("no other does")
+        other=N_("no other does")
         if crossed.loc[value].sum() == crossed.loc[value, label]
-        else said("hardly any other does"),
-        learned=said("hospital") if name == "source" else COLUMNS[name],
+        else N_("hardly any other does"),
+        learned=N_("hospital") if name == "source" else COLUMNS[name],
         v=v,
     )
     return Issue(CONFOUND, name, sentence, list(table["row"][(values == value) & (table["label"] == label)][:24]))
@@ -95,8 +96,8 @@ def _how_far(crossed: pd.DataFrame) -> str:
     total = crossed.to_numpy().sum()
     right, chance = crossed.max(axis=1).sum() / total, crossed.sum().max() / total
     if right < chance + 0.05:
-        return said("some values are far more frequent in one class, though it alone would not tell the class")
-    return said(
+        return N_("some values are far more frequent in one class, though it alone would not tell the class")
+    return msg(
         "it alone would tell the class of {right:.0%} of the images (chance {chance:.0%})", right=right, chance=chance
     )
 
@@ -104,11 +105,11 @@ def _how_far(crossed: pd.DataFrame) -> str:
 def _which(share: float, label: str, name: str) -> str:
     if name == "source":
         if share == 1:
-            return said("Every {label} image comes from one source", label=label)
-        return said("{share:.0%} of the {label} images come from one source", share=share, label=label)
+            return msg("Every {label} image comes from one source", label=label)
+        return msg("{share:.0%} of the {label} images come from one source", share=share, label=label)
     if share == 1:
-        return said("Every {label} image has one {column}", label=label, column=COLUMNS[name])
-    return said("{share:.0%} of the {label} images have one {column}", share=share, label=label, column=COLUMNS[name])
+        return msg("Every {label} image has one {column}", label=label, column=COLUMNS[name])
+    return msg("{share:.0%} of the {label} images have one {column}", share=share, label=label, column=COLUMNS[name])
 
 
 def _told_alone(crossed: pd.DataFrame) -> tuple[str, str] | None:

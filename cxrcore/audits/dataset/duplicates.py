@@ -12,7 +12,8 @@ from cxrcore.audits.dataset.issues import EXACT, NEAR, Issue, images
 from cxrcore.audits.dataset.measurements import Progress
 from cxrcore.data.image_statistics import bits
 from cxrcore.data.perceptual_hashes import BITS, CROPS
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 
 # Of 256 bits. Copies at half size, at JPEG quality 50 or without a twentieth of a side differ by up to 10 in 99 of 100;
 # the nearest two of 2,000 phantoms differ by 12, two different patients of the real sets by 40 and more.
@@ -36,8 +37,8 @@ def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, pr
     pairs = near_pairs(measures["hashes"], progress)
     near = [(a, b) for a, b in pairs if same.get(a, a) != same.get(b, b)]
     found = _already_left_out(left_out)
-    found += _findings(EXACT, said("the same pixels"), exact, table)
-    found += _findings(NEAR, said("copies, rescaled, compressed again or cropped"), _groups(len(table), near), table)
+    found += _findings(EXACT, N_("the same pixels"), exact, table)
+    found += _findings(NEAR, N_("copies, rescaled, compressed again or cropped"), _groups(len(table), near), table)
     return found
 
 
@@ -85,11 +86,11 @@ def _findings(kind: str, what: str, groups: list[list[int]], table: pd.DataFrame
     found = []
     if inside:
         later = [row for group in inside for row in group[1:]]
-        advice = said("One of each is enough; the others make a test easier than it seems.")
-        found.append(_finding(kind, said("inside a class"), what, advice, inside, later, table))
+        advice = N_("One of each is enough; the others make a test easier than it seems.")
+        found.append(_finding(kind, N_("inside a class"), what, advice, inside, later, table))
     if across:
-        advice = said("Which class is true cannot be known from here.")
-        found.append(_finding(kind, said("across classes"), what, advice, across, [*chain(*across)], table))
+        advice = N_("Which class is true cannot be known from here.")
+        found.append(_finding(kind, N_("across classes"), what, advice, across, [*chain(*across)], table))
     return found
 
 
@@ -99,12 +100,12 @@ def _finding(
     rows = table["row"].to_numpy()
     split = sum(table["part"].iloc[group].nunique() > 1 for group in groups)
     members = [*chain(*groups)]
-    sentence = said(
+    sentence = msg(
         "{images}, {relation} (groups: {groups}): {what}. {advice}",
         images=images(len(members)), relation=relation, groups=len(groups), what=what, advice=advice,
     )  # fmt: skip
     if split:
-        sentence = said(
+        sentence = msg(
             "{sentence} Groups on both sides of the split: {split}, so that the test is on what was learned.",
             sentence=sentence, split=split,
         )  # fmt: skip
@@ -115,5 +116,5 @@ def _already_left_out(left_out: pd.DataFrame) -> list[Issue]:
     again = left_out[left_out["left_out"].str.startswith(("repeated: the same picture", "conflict"))]
     if again.empty:
         return []
-    sentence = said("{images}, the same byte by byte as another, left out at the import.", images=images(len(again)))
+    sentence = msg("{images}, the same byte by byte as another, left out at the import.", images=images(len(again)))
     return [Issue(EXACT, "left out already", sentence, list(again["row"]))]

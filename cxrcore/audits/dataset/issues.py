@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 
 KINDS = EXACT, NEAR, LEAK, CONFOUND, OUTLIER = (
     "exact-duplicate",
@@ -52,4 +53,4 @@ def integers(values: Iterable[Any]) -> list[int]:
 
 def images(count: int) -> str:
     """Return for example `1 image` or `2 images`."""
-    return said("1 image") if count == 1 else said("{n} images", n=count)
+    return N_("1 image") if count == 1 else msg("{n} images", n=count)

@@ -9,26 +9,27 @@ from PIL import Image
 
 from cxrcore.audits.dataset.issues import OUTLIER, Issue, images
 from cxrcore.data.image_statistics import measure
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 
 CHECKS = {
-    "nearly blank": said("almost one grey value."),
-    "in colour": said("colours, as a photograph or a screen has them."),
-    "inverted": said("air looks bright: inverted, as MONOCHROME1 shown without inversion."),
-    "turned": said("a quarter turn from upright."),
-    "not frontal": said("unlike a frontal chest radiograph: a lateral view, a CT slice, or another picture."),
-    "letters": said("letters or numbers burned in near the border. They can name a hospital or a person."),
-    "burned-in annotation": said("marked as having text burned in (DICOM), which may name a person."),
+    "nearly blank": N_("almost one grey value."),
+    "in colour": N_("colours, as a photograph or a screen has them."),
+    "inverted": N_("air looks bright: inverted, as MONOCHROME1 shown without inversion."),
+    "turned": N_("a quarter turn from upright."),
+    "not frontal": N_("unlike a frontal chest radiograph: a lateral view, a CT slice, or another picture."),
+    "letters": N_("letters or numbers burned in near the border. They can name a hospital or a person."),
+    "burned-in annotation": N_("marked as having text burned in (DICOM), which may name a person."),
 }
 
 # On 395 real frontal radiographs, as they are and made so (`python -m benchmarks.intake outliers`).
 MEASURED = {
-    "nearly blank": said("Said wrongly of none of 395 real images; finds all."),
-    "in colour": said("Said of 0.5% of 395 real images; finds all."),
-    "inverted": said("Said wrongly of none of 395 real images; finds 98%."),
-    "turned": said("Said wrongly of none of 395 real images; finds 87%."),
-    "not frontal": said("Said wrongly of 1.5% of 395 real frontal images; not measured on lateral views."),
-    "letters": said("Finds 88% of words put on real images."),
+    "nearly blank": N_("Said wrongly of none of 395 real images; finds all."),
+    "in colour": N_("Said of 0.5% of 395 real images; finds all."),
+    "inverted": N_("Said wrongly of none of 395 real images; finds 98%."),
+    "turned": N_("Said wrongly of none of 395 real images; finds 87%."),
+    "not frontal": N_("Said wrongly of 1.5% of 395 real frontal images; not measured on lateral views."),
+    "letters": N_("Finds 88% of words put on real images."),
     "burned-in annotation": "",
 }
 SHAPES = ("nearly blank", "in colour", "inverted", "turned", "not frontal")
@@ -63,9 +64,9 @@ def find(table: pd.DataFrame, measures: pd.DataFrame) -> list[Issue]:
     for name, applies in what(measures, table["burned_in"]).items():
         rows = list(table["row"][applies])
         if rows:
-            sentence = said("{images} like this: {what}", images=images(len(rows)), what=CHECKS[name])
+            sentence = msg("{images} like this: {what}", images=images(len(rows)), what=CHECKS[name])
             if MEASURED[name]:
-                sentence = said(
+                sentence = msg(
                     "{sentence} How good this check is: {measured}", sentence=sentence, measured=MEASURED[name]
                 )
             found.append(Issue(OUTLIER, name, sentence, rows, rows))

@@ -4,7 +4,7 @@ import pandas as pd
 
 from cxrcore.audits.dataset.issues import LEAK, Issue, images
 from cxrcore.data.dataset import TEST, TRAIN, VALIDATION
-from cxrcore.i18n import said
+from cxrcore.messages import msg
 
 FEW = 10
 _RANK = {TEST: 0, VALIDATION: 1, TRAIN: 2}  # a patient stays in the first of these, as it is the rarest
@@ -18,7 +18,7 @@ def leaks(table: pd.DataFrame) -> list[Issue]:
     if patients.empty:
         return []
     rows = placed[placed["patient"].isin(patients)]
-    sentence = said(
+    sentence = msg(
         "{patients} of {all} patients have images in two parts of the given split ({images}): a model is tested on "
         "people it knows. Split by patient instead.",
         patients=len(patients), all=parts.size, images=images(len(rows)),

@@ -11,7 +11,7 @@ import pandas as pd
 from cxrcore.audits.dataset.issues import CONFOUND, Issue
 from cxrcore.data.image_statistics import BORDER, STATISTICS
 from cxrcore.evaluation import linear_probe
-from cxrcore.i18n import said
+from cxrcore.messages import msg
 
 MARGIN = 0.05
 
@@ -39,7 +39,7 @@ def find(found: dict[str, Any] | None, table: pd.DataFrame) -> list[Issue]:
         return []
     border = found["border"]
     low, high = border["ci95"]
-    sentence = said(
+    sentence = msg(
         "From size, aspect and the brightness of borders and corners alone, the class can be told in {accuracy:.0%} "
         "(95% interval {low:.0%} to {high:.0%}; chance {chance:.0%}): something outside of the lungs goes with the "
         "class.",

@@ -14,7 +14,7 @@ from cxrcore.data.images import png
 from cxrcore.data.phantom.draw import SIZE
 from cxrcore.data.phantom.images import PhantomImage, shots, take
 from cxrcore.data.staging import publish, refuse_taken, staging
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
 
 Progress = Callable[[int, int], None]
 DEFAULTS = {"seed": 0, "patients": 60, "images": 2, "planted_class": None}
@@ -51,7 +51,7 @@ def create(
                     progress(len(records), len(series))
         about = {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "sources": [{"layout": "phantom", "path": "", "citation": said("Drawn by this project; not patients.")}],
+            "sources": [{"layout": "phantom", "path": "", "citation": N_("Drawn by this project; not patients.")}],
             "mapping": {},
             "phantom": {"seed": seed, "patients": patients, "images": images, "planted_class": planted_class},
         }

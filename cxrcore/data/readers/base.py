@@ -8,7 +8,8 @@ import pandas as pd
 
 from cxrcore.data.dataset import TEST, TRAIN, VALIDATION
 from cxrcore.data.file_tree import FileTree
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 
 # One row an image. `path` is absolute, or a name in an archive; `finding` is what the source calls it;
 # `patient` is unique among all sources and "" when the source does not tell; `given_split` is the part
@@ -47,7 +48,7 @@ def located(tree: FileTree, name: str) -> dict[str, Any]:
     """Return `path`, `mark`, `content` and `left_out` of a file that may not be there, as far as they are known."""
     file = tree.files.get(name)
     if file is None:
-        return {"path": f"{tree.origin}/{name}", "left_out": said("missing: the file is missing")}
+        return {"path": f"{tree.origin}/{name}", "left_out": N_("missing: the file is missing")}
     if file.path is not None:
         return {"path": str(file.path), "mark": file.mark}
     return {"path": f"{tree.name}/{name}", "mark": file.mark, "content": file.read}
@@ -55,4 +56,4 @@ def located(tree: FileTree, name: str) -> dict[str, Any]:
 
 def not_frontal(view: str) -> str:
     """Return why an image of this view is left out, "" for a frontal or unknown view."""
-    return "" if view.upper() in FRONTAL else said("view: {view} (not frontal)", view=view)
+    return "" if view.upper() in FRONTAL else msg("view: {view} (not frontal)", view=view)

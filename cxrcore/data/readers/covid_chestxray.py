@@ -10,7 +10,8 @@ from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import ImageError
 from cxrcore.data.readers.base import Reading, located, not_frontal, rows
 from cxrcore.errors import UserError
-from cxrcore.i18n import said
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
 
 NEEDED = ["patientid", "finding", "view", "modality", "filename"]
 CITATION = (
@@ -59,7 +60,7 @@ def read_csv(tree: FileTree, name: str, rows: int | None = None) -> pd.DataFrame
 
 def _record(tree: FileTree, folder: str, row: dict[str, str], again: bool) -> dict:
     file = located(tree, _join(folder, f"images/{row['filename']}"))
-    left_out = said("repeated: the file is listed before") if again else _left_out(row)
+    left_out = N_("repeated: the file is listed before") if again else _left_out(row)
     return file | {
         "finding": "COVID-19" if "COVID-19" in row["finding"] else row["finding"],
         "view": row["view"],
@@ -71,12 +72,12 @@ def _record(tree: FileTree, folder: str, row: dict[str, str], again: bool) -> di
 
 def _left_out(row: dict[str, str]) -> str:
     if row["modality"] != "X-ray":
-        return said(
+        return msg(
             "view: {view} ({modality}, not an X-ray)",
-            view=row["view"] or said("unknown"),
-            modality=row["modality"] or said("unknown modality"),
+            view=row["view"] or N_("unknown"),
+            modality=row["modality"] or N_("unknown modality"),
         )
-    return not_frontal(row["view"]) if row["view"] else said("view: unknown (not known to be frontal)")
+    return not_frontal(row["view"]) if row["view"] else N_("view: unknown (not known to be frontal)")
 
 
 def _join(folder: str, name: str) -> str:

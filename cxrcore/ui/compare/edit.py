@@ -7,7 +7,7 @@ from cxrcore import settings
 from cxrcore.i18n import nt, t
 from cxrcore.jobs import control
 from cxrcore.runs import Run
-from cxrcore.ui import messages, selection
+from cxrcore.ui import feedback, selection
 
 
 def undo() -> None:
@@ -21,7 +21,7 @@ def undo() -> None:
         icon=":material/delete:",
     )
     if right.button(t("Undo"), icon=":material/undo:", width="stretch"):
-        with messages.friendly():
+        with feedback.friendly():
             for name in {run.name for run in shelf.discarded()} & set(names):  # another session may have had one
                 shelf.restore(name)
             st.session_state["deleted runs"] = []
@@ -37,9 +37,9 @@ def trash() -> None:
         labels = selection.labels(found)
         for run in found:
             left, right = st.columns([4, 1], vertical_alignment="center")
-            left.markdown(messages.plain_text(labels[run.name]))
+            left.markdown(feedback.plain_text(labels[run.name]))
             if right.button(t("Take back"), key=f"restore {run.name}", width="stretch"):
-                with messages.friendly():
+                with feedback.friendly():
                     shelf.restore(run.name)
                     left_there = [name for name in st.session_state.get("deleted runs", []) if name != run.name]
                     st.session_state["deleted runs"] = left_there
@@ -62,7 +62,7 @@ def show(chosen: list[Run], labels: dict[str, str]) -> None:
     with row.popover(t("Delete"), icon=":material/delete:"):
         st.write(nt("Delete this run?", "Delete these {n} runs?", len(chosen)))
         for run in chosen:
-            st.markdown(f"- {messages.plain_text(labels[run.name])}")
+            st.markdown(f"- {feedback.plain_text(labels[run.name])}")
         st.caption(t("They go into the trash and can be taken back for a week."))
         if st.button(t("Delete"), type="primary", key="delete runs"):
             _delete(chosen)
@@ -73,13 +73,13 @@ def _form(run: Run) -> None:
     title = st.text_input(t("Name"), card["title"], key=f"title {run.name}", placeholder=selection.run_label(run))
     tags = st.text_input(t("Tags, separated by commas"), ", ".join(card["tags"]), key=f"tags {run.name}")
     if st.button(t("Save"), key=f"save {run.name}"):
-        with messages.friendly():
+        with feedback.friendly():
             run.describe(title=title.strip(), tags=[tag.strip() for tag in tags.split(",") if tag.strip()])
             st.rerun()
 
 
 def _delete(chosen: list[Run]) -> None:
-    with messages.friendly():
+    with feedback.friendly():
         deleted = []
         for run in chosen:
             control.delete(run)

@@ -7,9 +7,9 @@ import streamlit as st
 
 from cxrcore.evaluation import mcnemar, run_comparison
 from cxrcore.figures import comparison, formatting
-from cxrcore.i18n import bound, local, t, translated
+from cxrcore.i18n import bind, format_number, t, translate
 from cxrcore.runs import LIVE, Run
-from cxrcore.ui import messages, query_params, selection
+from cxrcore.ui import feedback, query_params, selection
 from cxrcore.ui.compare import edit
 
 _MOST = 8
@@ -32,7 +32,7 @@ def show(runs: list[Run]) -> None:
     if len(chosen) > 1:
         _against_baseline(chosen, labels)
     live = any(run.status["state"] in LIVE for run in chosen)
-    st.fragment(bound(_curves), run_every=2.0 if live else None)(chosen[:_MOST], labels)
+    st.fragment(bind(_curves), run_every=2.0 if live else None)(chosen[:_MOST], labels)
 
 
 def _filtered(runs: list[Run]) -> list[Run]:
@@ -52,7 +52,7 @@ def _choose(runs: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> lis
         metrics, rounds = run.metrics or {}, run.rounds
         shown: dict[str, Any] = {t("run"): labels[run.name]}
         shown[t("test accuracy")] = (
-            formatting.with_interval(metrics["accuracy"]) if metrics else translated(row["state"])
+            formatting.with_interval(metrics["accuracy"]) if metrics else translate(row["state"])
         )
         shown[t("mean of rounds")] = formatting.with_interval(rounds["mean"]["accuracy"]) if rounds else "–"
         shown |= {name: _text(row[name]) for name in run_comparison.differing(runs)}
@@ -72,7 +72,7 @@ def _choose(runs: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> lis
 def _text(value: Any) -> str:
     if value is None or value != value:
         return "–"
-    return local(value, "g") if isinstance(value, float) else str(value)
+    return format_number(value, "g") if isinstance(value, float) else str(value)
 
 
 def _against_baseline(runs: list[Run], labels: dict[str, str]) -> None:
@@ -86,9 +86,9 @@ def _against_baseline(runs: list[Run], labels: dict[str, str]) -> None:
     baseline = next(run for run in tested if run.name == name)
     for run in tested:
         if run.name != baseline.name:
-            with messages.friendly():
+            with feedback.friendly():
                 found = mcnemar.compare(baseline, run)
-                st.markdown(f"**{messages.plain_text(labels[run.name])}**: {translated(found['sentence'])}")
+                st.markdown(f"**{feedback.plain_text(labels[run.name])}**: {translate(found['sentence'])}")
     if len(tested) > 2:
         st.caption(t("With several comparisons, one of twenty small p values is chance: look at all of them."))
     designs = [(run.config.get("design") or {}).get("kind", "holdout") for run in tested]

@@ -5,13 +5,13 @@ import streamlit as st
 
 from cxrcore import settings
 from cxrcore.figures import comparison
-from cxrcore.i18n import bound, local, nt, t, translated
+from cxrcore.i18n import bind, format_number, nt, t, translate
 from cxrcore.jobs import queue, tasks
 from cxrcore.runs import RUNNING
 from cxrcore.sweeps import leaderboard, promote, search, sweep
 from cxrcore.sweeps.plan import Span
 from cxrcore.sweeps.sweep import Sweep
-from cxrcore.ui import messages, query_params
+from cxrcore.ui import feedback, query_params
 from cxrcore.ui.train.sweep import NAMES
 
 _SHOWN = 100
@@ -25,7 +25,7 @@ def show() -> None:
         return
     chosen = sweep.load(query_params.selectbox(st, t("Sweep"), "sweep", names, str))
     live = _is_live(chosen)
-    st.fragment(bound(_view), run_every=2.0 if live else None)(chosen, live)
+    st.fragment(bind(_view), run_every=2.0 if live else None)(chosen, live)
 
 
 def _is_live(chosen: Sweep) -> bool:
@@ -43,8 +43,8 @@ def _view(chosen: Sweep, was_live: bool) -> None:
     failed = table[table["state"] == "failed"]
     if len(failed):
         text = nt("{n} trial failed: {message}", "{n} trials failed, the first with: {message}", len(failed),
-                  message=translated(failed["message"].iloc[0]))  # fmt: skip
-        st.warning(messages.plain_text(text), icon=":material/warning:")
+                  message=translate(failed["message"].iloc[0]))  # fmt: skip
+        st.warning(feedback.plain_text(text), icon=":material/warning:")
     if table["val_loss"].notna().any():
         _leaderboard(chosen, table)
         _figures(chosen, table.dropna(subset="val_loss"))
@@ -60,13 +60,13 @@ def _buttons(chosen: Sweep, live: bool, done: int) -> None:
         return
     found = tasks.status(chosen, "sweep")
     if found and found["state"] != RUNNING:
-        st.error(messages.plain_text(translated(found["message"])), icon=":material/error:")
+        st.error(feedback.plain_text(translate(found["message"])), icon=":material/error:")
     if live:
         if st.button(t("Stop; what is done is kept"), icon=":material/stop_circle:"):
             tasks.stop(chosen, "sweep")
             st.rerun()
     elif search.left(chosen) > 0 and st.button(t("Go on"), icon=":material/play_arrow:"):
-        with messages.friendly():
+        with feedback.friendly():
             tasks.start(chosen, "sweep")
             st.rerun()
 
@@ -79,11 +79,12 @@ def _leaderboard(chosen: Sweep, table: pd.DataFrame) -> None:
         "val_accuracy": t("validation accuracy"), "kept_epoch": t("epoch"), "run": t("opened as"),
     }  # fmt: skip
     view = shown.assign(
-        state=shown["state"].map(translated),
+        state=shown["state"].map(translate),
         val_accuracy=[
-            local(value, ".1%") if value == value and value is not None else "–" for value in shown["val_accuracy"]
+            format_number(value, ".1%") if value == value and value is not None else "–"
+            for value in shown["val_accuracy"]
         ],
-    ).rename(columns=columns | {name: translated(title) for name, title in NAMES.items()})
+    ).rename(columns=columns | {name: translate(title) for name, title in NAMES.items()})
     event = st.dataframe(
         view.drop(columns=["seconds", "n_validation", "message"]), hide_index=True,
         selection_mode="single-row", on_select="rerun", key=f"board {chosen.name}",
@@ -107,7 +108,7 @@ def _open(chosen: Sweep, number: int) -> None:
         st.page_link("pages/train.py", label=t("See the run"), query_params={"run": before.name})
         return
     if st.button(t("Open trial {number}: train it as a run and test it", number=number), type="primary"):
-        with messages.friendly():
+        with feedback.friendly():
             run = queue.submit(promote.config_of(chosen, number))
             promote.mark(chosen, number, run)
             st.switch_page("pages/train.py", query_params={"run": run.name})
@@ -115,7 +116,7 @@ def _open(chosen: Sweep, number: int) -> None:
 
 def _figures(chosen: Sweep, table: pd.DataFrame) -> None:
     knobs = chosen.plan.knobs
-    titles = {name: translated(NAMES[name]) for name in knobs}
+    titles = {name: translate(NAMES[name]) for name in knobs}
     logs = [name for name, knob in knobs.items() if isinstance(knob, Span) and knob.log]
     st.subheader(t("Every trial"))
     figure = comparison.parallel(table, titles, logs)

@@ -11,11 +11,11 @@ from cxrcore.data.images import Upload
 from cxrcore.data.phantom import dataset as phantom_dataset
 from cxrcore.data.phantom.images import DISEASES
 from cxrcore.errors import UserError
-from cxrcore.i18n import local, said, t, translated
-from cxrcore.ui import messages, progress, query_params
+from cxrcore.i18n import N_, format_number, t, translate
+from cxrcore.ui import feedback, progress, query_params
 from cxrcore.ui.data import import_form
 
-_LAYOUTS = said(
+_LAYOUTS = N_(
     "Known layouts: folders named after classes (NORMAL/, PNEUMONIA/, ..., with train/, val/ and test/ above them or "
     "not), the COVID-19 image data collection (metadata.csv beside images/), a CSV of paths and labels, and the "
     "tutorials' `X_*.npy` with `Y_*.npy`. DICOM, PNG, JPEG, TIFF and WebP, in folders or ZIPs."
@@ -25,15 +25,15 @@ _LAYOUTS = said(
 def show() -> None:
     """Show the ways to add a dataset, one at a time."""
     ways = {
-        said("Draw phantoms"): _phantoms,
-        said("Upload"): _upload,
-        said("Files on this machine"): _machine,
-        said("Public sets"): _public,
+        N_("Draw phantoms"): _phantoms,
+        N_("Upload"): _upload,
+        N_("Files on this machine"): _machine,
+        N_("Public sets"): _public,
     }
     key = query_params.start("from", list(ways), next(iter(ways)))
-    way: str = st.segmented_control(t("From"), list(ways), format_func=translated, required=True, key=key) or ""
+    way: str = st.segmented_control(t("From"), list(ways), format_func=translate, required=True, key=key) or ""
     query_params.keep("from", way, next(iter(ways)))
-    with st.container(border=True), messages.friendly():
+    with st.container(border=True), feedback.friendly():
         ways[way]()
 
 
@@ -48,7 +48,7 @@ def _phantoms() -> None:
         planted = middle.selectbox(
             t("Plant a marker"),
             [None, *DISEASES],
-            format_func=lambda name: translated(name) if name else t("no"),
+            format_func=lambda name: translate(name) if name else t("no"),
             help=t(
                 "Burns a small mark into every image of one class: a shortcut, as a hospital's label may be one. "
                 "A model learns the mark instead of the disease."
@@ -65,7 +65,7 @@ def _upload() -> None:
         t(
             "{layouts} What you upload stays in memory until you import it; of DICOM files only the pixels "
             "are kept. At most {most:,} files.",
-            layouts=translated(_LAYOUTS),
+            layouts=translate(_LAYOUTS),
             most=archive.MAX_FILES,
         )
     )
@@ -93,7 +93,7 @@ def _machine() -> None:
     st.caption(
         t(
             "{layouts} Folders must lie below {folders} (setting `CXR_DATA_ROOTS`).",
-            layouts=translated(_LAYOUTS),
+            layouts=translate(_LAYOUTS),
             folders=t(" or ").join(map(str, roots)),
         )
     )
@@ -137,13 +137,13 @@ def _opened(path: Path, roots: tuple[Path, ...] | None) -> FileTree:
 
 
 def _public_set(chosen: download.PublicSet) -> None:
-    size = f"{local(chosen.megabytes, ',d')} MB. " if chosen.megabytes else ""
+    size = f"{format_number(chosen.megabytes, ',d')} MB. " if chosen.megabytes else ""
     st.markdown(
         t(
             "**{title}**. {size}Licence: {licence}.  \n{citation}",
             title=chosen.title,
             size=size,
-            licence=translated(chosen.licence),
+            licence=translate(chosen.licence),
             citation=chosen.citation,
         )
     )

@@ -8,16 +8,16 @@ import streamlit as st
 from cxrcore.audits.dataset import audit, confounders
 from cxrcore.data import editing
 from cxrcore.data.dataset import Dataset
-from cxrcore.i18n import local, nt, said, t, translated
-from cxrcore.ui import gallery, messages, progress
+from cxrcore.i18n import N_, format_number, nt, t, translate
+from cxrcore.ui import feedback, gallery, progress
 from cxrcore.ui.data import edit_history
 
 _TITLES = {
-    "exact-duplicate": said("The same picture twice"),
-    "near-duplicate": said("Nearly the same picture"),
-    "patient-leak": said("Patients on both sides of the split"),
-    "confound": said("Something else tells the class"),
-    "outlier": said("Unlike the others"),
+    "exact-duplicate": N_("The same picture twice"),
+    "near-duplicate": N_("Nearly the same picture"),
+    "patient-leak": N_("Patients on both sides of the split"),
+    "confound": N_("Something else tells the class"),
+    "outlier": N_("Unlike the others"),
 }
 _GRAVE = {"confound", "patient-leak"}
 _SHOWN = 12
@@ -69,7 +69,7 @@ def _report(data: Dataset, report: dict[str, Any]) -> None:
         st.warning(
             t(
                 "{label} has {patients} patients only. Whatever is measured on them will be very uncertain.",
-                label=translated(label),
+                label=translate(label),
                 patients=patients,
             )
         )
@@ -82,7 +82,7 @@ def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
     icon = ":material/error:" if finding["kind"] in _GRAVE else ":material/info:"
     with st.container(border=True):
         st.markdown(
-            f"{icon} **{translated(_TITLES[finding['kind']])}**: {messages.plain_text(translated(finding['sentence']))}"
+            f"{icon} **{translate(_TITLES[finding['kind']])}**: {feedback.plain_text(translate(finding['sentence']))}"
         )
         in_use = set(data.usable["row"])
         exclude = [row for row in finding["exclude"] if row in in_use]
@@ -104,7 +104,7 @@ def _images(data: Dataset, finding: dict[str, Any]) -> None:
         row: t("group {number}", number=number + 1) for number, group in enumerate(finding["groups"]) for row in group
     }
     cards = [
-        gallery.Card(path, label, translated(label) or t("no class"), (names.get(row, ""), path.rsplit("/", 1)[-1]))
+        gallery.Card(path, label, translate(label) or t("no class"), (names.get(row, ""), path.rsplit("/", 1)[-1]))
         for row, path, label in data.table.loc[rows[:_SHOWN], ["row", "path", "label"]].itertuples(index=False)
     ]
     gallery.show(cards, data.classes)
@@ -120,10 +120,10 @@ def _images(data: Dataset, finding: dict[str, Any]) -> None:
 
 def _table(report: dict[str, Any]) -> None:
     name = st.selectbox(
-        t("Images by class and"), list(report["tables"]), format_func=lambda name: translated(confounders.COLUMNS[name])
+        t("Images by class and"), list(report["tables"]), format_func=lambda name: translate(confounders.COLUMNS[name])
     )
     table = pd.DataFrame(report["tables"][name]).T.fillna(0).astype(int)
-    st.dataframe(table.rename(index=translated, columns=translated), height="content")
+    st.dataframe(table.rename(index=translate, columns=translate), height="content")
 
 
 def _measures(report: dict[str, Any]) -> None:
@@ -131,7 +131,7 @@ def _measures(report: dict[str, Any]) -> None:
     left, right = st.columns(2)
     table = pd.DataFrame(
         {
-            t("what"): [translated(confounders.COLUMNS[name]) for name in report["cramers_v"]],
+            t("what"): [translate(confounders.COLUMNS[name]) for name in report["cramers_v"]],
             "V": list(report["cramers_v"].values()),
         }
     )
@@ -154,10 +154,10 @@ def _measures(report: dict[str, Any]) -> None:
             st.caption(t("The probe needs two classes with two patients each."))
             return
         low, high = probed["ci95"]
-        messages.numbers(
+        feedback.numbers(
             {
-                t("Told by 20 trivial statistics"): local(probed["accuracy"], ".0%"),
-                t("Chance"): local(probed["chance"], ".0%"),
+                t("Told by 20 trivial statistics"): format_number(probed["accuracy"], ".0%"),
+                t("Chance"): format_number(probed["chance"], ".0%"),
             }
         )
         border = probed["border"]

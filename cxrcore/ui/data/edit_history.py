@@ -4,8 +4,8 @@ import streamlit as st
 
 from cxrcore.data import editing
 from cxrcore.data.dataset import Dataset
-from cxrcore.i18n import t, translated
-from cxrcore.ui import messages
+from cxrcore.i18n import t, translate
+from cxrcore.ui import feedback
 
 
 def bar(data: Dataset) -> None:
@@ -18,13 +18,13 @@ def bar(data: Dataset) -> None:
             t(
                 "**Version {version}**: {done}. Earlier runs keep what they saw.",
                 version=data.version,
-                done=translated(done[-1]),
+                done=translate(done[-1]),
             ),
             width="content",
         )
         if editing.can_undo(data) and st.button(
             t("Undo the last edit"), icon=":material/undo:", key=f"undo {data.version}"
         ):
-            with messages.friendly():
+            with feedback.friendly():
                 editing.undo(data.name, seen=data.version)
                 st.rerun()

@@ -9,12 +9,12 @@ from cxrcore.audits.dataset import audit
 from cxrcore.data import classes, editing, split
 from cxrcore.data.dataset import PARTS, Dataset
 from cxrcore.data.images import ImageError, display
-from cxrcore.i18n import bound, said, t, translated
-from cxrcore.ui import gallery, messages, query_params
+from cxrcore.i18n import N_, bind, t, translate
+from cxrcore.ui import feedback, gallery, query_params
 from cxrcore.ui.data import edit_history
 
 _PER_PAGE = 24
-_USED, _LEFT_OUT, _BOTH = said("in use"), said("left out"), said("all")
+_USED, _LEFT_OUT, _BOTH = N_("in use"), N_("left out"), N_("all")
 _SHOWN = ["label", "finding", "patient", "source", "view", "sex", "age", "given_split", "format", "left_out", "path"]
 
 
@@ -39,14 +39,14 @@ def show(data: Dataset) -> None:
         page = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, "images page")]
     opened = gallery.clickable([_card(row) for row in page.itertuples()], data.classes, key="images")
     if opened is not None:
-        st.dialog(t("Image"), width="large")(bound(_image))(data, int(page["row"].iloc[opened]))
+        st.dialog(t("Image"), width="large")(bind(_image))(data, int(page["row"].iloc[opened]))
 
 
 def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
     """Offer one edit for all images that the filters leave."""
-    with st.popover(t("Edit all {shown}", shown=len(shown)), icon=":material/edit:"), messages.friendly():
+    with st.popover(t("Edit all {shown}", shown=len(shown)), icon=":material/edit:"), feedback.friendly():
         st.caption(t("Applies to every image that these choices leave, on all pages. One new version; can be undone."))
-        label = st.selectbox(t("Relabel all as"), classes.CLASSES, format_func=translated, key="relabel all as")
+        label = st.selectbox(t("Relabel all as"), classes.CLASSES, format_func=translate, key="relabel all as")
         rows = shown["row"].tolist()
         if st.button(t("Relabel all")):
             editing.relabel(data.name, rows, label)
@@ -74,7 +74,7 @@ def _filtered(data: Dataset) -> pd.DataFrame:
     )  # fmt: skip
     given = (table["given_split"] != "").any()
     title = t("Part, as the source gives it") if given else t("Part, when split by patient")
-    part = st.pills(title, PARTS, format_func=translated, key=query_params.start("part", PARTS, None))
+    part = st.pills(title, PARTS, format_func=translate, key=query_params.start("part", PARTS, None))
     query_params.keep("part", part, None)
     if part:
         parts = table["given_split"] if given else _by_patient(data)
@@ -89,7 +89,7 @@ def _filtered(data: Dataset) -> pd.DataFrame:
 
 
 def _or_all(name: str) -> str:
-    return translated(name) or t("all")
+    return translate(name) or t("all")
 
 
 def _by_patient(data: Dataset) -> pd.Series:
@@ -98,9 +98,9 @@ def _by_patient(data: Dataset) -> pd.Series:
 
 
 def _card(row: tuple) -> gallery.Card:
-    lines = (_short(Path(row.path).name), translated(row.left_out) or row.view or t("view unknown"))  # type: ignore[attr-defined]
+    lines = (_short(Path(row.path).name), translate(row.left_out) or row.view or t("view unknown"))  # type: ignore[attr-defined]
     path = row.path if row.sha256 else ""  # type: ignore[attr-defined] # what was refused at the import stays unread
-    return gallery.Card(path, row.label, translated(row.label) or row.finding, lines)  # type: ignore[attr-defined]
+    return gallery.Card(path, row.label, translate(row.label) or row.finding, lines)  # type: ignore[attr-defined]
 
 
 def _short(name: str) -> str:
@@ -110,18 +110,18 @@ def _short(name: str) -> str:
 def _image(data: Dataset, number: int) -> None:
     row = data.table.loc[number]
     left, right = st.columns([3, 2])
-    with left, messages.friendly():
+    with left, feedback.friendly():
         if not row["sha256"]:
             raise ImageError("Not shown, as it was not opened at the import: {left_out}", left_out=row["left_out"])
-        st.image(display(Path(row["path"]), longest=1200), caption=messages.plain_text(Path(row["path"]).name))
+        st.image(display(Path(row["path"]), longest=1200), caption=feedback.plain_text(Path(row["path"]).name))
     with right:
-        known = {translated(name.replace("_", " ")): translated(str(row[name])) for name in _SHOWN if row[name]}
+        known = {translate(name.replace("_", " ")): translate(str(row[name])) for name in _SHOWN if row[name]}
         if row["width"]:
             known[t("pixels")] = t(
                 "{width} x {height}, {bits} bits", width=row["width"], height=row["height"], bits=row["bits"]
             )
         st.dataframe(pd.Series(known, name=t("value")), height="content")
-        with messages.friendly():
+        with feedback.friendly():
             _edit(data, row)
 
 
@@ -129,7 +129,7 @@ def _edit(data: Dataset, row: pd.Series) -> None:
     number = int(row["row"])
     others = [name for name in classes.CLASSES if name != row["label"]]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.selectbox(t("Relabel as"), others, format_func=translated, width=190)
+        label = st.selectbox(t("Relabel as"), others, format_func=translate, width=190)
         if st.button(t("Relabel"), disabled=not row["sha256"]):
             editing.relabel(data.name, [number], label)
             st.rerun()

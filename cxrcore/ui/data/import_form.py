@@ -10,10 +10,10 @@ from cxrcore.data import classes, dataset, importing
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers import detect, table
 from cxrcore.data.readers.covid_chestxray import read_csv
-from cxrcore.i18n import current, said, t, translated
+from cxrcore.i18n import N_, current, t, translate
 from cxrcore.ui import progress, query_params
 
-_LEAVE_OUT = said("(leave out)")
+_LEAVE_OUT = N_("(leave out)")
 
 
 def show(trees: Sequence[FileTree], key: str, roots: Sequence[Path]) -> None:
@@ -49,7 +49,7 @@ def _columns(trees: Sequence[FileTree], key: str) -> dict[str, str]:
     for role, place in zip(table.ROLES, st.columns(4) + st.columns(4), strict=True):
         options = ["", *names]
         chosen[role] = place.selectbox(
-            translated(role), options, options.index(guessed.get(role, "")), key=f"column {role} {key}",
+            translate(role), options, options.index(guessed.get(role, "")), key=f"column {role} {key}",
             format_func=lambda name: name or t("none"),
         )  # fmt: skip
     return chosen
@@ -59,7 +59,7 @@ def _mapping(found: pd.DataFrame, key: str) -> dict[str, str]:
     """Show what each finding counts as, to be changed; return finding to class."""
     found = found[~found["left_out"].str.startswith(("view", "repeated", "missing"))]
     counts = found.groupby(["source", "finding", "label"]).size().reset_index(name="images")
-    names = {name: translated(name) or translated(_LEAVE_OUT) for name in ("", *classes.CLASSES)}
+    names = {name: translate(name) or translate(_LEAVE_OUT) for name in ("", *classes.CLASSES)}
     label = t("class")
     shown = pd.DataFrame(
         {

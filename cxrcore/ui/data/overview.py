@@ -8,15 +8,15 @@ import streamlit as st
 from cxrcore.data import dataset, split
 from cxrcore.data.dataset import Dataset
 from cxrcore.figures import charts
-from cxrcore.i18n import t, translated
-from cxrcore.ui import messages
+from cxrcore.i18n import t, translate
+from cxrcore.ui import feedback
 from cxrcore.ui.data import edit_history
 
 
 def show(data: Dataset) -> None:
     """Show a dataset."""
     table = data.usable
-    messages.numbers(
+    feedback.numbers(
         {
             t("Images in use"): len(table),
             t("Patients"): table["patient"].nunique(),
@@ -28,7 +28,7 @@ def show(data: Dataset) -> None:
     if data.is_phantom:
         planted = data.about["phantom"].get("planted_class")
         text = t("These are phantoms: drawn by this program, not X-rays of people.")
-        marked = t("Every {planted} image carries a planted marker.", planted=translated(planted)) if planted else ""
+        marked = t("Every {planted} image carries a planted marker.", planted=translate(planted)) if planted else ""
         st.info(f"{text} {marked}")
     _counts(data, table)
     _left_out(data)
@@ -58,15 +58,15 @@ def _counts(data: Dataset, table: pd.DataFrame) -> None:
             st.markdown(t("**By part, as the source gives it**"))
             _bars(
                 table,
-                table["given_split"].map(lambda part: translated(part) or t("none")),
+                table["given_split"].map(lambda part: translate(part) or t("none")),
                 data.classes,
                 "by-given-part",
             )
         st.markdown(t("**By part, when split by patient**"))
-        with messages.friendly():
+        with feedback.friendly():
             parts = split.by_patient(table, test=0.2, validation=0.1, seed=0)
-            names = [translated(part) for part in split.PARTS]
-            _bars(table, parts.map(translated).astype(pd.CategoricalDtype(names)), data.classes, "by-part")
+            names = [translate(part) for part in split.PARTS]
+            _bars(table, parts.map(translate).astype(pd.CategoricalDtype(names)), data.classes, "by-part")
 
 
 def _bars(table: pd.DataFrame, group: pd.Series, classes: list[str], key: str) -> None:
@@ -79,13 +79,13 @@ def _left_out(data: Dataset) -> None:
     if data.left_out.empty:
         return
     st.subheader(t("Left out, and why"))
-    counts = ", ".join(f"{translated(kind)} {count}" for kind, count in data.left_out_counts().items())
+    counts = ", ".join(f"{translate(kind)} {count}" for kind, count in data.left_out_counts().items())
     st.caption(t("{rows} rows: {counts}.", rows=len(data.left_out), counts=counts))
     left_out = data.left_out
     table = pd.DataFrame(
         {
             t("file"): [Path(path).name for path in left_out["path"]],
-            t("reason"): left_out["left_out"].map(translated),
+            t("reason"): left_out["left_out"].map(translate),
             t("source"): left_out["source"],
             t("finding"): left_out["finding"],
             t("view"): left_out["view"],
@@ -101,4 +101,4 @@ def _left_out(data: Dataset) -> None:
 def _sources(data: Dataset) -> None:
     with st.expander(t("Sources and citations")):
         for source in data.about["sources"]:
-            st.markdown(f"**{source['layout']}** {source['path']}  \n{translated(source['citation'])}")
+            st.markdown(f"**{source['layout']}** {source['path']}  \n{translate(source['citation'])}")

@@ -9,9 +9,9 @@ from cxrcore import runs
 from cxrcore.data.images import display
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 from cxrcore.explain.overlay import banner, label_text, overlay
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import messages
+from cxrcore.ui import feedback
 from cxrcore.ui.explain import explanation, options, test_images
 
 _MOST_RUNS = 2  # a model each in memory
@@ -24,7 +24,7 @@ def show(run: Run) -> None:
     path = Path(shown["path"])
     a, b = st.columns([2, 1])
     names = a.multiselect(
-        t("Methods"), list(METHODS), default=GRADIENT_METHODS[:2], format_func=lambda name: translated(METHODS[name].title),
+        t("Methods"), list(METHODS), default=GRADIENT_METHODS[:2], format_func=lambda name: translate(METHODS[name].title),
         key="compared methods",
     )  # fmt: skip
     others = [other.name for other in runs.listing() if other.metrics and other.name != run.name]
@@ -36,7 +36,7 @@ def show(run: Run) -> None:
         st.info(t("Choose at least one method."), icon=":material/info:")
         return
     for name in [run.name, *added]:
-        with messages.friendly():
+        with feedback.friendly():
             _row(runs.load(name), path, names, shown["sha256"])
     st.caption(t("Each map explains the class that its run predicts and is scaled to its own maximum."))
 
@@ -55,7 +55,7 @@ def _row(run: Run, path: Path, names: list[str], sha256: str) -> None:
             found = explanation.explain(run, path, chosen, place)
             best = int(np.argmax(found.probabilities))
             label = run.about["classes"][best]
-            text = label_text(translated(label), float(found.probabilities[best]))
+            text = label_text(translate(label), float(found.probabilities[best]))
             over = banner(overlay(image, found.heatmaps[0]), text)
-            title = translated(METHODS[name].title)
+            title = translate(METHODS[name].title)
             st.image(over, width=250, caption=title, alt=t("{method} of {name}", method=title, name=path.name))

@@ -13,7 +13,7 @@ from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.features import image_transforms, lung_segmenter
 from cxrcore.features.image_transforms import CLEANINGS
 from cxrcore.figures import charts
-from cxrcore.i18n import local, said, t, translated
+from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.inference import similar_images
 from cxrcore.runs import Run
 from cxrcore.ui import gallery, progress
@@ -21,7 +21,7 @@ from cxrcore.ui.explain import image_views
 from cxrcore.ui.explain.options import NOTHING, ExplainOptions
 
 _KEPT = 12  # explanations of one visitor
-_READING = said(
+_READING = N_(
     "Bright is where the evidence for the class came from, as far as this method can tell. The map is coarse and "
     "scaled to its own maximum. It shows where the model looked, not whether that was right."
 )
@@ -50,11 +50,11 @@ def picture(
     names, method = list(probabilities), METHODS[chosen.method]
     predicted = max(names, key=probabilities.__getitem__)
     target = names[chosen.number(np.array(list(probabilities.values())), names)]
-    explained = translated(target)
+    explained = translate(target)
     if chosen.against != NOTHING:
-        explained = t("{target} rather than {against}", target=explained, against=translated(chosen.against))
-    text = label_text(translated(target), probabilities[target]) if trusted else t("unlike what it learned from")
-    before = t("True: {label}", label=translated(true)) if true else name
+        explained = t("{target} rather than {against}", target=explained, against=translate(chosen.against))
+    text = label_text(translate(target), probabilities[target]) if trusted else t("unlike what it learned from")
+    before = t("True: {label}", label=translate(true)) if true else name
     image_views.show(name, image, heatmap, chosen, (before, text), explained)
     _said_of_the_map(heatmap, explained, method)
     if trusted:
@@ -67,7 +67,7 @@ def picture(
         t("Overlay as PNG"), png(over), f"{name.rsplit('.', 1)[0]}-{chosen.method}.png", "image/png",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
-    st.caption(f"{translated(_READING)} {translated(method.title)}: {translated(method.paper)}.")
+    st.caption(f"{translate(_READING)} {translate(method.title)}: {translate(method.paper)}.")
 
 
 def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: Any) -> Any:
@@ -92,7 +92,7 @@ def cleaning_note(run: Run, source: Path | Upload) -> None:
     name = run.config.get("cleaning", "")
     if not name:
         return
-    text = t("This run's images are cleaned first ({cleaning}).", cleaning=translated(CLEANINGS[name]))
+    text = t("This run's images are cleaned first ({cleaning}).", cleaning=translate(CLEANINGS[name]))
     if image_transforms.needs_lungs(name) and (
         doubt := lung_segmenter.segment(load(source, run.config["size"])[None])[1][0]
     ):
@@ -100,7 +100,7 @@ def cleaning_note(run: Run, source: Path | Upload) -> None:
             t(
                 "{cleaning} Not this one: its lungs could not be found ({doubt}), so the model sees the whole image, "
                 "unlike most that it learned from.",
-                cleaning=text, doubt=translated(doubt),
+                cleaning=text, doubt=translate(doubt),
             ),
             icon=":material/warning:",
         )  # fmt: skip
@@ -130,7 +130,9 @@ def similar(run: Run, vector: np.ndarray) -> None:
         return
     st.caption(t("The training images whose features are most like this one's (1 is the same direction)."))
     cards = [
-        gallery.Card(row.path, row.label, translated(row.label), (Path(row.path).name, local(row.similarity, ".3f")))
+        gallery.Card(
+            row.path, row.label, translate(row.label), (Path(row.path).name, format_number(row.similarity, ".3f"))
+        )
         for row in found.itertuples()
     ]
     gallery.show(cards, run.about["classes"])
@@ -147,7 +149,7 @@ def _said_of_the_map(heatmap: np.ndarray, explained: str, method: Method) -> Non
     )  # fmt: skip
     if not method.of_class:
         st.info(t("{method} knows no class: it shows what is prominent in this layer, whatever class is chosen.",
-                  method=translated(method.title)))  # fmt: skip
+                  method=translate(method.title)))  # fmt: skip
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -166,7 +168,7 @@ def load_classifier(run: Run) -> Any:
 
 
 def _verdict(predicted: str, true: str, probabilities: dict[str, float]) -> None:
-    called = translated(predicted)
+    called = translate(predicted)
     if not true:
         st.markdown(t("Predicted **{predicted}**.", predicted=called))
     elif predicted == true:
@@ -176,8 +178,8 @@ def _verdict(predicted: str, true: str, probabilities: dict[str, float]) -> None
             t(
                 "Predicted **{predicted}**, which is **wrong**: it is **{true}**.",
                 predicted=called,
-                true=translated(true),
+                true=translate(true),
             )
         )
-    alt = ", ".join(f"{translated(name)} {local(value, '.1%')}" for name, value in probabilities.items())
+    alt = ", ".join(f"{translate(name)} {format_number(value, '.1%')}" for name, value in probabilities.items())
     st.plotly_chart(charts.probabilities(probabilities), key="probabilities", alt=t("Probabilities: {alt}", alt=alt))

@@ -5,17 +5,17 @@ from typing import Any
 import streamlit as st
 
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
-from cxrcore.i18n import local, said, t, translated
+from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import background_tasks, messages
+from cxrcore.ui import background_tasks, feedback
 from cxrcore.ui.explain import options
 
 _MODEL = {
-    "deletion": said("deletion"), "insertion": said("insertion"), "over_random": said("over random"),
-    "random_weights": said("shuffled weights"), "stability": said("noise"),
+    "deletion": N_("deletion"), "insertion": N_("insertion"), "over_random": N_("over random"),
+    "random_weights": N_("shuffled weights"), "stability": N_("noise"),
 }  # fmt: skip
 _IMAGE = {
-    "pointing": said("peak in a lesion"), "in_lesions": said("share in lesions"), "in_lungs": said("share in lungs"),
+    "pointing": N_("peak in a lesion"), "in_lesions": N_("share in lesions"), "in_lungs": N_("share in lungs"),
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def show(run: Run) -> None:
         t(
             "Takes the heatmaps' best parts away from {n} test images and brings them back, shuffles the model's "
             "weights, adds noise, and looks where lesions and lungs are known. About {duration}.",
-            n=images, duration=messages.duration(seconds),
+            n=images, duration=feedback.duration(seconds),
         ),
         made=bool(found),
     )  # fmt: skip
@@ -44,12 +44,12 @@ def show(run: Run) -> None:
 
 def _result(found: dict[str, Any]) -> None:
     worst, flaws = found["worst"], found["flaws"]
-    title = translated(METHODS[worst].title)
+    title = translate(METHODS[worst].title)
     if flaws[worst]:
         st.warning(
             t(
                 "Least to be believed here: **{method}**. {flaws}",
-                method=title, flaws=" ".join(map(translated, flaws[worst])),
+                method=title, flaws=" ".join(map(translate, flaws[worst])),
             ),
             icon=":material/warning:",
         )  # fmt: skip
@@ -57,7 +57,7 @@ def _result(found: dict[str, Any]) -> None:
         st.success(
             t("No method fails a check. The one whose map matters least to the model is {method}.", method=title)
         )
-    named = {translated(METHODS[name].title): row for name, row in found["methods"].items()}
+    named = {translate(METHODS[name].title): row for name, row in found["methods"].items()}
     st.dataframe(
         [_row(title, row, _MODEL) for title, row in (named | {t("a random map"): found["random"]}).items()],
         hide_index=True,
@@ -65,7 +65,7 @@ def _result(found: dict[str, Any]) -> None:
     st.dataframe([_row(title, row, _IMAGE, ".0%") for title, row in named.items()], hide_index=True)
     for name, sentences in found["flaws"].items():
         if sentences and name != worst:
-            st.caption(f"{translated(METHODS[name].title)}: " + " ".join(map(translated, sentences)))
+            st.caption(f"{translate(METHODS[name].title)}: " + " ".join(map(translate, sentences)))
     checks = found["methods"][worst]
     counts = {name: checks[name]["n"] if checks[name] else 0 for name in ("random_weights", "pointing", "in_lungs")}
     st.caption(
@@ -78,17 +78,17 @@ def _result(found: dict[str, Any]) -> None:
             "are known and the class is right (n = {lesions}). Lungs: n = {inside}, from {lungs}. In brackets the 95% "
             "interval, by bootstrap over patients; of the peak, Wilson's.",
             layer=found["layer"], n=checks["deletion"]["n"], shuffled=counts["random_weights"],
-            lesions=counts["pointing"], inside=counts["in_lungs"], lungs=translated(found["lungs_from"]),
+            lesions=counts["pointing"], inside=counts["in_lungs"], lungs=translate(found["lungs_from"]),
         )
     )  # fmt: skip
 
 
 def _row(title: str, row: dict[str, Any], checks: dict[str, str], form: str = ".2f") -> dict[str, str]:
-    return {t("method"): title} | {translated(name): _cell(row.get(check), form) for check, name in checks.items()}
+    return {t("method"): title} | {translate(name): _cell(row.get(check), form) for check, name in checks.items()}
 
 
 def _cell(check: dict[str, Any] | None, form: str) -> str:
     if check is None:
         return "–"
-    low, high = (local(value, form) for value in check["ci95"])
-    return t("{value} ({low} to {high})", value=local(check["value"], form), low=low, high=high)
+    low, high = (format_number(value, form) for value in check["ci95"])
+    return t("{value} ({low} to {high})", value=format_number(check["value"], form), low=low, high=high)

@@ -7,10 +7,10 @@ import streamlit as st
 from cxrcore.explain.methods import METHODS
 from cxrcore.explain.overlay import banner, coloured, contour, overlay
 from cxrcore.figures import linked_views
-from cxrcore.i18n import said, t, translated
+from cxrcore.i18n import N_, t, translate
 from cxrcore.ui.explain.options import ExplainOptions
 
-OVERLAY, VIEWS = said("Overlay"), said("Four views with zoom")
+OVERLAY, VIEWS = N_("Overlay"), N_("Four views with zoom")
 
 
 def show(
@@ -21,7 +21,7 @@ def show(
     `banners` stand over the original and over the overlay; `title` says what the heatmap explains.
     """
     look = st.segmented_control(
-        t("View"), [OVERLAY, VIEWS], format_func=translated, default=OVERLAY, required=True, key="look",
+        t("View"), [OVERLAY, VIEWS], format_func=translate, default=OVERLAY, required=True, key="look",
         label_visibility="collapsed",
     )  # fmt: skip
     if look == VIEWS:
@@ -36,7 +36,7 @@ def show(
     over = overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold)
     left, right = st.columns(2)
     left.image(banner(image, banners[0]), width="stretch", caption=t("Original"), alt=t("X-ray {name}", name=name))
-    method = translated(METHODS[chosen.method].title)
+    method = translate(METHODS[chosen.method].title)
     right.image(
         banner(over, banners[1]),
         width="stretch",

@@ -7,7 +7,7 @@ import streamlit as st
 from cxrcore.explain import mean_heatmap
 from cxrcore.explain.mean_heatmap import Average
 from cxrcore.explain.overlay import overlay
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
 
 
@@ -24,15 +24,15 @@ def show(run: Run) -> None:
         with column, st.spinner(t("Averaging")):
             found = _average(str(run.folder), label, run.model_file.stat().st_mtime)
         if found is None:
-            column.info(t("No test image was called {label}.", label=translated(label)))
+            column.info(t("No test image was called {label}.", label=translate(label)))
             continue
         column.image(
             overlay(found.image, found.heatmap, 0.5), width="stretch",
             caption=t(
                 "{label}: {n} images, {aligned} of them brought to the frame of their lungs",
-                label=translated(label), n=found.n, aligned=found.aligned,
+                label=translate(label), n=found.n, aligned=found.aligned,
             ),
-            alt=t("Mean Grad-CAM of {label}", label=translated(label)),
+            alt=t("Mean Grad-CAM of {label}", label=translate(label)),
         )  # fmt: skip
 
 

@@ -10,11 +10,11 @@ from cxrcore.explain.layers import POOLED
 from cxrcore.explain.methods import METHODS, fixed_layer
 from cxrcore.explain.overlay import COLOUR_MAPS
 from cxrcore.features import backbones
-from cxrcore.i18n import said, t, translated
+from cxrcore.i18n import N_, t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import messages
+from cxrcore.ui import feedback
 
-PREDICTED, NOTHING = said("the predicted one"), said("nothing")
+PREDICTED, NOTHING = N_("the predicted one"), N_("nothing")
 _CHANNELS = 1000  # of a deep layer, more or less: for an estimate of the time
 _SLOW = 5  # seconds from which on a method says what it takes
 
@@ -48,12 +48,12 @@ def show(run: Run) -> ExplainOptions:
     """Show the knobs."""
     classes, found = run.about["classes"], layers.choices(run.config)
     a, b, c = st.columns(3)
-    target = a.selectbox(t("Class to explain"), [PREDICTED, *classes], format_func=translated)
+    target = a.selectbox(t("Class to explain"), [PREDICTED, *classes], format_func=translate)
     against = b.selectbox(
-        t("Rather than"), [NOTHING, *classes], format_func=translated,
+        t("Rather than"), [NOTHING, *classes], format_func=translate,
         help=t("Explains the difference of two classes: why this one rather than that one."),
     )  # fmt: skip
-    method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: translated(METHODS[name].title))
+    method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: translate(METHODS[name].title))
     a, b, c, d = st.columns(4)  # a second row, so that a narrow window keeps the order
     fixed = fixed_layer(method, found)
     layer = a.selectbox(
@@ -69,8 +69,8 @@ def show(run: Run) -> ExplainOptions:
     if (seconds := cost(run, method)) > _SLOW:
         st.caption(
             t(
-                "{method} perturbation_fn the model about many altered images: about {duration} an image on two laptop cores.",
-                method=translated(METHODS[method].title), duration=messages.duration(seconds),
+                "{method} asks the model about many altered images: about {duration} an image on two laptop cores.",
+                method=translate(METHODS[method].title), duration=feedback.duration(seconds),
             ),
         )  # fmt: skip
     return ExplainOptions(target, against, method, layer, opacity, colours, threshold)

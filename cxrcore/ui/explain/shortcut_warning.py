@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
 
 
@@ -13,7 +13,7 @@ def show(run: Run) -> None:
         st.error(
             t(
                 "**These images offer a shortcut.** {sentence} Read every map below with that in mind.",
-                sentence=translated(found["sentence"]),
+                sentence=translate(found["sentence"]),
             ),
             icon=":material/warning:",
         )

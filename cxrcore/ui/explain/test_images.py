@@ -10,7 +10,7 @@ import streamlit as st
 from cxrcore.data.images import display, png
 from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.explain import rendering
-from cxrcore.i18n import bound, t, translated
+from cxrcore.i18n import bind, t, translate
 from cxrcore.runs import Run
 from cxrcore.ui import query_params
 from cxrcore.ui.explain import explanation, options
@@ -34,7 +34,7 @@ def show(run: Run) -> None:
         true=row["label"],
     )
     st.download_button(
-        t("All {n} Grad-CAM overlays as ZIP", n=len(table)), bound(lambda: _archive(run, chosen.opacity)),
+        t("All {n} Grad-CAM overlays as ZIP", n=len(table)), bind(lambda: _archive(run, chosen.opacity)),
         f"{run.name}-gradcam.zip",
         "application/zip", icon=":material/folder_zip:", on_click="ignore",
     )  # fmt: skip
@@ -73,6 +73,6 @@ def _archive(run: Run, opacity: float) -> bytes:
 
 
 def _label(row: dict) -> str:
-    wrong = t("wrong: predicted {predicted}", predicted=translated(row["predicted"]))
+    wrong = t("wrong: predicted {predicted}", predicted=translate(row["predicted"]))
     end = t("right answer") if row["correct"] else wrong
-    return f"{Path(row['path']).name} · {translated(row['label'])} · {end}"
+    return f"{Path(row['path']).name} · {translate(row['label'])} · {end}"

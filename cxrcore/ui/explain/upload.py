@@ -4,10 +4,10 @@ import streamlit as st
 
 from cxrcore.audits.dataset import outliers
 from cxrcore.data.images import Upload, display, open_rgb
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 from cxrcore.inference.ood import OutOfDistributionDetector
 from cxrcore.runs import Run
-from cxrcore.ui import messages
+from cxrcore.ui import feedback
 from cxrcore.ui.explain import explanation, options
 
 
@@ -24,14 +24,14 @@ def show(run: Run) -> None:
         t(
             "This run knows only {classes}. It gives one of them to any picture, an X-ray of another "
             "hospital, of another disease, or a photograph of a cat, and may be sure of it.",
-            classes=", ".join(map(translated, run.about["classes"])),
+            classes=", ".join(map(translate, run.about["classes"])),
         ),
         icon=":material/warning:",
     )
     file = st.selectbox(t("Image"), files, format_func=lambda file: file.name) if len(files) > 1 else files[0]
     chosen = options.show(run)
     upload = Upload(file.name, file.getvalue())
-    with messages.friendly():
+    with feedback.friendly():
         image = display(upload)  # a bad file is named before the model is loaded
         explanation.cleaning_note(run, upload)
         model = explanation.load_classifier(run)
@@ -50,7 +50,7 @@ def _upright(upload: Upload) -> bool:
     st.error(
         t(
             "**Does not look like an upright frontal chest X-ray**: {what} {measured}",
-            what=translated(outliers.CHECKS[name]), measured=translated(outliers.MEASURED[name]),
+            what=translate(outliers.CHECKS[name]), measured=translate(outliers.MEASURED[name]),
         ),
         icon=":material/block:",
     )  # fmt: skip

@@ -5,17 +5,17 @@ import streamlit as st
 from cxrcore import demo
 from cxrcore.config import run_config
 from cxrcore.data import dataset
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 from cxrcore.jobs import queue
 from cxrcore.runs import Run
-from cxrcore.ui import messages, progress, selection
+from cxrcore.ui import feedback, progress, selection
 
 _LATEST = 5
 
 
 def workplace() -> None:
     """Show the way to a first result, the five pages, and what there is."""
-    with messages.friendly():
+    with feedback.friendly():
         queue.dispatch()  # a worker that died is said to have, and whoever waits starts
     names, found = dataset.names(), selection.listed()
     if not found:
@@ -57,7 +57,7 @@ def _start() -> None:
         )
     )
     if st.button(t("Draw phantoms and train"), type="primary", icon=":material/play_arrow:"):
-        with messages.friendly():
+        with feedback.friendly():
             move = progress.bar(t("Drawing phantoms"))
             data = demo.prepare(lambda stage, done, total: move(done, total))
             run = queue.submit(run_config.make(dataset=data.name))
@@ -94,5 +94,5 @@ def _datasets(names: list[str]) -> None:
     for name in names:
         data = dataset.load(name)
         row = {t("name"): name, t("images"): len(data.usable)}
-        rows.append(row | {t("classes"): ", ".join(map(translated, data.classes))})
+        rows.append(row | {t("classes"): ", ".join(map(translate, data.classes))})
     st.dataframe(rows, hide_index=True)

@@ -8,9 +8,9 @@ import streamlit as st
 from cxrcore import settings
 from cxrcore.evaluation import error_analysis
 from cxrcore.evaluation.metrics import certainty
-from cxrcore.i18n import local, t, translated
+from cxrcore.i18n import format_number, t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import gallery, messages
+from cxrcore.ui import feedback, gallery
 
 _PER_PAGE = 20
 
@@ -40,10 +40,10 @@ def _table(run: Run, rows: pd.DataFrame, notes: dict[str, str], key: str) -> Non
         {
             image: [gallery.thumbnail(path)[0] for path in rows["path"]],
             t("file"): [Path(path).name for path in rows["path"]],
-            t("predicted"): rows["predicted"].map(translated),
-            t("true"): rows["label"].map(translated),
+            t("predicted"): rows["predicted"].map(translate),
+            t("true"): rows["label"].map(translate),
             t("confidence"): rows["confidence"].map(certainty),
-            t("margin"): [local(margin, ".2f") for margin in rows["margin"]],
+            t("margin"): [format_number(margin, ".2f") for margin in rows["margin"]],
             note: [notes.get(sha256, "") for sha256 in rows["sha256"]],
         }
     ).reset_index(drop=True)
@@ -65,7 +65,7 @@ def _table(run: Run, rows: pd.DataFrame, notes: dict[str, str], key: str) -> Non
 
 def _keep(run: Run, digests: list[str], editor: str, note: str) -> None:
     """Keep the notes that were edited just now, and those alone: others may have been changed by other people."""
-    with messages.friendly():
+    with feedback.friendly():
         for row, change in st.session_state[editor]["edited_rows"].items():
             if note in change:
                 error_analysis.write_note(run, digests[int(row)], change[note] or "")

@@ -6,11 +6,11 @@ from typing import Any, Literal
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.i18n import bound, current, t, translated
+from cxrcore.i18n import bind, current, t, translate
 from cxrcore.reports import artifacts
 from cxrcore.reports.run_summary import RunSummary
 from cxrcore.runs import Run
-from cxrcore.ui import messages, progress
+from cxrcore.ui import feedback, progress
 
 
 def show(run: Run) -> None:
@@ -20,22 +20,22 @@ def show(run: Run) -> None:
     facts = RunSummary(run)
     state = (run.name, current(), facts.changed)
     for part in artifacts.ARTIFACTS.values():
-        title = translated(part.title)
-        action = _row(title, translated(part.about))
+        title = translate(part.title)
+        action = _row(title, translate(part.about))
         if part.quick:
-            make = bound(lambda part=part: part.make(facts, lambda done, total: None))  # type: ignore[misc]
+            make = bind(lambda part=part: part.make(facts, lambda done, total: None))  # type: ignore[misc]
             _download(action, make, run, part.key, part.file, part.mime)
         else:
             _prepared(action, run, state, part.key, part.file, part.mime,
                       lambda part=part, title=title: part.make(facts, progress.bar(title)))  # type: ignore[misc]  # fmt: skip
-    titles = {part.title: translated(part.title) for part in artifacts.ARTIFACTS.values()}
+    titles = {part.title: translate(part.title) for part in artifacts.ARTIFACTS.values()}
     action = _row(t("Everything"), t("All of the above as one ZIP."))
     _prepared(action, run, state, "everything", "everything.zip", "application/zip",
               lambda: artifacts.everything(facts, progress.stages(titles)))  # fmt: skip
 
 
 def _shown(run: Run) -> None:
-    with messages.friendly():
+    with feedback.friendly():
         chosen = st.toggle(
             t("Show this run where the dashboard is read-only"), run.shown, key=f"shown {run.name}",
             help=t("A server started with CXR_READ_ONLY=1 shows only runs marked so: for demonstrations."),
@@ -61,7 +61,7 @@ def _prepared(
     if name in made:
         _download(action, made[name], run, key, file, mime, "primary")
     elif action.button(t("Prepare"), key=f"prepare {key}", icon=":material/build:", width="stretch"):
-        with messages.friendly():
+        with feedback.friendly():
             made.clear()  # one at a time is held, as a model may have 100 MB
             made[name] = make()
             st.rerun()

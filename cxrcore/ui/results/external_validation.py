@@ -8,9 +8,9 @@ from cxrcore import settings
 from cxrcore.data import dataset
 from cxrcore.evaluation import external
 from cxrcore.figures import formatting
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import messages, progress
+from cxrcore.ui import feedback, progress
 
 
 def show(run: Run) -> None:
@@ -38,7 +38,7 @@ def show(run: Run) -> None:
     if pressed:
         from cxrcore.features.extract import Hooks
 
-        with messages.friendly():
+        with feedback.friendly():
             with st.spinner(t("Loading the model")):
                 move = progress.bar(t("Testing"), t("images"))
                 external.evaluate(run, name, Hooks(progress=move))
@@ -47,7 +47,7 @@ def show(run: Run) -> None:
 
 def _test(test: dict[str, Any]) -> None:
     with st.container(border=True):
-        messages.numbers(
+        feedback.numbers(
             {
                 t("Accuracy on {dataset}", dataset=test["dataset"]): formatting.percent(test["accuracy"]),
                 t("95% interval"): formatting.interval(test["accuracy"]),
@@ -55,12 +55,12 @@ def _test(test: dict[str, Any]) -> None:
                 t("Patients"): test["patients"],
             }
         )
-        st.markdown(messages.plain_text(translated(test["sentence"])))
+        st.markdown(feedback.plain_text(translate(test["sentence"])))
         notes = []
         if test["absent_classes"]:
-            notes.append(t("No image of {classes}.", classes=", ".join(map(translated, test["absent_classes"]))))
+            notes.append(t("No image of {classes}.", classes=", ".join(map(translate, test["absent_classes"]))))
         if test["unknown_classes"]:
-            unknown = ", ".join(map(translated, test["unknown_classes"]))
+            unknown = ", ".join(map(translate, test["unknown_classes"]))
             notes.append(t("Not tested, as the run does not know them: {classes}.", classes=unknown))
         if test["known_images"]:
             notes.append(t("{n} images that it learned from were left out.", n=test["known_images"]))
@@ -68,7 +68,7 @@ def _test(test: dict[str, Any]) -> None:
             st.caption(" ".join(notes))
         rows = [
             {
-                t("class"): translated(name),
+                t("class"): translate(name),
                 t("images"): values["n"],
                 t("sensitivity"): formatting.with_interval(values["recall"]),
                 t("specificity"): formatting.with_interval(values["specificity"]),

@@ -8,12 +8,12 @@ import streamlit as st
 
 from cxrcore.evaluation.metrics import certainty, probability_columns
 from cxrcore.figures import confusion_matrix, palette
-from cxrcore.i18n import said, t, translated
+from cxrcore.i18n import N_, t, translate
 from cxrcore.runs import Run
 from cxrcore.ui import gallery, query_params
 
 _PER_PAGE = 25
-_ANY, _ALL, _WRONG, _RIGHT = said("any"), said("all"), said("wrong"), said("right")
+_ANY, _ALL, _WRONG, _RIGHT = N_("any"), N_("all"), N_("wrong"), N_("right")
 _SHADES = [confusion_matrix.COUNT, confusion_matrix.BY_TRUE, confusion_matrix.BY_PREDICTED]
 
 
@@ -44,7 +44,7 @@ def show(run: Run, table: pd.DataFrame, metrics: dict[str, Any]) -> None:
 def _confusion(metrics: dict[str, Any]) -> None:
     """Show the matrix; a click puts its classes into the choices below and into the URL."""
     st.subheader(t("Confusion matrix"))
-    shade = st.segmented_control(t("Shade by"), _SHADES, format_func=translated, default=_SHADES[0], required=True)
+    shade = st.segmented_control(t("Shade by"), _SHADES, format_func=translate, default=_SHADES[0], required=True)
     ink = palette.INK[st.context.theme.type or "light"]
     figure = confusion_matrix.confusion(metrics["confusion"], metrics["classes"], shade, ink)
     event = st.plotly_chart(figure, key="confusion", alt=_in_words(metrics), on_select="rerun", selection_mode="points")
@@ -59,7 +59,7 @@ def _confusion(metrics: dict[str, Any]) -> None:
 
 
 def _in_words(metrics: dict[str, Any]) -> str:
-    names = [translated(name) for name in metrics["classes"]]
+    names = [translate(name) for name in metrics["classes"]]
     rows = []
     for name, counts in zip(names, metrics["confusion"], strict=True):
         called = ", ".join(f"{other} {count}" for other, count in zip(names, counts, strict=True))
@@ -81,11 +81,11 @@ def _chosen(table: pd.DataFrame, classes: list[str]) -> tuple[pd.DataFrame, str]
 
 
 def _card(number: int, row: pd.Series, classes: list[str], heatmaps: np.ndarray | None) -> gallery.Card:
-    title = t("predicted {label}", label=translated(row["predicted"])) + " " + certainty(row["confidence"])
+    title = t("predicted {label}", label=translate(row["predicted"])) + " " + certainty(row["confidence"])
     every = " · ".join(
-        f"{translated(name)} {certainty(row[column])}"
+        f"{translate(name)} {certainty(row[column])}"
         for name, column in zip(classes, probability_columns(classes), strict=True)
     )
     heat = None if heatmaps is None else np.asarray(heatmaps[number, classes.index(row["predicted"])])
-    lines = (t("true {label}", label=translated(row["label"])), every)
+    lines = (t("true {label}", label=translate(row["label"])), every)
     return gallery.Card(row["path"], row["predicted"], title, lines, not row["correct"], heat)

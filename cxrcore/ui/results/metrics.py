@@ -7,8 +7,8 @@ import streamlit as st
 
 from cxrcore.evaluation import subgroups
 from cxrcore.figures import formatting
-from cxrcore.i18n import t, translated
-from cxrcore.ui import messages
+from cxrcore.i18n import t, translate
+from cxrcore.ui import feedback
 
 
 def show(table: pd.DataFrame, metrics: dict[str, Any]) -> None:
@@ -30,7 +30,7 @@ def in_words(metrics: dict[str, Any]) -> None:
             t(
                 "Of **{n}** images of {label} it recognised **{hits}**; the true share may be anywhere from "
                 "{interval}. It called **{false}** of {others} other images {label}.",
-                n=found["n"], hits=found["successes"], label=translated(name), interval=formatting.interval(found),
+                n=found["n"], hits=found["successes"], label=translate(name), interval=formatting.interval(found),
                 false=spared["n"] - spared["successes"], others=spared["n"],
             )
         )  # fmt: skip
@@ -47,7 +47,7 @@ def _by_class(metrics: dict[str, Any]) -> None:
     }
     rows = []
     for name, values in metrics["by_class"].items():
-        row = {t("class"): translated(name), t("images"): values["n"]}
+        row = {t("class"): translate(name), t("images"): values["n"]}
         rows.append(row | {title: formatting.with_interval(values[key]) for key, title in titles.items()})
     st.dataframe(rows, hide_index=True)
     st.caption(
@@ -58,7 +58,7 @@ def _by_class(metrics: dict[str, Any]) -> None:
             "Wilson's, for F1 the bootstrap by patient (Wilson's where all are right)."
         )
     )
-    few = [translated(name) for name, values in metrics["by_class"].items() if values["n"] < subgroups.FEW]
+    few = [translate(name) for name, values in metrics["by_class"].items() if values["n"] < subgroups.FEW]
     if few:
         st.warning(
             t("Fewer than {few} test images of {classes}: read the intervals, not the values.",
@@ -90,7 +90,7 @@ def _subgroups(table: pd.DataFrame, classes: list[str]) -> None:
         return
     column = st.segmented_control(
         t("Group by"), list(found), default=next(iter(found)), required=True,
-        format_func=lambda name: translated(subgroups.COLUMNS[name]),
+        format_func=lambda name: translate(subgroups.COLUMNS[name]),
     )  # fmt: skip
     rows = []
     for value, metrics in found[column].items():
@@ -103,17 +103,17 @@ def _subgroups(table: pd.DataFrame, classes: list[str]) -> None:
             t("macro F1"): formatting.with_interval(metrics["macro_f1"]),
         }
         for name, values in metrics["by_class"].items():
-            label = translated(name)
+            label = translate(name)
             row[t("sensitivity, {label}", label=label)] = formatting.with_interval(values["recall"])
             row[t("specificity, {label}", label=label)] = formatting.with_interval(values["specificity"])
         rows.append(row)
     st.dataframe(rows, hide_index=True)
-    st.caption(translated(subgroups.CAVEAT))
+    st.caption(translate(subgroups.CAVEAT))
     few = [value for value, metrics in found[column].items() if metrics["n"] < subgroups.FEW]
     if few:
         st.warning(
             t("Fewer than {few} test images in {groups}: too few to say anything of them.",
-              few=subgroups.FEW, groups=messages.plain_text(", ".join(few)))
+              few=subgroups.FEW, groups=feedback.plain_text(", ".join(few)))
         )  # fmt: skip
 
 

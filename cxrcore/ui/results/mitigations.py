@@ -6,7 +6,7 @@ import streamlit as st
 
 from cxrcore.audits.mitigations import told
 from cxrcore.features.image_transforms import CLEANINGS
-from cxrcore.i18n import local, t, translated
+from cxrcore.i18n import format_number, t, translate
 
 _LESS = 0.1  # of accuracy: a fall of the border or the source that counts
 
@@ -17,7 +17,7 @@ def show(found: dict[str, Any]) -> None:
     st.dataframe([_row(name, row) for name, row in rows.items()], hide_index=True)
     before, after = told(rows[""])["accuracy"], told(rows[found["best"]])["accuracy"]
     values = {
-        "cleaning": translated(CLEANINGS[found["best"]]), "before": before, "after": after,
+        "cleaning": translate(CLEANINGS[found["best"]]), "before": before, "after": after,
         "full": rows[found["best"]]["full"]["accuracy"],
     }  # fmt: skip
     if before - after >= _LESS:
@@ -51,7 +51,7 @@ def show(found: dict[str, Any]) -> None:
 
 def _row(name: str, row: dict[str, Any]) -> dict[str, str]:
     return {
-        t("cleaning"): translated(CLEANINGS[name]),
+        t("cleaning"): translate(CLEANINGS[name]),
         t("whole image"): _cell(row["full"]),
         t("border, backbone"): _cell(row["border"]),
         t("border, plain pixels"): _cell(row["border_pixels"]),
@@ -62,5 +62,5 @@ def _row(name: str, row: dict[str, Any]) -> dict[str, str]:
 def _cell(part: dict[str, Any] | None) -> str:
     if part is None:
         return "–"
-    low, high = (local(value, ".0%") for value in part["ci95"])
-    return t("{value} ({low} to {high})", value=local(part["accuracy"], ".1%"), low=low, high=high)
+    low, high = (format_number(value, ".0%") for value in part["ci95"])
+    return t("{value} ({low} to {high})", value=format_number(part["accuracy"], ".1%"), low=low, high=high)

@@ -5,7 +5,7 @@ import streamlit as st
 
 from cxrcore.evaluation import decision
 from cxrcore.figures import formatting, probability_curves
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 
 
 def show(table: pd.DataFrame, classes: list[str]) -> None:
@@ -25,10 +25,10 @@ def show(table: pd.DataFrame, classes: list[str]) -> None:
 
 
 def _threshold(table: pd.DataFrame, classes: list[str]) -> None:
-    name = st.selectbox(t("Class"), classes, format_func=translated, key="threshold class")
+    name = st.selectbox(t("Class"), classes, format_func=translate, key="threshold class")
     threshold = st.slider(t("Decision threshold: called so from this probability on"), 0.0, 1.0, 0.5, 0.01)
     prevalence = st.slider(t("Share of patients who have it (prevalence), %"), 0.1, 100.0, 10.0, 0.1) / 100
-    found, label = decision.at_threshold(table, name, threshold), translated(name)
+    found, label = decision.at_threshold(table, name, threshold), translate(name)
     st.markdown(
         t(
             "Sensitivity **{sensitivity}**, specificity **{specificity}**.",

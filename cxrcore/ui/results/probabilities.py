@@ -7,7 +7,7 @@ import streamlit as st
 
 from cxrcore.evaluation import calibration, probability_metrics
 from cxrcore.figures import formatting, probability_curves
-from cxrcore.i18n import t, translated
+from cxrcore.i18n import t, translate
 from cxrcore.ui.results import operating_point
 
 
@@ -26,7 +26,7 @@ def show(table: pd.DataFrame, validation: pd.DataFrame, classes: list[str]) -> N
         column.plotly_chart(figures[name], key=name, alt=alt)
     rows = [
         {
-            t("class"): translated(name),
+            t("class"): translate(name),
             t("area under ROC"): formatting.plain(values["roc_auc"]),
             t("average precision"): formatting.plain(values["average_precision"]),
         }

@@ -5,12 +5,12 @@ from typing import Any
 import streamlit as st
 
 from cxrcore.features import backbones
-from cxrcore.i18n import local, said, t, translated
+from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import background_tasks, messages
+from cxrcore.ui import background_tasks, feedback
 from cxrcore.ui.results import mitigations
 
-_WHAT = said(
+_WHAT = N_(
     "Blacks out all but the border of every image, trains anew on what is left, and tests on patients it has not "
     "seen. If the class can still be told, the answer was not in the lungs."
 )
@@ -20,7 +20,7 @@ def show(run: Run) -> None:
     """Show the audit, or offer it; then what can be done."""
     st.subheader(t("Does it cheat?"))
     passes = 10 + len(run.table) / backbones.get(run.config["backbone"]).rate
-    about = t("{what} Takes about {duration}.", what=translated(_WHAT), duration=messages.duration(10 + 6 * passes))
+    about = t("{what} Takes about {duration}.", what=translate(_WHAT), duration=feedback.duration(10 + 6 * passes))
     if not (found := run.shortcut):
         background_tasks.offer(run, "shortcut", t("Run the shortcut audit"), about, made=False)
         return
@@ -32,7 +32,7 @@ def show(run: Run) -> None:
     about = t(
         "Takes parts of every image away in five ways and measures what that leaves of the class, of the border and "
         "of the source. Takes about {duration}.",
-        duration=messages.duration(10 + 12 * passes),
+        duration=feedback.duration(10 + 12 * passes),
     )
     label = t("Measure again") if remedies else t("Measure what can be done")
     background_tasks.offer(run, "remedies", label, about, made=bool(remedies))
@@ -40,9 +40,9 @@ def show(run: Run) -> None:
 
 def _result(found: dict[str, Any]) -> None:
     if found["verdict"] == "shortcut":
-        st.error(t("**A shortcut.** {sentence}", sentence=translated(found["sentence"])), icon=":material/warning:")
+        st.error(t("**A shortcut.** {sentence}", sentence=translate(found["sentence"])), icon=":material/warning:")
     else:
-        st.info(translated(found["sentence"]), icon=":material/info:")
+        st.info(translate(found["sentence"]), icon=":material/info:")
     rows = [_row(t("the whole image, by backbone"), found["full"])]
     for key, means in (("border", t("backbone")), ("border_pixels", t("plain pixels"))):
         rows += [
@@ -55,7 +55,7 @@ def _result(found: dict[str, Any]) -> None:
     rows.append(
         {
             t("visible"): t("nothing: always the largest class"),
-            t("accuracy"): local(found["chance"], ".1%"),
+            t("accuracy"): format_number(found["chance"], ".1%"),
             t("95% interval"): "",
         }
     )
@@ -88,7 +88,7 @@ def _parts(found: dict[str, Any]) -> None:
             t(
                 "Only and all but the lungs: of {n} images, of whose whole {whole:.1%} are told right. Lungs from: "
                 "{origin}.",
-                n=lungs["whole"]["n"], whole=lungs["whole"]["accuracy"], origin=translated(lungs["from"]),
+                n=lungs["whole"]["n"], whole=lungs["whole"]["accuracy"], origin=translate(lungs["from"]),
             )
         )  # fmt: skip
     if corners := found.get("corners"):
@@ -116,7 +116,7 @@ def _corner(name: str, corner: dict[str, Any]) -> None:
             "With the **{corner} corner** blacked out, the run's own model changes {changed} of {n} answers on test "
             "images, the most of the four corners, and is right in {accuracy:.1%} (95% interval {low:.1%} to "
             "{high:.1%}).",
-            corner=translated(name), changed=corner["changed"], accuracy=corner["accuracy"], n=corner["n"],
+            corner=translate(name), changed=corner["changed"], accuracy=corner["accuracy"], n=corner["n"],
             low=low, high=high,
         )
     )  # fmt: skip
@@ -126,6 +126,6 @@ def _row(visible: str, found: dict[str, Any]) -> dict[str, str]:
     low, high = found["ci95"]
     return {
         t("visible"): visible,
-        t("accuracy"): local(found["accuracy"], ".1%"),
+        t("accuracy"): format_number(found["accuracy"], ".1%"),
         t("95% interval"): t("{low:.1%} to {high:.1%}", low=low, high=high),
     }

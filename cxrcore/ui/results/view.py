@@ -8,9 +8,9 @@ from cxrcore import settings
 from cxrcore.evaluation import limitations
 from cxrcore.evaluation.metrics import kept_or_evaluated
 from cxrcore.figures import formatting
-from cxrcore.i18n import said, t
+from cxrcore.i18n import N_, t
 from cxrcore.runs import Run
-from cxrcore.ui import curves, messages, query_params, resampling_note
+from cxrcore.ui import curves, feedback, query_params, resampling_note
 from cxrcore.ui.results import errors, export, external_validation, images, probabilities, shortcut_audit
 from cxrcore.ui.results import metrics as metrics_tab
 
@@ -23,25 +23,25 @@ def show(run: Run) -> None:
     _accuracy(metrics, run.config)
     resampling_note.show(run)
     views = {
-        said("Images"): lambda: images.show(run, table, metrics),
-        said("Numbers"): lambda: metrics_tab.show(table, metrics),
-        said("Probabilities"): lambda: probabilities.show(table, run.predictions("validation"), classes),
-        said("Mistakes"): lambda: errors.show(run, table, classes),
-        said("Honesty"): lambda: _honesty(run),
-        said("Learning"): lambda: _learning(run, stored),
-        said("Take away"): lambda: export.show(run),
+        N_("Images"): lambda: images.show(run, table, metrics),
+        N_("Numbers"): lambda: metrics_tab.show(table, metrics),
+        N_("Probabilities"): lambda: probabilities.show(table, run.predictions("validation"), classes),
+        N_("Mistakes"): lambda: errors.show(run, table, classes),
+        N_("Honesty"): lambda: _honesty(run),
+        N_("Learning"): lambda: _learning(run, stored),
+        N_("Take away"): lambda: export.show(run),
     }
     if settings.read_only():  # who came for a demonstration did not come for these
         views = {name: view for name, view in views.items() if name not in ("Probabilities", "Learning")}
     for code, tab in query_params.tabs("tab", list(views), default="Images").items():
-        with tab, messages.friendly():
+        with tab, feedback.friendly():
             if tab.open:
                 views[code]()
 
 
 def _accuracy(metrics: dict[str, Any], config: dict[str, Any]) -> None:
     accuracy = metrics["accuracy"]
-    messages.numbers(
+    feedback.numbers(
         {
             t("Test accuracy"): formatting.percent(accuracy),
             t("95% interval (Wilson)"): formatting.interval(accuracy),

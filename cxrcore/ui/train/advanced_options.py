@@ -6,10 +6,10 @@ import streamlit as st
 
 from cxrcore.config.sections import AugmentConfig, FineTuningConfig
 from cxrcore.features.backbones import Backbone
-from cxrcore.i18n import said, t, translated
+from cxrcore.i18n import N_, t, translate
 
 _DESIGNS = {
-    "holdout": said("once"), "repeated": said("on several random splits"), "kfold": said("k-fold: each image once"),
+    "holdout": N_("once"), "repeated": N_("on several random splits"), "kfold": N_("k-fold: each image once"),
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def show(key: str, backbone: Backbone, tap: str) -> dict[str, Any]:
 def _design(key: str) -> dict[str, Any]:
     kind = st.segmented_control(
         t("Trained and tested"), list(_DESIGNS), default="holdout", required=True, key=f"design {key}",
-        format_func=lambda name: translated(_DESIGNS[name]),
+        format_func=lambda name: translate(_DESIGNS[name]),
     )  # fmt: skip
     if kind == "holdout":
         st.caption(t("One split. With few images its result depends much on which ones fell into the test."))

@@ -8,7 +8,7 @@ from cxrcore.config import command
 from cxrcore.i18n import t
 from cxrcore.jobs import control, queue
 from cxrcore.runs import FAILED, FINISHED, RUNNING, STOPPED, Run
-from cxrcore.ui import messages
+from cxrcore.ui import feedback
 
 
 def live(run: Run, status: dict[str, Any]) -> None:
@@ -90,11 +90,11 @@ def events(run: Run) -> None:
 
 
 def _note(run: Run, key: str) -> None:
-    with messages.friendly():
+    with feedback.friendly():
         run.describe(note=st.session_state[key])
 
 
 def _do(action: Any) -> None:
-    with messages.friendly():
+    with feedback.friendly():
         action()
         st.rerun()

@@ -5,8 +5,8 @@ import streamlit as st
 from cxrcore.audits.dataset import audit
 from cxrcore.audits.dataset.issues import CONFOUND, LEAK
 from cxrcore.data import dataset
-from cxrcore.i18n import t, translated
-from cxrcore.ui import messages
+from cxrcore.i18n import t, translate
+from cxrcore.ui import feedback
 
 
 def show(name: str) -> None:
@@ -23,5 +23,5 @@ def show(name: str) -> None:
     grave = [finding for finding in report["findings"] if finding["kind"] in (CONFOUND, LEAK)]
     if grave:
         more = " " + t("And {more} more.", more=len(grave) - 1) if len(grave) > 1 else ""
-        st.warning(messages.plain_text(translated(grave[0]["sentence"])) + more, icon=":material/error:")
+        st.warning(feedback.plain_text(translate(grave[0]["sentence"])) + more, icon=":material/error:")
         st.page_link("pages/data.py", label=t("What the check found"), icon=":material/fact_check:", query_params=query)

@@ -9,27 +9,27 @@ from cxrcore.config.run_config import RunConfig
 from cxrcore.features import backbones, weights
 from cxrcore.features.backbones import BACKBONES, Backbone
 from cxrcore.features.image_transforms import CLEANINGS
-from cxrcore.i18n import local, said, t, translated
-from cxrcore.ui import messages
+from cxrcore.i18n import N_, format_number, t, translate
+from cxrcore.ui import feedback
 from cxrcore.ui.train import advanced_options, sweep, tap_suggestion
 
-PRESETS = {"studio": said("Studio"), "tutorial": said("Tutorial, to the letter")}
+PRESETS = {"studio": N_("Studio"), "tutorial": N_("Tutorial, to the letter")}
 _SPLITS = {
-    "patient": said("by patient"),
-    "tutorial": said("by image, at random (the tutorials')"),
-    "given": said("as the source gives it (train, val, test)"),
+    "patient": N_("by patient"),
+    "tutorial": N_("by image, at random (the tutorials')"),
+    "given": N_("as the source gives it (train, val, test)"),
 }
 _HEADS = {
-    "gap": said("linear on the channels' means"), "probe": said("the same, standardised, no dropout"),
-    "hidden": said("standardised, 64 hidden units"), "tutorial": said("the tutorials': 2 x 2 pooling, 20 units"),
+    "gap": N_("linear on the channels' means"), "probe": N_("the same, standardised, no dropout"),
+    "hidden": N_("standardised, 64 hidden units"), "tutorial": N_("the tutorials': 2 x 2 pooling, 20 units"),
 }  # fmt: skip
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD, 0.9"}
 _SCHEDULES = {
-    "plateau": said("lower on a plateau"), "cosine": said("cosine with warm-up"), "constant": said("constant"),
+    "plateau": N_("lower on a plateau"), "cosine": N_("cosine with warm-up"), "constant": N_("constant"),
 }  # fmt: skip
 _ABOUT = {
-    "studio": said("Native preprocessing, global pooling, split **by patient**, the best epoch becomes the model."),
-    "tutorial": said(
+    "studio": N_("Native preprocessing, global pooling, split **by patient**, the best epoch becomes the model."),
+    "tutorial": N_(
         "237 x 237, x / 255, a random 80/20 split (**one patient's images may be on both sides**), "
         "2 x 2 pooling, 20 hidden units, dropout 0.2, Adam 1e-3, batch 15, 80 epochs, the last epoch becomes "
         "the model. Its learning-rate reduction never acts, as its minimum is the rate itself."
@@ -40,9 +40,9 @@ _ABOUT = {
 def form(dataset_name: str) -> RunConfig | None:
     """Show the form; return the config when Start was pressed, else None."""
     preset = st.segmented_control(
-        t("Recipe"), list(PRESETS), default="studio", required=True, format_func=lambda name: translated(PRESETS[name])
+        t("Recipe"), list(PRESETS), default="studio", required=True, format_func=lambda name: translate(PRESETS[name])
     )
-    st.caption(translated(_ABOUT[preset]))
+    st.caption(translate(_ABOUT[preset]))
     left, right = st.columns(2)
     with left:
         key = st.selectbox(t("Backbone"), list(BACKBONES), format_func=lambda key: _label(BACKBONES[key]))
@@ -65,7 +65,7 @@ def form(dataset_name: str) -> RunConfig | None:
     )  # fmt: skip
     sweep.offer(preset, values)
     if st.button(t("Start training"), type="primary", icon=":material/play_arrow:"):
-        with messages.friendly():
+        with feedback.friendly():
             return run_config.make(preset, **values)
     return None
 
@@ -90,7 +90,7 @@ def _knobs(preset: str, backbone: Backbone, key: str) -> dict[str, Any]:
         ),
         "head": a.selectbox(
             t("Head"), list(_HEADS), list(_HEADS).index(base.head), key=f"head {key}",
-            format_func=lambda name: translated(_HEADS[name]),
+            format_func=lambda name: translate(_HEADS[name]),
         ),
         "dropout": b.slider(t("Dropout"), 0.0, 0.9, base.dropout, help=note("dropout"), key=f"dropout {key}"),
         "early_stopping": int(
@@ -110,13 +110,13 @@ def _knobs(preset: str, backbone: Backbone, key: str) -> dict[str, Any]:
         "split": {
             "kind": a.selectbox(
                 t("Split"), list(_SPLITS), list(_SPLITS).index(base.split.kind),
-                format_func=lambda name: translated(_SPLITS[name]),
+                format_func=lambda name: translate(_SPLITS[name]),
                 key=f"split {key}", help=t("By patient, the test says how it does on new patients."),
             )
         },
         "cleaning": b.selectbox(
             t("Cleaning"), list(CLEANINGS), list(CLEANINGS).index(base.cleaning), key=f"cleaning {key}",
-            format_func=lambda name: translated(CLEANINGS[name]),
+            format_func=lambda name: translate(CLEANINGS[name]),
             help=t("Done to every image before the backbone sees it; the shortcut audit of a run measures what each "
 "takes away. Lungs are found by the studio's segmenter; where it fails, the image stays as it is. Matching the "
 "sources: edges cut off, one sharpness, one histogram."),
@@ -127,7 +127,7 @@ def _knobs(preset: str, backbone: Backbone, key: str) -> dict[str, Any]:
         ),
         "schedule": b.selectbox(
             t("Learning-rate schedule"), list(_SCHEDULES), list(_SCHEDULES).index(base.schedule), key=f"schedule {key}",
-            format_func=lambda name: translated(_SCHEDULES[name]),
+            format_func=lambda name: translate(_SCHEDULES[name]),
         ),
         "label_smoothing": c.slider(
             t("Label smoothing"), 0.0, 0.3, base.label_smoothing, 0.01, key=f"smoothing {key}",
@@ -151,7 +151,7 @@ def _knobs(preset: str, backbone: Backbone, key: str) -> dict[str, Any]:
 
 def _label(backbone: Backbone) -> str:
     at_hand = t("weights at hand") if weights.on_disk(backbone) else t("to be downloaded")
-    return f"{backbone.title} · {local(backbone.megabytes, 'g')} MB, {at_hand}"
+    return f"{backbone.title} · {format_number(backbone.megabytes, 'g')} MB, {at_hand}"
 
 
 def _kind(backbone: Backbone, kind: str) -> str:
@@ -168,7 +168,7 @@ def _cost(backbone: backbones.Backbone, kind: str) -> str:
     text = t(
         "Passes about {rate:g} images a second at {size} x {size} on two laptop cores, once; then every epoch takes "
         "milliseconds. Licence of the weights: {licence}.",
-        rate=backbone.rate, size=backbone.size, licence=translated(backbone.licence),
+        rate=backbone.rate, size=backbone.size, licence=translate(backbone.licence),
     )  # fmt: skip
     if kind == "imagenet" and not weights.on_disk(backbone):
         text += " " + t("**Its weights ({megabytes:g} MB) will be downloaded first.**", megabytes=backbone.megabytes)

@@ -7,10 +7,10 @@ import streamlit as st
 from cxrcore import runs
 from cxrcore.features import backbones
 from cxrcore.figures import formatting
-from cxrcore.i18n import bound, local, nt, t, translated
+from cxrcore.i18n import bind, format_number, nt, t, translate
 from cxrcore.jobs import control, estimate, queue
 from cxrcore.runs import FAILED, FINISHED, LIVE, QUEUED, RUNNING, STOPPED, Run
-from cxrcore.ui import curves, messages, progress, resampling_note, selection
+from cxrcore.ui import curves, feedback, progress, resampling_note, selection
 from cxrcore.ui.train import controls
 
 
@@ -18,7 +18,7 @@ def watch(run: Run) -> None:
     """Show one run; the page looks again every second while it lives, and not at all afterwards."""
     live = run.status["state"] in LIVE
     with st.container(border=True):
-        st.fragment(bound(_view), run_every=1.0 if live else None)(run, live)
+        st.fragment(bind(_view), run_every=1.0 if live else None)(run, live)
         if not live:
             _say_that_it_ended(run)
             controls.ended(run, run.status)
@@ -42,13 +42,13 @@ def _say_that_it_ended(run: Run) -> None:
     if st.session_state.pop("watched", None) == run.name:
         icons = {FINISHED: ":material/check_circle:", FAILED: ":material/error:"}
         icon = icons.get(run.status["state"], ":material/stop_circle:")
-        st.toast(t("The run has ended: {state}.", state=translated(run.status["state"])), icon=icon, duration="long")
+        st.toast(t("The run has ended: {state}.", state=translate(run.status["state"])), icon=icon, duration="long")
 
 
 def _view(run: Run, was_live: bool) -> None:
     if was_live:
         st.session_state["watched"] = run.name
-        with messages.friendly():
+        with feedback.friendly():
             queue.dispatch()
     status, config = run.status, run.config
     if was_live and status["state"] not in LIVE:
@@ -80,13 +80,13 @@ def _state(run: Run, status: dict[str, Any]) -> None:
         elif control.paused(run):
             st.info(t("It pauses as soon as this step allows."), icon=":material/pause:")
         elif seconds:
-            st.caption(t("About {duration} left in all, less if it stops early.", duration=messages.duration(seconds)))
+            st.caption(t("About {duration} left in all, less if it stops early.", duration=feedback.duration(seconds)))
     elif state == FAILED:
-        st.error(t("This run failed. {message}", message=translated(message)), icon=":material/error:")
+        st.error(t("This run failed. {message}", message=translate(message)), icon=":material/error:")
         with st.expander(t("End of its log")):
             st.code(run.log_tail() or t("(empty)"), language=None)
     elif state == STOPPED and not run.metrics:
-        st.warning(translated(message), icon=":material/stop_circle:")
+        st.warning(translate(message), icon=":material/stop_circle:")
     elif metrics := run.metrics:
         accuracy, verb = metrics["accuracy"], t("Finished") if state == FINISHED else t("Stopped")
         st.success(
@@ -94,7 +94,7 @@ def _state(run: Run, status: dict[str, Any]) -> None:
                 "{verb} after {total}. Test accuracy {accuracy}: {successes} of {n} images right, 95% interval "
                 "{interval}.",
                 verb=verb,
-                total=messages.duration(metrics["seconds"]["total"]),
+                total=feedback.duration(metrics["seconds"]["total"]),
                 accuracy=formatting.percent(accuracy),
                 successes=accuracy["successes"],
                 n=accuracy["n"],
@@ -121,14 +121,14 @@ def _epochs(run: Run, status: dict[str, Any], config: dict[str, Any]) -> None:
     if not epochs:
         return
     last, planned = epochs[-1], config["epochs"] + (config.get("tune") or {"epochs": 0})["epochs"]
-    messages.numbers(
+    feedback.numbers(
         {
             t("Epoch"): t("{done} of {all}", done=last["epoch"], all=planned),
-            t("Accuracy, training"): local(last["accuracy"], ".1%"),
-            t("Accuracy, validation"): local(last["val_accuracy"], ".1%"),
-            t("Loss, training"): local(last["loss"], ".3f"),
-            t("Loss, validation"): local(last["val_loss"], ".3f"),
-            t("Learning rate"): local(last["learning_rate"], ".2g"),
+            t("Accuracy, training"): format_number(last["accuracy"], ".1%"),
+            t("Accuracy, validation"): format_number(last["val_accuracy"], ".1%"),
+            t("Loss, training"): format_number(last["loss"], ".3f"),
+            t("Loss, validation"): format_number(last["val_loss"], ".3f"),
+            t("Learning rate"): format_number(last["learning_rate"], ".2g"),
         }
     )
     curves.show(

@@ -7,17 +7,17 @@ import streamlit as st
 
 from cxrcore.config import run_config
 from cxrcore.errors import UserError
-from cxrcore.i18n import said, t, translated
+from cxrcore.i18n import N_, t, translate
 from cxrcore.jobs import tasks
 from cxrcore.sweeps import plan, sweep
 from cxrcore.sweeps.plan import Choices
-from cxrcore.ui import messages
+from cxrcore.ui import feedback
 
 NAMES = {
-    "learning_rate": said("Learning rate"), "dropout": said("Dropout"), "l2": said("L2 penalty"),
-    "label_smoothing": said("Label smoothing"), "batch_size": said("Batch size"), "head": said("Head"),
-    "optimizer": said("Optimiser"), "schedule": said("Learning-rate schedule"),
-    "class_weights": said("Every class counts alike"), "tap": said("Layer to learn from (tap)"),
+    "learning_rate": N_("Learning rate"), "dropout": N_("Dropout"), "l2": N_("L2 penalty"),
+    "label_smoothing": N_("Label smoothing"), "batch_size": N_("Batch size"), "head": N_("Head"),
+    "optimizer": N_("Optimiser"), "schedule": N_("Learning-rate schedule"),
+    "class_weights": N_("Every class counts alike"), "tap": N_("Layer to learn from (tap)"),
 }  # fmt: skip
 _USUAL = ["learning_rate", "dropout", "head"]
 
@@ -34,7 +34,7 @@ def offer(preset: str, values: dict[str, Any]) -> None:
         )
         offered = plan.offered(values["backbone"])
         chosen = st.multiselect(
-            t("Knobs to try"), list(offered), _USUAL, format_func=lambda name: translated(NAMES[name]), key="knobs"
+            t("Knobs to try"), list(offered), _USUAL, format_func=lambda name: translate(NAMES[name]), key="knobs"
         )
         knobs = {name: _range(name, offered[name], values["backbone"]) for name in chosen}
         a, b, c = st.columns(3)
@@ -46,7 +46,7 @@ def offer(preset: str, values: dict[str, Any]) -> None:
 
 
 def _start(preset: str, values: dict[str, Any], knobs: dict[str, Any], trials: int, minutes: float, name: str) -> None:
-    with messages.friendly():
+    with feedback.friendly():
         if values.get("design") or values.get("tune"):
             raise UserError("A sweep trains the head once a trial: choose one round and no fine-tuning for it.")
         for knob, range_ in knobs.items():
@@ -60,7 +60,7 @@ def _start(preset: str, values: dict[str, Any], knobs: dict[str, Any], trials: i
 
 def _range(name: str, knob: Any, backbone: str) -> dict[str, Any]:
     """Show the range of a knob and return it as plain values."""
-    title = translated(NAMES[name])
+    title = translate(NAMES[name])
     if isinstance(knob, Choices):
         options = list(knob.choices)
         chosen = st.multiselect(

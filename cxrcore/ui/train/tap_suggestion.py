@@ -6,13 +6,13 @@ import streamlit as st
 
 from cxrcore.config import run_config
 from cxrcore.figures import formatting
-from cxrcore.i18n import local, said, t
-from cxrcore.ui import messages, progress
+from cxrcore.i18n import N_, format_number, t
+from cxrcore.ui import feedback, progress
 
 _STAGES = {
-    "backbone": said("Building the backbone"),
-    "features": said("Passing images through the backbone, once for all layers"),
-    "probing": said("Trying each layer"),
+    "backbone": N_("Building the backbone"),
+    "features": N_("Passing images through the backbone, once for all layers"),
+    "probing": N_("Trying each layer"),
 }
 
 
@@ -28,7 +28,7 @@ def offer(values: dict[str, Any], preset: str, tap_key: str) -> None:
         )
     )
     if st.button(t("Suggest a layer"), icon=":material/lightbulb:"):
-        with messages.friendly():
+        with feedback.friendly():
             from cxrcore.training import tap_selection  # TensorFlow is imported here, when it computes
 
             made = run_config.make(preset, **chosen, weights_file=values.get("weights_file"))
@@ -43,7 +43,7 @@ def _found(found: dict[str, Any], tap_key: str) -> None:
         {
             t("layer"): row["tap"],
             t("map"): " x ".join(map(str, row["map"])),
-            t("time an image"): f"{local(row['milliseconds'], '.1f')} ms",
+            t("time an image"): f"{format_number(row['milliseconds'], '.1f')} ms",
             t("accuracy of a linear probe"): formatting.with_interval({"value": row["accuracy"], "ci95": row["ci95"]}),
             t("images"): row["n"],
             "": t("suggested") if row["tap"] == found["suggested"] else "",

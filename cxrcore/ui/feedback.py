@@ -8,9 +8,9 @@ import streamlit as st
 
 from cxrcore.data.images import ImageError
 from cxrcore.errors import UserError
-from cxrcore.i18n import said, translated
+from cxrcore.i18n import N_, translate
 
-NOTICE = said("For research and teaching, not for clinical use.")
+NOTICE = N_("For research and teaching, not for clinical use.")
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def friendly() -> Iterator[None]:
     try:
         yield
     except (UserError, ImageError) as error:
-        st.error(plain_text(translated(str(error))), icon=":material/error:")
+        st.error(plain_text(translate(str(error))), icon=":material/error:")
     except OSError as error:
         st.error(f"{error.strerror or error}: {error.filename or ''}", icon=":material/error:")
 

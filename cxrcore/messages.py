@@ -1,0 +1,72 @@
+"""Messages that the package produces and a page may show later, in the reader's language.
+
+A message is kept as an id and values, on disk too. The id is the English text, which is also its key in the catalogues
+of other languages, as gettext's msgid is. `i18n.translate` shows a message; `str(message)` is its English text.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+Value = "Message | str | int | float | bool | list[Message | str | int | float | bool] | None"
+
+
+class Message(BaseModel):
+    """`id` holds named fields as `str.format` has them, filled with `values`; without values it is taken as it is.
+
+    A value that is a message is translated too; text is data and stays as it is; a list is joined by commas. A message
+    of an older version is a plain text: it is read as an id without values.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    values: "dict[str, Message | str | int | float | bool | list[Message | str | int | float | bool] | None]" = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"id": value} if isinstance(value, str) else value
+
+    def __str__(self) -> str:
+        return fill(self.id, self.values, str)
+
+
+def msg(text: str, /, **values: object) -> Message:
+    """Return the message `text` with `values`; the catalogues are made from the texts given here."""
+    return Message(id=text, values={name: _plain(value) for name, value in values.items()})
+
+
+def plain(text: str) -> Message:
+    """Return a message that is a text from data or another program, shown as it is."""
+    return Message(id="{text}", values={"text": text})
+
+
+def fill(text: str, values: Mapping[str, Any], show: Any, formatter: Formatter | None = None) -> str:
+    """Return `text` filled with `values`; `show` gives the text of a message among them."""
+    if not values:
+        return text
+    shown = {name: _shown(value, show) for name, value in values.items()}
+    return (formatter or Formatter()).vformat(text, (), shown)
+
+
+def _shown(value: Any, show: Any) -> Any:
+    if isinstance(value, list):
+        return ", ".join(str(_shown(item, show)) for item in value)
+    return show(value) if isinstance(value, Message) else value
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can hold: messages, text, numbers and lists of them."""
+    if value is None or isinstance(value, Message | str | bool | int | float):
+        return value.item() if hasattr(value, "item") else value  # NumPy's float64 is a float
+    if isinstance(value, BaseException) and isinstance(found := getattr(value, "message", None), Message):
+        return found
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value.as_posix() if isinstance(value, Path) and "\\" not in str(value) else str(value)
