@@ -1,0 +1,175 @@
+"""The files of a run folder as typed values."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cxrcore.data.info import DatasetInfo
+from cxrcore.messages import Message
+from cxrcore.metric import ClassificationMetrics, Metric
+from cxrcore.schema import Stored, migrate_metrics
+
+QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
+LIVE = {QUEUED, RUNNING}
+RunState = Literal["queued", "running", "finished", "stopped", "failed"]
+
+
+class ProcessId(BaseModel):
+    """A process; `pid_started` tells it from a later one of the same number."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int = -1
+    pid_started: float = 0.0
+
+
+class RunStatus(Stored, ProcessId):
+    """`status.json`: the state of a run, and of a running one its stage and progress. Times are seconds since 1970.
+
+    `done` of `total` steps of the stage are done, `total` is 0 where they cannot be counted; `first` were done before
+    the stage began, by an earlier process. `worker` tells whether the run has a process of its own. `rank` is what
+    waiting runs are sorted by. `previous` is the status, and `previous_config` the config as plain values, to which a
+    run that waits to be continued returns if it is taken off the queue.
+    """
+
+    state: RunState
+    created: float = 0.0
+    started: float = 0.0
+    ended: float = 0.0
+    stage: str = "starting"
+    stage_started: float = 0.0
+    done: int = 0
+    total: int = 0
+    first: int = 0
+    paused: bool = False
+    worker: bool = False
+    message: Message = Message(id="")
+    rank: float | None = None
+    previous: "RunStatus | None" = None
+    previous_config: dict[str, Any] | None = None
+
+    @classmethod
+    def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        """Rename `from` and take `before` apart."""
+        found = dict(values)
+        found["first"] = found.pop("from", 0)
+        if before := found.pop("before", None):
+            found |= {"previous": cls.migrate(before["status"], version), "previous_config": before["config"]}
+        return found
+
+
+class DatasetSnapshot(BaseModel):
+    """The dataset as a run saw it: its info, its version, images in use by class, and left out by kind of reason."""
+
+    model_config = ConfigDict(frozen=True)
+
+    info: DatasetInfo
+    version: int = 1
+    counts: dict[str, int] = {}
+    left_out: dict[str, int] = {}
+
+
+class RunInfo(Stored):
+    """`about.json`: the classes in the model's order, the digest of the weights, the dataset and package versions."""
+
+    classes: list[str]
+    weights_digest: str
+    dataset: DatasetSnapshot
+    versions: dict[str, str] = {}
+
+    @classmethod
+    def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        """Put what the dataset said of itself into `info`."""
+        data = dict(values["dataset"])
+        known = {name: data.pop(name) for name in ("version", "counts", "left_out") if name in data}
+        return values | {"dataset": known | {"info": data}}
+
+
+class RunMetrics(Stored):
+    """`metrics.json`: the metrics of the test images, the sizes of the parts, the epoch whose weights were kept, and
+    the seconds of each step with their `total`.
+    """
+
+    test: ClassificationMetrics
+    n_train: int
+    n_validation: int
+    n_test: int
+    kept_epoch: int
+    seconds: dict[str, float]
+
+    @classmethod
+    def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        """Put the metrics of the test into `test`; what an older version did not measure has no value."""
+        found: dict[str, Any] = migrate_metrics(values)
+        absent = {"value": None, "n": found["n"]}
+        for name in ("balanced_accuracy", "macro_f1", "kappa", "matthews"):
+            found.setdefault(name, absent)
+        found.setdefault("patients", 0)
+        for row in found["by_class"].values():
+            for name in ("precision", "recall", "specificity", "npv", "f1"):
+                row.setdefault(name, absent)
+        names = set(ClassificationMetrics.__dataclass_fields__)
+        own = {name: value for name, value in found.items() if name not in names}
+        return own | {"test": {name: found[name] for name in names}}
+
+
+class RunCard(Stored):
+    """`card.json`: what people call the run."""
+
+    title: str = ""
+    tags: list[str] = []
+    note: str = ""
+
+
+class EpochMetrics(BaseModel):
+    """One epoch. Training loss and accuracy are means during the epoch, as Keras reports. `phase` is `head`, or
+    `tuning` when the backbone's upper layers are trained too.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    seconds: float
+    phase: str = "head"
+
+
+class RunEvent(BaseModel):
+    """What a user did to a run while it was trained: from `epoch` on, the learning rate was set to `value`. `asked` is
+    the time of the request. `message` says what the schedule does with it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    event: str
+    epoch: int
+    value: float
+    asked: float = 0.0
+    message: Message = Message(id="")
+
+
+class ResamplingResult(Stored):
+    """`resampling.json`: the test accuracy of each fold or repeat that is `done`, and the mean over them of some
+    metrics, each with its interval (see `intervals.of_resampling`); n counts tested images. `settings` are the values
+    of the config that the folds or repeats share.
+    """
+
+    kind: Literal["kfold", "repeated"]
+    planned: int
+    done: list[Metric]
+    mean: dict[str, Metric]
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        """Rename `recipe`."""
+        found: dict[str, Any] = migrate_metrics(values)
+        return found | {"settings": found.get("recipe", {})}
+
+
+class ShownMark(Stored):
+    """`shown.json`: the run is shown where the dashboard is read-only."""
