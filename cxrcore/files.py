@@ -11,25 +11,25 @@ from typing import Any
 
 from cxrcore import settings
 from cxrcore.errors import UserError
-from cxrcore.i18n import N_
+from cxrcore.messages import msg
 
 _DISK_ERRNOS = {
-    errno.ENOSPC: N_("the disk is full"),
-    errno.EDQUOT: N_("the disk quota is used up"),
-    errno.EFBIG: N_("the file would be larger than this system allows"),
-    errno.EROFS: N_("the disk is read-only"),
+    errno.ENOSPC: msg("the disk is full"),
+    errno.EDQUOT: msg("the disk quota is used up"),
+    errno.EFBIG: msg("the file would be larger than this system allows"),
+    errno.EROFS: msg("the disk is read-only"),
 }
 
 
 @contextmanager
 def _disk_errors(target: Path) -> Iterator[None]:
-    """Turn a disk's refusal into a sentence. NumPy and HDF5 raise errors without a number when a write is cut short."""
+    """Turn a disk error into a `UserError`. NumPy and HDF5 raise errors without a number when a write is cut short."""
     try:
         yield
     except OSError as error:
         if error.errno is not None and error.errno not in _DISK_ERRNOS:
             raise
-        reason = _DISK_ERRNOS.get(error.errno or 0, N_("the disk is full or refused the write"))
+        reason = _DISK_ERRNOS.get(error.errno or 0, msg("the disk is full or refused the write"))
         raise UserError(
             "Could not write {target}: {reason}. Free some space and start again; what was finished before is kept.",
             target=target,
@@ -42,7 +42,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target` that replaces it when the block ends without error.
 
     The temporary file keeps the target's suffix, as some writers choose the format by it. It is removed
-    when the block fails, so a full disk leaves nothing behind; that failure becomes a `UserError`.
+    when the block fails, so a full disk leaves nothing behind; that failure becomes a `UserError`. What replaces the
+    target has been written through to the disk before.
     """
     settings.require_writable()
     temporary = target.with_name(f".{uuid.uuid4().hex[:8]}{target.suffix}")
@@ -50,9 +51,20 @@ def atomic_path(target: Path) -> Iterator[Path]:
         with _disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
+            _flush(temporary)
             temporary.replace(target)
+            _flush(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Write a file, or a folder's list of names, through to the disk, so that it survives a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -70,19 +82,6 @@ def write_bytes(target: Path, content: bytes) -> None:
 def write_json(target: Path, value: Any) -> None:
     """Replace `target` by `value` as indented JSON."""
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def read_json(source: Path) -> Any:
-    """Return the JSON value in `source`."""
-    return json.loads(source.read_text(encoding="utf-8"))
-
-
-def read_json_if_there(source: Path) -> Any:
-    """Return the same, None if there is no such file, also if it goes away meanwhile."""
-    try:
-        return read_json(source)
-    except FileNotFoundError:
-        return None
 
 
 def append_line(target: Path, value: Any) -> None:

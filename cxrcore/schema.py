@@ -5,10 +5,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from cxrcore.errors import DamagedFileError, NewerFileError, UserError
-from cxrcore.files import write_json
+from cxrcore.files import atomic_path, write_json
 
 # 1: files without a version, of the first releases. 2: typed values, messages as id and values.
 VERSION = 2
@@ -98,6 +101,33 @@ def check_version(version: object, path: Path) -> None:
             version=version,
             known=VERSION,
         )
+
+
+def write_table(path: Path, table: pd.DataFrame, index: bool = False) -> None:
+    """Replace a Parquet file by a table, atomically; its metadata carry the schema version."""
+    content = pa.Table.from_pandas(table, preserve_index=index)
+    content = content.replace_schema_metadata({**(content.schema.metadata or {}), KEY.encode(): str(VERSION).encode()})
+    with atomic_path(path) as temporary:
+        pq.write_table(content, temporary)
+
+
+def read_table(path: Path) -> tuple[pd.DataFrame, int]:
+    """Return the table in a Parquet file and its schema version.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFileError: it is cut off, or no table.
+        NewerFileError: a newer version of the program has written it.
+    """
+    try:
+        content = pq.read_table(path)
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DamagedFileError("{path} is damaged: it is cut off, or not a Parquet file.", path=path) from error
+    version = int((content.schema.metadata or {}).get(KEY.encode(), b"1"))
+    check_version(version, path)
+    return content.to_pandas(), version
 
 
 def to_plain(value: object) -> Any:

@@ -4,43 +4,46 @@ import shlex
 from typing import Any
 
 from cxrcore.config import run_config
-
-# What `cxr train` has an option for; the rest goes by `--set`.
-_OPTIONS = (
-    "backbone", "weights", "weights_file", "size", "tap", "preprocessing", "cleaning", "head", "dropout", "optimizer",
-    "learning_rate", "schedule", "label_smoothing", "l2", "batch_size", "epochs", "early_stopping", "seed",
-)  # fmt: skip
-_FLAGS = ("class_weights", "tensorboard")
+from cxrcore.config.run_config import RunConfig
+from cxrcore.fields import SettingField, setting_fields
 
 
-def command(values: dict[str, Any]) -> str:
-    """Return `cxr train ...` for the config of a run: the options that are not the defaults of its backbone.
+def command(config: RunConfig) -> str:
+    """Return `cxr train ...` with the options whose values are not the defaults of the config's backbone.
 
-    The dataset's version is left out: where the images have changed since, the newest ones are used.
+    The version of the dataset is left out: where the images have changed since, the newest ones are used.
     """
-    base = run_config.make(dataset=values["dataset"], backbone=values["backbone"]).model_dump(mode="json")
-    words = ["cxr", "train", "--data", values["dataset"]]
-    if values["backbone"] != run_config.make(dataset="any").backbone:
-        words += ["--backbone", values["backbone"]]
-    for name, value in values.items():
-        if name in ("dataset", "dataset_version", "backbone") or value == base.get(name):
-            continue
-        words += _words(name, value, base.get(name))
+    usual = run_config.make(dataset=config.dataset, backbone=config.backbone)
+    words = ["cxr", "train", "--data", config.dataset]
+    for field in setting_fields(RunConfig):
+        value, default = value_of(config, field.name), value_of(usual, field.name)
+        if field.name == "backbone":
+            default = field.default
+        if value != default and not _follows_from_section(config, field):
+            words += _words(field, value)
     return shlex.join(words)
 
 
-def _words(name: str, value: Any, usual: Any) -> list[str]:
-    if isinstance(value, dict):
-        usual = usual or {}
-        changed = [key for key in value if value[key] != usual.get(key)]
-        return [word for key in changed for word in ("--set", f"{name}.{key}={_text(value[key])}")]
-    option = "--" + name.replace("_", "-")
-    if name in _FLAGS:
-        return [option if value else f"--no-{option[2:]}"]
-    return [option, _text(value)] if name in _OPTIONS else ["--set", f"{name}={_text(value)}"]
+def value_of(config: RunConfig, name: str) -> Any:
+    """Return the value of a setting with a dotted name; of a section that can be off, whether it is on; None for a
+    setting of a section that is off.
+    """
+    found: Any = config
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found if not hasattr(found, "model_fields") else True
 
 
-def _text(value: Any) -> str:
-    return (
-        {True: "true", False: "false", None: "null"}[value] if value is None or isinstance(value, bool) else str(value)
-    )
+def _follows_from_section(config: RunConfig, field: SettingField) -> bool:
+    """Tell whether the setting's section is off, or is on with this value by default."""
+    if not field.section:
+        return False
+    value = value_of(config, field.name)
+    return value is None or (getattr(config, field.section, None) is not None and value == field.default)
+
+
+def _words(field: SettingField, value: Any) -> list[str]:
+    if field.kind is bool:
+        on = bool(value)
+        return [field.option if on else f"--no-{field.option[2:]}"]
+    return [field.option, str(value)]

@@ -1,116 +1,198 @@
-"""The one validated config of a run, and the presets."""
+"""The validated config of a run: the one source of its settings."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from cxrcore.config.sections import (
-    STRICT,
     AugmentConfig,
     FineTuningConfig,
     PlateauConfig,
     ResamplingConfig,
     SplitConfig,
+    migrate_resampling,
 )
 from cxrcore.errors import UserError
 from cxrcore.features import backbones
+from cxrcore.features.config import FeatureConfig
+from cxrcore.fields import Choices, Group, Range, Setting
+from cxrcore.i18n import N_
+from cxrcore.schema import KEY, Stored
 
 
-class RunConfig(BaseModel):
-    """Everything that determines a run. `size` and `tap` default to the backbone's own. `dataset_version` 0 is
-    the newest when the run starts; the run's own config then names it.
-
-    `cleaning` is done to every image before the backbone sees it (see `alterations.CLEANINGS`), "" for nothing; lungs
-    are then always found by the segmenter, as new images come without masks.
-
-    `schedule` is what becomes of the learning rate: lowered on a `plateau` (never if that is None), a `cosine` with
-    warm-up, or `constant`. `l2` is put on the head's kernels, `class_weights` let every class count alike.
-
-    `early_stopping` is a number of epochs without a better validation loss, 0 for never. `keep` says which
-    epoch's weights become the model: the one with the lowest validation loss, or the last. `epochs` are the head's;
-    those of `tune` come after them. `tensorboard` also writes the curves as its event files.
+class RunConfig(FeatureConfig, Stored):
+    """Everything that determines a run. `dataset_version` 0 is the newest when the run starts; the run's own config then
+    names it. `epochs` are those of the head; those of `tune` come after them.
     """
 
-    model_config = STRICT
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: str
     dataset_version: int = Field(0, ge=0)
-    backbone: str = "cxrtiny"
-    weights: Literal["imagenet", "bundled", "file", "random"] = "bundled"
-    weights_file: Path | None = None
-    size: int = 0
-    tap: str = ""
-    preprocessing: Literal["native", "unit"] = "native"
-    cleaning: Literal["", "only-lungs", "crop", "match", "markers", "equalise"] = ""
-    head: Literal["gap", "tutorial", "probe", "hidden"] = "gap"
-    dropout: float = Field(0.2, ge=0, lt=1)
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(5e-3, gt=0, le=10)
-    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
-    batch_size: int = Field(32, ge=1, le=4096)
-    epochs: int = Field(100, ge=1, le=100_000)
-    plateau: PlateauConfig | None = PlateauConfig()
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
-    l2: float = Field(0.0, ge=0, le=1)
-    class_weights: bool = False
-    early_stopping: int = Field(20, ge=0)
-    keep: Literal["best", "last"] = "best"
-    augment: AugmentConfig | None = None
-    tune: FineTuningConfig | None = None
+    epochs: Annotated[
+        int, Setting(N_("Epochs"), N_("Passes over the training images."), Group.BASIC), Field(ge=1, le=100_000)
+    ] = 100
+    learning_rate: Annotated[
+        float,
+        Setting(
+            N_("Learning rate"),
+            N_("Step size of the optimiser."),
+            Group.BASIC,
+            sweep=Range(low=1e-4, high=1e-1, log=True),
+        ),
+        Field(gt=0, le=10),
+    ] = 5e-3
+    batch_size: Annotated[
+        int,
+        Setting(N_("Batch size"), N_("Images per step."), Group.BASIC, sweep=Choices(choices=(8, 16, 32, 64))),
+        Field(ge=1, le=4096),
+    ] = 32
+    head: Annotated[
+        Literal["gap", "tutorial", "probe", "hidden"],
+        Setting(
+            N_("Head"),
+            N_("Layers trained on the feature map."),
+            Group.MODEL,
+            values={
+                "gap": N_("global average pooling + linear"),
+                "probe": N_("global average pooling, standardised + linear, no dropout"),
+                "hidden": N_("global average pooling, standardised + 64 hidden units"),
+                "tutorial": N_("2 x 2 average pooling + 20 hidden units (tutorial)"),
+            },
+            sweep=Choices(choices=("gap", "probe", "hidden")),
+        ),
+    ] = "gap"
+    tune: Annotated[
+        FineTuningConfig | None,
+        Setting(
+            N_("Fine-tuning"),
+            N_("After the head, also train the upper layers of the backbone. Takes seconds per epoch."),
+            Group.MODEL,
+        ),
+    ] = None
+    optimizer: Annotated[
+        Literal["adam", "adamw", "sgd"],
+        Setting(
+            N_("Optimiser"),
+            N_("SGD has momentum 0.9."),
+            Group.OPTIMISATION,
+            values={"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"},
+            sweep=Choices(choices=("adam", "adamw", "sgd")),
+        ),
+    ] = "adam"
+    schedule: Annotated[
+        Literal["plateau", "cosine", "constant"],
+        Setting(
+            N_("Learning-rate schedule"),
+            N_("How the learning rate changes from epoch to epoch."),
+            Group.OPTIMISATION,
+            values={
+                "plateau": N_("reduce on plateau"),
+                "cosine": N_("cosine decay with warm-up"),
+                "constant": N_("constant"),
+            },
+            sweep=Choices(choices=("plateau", "cosine", "constant")),
+        ),
+    ] = "plateau"
+    plateau: Annotated[
+        PlateauConfig | None,
+        Setting(
+            N_("Reduce on plateau"),
+            N_("Reduces the learning rate when the validation loss stops falling."),
+            Group.OPTIMISATION,
+        ),
+    ] = PlateauConfig()
+    early_stopping: Annotated[
+        int,
+        Setting(
+            N_("Early-stopping patience"),
+            N_("Epochs without a lower validation loss before training stops; 0 for never."),
+            Group.OPTIMISATION,
+        ),
+        Field(ge=0),
+    ] = 20
+    keep: Annotated[
+        Literal["best", "last"],
+        Setting(
+            N_("Weights kept"),
+            N_("Which epoch's weights become the model."),
+            Group.OPTIMISATION,
+            values={"best": N_("lowest validation loss"), "last": N_("last epoch")},
+        ),
+    ] = "best"
+    dropout: Annotated[
+        float,
+        Setting(
+            N_("Dropout"),
+            N_("Share of the head's inputs dropped during training."),
+            Group.REGULARISATION,
+            sweep=Range(low=0.0, high=0.6),
+        ),
+        Field(ge=0, lt=1),
+    ] = 0.2
+    l2: Annotated[
+        float,
+        Setting(
+            N_("L2 regularisation"),
+            N_("Penalty on the kernels of the head."),
+            Group.REGULARISATION,
+            sweep=Range(low=1e-6, high=1e-1, log=True),
+        ),
+        Field(ge=0, le=1),
+    ] = 0.0
+    label_smoothing: Annotated[
+        float,
+        Setting(
+            N_("Label smoothing"),
+            N_("Share of each label spread over all classes; lowers over-confidence."),
+            Group.REGULARISATION,
+            sweep=Range(low=0.0, high=0.2),
+        ),
+        Field(ge=0, lt=0.5),
+    ] = 0.0
+    augment: Annotated[
+        AugmentConfig | None,
+        Setting(
+            N_("Data augmentation"),
+            N_("Trains on altered copies of the images. Computing n copies takes n times as long, once."),
+            Group.REGULARISATION,
+        ),
+    ] = None
+    class_weights: Annotated[
+        bool,
+        Setting(
+            N_("Class weights"),
+            N_("Weights each image by the inverse frequency of its class."),
+            Group.DATA,
+            sweep=Choices(choices=(False, True)),
+        ),
+    ] = False
     split: SplitConfig = SplitConfig()
-    design: ResamplingConfig = ResamplingConfig()
-    tensorboard: bool = False
-    seed: int = Field(0, ge=0, lt=2**32)
+    resampling: ResamplingConfig = ResamplingConfig()
+    tensorboard: Annotated[
+        bool,
+        Setting(
+            N_("TensorBoard"), N_("Also write event files for TensorBoard into the run's folder."), Group.OPTIMISATION
+        ),
+    ] = False
 
     @model_validator(mode="before")
     @classmethod
-    def _own_defaults(cls, values: Any) -> Any:
-        """Fill `size` and `tap` from the table of backbones, and where fine-tuning begins: behind the tap before."""
+    def _fill_fine_tuning(cls, values: Any) -> Any:
+        """Fill where fine-tuning begins: after the tap before the run's own."""
         if not isinstance(values, dict):
             return values
-        backbone = backbones.BACKBONES.get(values.get("backbone", "cxrtiny"))
-        if backbone is None:
+        backbone, tune = backbones.BACKBONES.get(values.get("backbone", "cxrtiny")), values.get("tune")
+        if backbone is None or not isinstance(tune, dict) or tune.get("after"):
             return values
-        own = {"size": backbone.size, "tap": backbone.taps[-1], "weights": backbone.weights_kinds[0]}
-        filled = own | {name: value for name, value in values.items() if value or name not in own}
-        tune = filled.get("tune")
-        if isinstance(tune, dict) and not tune.get("after"):
-            before = backbone.before(filled["tap"])
-            filled["tune"] = tune | {"after": before[-1] if before else ""}
-        return filled
+        earlier = backbone.before(values.get("tap") or backbone.taps[-1])
+        return values | {"tune": tune | {"after": earlier[-1] if earlier else ""}}
 
     @model_validator(mode="after")
-    def _agrees_with_backbone(self) -> Self:
+    def _sections_agree(self) -> Self:
         backbone = backbones.get(self.backbone)
-        low, high = backbone.sizes
-        if not low <= self.size <= high:
-            raise UserError(
-                "size of {key}: expected {low} to {high} pixels. Received: {size}",
-                key=backbone.key,
-                low=low,
-                high=high,
-                size=self.size,
-            )
-        if self.tap not in backbone.taps:
-            expected = ", ".join(backbone.taps)
-            raise UserError(
-                "tap of {key}: expected one of {expected}. Received: {tap!r}",
-                key=backbone.key,
-                expected=expected,
-                tap=self.tap,
-            )
-        if self.weights not in backbone.weights_kinds:
-            expected = ", ".join(backbone.weights_kinds)
-            raise UserError(
-                "weights of {key}: expected one of {expected}. Received: {weights!r}",
-                key=backbone.key,
-                expected=expected,
-                weights=self.weights,
-            )
-        if (self.weights == "file") != (self.weights_file is not None):
-            raise UserError("weights_file: expected a path with weights 'file', and none otherwise.")
         if self.tune and self.tune.after not in backbone.before(self.tap):
             raise UserError(
                 "tune.after: expected a tap of {key} before {tap} ({expected}). Received: {after!r}",
@@ -119,19 +201,22 @@ class RunConfig(BaseModel):
                 expected=", ".join(backbone.before(self.tap)) or "-",
                 after=self.tune.after,
             )
-        if self.split.kind == "given" and self.design.kind != "holdout":
-            raise UserError("design: the split given by the source has one round. Choose another split.")
+        if self.split.kind == "given" and self.resampling.kind != "holdout":
+            raise UserError("resampling: the split given by the source is a single one. Choose another split.")
         return self
 
-    @property
-    def preprocessing_mode(self) -> str:
-        """The key of `preprocessing.MODES` that applies."""
-        if self.preprocessing == "unit":
-            return "unit"
-        return backbones.get(self.backbone).preprocessing
+    @classmethod
+    def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        """Rename what version 1 called `design` and `cleaning`."""
+        found = dict(values)
+        if "design" in found:
+            found["resampling"] = migrate_resampling(found.pop("design"))
+        if "cleaning" in found:
+            found["image_transform"] = found.pop("cleaning")
+        return found
 
 
-# What the tutorials do, to the letter. Their ReduceLROnPlateau never acts, as its minimum is the rate.
+# The tutorials' settings, exactly. Their ReduceLROnPlateau never acts, as its minimum is the learning rate itself.
 TUTORIAL: dict[str, Any] = {
     "size": 237,
     "preprocessing": "unit",
@@ -145,7 +230,43 @@ TUTORIAL: dict[str, Any] = {
     "keep": "last",
     "split": {"kind": "tutorial", "test": 0.2, "validation": 0.1, "seed": 40},
 }
-PRESETS: dict[str, dict[str, Any]] = {"studio": {}, "tutorial": TUTORIAL}
+PRESETS: dict[str, dict[str, Any]] = {"recommended": {}, "tutorial": TUTORIAL}
+PRESET_TITLES = {"recommended": N_("Recommended"), "tutorial": N_("Tutorial (exact)")}
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with the values of `over` in place of its own, section by section: a section keeps its others."""
+    found = dict(base)
+    for name, value in over.items():
+        mine = found.get(name)
+        found[name] = merge(mine if isinstance(mine, dict) else {}, value) if isinstance(value, dict) else value
+    return found
+
+
+def nested(name: str, value: Any) -> dict[str, Any]:
+    """Return `{"section": {"name": value}}` for a dotted name."""
+    for part in reversed(name.split(".")):
+        value = {part: value}
+    found: dict[str, Any] = value
+    return found
+
+
+def parse_override(text: str) -> dict[str, Any]:
+    """Return `section.name=value` as nested values; the value is read as YAML.
+
+    Raises:
+        UserError: it has another form, or the value is not YAML.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not all(name.split(".")):
+        raise UserError("--set: expected name=value. Received: {text}", text=text)
+    try:
+        return nested(name, yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            "--set {name}: {value} is not a value ({reason}).", name=name, value=value, reason=reason
+        ) from error
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -160,29 +281,37 @@ def read(file: Path) -> dict[str, Any]:
         raise UserError("{file} cannot be read as YAML: {error}", file=file, error=error) from error
     if not isinstance(values, dict):
         raise UserError("{file}: expected names with values. Received: {kind}", file=file, kind=type(values).__name__)
-    return {str(name): value for name, value in values.items()}
+    named = {str(name): value for name, value in values.items()}
+    version = named.pop(KEY, 1)
+    return RunConfig.migrate(named, version) if version == 1 else named
 
 
-def make(preset: str = "studio", **values: Any) -> RunConfig:
-    """Return a preset with `values` over it; None means not given.
+def make(preset: str = "recommended", *layers: dict[str, Any], **values: Any) -> RunConfig:
+    """Return a preset with each of `layers` and then `values` merged over it, section by section; a value None of
+    `values` counts as not given.
 
     Raises:
-        UserError: a setting is unknown or out of range; the text names it, what was expected and received.
+        UserError: a setting is unknown or out of range; the text names it, what was expected and what was received.
     """
     if preset not in PRESETS:
         raise UserError(
             "preset: expected one of {expected}. Received: {preset!r}", expected=", ".join(PRESETS), preset=preset
         )
-    given = {name: value for name, value in values.items() if value is not None}
-    if isinstance(given.get("split"), dict):
-        given["split"] = PRESETS[preset].get("split", {}) | given["split"]
+    found = PRESETS[preset]
+    for layer in (*layers, {name: value for name, value in values.items() if value is not None}):
+        found = merge(found, layer)
+    return validated(found)
+
+
+def validated(values: dict[str, Any]) -> RunConfig:
+    """Return the config with these values; raise `UserError` for one that is not valid."""
     try:
-        return RunConfig(**(PRESETS[preset] | given))
+        return RunConfig.model_validate(values)
     except ValidationError as error:
-        raise UserError(sentence(error)) from error
+        raise UserError("{reason}", reason=describe(error)) from error
 
 
-def sentence(error: ValidationError) -> str:
+def describe(error: ValidationError) -> str:
     """Return what is wrong with a config, each value with its name, what was expected and what was received."""
     parts = []
     for problem in error.errors():
@@ -191,4 +320,4 @@ def sentence(error: ValidationError) -> str:
             parts.append(f"{name}: there is no such setting")
         else:
             parts.append(f"{name}: expected {expected}. Received: {problem['input']!r}")
-    return "; ".join(parts)
+    return "; ".join(dict.fromkeys(parts))

@@ -1,34 +1,93 @@
-"""The sections of a run's config: how images are divided, how the rate falls, what is added to plain training."""
+"""The sections of a run's config."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field, model_validator
 
-STRICT = ConfigDict(extra="forbid", frozen=True)
+from cxrcore.errors import UserError
+from cxrcore.fields import STRICT, Group, Setting
+from cxrcore.i18n import N_
 
 
 class SplitConfig(BaseModel):
-    """`patient`: no patient on two sides, stratified. `tutorial`: images at random, as the tutorials. `given`: as the
-    source's folders or table say.
-    """
+    """How images are divided into training, validation and test."""
 
     model_config = STRICT
 
-    kind: Literal["patient", "tutorial", "given"] = "patient"
-    test: float = Field(0.2, gt=0, le=0.5)
-    validation: float = Field(0.1, gt=0, le=0.5)
-    seed: int = Field(0, ge=0, lt=2**32)
+    kind: Annotated[
+        Literal["patient", "tutorial", "given"],
+        Setting(
+            N_("Split"),
+            N_("Split by patient, the test says how the model does on new patients."),
+            Group.DATA,
+            values={
+                "patient": N_("by patient, stratified"),
+                "tutorial": N_("by image, at random (tutorial)"),
+                "given": N_("as given by the source (train, val, test)"),
+            },
+            option="--split",
+        ),
+    ] = "patient"
+    test: Annotated[
+        float, Setting(N_("Test share"), N_("Share of the images to test on."), Group.DATA), Field(gt=0, le=0.5)
+    ] = 0.2
+    validation: Annotated[
+        float,
+        Setting(N_("Validation share"), N_("Share of the remaining images to validate on."), Group.DATA),
+        Field(gt=0, le=0.5),
+    ] = 0.1
+    seed: Annotated[
+        int,
+        Setting(N_("Seed of the split"), N_("The same seed gives the same split."), Group.DATA),
+        Field(ge=0, lt=2**32),
+    ] = 0
 
 
 class ResamplingConfig(BaseModel):
-    """How often it is trained and tested: once (`holdout`), on `rounds` splits of other seeds (`repeated`), or with
-    each of `rounds` folds tested on once (`kfold`). The first round's model is the run's.
+    """How often the model is trained and tested: once (holdout), in each of `folds`, or on `repeats` random splits. The
+    model of the first fold or repeat is the run's.
     """
 
     model_config = STRICT
 
-    kind: Literal["holdout", "repeated", "kfold"] = "holdout"
-    rounds: int = Field(5, ge=2, le=50)
+    folds: Annotated[
+        int,
+        Setting(
+            N_("Folds"),
+            N_("k-fold cross-validation with so many folds; 0 for a single split."),
+            Group.DATA,
+            option="--folds",
+        ),
+        Field(ge=0, le=50),
+    ] = 0
+    repeats: Annotated[
+        int,
+        Setting(
+            N_("Repeats"),
+            N_("Train and test on so many random splits; 0 for a single split."),
+            Group.DATA,
+            option="--repeats",
+        ),
+        Field(ge=0, le=50),
+    ] = 0
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.folds and self.repeats:
+            raise UserError("resampling: choose folds or repeats, not both.")
+        if 1 in (self.folds, self.repeats):
+            raise UserError("resampling: expected at least 2 folds or repeats, or 0 for a single split. Received: 1")
+        return self
+
+    @property
+    def kind(self) -> Literal["holdout", "kfold", "repeated"]:
+        """A single split (holdout), k-fold or repeated random splits."""
+        return "kfold" if self.folds else "repeated" if self.repeats else "holdout"
+
+    @property
+    def count(self) -> int:
+        """How many splits are trained and tested on."""
+        return self.folds or self.repeats or 1
 
 
 class PlateauConfig(BaseModel):
@@ -36,35 +95,91 @@ class PlateauConfig(BaseModel):
 
     model_config = STRICT
 
-    factor: float = Field(0.5, gt=0, lt=1)
-    patience: int = Field(5, ge=1)
-    cooldown: int = Field(0, ge=0)
-    minimum: float = Field(1e-5, ge=0)
+    factor: Annotated[
+        float,
+        Setting(N_("Plateau factor"), N_("The learning rate is multiplied by it on a plateau."), Group.OPTIMISATION),
+        Field(gt=0, lt=1),
+    ] = 0.5
+    patience: Annotated[
+        int,
+        Setting(N_("Plateau patience"), N_("Epochs without a lower validation loss before that."), Group.OPTIMISATION),
+        Field(ge=1),
+    ] = 5
+    cooldown: Annotated[
+        int, Setting(N_("Plateau cooldown"), N_("Epochs to wait afterwards."), Group.OPTIMISATION), Field(ge=0)
+    ] = 0
+    minimum: Annotated[
+        float,
+        Setting(N_("Minimum learning rate"), N_("It is not reduced below this."), Group.OPTIMISATION),
+        Field(ge=0),
+    ] = 1e-5
 
 
 class AugmentConfig(BaseModel):
-    """`views` altered copies a training image, each turned by at most `rotation` degrees, moved by at most `shift` of
-    its side, enlarged or reduced by at most `zoom`, with the contrast changed by at most `contrast`. `flip` mirrors
-    half of them, which puts the heart on the other side.
-    """
+    """Augmented copies of the training images, computed once and kept; each epoch uses one copy of every image."""
 
     model_config = STRICT
 
-    views: int = Field(3, ge=1, le=20)
-    rotation: float = Field(7.0, ge=0, le=30)
-    shift: float = Field(0.05, ge=0, le=0.2)
-    zoom: float = Field(0.08, ge=0, le=0.3)
-    contrast: float = Field(0.15, ge=0, le=0.5)
-    flip: bool = False
+    views: Annotated[
+        int,
+        Setting(N_("Augmented copies"), N_("Copies of each training image."), Group.REGULARISATION, option="--views"),
+        Field(ge=1, le=20),
+    ] = 3
+    rotation: Annotated[
+        float, Setting(N_("Rotation"), N_("At most so many degrees."), Group.REGULARISATION), Field(ge=0, le=30)
+    ] = 7.0
+    shift: Annotated[
+        float, Setting(N_("Shift"), N_("At most this share of the side."), Group.REGULARISATION), Field(ge=0, le=0.2)
+    ] = 0.05
+    zoom: Annotated[
+        float, Setting(N_("Zoom"), N_("At most this share of the size."), Group.REGULARISATION), Field(ge=0, le=0.3)
+    ] = 0.08
+    contrast: Annotated[
+        float, Setting(N_("Contrast"), N_("Changed by at most this share."), Group.REGULARISATION), Field(ge=0, le=0.5)
+    ] = 0.15
+    flip: Annotated[
+        bool,
+        Setting(
+            N_("Horizontal flip"),
+            N_("Flips half of the copies. Off by default: it puts the heart on the other side."),
+            Group.REGULARISATION,
+        ),
+    ] = False
 
 
 class FineTuningConfig(BaseModel):
-    """After the head, the backbone's layers behind the tap `after` learn too, at their own rate; "" is the tap before
-    the run's own.
+    """After the head, the layers of the backbone after the tap `after` are trained too, at their own rate; "" is the tap
+    before the run's own. Batch normalisation stays in inference mode.
     """
 
     model_config = STRICT
 
-    after: str = ""
-    learning_rate: float = Field(1e-4, gt=0, le=1)
-    epochs: int = Field(10, ge=1, le=10_000)
+    after: Annotated[
+        str,
+        Setting(
+            N_("Fine-tune after layer"),
+            N_("Tap after which layers are trained; empty for the previous one."),
+            Group.MODEL,
+        ),
+    ] = ""
+    learning_rate: Annotated[
+        float,
+        Setting(
+            N_("Fine-tuning learning rate"),
+            N_("Much lower than that of the head, or the backbone loses what it was trained for."),
+            Group.OPTIMISATION,
+            option="--tune-rate",
+        ),
+        Field(gt=0, le=1),
+    ] = 1e-4
+    epochs: Annotated[
+        int,
+        Setting(N_("Fine-tuning epochs"), N_("Epochs after those of the head."), Group.OPTIMISATION),
+        Field(ge=1, le=10_000),
+    ] = 10
+
+
+def migrate_resampling(design: dict[str, Any]) -> dict[str, Any]:
+    """Return the section of version 1, `kind` and `rounds`, as `folds` or `repeats`."""
+    kind, count = design.get("kind", "holdout"), design.get("rounds", 0)
+    return {} if kind == "holdout" else {"folds" if kind == "kfold" else "repeats": count}

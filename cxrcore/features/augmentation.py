@@ -40,10 +40,9 @@ def _view(image: np.ndarray, digest: str, number: int, ranges: AugmentationRange
     centre = (size - 1) / 2
     matrix = cv2.getRotationMatrix2D((centre, centre), angle * ranges.rotation, 1 + zoom * ranges.zoom)
     matrix[:, 2] += np.array([right, down]) * ranges.shift * size
-    moved = cv2.warpAffine(
-        image[:, ::-1] if mirrored else image, matrix, (size, size),
-        flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
+    source = image[:, ::-1] if mirrored else image
+    moved = cv2.warpAffine(source, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     mean = moved.mean()
     changed = mean + (moved - mean) * (1 + contrast * ranges.contrast)
-    return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+    view: np.ndarray = np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+    return view

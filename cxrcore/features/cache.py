@@ -1,4 +1,4 @@
-"""The bound of the kept activations: what was not used for longest goes first, and nothing that is in use."""
+"""The limit of the kept activations: the least recently used are deleted first, and nothing that is in use."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ _USED = ".used"
 
 
 def use(folder: Path, owner: Any) -> None:
-    """Mark a spec's folder as used now, and as in use by this process as long as `owner` lives."""
+    """Mark a folder as used now, and as in use by this process as long as `owner` lives."""
     if settings.read_only():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -26,10 +26,9 @@ def use(folder: Path, owner: Any) -> None:
 
 
 def make_room(current: Path) -> None:
-    """Delete whole folders, the longest unused first, until what is kept fits into CXR_CACHE_GB.
+    """Delete whole folders, the least recently used first, until what is kept fits into CXR_CACHE_GB.
 
-    The folder that is being written, and those in use by a living process, stay: so a single dataset may take more than
-    the bound, and all else goes.
+    The folder that is being written, and those in use by a living process, are kept, even where they exceed the limit.
     """
     sizes = {folder: _size(folder) for folder in settings.features_folder().glob("[!.]*") if folder.is_dir()}
     over = sum(sizes.values()) - settings.cache_bytes()
@@ -42,24 +41,24 @@ def make_room(current: Path) -> None:
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of a folder's shards; what another process is still writing is not counted."""
-    return sum(_bytes(path) for path in folder.glob("[!.]*"))
-
-
-def _bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+    """Return the bytes of a folder's files; what another process deletes meanwhile is not counted."""
+    return sum(int(_stat(path, "st_size")) for path in folder.glob("[!.]*"))
 
 
 def _last_used(folder: Path) -> float:
-    marker = folder / _USED
-    return marker.stat().st_mtime if marker.exists() else folder.stat().st_mtime
+    return max(_stat(folder / _USED, "st_mtime"), _stat(folder, "st_mtime") if not (folder / _USED).exists() else 0)
+
+
+def _stat(path: Path, name: str) -> float:
+    """Return a number of a file's status, 0 for a file that does not exist (any more)."""
+    try:
+        return float(getattr(path.stat(), name))
+    except FileNotFoundError:
+        return 0.0
 
 
 def _in_use(folder: Path) -> bool:
-    """Tell whether a living process reads from the folder; what a dead one left is removed."""
+    """Tell whether a living process reads from the folder; the marker of a dead one is removed."""
     used = False
     for marker in folder.glob(".*.using"):
         number, started = marker.name[1:].split("-")[:2]

@@ -1,71 +1,170 @@
-"""What determines an activation besides the image itself."""
+"""What determines the activations of an image, as a user chooses it; used by training and by every audit alike."""
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from cxrcore.features import backbones, graph, preprocessing
-from cxrcore.features.augmentation import AugmentationRanges
+from pydantic import BaseModel, Field, model_validator
+
+from cxrcore.errors import UserError
+from cxrcore.features import backbones, image_transforms, lung_segmenter, openvino, weights
+from cxrcore.features.key import FeatureKey
 from cxrcore.features.weights import Weights
+from cxrcore.fields import STRICT, Choices, Group, Setting
+from cxrcore.i18n import N_
+from cxrcore.progress import Progress
 
-FILES = "files"
+# The values of a sweep over `tap` are the taps of the backbone, see `sweeps.plan.offered`.
+TAPS_OF_BACKBONE = Choices(choices=("first", "last"))
 
 
-@dataclass(frozen=True)
-class FeatureSpec:
-    """`weights` is the digest of the weights, not their name: other weights are other features.
-
-    `pooled` keeps only each channel's mean, as a map of one cell. `alteration` is done to the pixels first (see
-    `alterations`), "" for none, with the `lungs` from files (`FILES`) or a segmenter
-    of this digest, "" where none are needed.
-
-    `view` is the number of an augmented view within `ranges`, 0 for the image itself. With `cut` the map is taken
-    where the backbone can be cut in two at the tap (see `graph.cut_tensor`). `engine` is what computes it, "" for Keras.
+class FeatureConfig(BaseModel):
+    """The backbone, its weights, the input and what is done to it. `size`, `tap` and `weights` default to the backbone's
+    own. `seed` is that of random weights, and of the head's initialisation in a run.
     """
 
-    backbone: str
-    weights: str
-    size: int
-    preprocessing: str
-    tap: str
-    pooled: bool = False
-    alteration: str = ""
-    lungs: str = ""
-    view: int = 0
-    ranges: AugmentationRanges | None = None
-    cut: bool = False
-    engine: str = ""
+    model_config = STRICT
+
+    backbone: Annotated[
+        str, Setting(N_("Backbone"), N_("Pretrained network whose activations are the features."), Group.BASIC)
+    ] = "cxrtiny"
+    weights: Annotated[
+        Literal["imagenet", "bundled", "file", "random"],
+        Setting(
+            N_("Weights"),
+            N_("Weights of the backbone."),
+            Group.BASIC,
+            values={
+                "imagenet": "ImageNet",
+                "bundled": N_("bundled with the package"),
+                "file": N_("from a file"),
+                "random": N_("random (for comparison)"),
+            },
+        ),
+    ] = "bundled"
+    weights_file: Annotated[
+        Path | None,
+        Setting(N_("Weights file"), N_("A .weights.h5 file of the backbone without its top layers."), Group.BASIC),
+    ] = None
+    size: Annotated[
+        int,
+        Setting(
+            N_("Input size"), N_("Height and width of the input in pixels; 0 for the backbone's own."), Group.MODEL
+        ),
+        Field(ge=0),
+    ] = 0
+    tap: Annotated[
+        str,
+        Setting(
+            N_("Feature layer (tap)"),
+            N_(
+                "Backbone layer whose output is the feature map, shallow to deep. Middle layers often describe the "
+                "texture of X-rays better, and cost less. Empty for the backbone's last."
+            ),
+            Group.MODEL,
+            sweep=TAPS_OF_BACKBONE,
+        ),
+    ] = ""
+    preprocessing: Annotated[
+        Literal["native", "unit"],
+        Setting(
+            N_("Preprocessing"),
+            N_("Scaling of pixel values before the backbone."),
+            Group.MODEL,
+            values={"native": N_("as the backbone was trained"), "unit": N_("x / 255, as in the tutorials")},
+        ),
+    ] = "native"
+    image_transform: Annotated[
+        Literal["", "only-lungs", "crop", "match", "markers", "equalise"],
+        Setting(
+            N_("Image transform"),
+            N_(
+                "Applied to every image before the backbone; the mitigations on the Results page measure what each "
+                "removes. Lungs are found by the bundled segmenter; where it fails, the image stays as it is."
+            ),
+            Group.DATA,
+            values=image_transforms.TRANSFORMS,
+        ),
+    ] = ""
+    seed: Annotated[
+        int,
+        Setting(N_("Seed"), N_("Of the initial weights and of the order of batches."), Group.OPTIMISATION),
+        Field(ge=0, lt=2**32),
+    ] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_backbone(cls, values: Any) -> Any:
+        """Fill `size`, `tap` and `weights` from the table of backbones."""
+        if not isinstance(values, dict):
+            return values
+        backbone = backbones.BACKBONES.get(values.get("backbone", "cxrtiny"))
+        if backbone is None:
+            return values
+        kind = "file" if values.get("weights_file") else backbone.weights_kinds[0]
+        own = {"size": backbone.size, "tap": backbone.taps[-1], "weights": kind}
+        return own | {name: value for name, value in values.items() if value or name not in own}
+
+    @model_validator(mode="after")
+    def _agrees_with_backbone(self) -> Self:
+        backbone = backbones.get(self.backbone)
+        low, high = backbone.sizes
+        if not low <= self.size <= high:
+            raise UserError(
+                "size of {key}: expected {low} to {high} pixels. Received: {size}",
+                key=backbone.key,
+                low=low,
+                high=high,
+                size=self.size,
+            )
+        if self.tap not in backbone.taps:
+            expected = ", ".join(backbone.taps)
+            raise UserError(
+                "tap of {key}: expected one of {expected}. Received: {tap!r}",
+                key=backbone.key,
+                expected=expected,
+                tap=self.tap,
+            )
+        weights.check_kind(backbone, self.weights)
+        if (self.weights == "file") != (self.weights_file is not None):
+            raise UserError("weights_file: expected a path with weights 'file', and none otherwise.")
+        return self
 
     @property
-    def key(self) -> str:
-        """A folder name that is the same for the same features only."""
-        values = asdict(self)
-        for name in ("lungs", "view", "ranges", "cut", "engine"):
-            if not values[name]:
-                del values[name]  # what was kept before there was such a choice stays good
-        content = json.dumps(values, sort_keys=True).encode()
-        return f"{self.backbone}-{hashlib.sha256(content).hexdigest()[:16]}"
+    def preprocessing_mode(self) -> str:
+        """The key of `preprocessing.MODES` that applies."""
+        return "unit" if self.preprocessing == "unit" else backbones.get(self.backbone).preprocessing
 
-    def build(self, weights: Weights) -> Any:
-        """Return the Keras model from raw pixels (N, size, size, 3), 0 to 255, to the tap's map (N, h, w, c).
-
-        The backbone, cut at the tap, is its layer `backbone`; it is frozen and in inference mode.
+    def resolve(self, progress: Progress | None = None) -> Weights:
+        """Return the weights of the backbone; downloads them if it must.
 
         Raises:
-            UserError: the file does not hold weights of this backbone.
+            UserError: the file is absent, or the download failed.
         """
-        from cxrcore.features.keras_setup import keras
+        return weights.resolve(backbones.get(self.backbone), self.weights, self.weights_file, self.seed, progress)
 
-        if weights.path is None:
-            keras.utils.set_random_seed(weights.seed)
-        full = backbones.get(self.backbone).build(self.size)
-        weights.load_into(full)
-        end = graph.cut_tensor(full, self.tap) if self.cut else full.get_layer(self.tap).output
-        cut = keras.Model(full.input, end, name="backbone")
-        cut.trainable = False
-        pixels = keras.Input((self.size, self.size, 3), name="pixels")
-        maps = cut(preprocessing.apply(pixels, self.preprocessing), training=False)
-        if self.pooled:
-            maps = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(maps)
-        return keras.Model(pixels, maps, name="features")
+    def key(
+        self, digest: str, image_transform: str | None = None, lungs_from_files: bool = False, pooled: bool = False
+    ) -> FeatureKey:
+        """Return what names the activations of a backbone whose weights have this digest.
+
+        Args:
+            digest: of the weights, see `Weights`.
+            image_transform: in place of the config's own, None for that.
+            lungs_from_files: whether lungs come from mask files instead of the segmenter.
+            pooled: whether only the mean of each channel is kept.
+        """
+        transform = self.image_transform if image_transform is None else image_transform
+        lungs = ""
+        if image_transforms.needs_lungs(transform):
+            lungs = image_transforms.LUNGS_FROM_FILES if lungs_from_files else lung_segmenter.digest()
+        return FeatureKey(
+            backbone=self.backbone,
+            weights=digest,
+            size=self.size,
+            preprocessing=self.preprocessing_mode,
+            tap=self.tap,
+            pooled=pooled,
+            image_transform=transform,
+            lungs=lungs,
+            engine=openvino.engine_for(self.backbone),
+        )

@@ -1,4 +1,4 @@
-"""Images to kept activations: each image passes the backbone once, whatever is trained on it later."""
+"""From images to kept activations: each image passes the backbone once, whatever is trained on it later."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxrcore.data.images import ImageError, Upload, load, load_mask, read
+from cxrcore.data.errors import ImageError
+from cxrcore.data.images import Upload, load, load_mask, read
 from cxrcore.errors import UserError
 from cxrcore.features import augmentation, cache, image_transforms, openvino
-from cxrcore.features.config import FILES, FeatureSpec
-from cxrcore.features.predict import AT_ONCE, stream
+from cxrcore.features.key import FeatureKey
+from cxrcore.features.predict import AT_ONCE, predict_stream
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
+from cxrcore.progress import Progress, ignore
 
 # Images that are decoded while those before them are in the model; small, so that a run can stop soon.
 BATCH = 8
@@ -25,32 +27,32 @@ FLUSH_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Hooks:
+class ExtractionCallbacks:
     """`progress(done, total)` after every batch; `check()` before it, which may raise to stop."""
 
-    progress: Callable[[int, int], None] = lambda done, total: None
+    progress: Progress = ignore
     check: Callable[[], None] = lambda: None
 
 
 def activations(
-    table: pd.DataFrame, spec: FeatureSpec, model: Callable[[], Any], hooks: Hooks | None = None
+    table: pd.DataFrame, key: FeatureKey, model: Callable[[], Any], callbacks: ExtractionCallbacks | None = None
 ) -> Activations:
     """Return the activations of all rows of `table` (`path`, `sha256`), computing those not kept yet.
 
-    `model` gives the Keras model of `spec`; it is called only if something has to be computed. What is
+    `model` gives the Keras model of `key`; it is called only if something has to be computed. What is
     computed before an interruption is kept.
 
     Raises:
-        UserError: an image is gone or has become unreadable, or the disk is full.
+        UserError: an image is missing or unreadable, or the disk is full.
     """
-    hooks = hooks or Hooks()
-    store = Store(spec)
-    cache.use(store.folder, store)  # so that nobody makes room here while it is filled
+    callbacks = callbacks or ExtractionCallbacks()
+    store = Store(key)
+    cache.use(store.folder, store)  # so that it is not deleted while it is filled
     missing = store.missing(table["sha256"])
     if missing:
         rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]
-        computing = openvino.Compiled(model()) if spec.engine == openvino.NAME else model()
-        _compute(store, rows, spec, computing, hooks)
+        computing = openvino.Compiled(model()) if key.engine == openvino.NAME else model()
+        _compute(store, rows, key, computing, callbacks)
     return store.read(list(table["sha256"]))
 
 
@@ -58,7 +60,7 @@ def batches(paths: Sequence[Path], size: int, hashes: Sequence[str] | None = Non
     """Yield uint8 (BATCH or fewer, size, size, 3); the next batch is decoded while one is in use.
 
     Raises:
-        UserError: an image cannot be read any more, or is not the one with the SHA-256 in `hashes`, if given.
+        UserError: an image cannot be read any more, or its SHA-256 is not the one in `hashes`, if given.
     """
     images = list(zip(paths, hashes or [""] * len(paths), strict=True))
     groups = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
@@ -77,16 +79,16 @@ def masks_of(table: pd.DataFrame) -> list[np.ndarray | None]:
     return [mask if mask.any() else None for mask in masks]
 
 
-def _compute(store: Store, rows: pd.DataFrame, spec: FeatureSpec, model: Any, hooks: Hooks) -> None:
+def _compute(store: Store, rows: pd.DataFrame, key: FeatureKey, model: Any, callbacks: ExtractionCallbacks) -> None:
     """`rows` have the index SHA-256."""
     held: list[np.ndarray] = []
     done = kept = 0
     hashes, flushed = list(rows.index), monotonic()
     try:
-        for maps in stream(model, _seen(rows, spec, hooks)):
+        for maps in predict_stream(model, _transformed_batches(rows, key, callbacks)):
             held.append(maps)
             done += len(maps)
-            hooks.progress(done, len(rows))
+            callbacks.progress(done, len(rows))
             if sum(maps.nbytes for maps in held) >= SHARD_BYTES or monotonic() - flushed > FLUSH_SECONDS:
                 store.add(hashes[kept:done], np.concatenate(held))
                 held, kept, flushed = [], done, monotonic()
@@ -95,15 +97,15 @@ def _compute(store: Store, rows: pd.DataFrame, spec: FeatureSpec, model: Any, ho
             store.add(hashes[kept:done], np.concatenate(held))
 
 
-def _seen(rows: pd.DataFrame, spec: FeatureSpec, hooks: Hooks) -> Iterator[np.ndarray]:
-    """Yield batches of `rows` as the backbone is to see them."""
+def _transformed_batches(rows: pd.DataFrame, key: FeatureKey, callbacks: ExtractionCallbacks) -> Iterator[np.ndarray]:
+    """Yield batches of `rows` after the image transform and augmentation of `key`."""
     begun, hashes = 0, list(rows.index)
-    for pixels in batches([Path(path) for path in rows["path"]], spec.size, hashes):
-        hooks.check()
+    for pixels in batches([Path(path) for path in rows["path"]], key.size, hashes):
+        callbacks.check()
         end = begun + len(pixels)
-        masks = masks_of(rows[begun:end]) if spec.lungs == FILES else None
-        seen = image_transforms.apply(pixels, spec.alteration, masks)
-        yield augmentation.augmented(seen, hashes[begun:end], spec.view, spec.ranges) if spec.ranges else seen
+        masks = masks_of(rows[begun:end]) if key.lungs == image_transforms.LUNGS_FROM_FILES else None
+        seen = image_transforms.apply(pixels, key.image_transform, masks)
+        yield augmentation.augmented(seen, hashes[begun:end], key.view, key.ranges) if key.ranges else seen
         begun = end
 
 
@@ -111,7 +113,7 @@ def _decode(path: Path, digest: str, size: int) -> np.ndarray:
     try:
         content = read(path)
         if digest and hashlib.sha256(content).hexdigest() != digest:
-            raise ImageError("it is another picture than then")
+            raise ImageError("its content has changed")
         return load(Upload(path.name, content), size)
     except ImageError as error:
         raise UserError(

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cxrcore.features.predict import forward
+from cxrcore.features.predict import predict
 from cxrcore.features.store import Activations
 
 
@@ -41,4 +41,4 @@ class ComputedFeatureMaps:
 
     def rows(self, numbers: Iterable[int]) -> np.ndarray:
         """Return the maps of these images in this order, float32 (len(numbers), h, w, c)."""
-        return forward(self._upper, self._kept.rows(numbers))
+        return predict(self._upper, self._kept.rows(numbers))

@@ -4,37 +4,35 @@ from typing import Any
 
 
 def cut_tensor(backbone: Any, tap: str) -> Any:
-    """Return the tensor at `tap` through which everything passes: the layer's output, or its input where a shortcut
-    leads round the layer.
+    """Return the tensor at `tap` through which everything passes: the layer's output, or its input where a residual
+    connection bypasses the layer.
 
     Raises:
         ValueError: neither is.
     """
     layer = backbone.get_layer(tap)
     for tensor in (layer.output, layer.input):
-        if _all_pass(backbone, tensor):
+        if _separates(backbone, tensor):
             return tensor
-    raise ValueError(f"{tap}: nothing else leads past neither its input nor its output")
+    raise ValueError(f"{tap}: a connection bypasses both its input and its output")
 
 
 def backbone_tail(backbone: Any, tap: str) -> Any:
-    """Return the part of a backbone behind the joint at `tap`, as a model that shares its layers."""
+    """Return the part of a backbone after the cut at `tap`, as a model that shares its layers."""
     from cxrcore.features.keras_setup import keras
 
-    return keras.Model(cut_tensor(backbone, tap), backbone.output, name="upper")
+    return keras.Model(cut_tensor(backbone, tap), backbone.output, name="tail")
 
 
-def _all_pass(backbone: Any, tensor: Any) -> bool:
-    """Tell whether every way from the backbone's input to its output leads through `tensor`."""
-    wanted, seen = [backbone.output], set()
-    while wanted:
-        found = wanted.pop()
-        if found is tensor or id(found) in seen:
-            continue
-        seen.add(id(found))
-        operation, node = found._keras_history[:2]
-        inputs = operation._inbound_nodes[node].input_tensors
-        if not inputs:
-            return False  # the backbone's input was reached another way
-        wanted += inputs
+def _separates(backbone: Any, tensor: Any) -> bool:
+    """Tell whether every path from the backbone's input to its output passes through `tensor`.
+
+    Keras refuses to build a model from `tensor` to the output if a path starts elsewhere.
+    """
+    from cxrcore.features.keras_setup import keras
+
+    try:
+        keras.Model(tensor, backbone.output)
+    except ValueError:
+        return False
     return True

@@ -1,9 +1,10 @@
-"""What is done to images before a backbone sees them: to find out which part of them a model needs, or to take away
-what it should not need.
+"""Image transforms before the backbone: to measure which part of the images a model needs, or to remove what it should
+not use.
 
-A name is one alteration or several, joined by `+` and done in this order. What needs lungs takes them from `masks`
-where they are given, else from `lungs.segment` on the image as it came; an image whose lungs are not known stays as it
-is. What an audit blacks out comes before a cleaning: equalising, for one, spreads what the lungs hold over all pixels.
+A name is one transform or several, joined by `+` and applied in this order. A transform that needs lungs takes them from
+`masks` where they are given, else from `lung_segmenter.segment` on the original image; an image whose lungs are not known
+stays as it is. An audit masks the image before a mitigation is applied: equalising, for one, spreads information from
+the lungs over all pixels.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,50 +23,52 @@ WHOLE: Box = (0.0, 1.0, 0.0, 1.0)
 _MATCHED: Box = (0.08, 0.92, 0.08, 0.92)
 _NEED_LUNGS = {"only-lungs", "no-lungs", "crop"}
 
-# What can be chosen for a training.
-CLEANINGS = {
+LUNGS_FROM_FILES = "files"  # in place of the segmenter's digest, see `FeatureKey.lungs`
+
+# The transforms that a run can be trained with, and their labels.
+TRANSFORMS = {
     "": N_("none"),
     "only-lungs": N_("lungs only, all else black"),
     "crop": N_("crop to the lungs"),
-    "match": N_("match the sources"),
+    "match": N_("match the sources (frame, sharpness, histogram)"),
     "markers": N_("remove markers and letters"),
     "equalise": N_("histogram equalisation"),
 }
 
 
 def border(width: int) -> str:
-    """Return the name of the alteration that leaves only a border of `width` pixels and blacks out the rest."""
+    """Return the name of the transform that leaves only a border of `width` pixels and blacks out the rest."""
     return f"border:{width}"
 
 
 def needs_lungs(name: str) -> bool:
-    """Return whether an alteration depends on where the lungs are."""
+    """Return whether a transform depends on where the lungs are."""
     return bool(_NEED_LUNGS & set(name.split("+")))
 
 
 def apply(pixels: np.ndarray, name: str, masks: Masks | None = None) -> np.ndarray:
-    """Return uint8 (n, size, size, 3) after the alteration `name`; "" changes nothing.
+    """Return uint8 (n, size, size, 3) after the transform `name`; "" changes nothing.
 
     `masks` are the lungs of each image, boolean (H, W), None where they are not known.
 
     Raises:
-        UserError: no such alteration.
+        UserError: no such transform.
     """
     parts = [_checked(part) for part in filter(None, name.split("+"))]
     if not parts:
         return pixels
     found = _lungs(pixels, name, masks)
-    return np.stack([_altered(image, parts, mask) for image, mask in zip(pixels, found, strict=True)])
+    return np.stack([_transformed(image, parts, mask) for image, mask in zip(pixels, found, strict=True)])
 
 
 def boxes(pixels: np.ndarray, name: str, masks: Masks | None = None) -> list[Box]:
-    """Return what the alteration `name` leaves of the frame of each image (n, size, size, 3)."""
+    """Return the part of the frame that the transform `name` keeps of each image (n, size, size, 3)."""
     found = _lungs(pixels, name, masks)
     return [_frame(name.split("+"), mask) for mask in found]
 
 
-def moves(name: str) -> bool:
-    """Return whether an alteration changes the frame of images, so that `boxes` are needed to find a place again."""
+def changes_frame(name: str) -> bool:
+    """Return whether a transform changes the frame of images, so that `boxes` are needed to locate a point."""
     return bool({"crop", "match"} & set(name.split("+")))
 
 
@@ -93,7 +96,7 @@ def _checked(part: str) -> str:
     if (kind == "border" and value.isdecimal()) or (not value and (part in _NEED_LUNGS or part in _PLAIN)):
         return part
     expected = ", ".join(["border:<pixels>", *sorted(_NEED_LUNGS), *_PLAIN])
-    raise UserError("alteration: expected {expected}. Received: {name!r}", expected=expected, name=part)
+    raise UserError("image_transform: expected {expected}. Received: {name!r}", expected=expected, name=part)
 
 
 def _lungs(pixels: np.ndarray, name: str, masks: Masks | None) -> list[np.ndarray | None]:
@@ -111,7 +114,7 @@ def _frame(parts: Sequence[str], mask: np.ndarray | None) -> Box:
     return _MATCHED if "match" in parts else WHOLE
 
 
-def _altered(image: np.ndarray, parts: Sequence[str], mask: np.ndarray | None) -> np.ndarray:
+def _transformed(image: np.ndarray, parts: Sequence[str], mask: np.ndarray | None) -> np.ndarray:
     for part in parts:
         if part.startswith("border:"):
             image = _border(image, int(part.partition(":")[2]))
@@ -128,25 +131,26 @@ def _altered(image: np.ndarray, parts: Sequence[str], mask: np.ndarray | None) -
 
 
 def _border(image: np.ndarray, width: int) -> np.ndarray:
-    altered = image.copy()
-    altered[width:-width, width:-width] = 0
-    return altered
+    masked = image.copy()
+    masked[width:-width, width:-width] = 0
+    return masked
 
 
 def _equalise(image: np.ndarray) -> np.ndarray:
-    """Every grey level becomes as frequent as any other."""
+    """Histogram equalisation of the grey image."""
     return np.repeat(cv2.equalizeHist(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[..., None], 3, axis=-1)
 
 
 def _match(image: np.ndarray) -> np.ndarray:
-    """Hospitals differ in their frames, in how sharp their images are and in their exposure: the outer 8 % are cut off,
-    detail finer than a 96th of the side is lost, and the histogram is made even."""
+    """Reduce differences between hospitals in frame, sharpness and exposure: the outer 8 % are cut off, detail finer
+    than a 96th of the side is removed, and the histogram is equalised.
+    """
     blurred = cv2.resize(cut(image, _MATCHED), (96, 96), interpolation=cv2.INTER_AREA)
     return _equalise(cv2.resize(blurred, image.shape[1::-1], interpolation=cv2.INTER_CUBIC))
 
 
-def _no_markers(image: np.ndarray) -> np.ndarray:
-    """Small bright things in the outer fifth of the image are painted over from around them (Telea 2004)."""
+def _remove_markers(image: np.ndarray) -> np.ndarray:
+    """Inpaint small bright objects in the outer fifth of the image from their surroundings (Telea 2004)."""
     grey, side = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), len(image)
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (side // 9 | 1, side // 9 | 1))
     bright = (cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, kernel) > 50).astype(np.uint8)
@@ -161,5 +165,7 @@ def _no_markers(image: np.ndarray) -> np.ndarray:
 
 
 _PLAIN: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "match": _match, "markers": _no_markers, "equalise": _equalise,
-}  # fmt: skip
+    "match": _match,
+    "markers": _remove_markers,
+    "equalise": _equalise,
+}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.features import extract, lung_segmenter
-from cxrcore.messages import msg
+from cxrcore.messages import Message, msg
 
 
 def given(table: pd.DataFrame) -> bool:
@@ -28,11 +28,11 @@ def of(table: pd.DataFrame, pixels: np.ndarray, files: bool) -> list[np.ndarray 
     return [None if doubt else mask for mask, doubt in zip(masks, doubts, strict=True)]
 
 
-def origin(files: bool, known: Sequence[bool]) -> str:
-    """Return in words where lungs come from, and of how many images they are known."""
+def origin(files: bool, known: Sequence[bool]) -> Message:
+    """Return where lungs come from, and for how many images they are known."""
     values = {"n": int(np.sum(known)), "of": len(known)}
     if files:
         return msg("mask files, of {n} of {of} images", **values)
     return msg(
-        "the studio's own segmenter, which found lungs that can be believed in {n} of {of} images", **values
+        "the bundled segmenter, which found plausible lungs in {n} of {of} images", **values
     )  # fmt: skip

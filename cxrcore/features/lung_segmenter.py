@@ -73,7 +73,7 @@ def _chance(grey: np.ndarray) -> np.ndarray:
     with _LOCK:
         network = _network()
         network.setInput(prepared(grey)[None, None, :, :, 0])
-        return network.forward().reshape(SIZE, SIZE).copy()
+        return network.predict().reshape(SIZE, SIZE).copy()
 
 
 @lru_cache(maxsize=1)

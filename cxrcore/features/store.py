@@ -1,4 +1,4 @@
-"""Kept activations: one folder a `FeatureSpec`, files of many images each, read as memory maps."""
+"""Kept activations: one folder for each `FeatureKey`, files of many images each, read as memory maps."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,8 +10,9 @@ import numpy as np
 
 from cxrcore import settings
 from cxrcore.features import cache
-from cxrcore.features.config import FeatureSpec
+from cxrcore.features.key import FeatureKey
 from cxrcore.files import atomic_path, write_json
+from cxrcore.schema import KEY, VERSION
 
 # A shard is written at once from memory, so its size bounds the memory; a hundred thousand images of
 # half a megabyte are then 800 files rather than 100,000.
@@ -46,8 +47,9 @@ class Activations:
         return height, width, channels
 
     def _open(self, shard: int) -> np.ndarray:
-        """Return a shard as a memory map, opened anew: one that stays open keeps what was read of it in memory."""
-        return np.load(self._shards[shard], mmap_mode="r")
+        """Return a shard as a memory map, opened each time: one that stays open keeps what was read of it in memory."""
+        shard_maps: np.ndarray = np.load(self._shards[shard], mmap_mode="r")
+        return shard_maps
 
     def chunks(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
         """Yield `numbers` in parts whose maps take at most about `CHUNK_BYTES` of memory."""
@@ -66,11 +68,11 @@ class Activations:
 
 
 class Store:
-    """The activations kept for one spec. Several processes may add to it at once."""
+    """The activations kept for one key. Several processes may add to it at once."""
 
-    def __init__(self, spec: FeatureSpec) -> None:
-        self.folder: Path = settings.features_folder() / spec.key
-        self._about = asdict(spec)
+    def __init__(self, key: FeatureKey) -> None:
+        self.folder: Path = settings.features_folder() / key.folder
+        self._key = key
 
     def missing(self, hashes: Iterable[str]) -> list[str]:
         """Return the distinct image hashes that are not kept yet, in order."""
@@ -79,7 +81,7 @@ class Store:
 
     def add(self, hashes: Sequence[str], maps: np.ndarray) -> None:
         """Keep float32 maps (n, h, w, c). The index is written last: a shard without one does not count."""
-        write_json(self.folder / "about.json", self._about)
+        write_json(self.folder / "about.json", {KEY: VERSION} | asdict(self._key))
         name = uuid4().hex
         with atomic_path(self.folder / f"{name}.npy") as temporary:
             np.save(temporary, maps.astype(np.float32, copy=False))

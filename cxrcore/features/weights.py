@@ -3,7 +3,6 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,10 +12,10 @@ from cxrcore import settings
 from cxrcore.errors import UserError
 from cxrcore.features.backbones import Backbone
 from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
+from cxrcore.progress import Progress
 
 KERAS_WEIGHTS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
 CONNECT_SECONDS, READ_SECONDS = 5, 20
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -67,14 +66,7 @@ def resolve(
     Raises:
         UserError: the backbone has no such weights, the file is absent, or the download failed.
     """
-    if kind not in backbone.weights_kinds:
-        expected = ", ".join(backbone.weights_kinds)
-        raise UserError(
-            "weights of {key}: expected one of {expected}. Received: {kind!r}",
-            key=backbone.key,
-            expected=expected,
-            kind=kind,
-        )
+    check_kind(backbone, kind)
     if kind == "random":
         return Weights(None, f"random-{seed}", seed)
     path = file if kind == "file" else on_disk(backbone) or _download(backbone, progress)
@@ -86,6 +78,17 @@ def resolve(
         )
     status = path.stat()
     return Weights(path, _digest(path, status.st_size, status.st_mtime_ns))
+
+
+def check_kind(backbone: Backbone, kind: str) -> None:
+    """Raise `UserError` for a kind of weights that the backbone does not have."""
+    if kind not in backbone.weights_kinds:
+        raise UserError(
+            "weights of {key}: expected one of {expected}. Received: {kind!r}",
+            key=backbone.key,
+            expected=", ".join(backbone.weights_kinds),
+            kind=kind,
+        )
 
 
 @lru_cache(maxsize=16)

@@ -1,0 +1,40 @@
+"""The table of settings in the README, written by `make readme`."""
+
+from cxrcore.config.run_config import RunConfig
+from cxrcore.fields import Group, SettingField, setting_fields
+
+BEGIN, END = "<!-- settings:begin -->", "<!-- settings:end -->"
+
+
+def markdown() -> str:
+    """Return the settings as a Markdown table, group by group."""
+    rows = ["| setting | option | default | range | meaning |", "|---|---|---|---|---|"]
+    fields = list(setting_fields(RunConfig))
+    for group in Group:
+        rows.append(f"| **{group.value}** | | | | |")
+        rows += [_row(field) for field in fields if field.setting.group is group]
+    return "\n".join(rows)
+
+
+def replace_in(text: str) -> str:
+    """Return a document with the table between its markers."""
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n{markdown()}\n{END}{after}"
+
+
+def _row(field: SettingField) -> str:
+    default = (
+        ""
+        if field.default in (None, "")
+        else f"`{str(field.default).lower() if field.kind is bool else field.default}`"
+    )
+    return f"| {field.setting.label} | `{field.option}` | {default} | {_range(field)} | {field.setting.help} |"
+
+
+def _range(field: SettingField) -> str:
+    if field.choices:
+        return ", ".join(f"`{choice}`" for choice in field.choices if choice)
+    if field.low is None and field.high is None:
+        return ""
+    return f"{'' if field.low is None else f'{field.low:g}'} to {'' if field.high is None else f'{field.high:g}'}"

@@ -1,0 +1,153 @@
+"""What a setting of a run carries besides its type and default: label, help, group, option and sweep range.
+
+A setting is a field of a pydantic model, `Annotated[type, Setting(...), Field(ge=..., le=...)]`. From these come the
+command-line options, the form on the Train page, the settings of sweeps, the command that repeats a run and the table
+of settings in the README.
+"""
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import annotated_types
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
+
+from cxrcore.errors import UserError
+from cxrcore.i18n import N_
+
+STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class Group(Enum):
+    """Where a setting stands in forms and tables; the value is its title."""
+
+    BASIC = N_("Basic")
+    MODEL = N_("Model")
+    OPTIMISATION = N_("Optimisation")
+    REGULARISATION = N_("Regularisation")
+    DATA = N_("Data")
+
+
+class Range(BaseModel):
+    """A number from `low` to `high`; with `log` it is sampled on a logarithmic scale."""
+
+    model_config = STRICT
+
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if not self.low < self.high or (self.log and self.low <= 0):
+            raise UserError(
+                "range: expected low < high, and low > 0 for a logarithmic one. Received: {low} to {high}",
+                low=self.low,
+                high=self.high,
+            )
+        return self
+
+
+class Choices(BaseModel):
+    """One of at least two values."""
+
+    model_config = STRICT
+
+    choices: tuple[bool | int | float | str, ...] = Field(min_length=2)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`values` are the labels of the choices of a setting that has them. `option` is its command-line option, by default
+    made from its name. `sweep` is the range that sweeps offer, None for a setting that is not swept.
+    """
+
+    label: str
+    help: str
+    group: Group
+    values: Mapping[str, str] = field(default_factory=dict)
+    option: str = ""
+    sweep: Range | Choices | None = None
+
+
+@dataclass(frozen=True)
+class SettingField:
+    """One setting of a model: `name` is dotted for one of a section (`split.seed`).
+
+    `kind` is bool, int, float, str or Path; `choices` are the values of one that has a few, else (). `low` and `high`
+    are its bounds, None for none. A section that can be off is a setting of kind bool with `is_section`.
+    """
+
+    name: str
+    setting: Setting
+    kind: type
+    default: Any
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    is_section: bool = False
+
+    @property
+    def option(self) -> str:
+        """The command-line option, for example `--split-seed`."""
+        return self.setting.option or "--" + self.name.replace(".", "-").replace("_", "-")
+
+    @property
+    def section(self) -> str:
+        """The section that the setting is in, "" for none."""
+        return self.name.rpartition(".")[0]
+
+
+def setting_fields(model: type[BaseModel], prefix: str = "") -> Iterator[SettingField]:
+    """Yield the settings of a model and of its sections, in their order; fields without a `Setting` are left out."""
+    for name, info in model.model_fields.items():
+        setting = next((found for found in info.metadata if isinstance(found, Setting)), None)
+        section, optional = _section(info.annotation)
+        default = info.get_default(call_default_factory=True)
+        if section and setting and optional:
+            yield SettingField(prefix + name, setting, bool, default is not None, is_section=True)
+        if section:
+            yield from setting_fields(section, f"{prefix}{name}.")
+        elif setting:
+            yield _field(prefix + name, setting, info, default)
+
+
+def _section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Return the model of a section and whether it can be off, (None, False) for a plain setting."""
+    options = _alternatives(annotation)
+    models = [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]
+    return (models[0], type(None) in options) if models else (None, False)
+
+
+def _field(name: str, setting: Setting, info: FieldInfo, default: Any) -> SettingField:
+    options = [option for option in _alternatives(info.annotation) if option is not type(None)]
+    choices: tuple[str, ...] = ()
+    kind = options[0]
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        kind = type(choices[0])
+    low, high = _bounds(info)
+    kind = Path if isinstance(kind, type) and issubclass(kind, Path) else kind
+    return SettingField(name, setting, kind, default, choices, low, high)
+
+
+def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:
+    low: Any = None
+    high: Any = None
+    for bound in info.metadata:
+        if isinstance(bound, annotated_types.Ge | annotated_types.Gt):
+            low = bound.ge if isinstance(bound, annotated_types.Ge) else bound.gt
+        elif isinstance(bound, annotated_types.Le | annotated_types.Lt):
+            high = bound.le if isinstance(bound, annotated_types.Le) else bound.lt
+    return low, high
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        return typing.get_args(annotation)
+    return (annotation,)
