@@ -60,6 +60,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 def _flush(path: Path) -> None:
     """Write a file, or a folder's list of names, through to the disk, so that it survives a loss of power."""
+    if os.name == "nt" and path.is_dir():  # Windows writes the list of names through by itself
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -107,9 +109,14 @@ def _cut_torn_line(descriptor: int) -> None:
         os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)
 
 
-def read_lines(source: Path) -> list[Any]:
-    """Return the JSON values of a file of JSON lines; a last line still being written is left out."""
+def read_text_lines(source: Path) -> list[str]:
+    """Return the lines of a text file, [] where there is none; a last line still being written is left out."""
     if not source.exists():
         return []
     text = source.read_text(encoding="utf-8", errors="replace")  # a letter may be cut in half in the last line
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].split("\n") if line]
+    return [line for line in text[: text.rfind("\n") + 1].split("\n") if line]
+
+
+def read_lines(source: Path) -> list[Any]:
+    """Return the JSON values of a file of JSON lines; raises `ValueError` for a line that is not JSON."""
+    return [json.loads(line) for line in read_text_lines(source)]

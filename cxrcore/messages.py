@@ -11,8 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-Value = "Message | str | int | float | bool | list[Message | str | int | float | bool] | None"
-
 
 class Message(BaseModel):
     """`id` holds named fields as `str.format` has them, filled with `values`; without values it is taken as it is.
@@ -61,12 +59,12 @@ def _shown(value: Any, show: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """Return a value that JSON can hold: messages, text, numbers and lists of them."""
+    if hasattr(value, "item"):  # a NumPy scalar, of which float64 is a float, too
+        return value.item()
     if value is None or isinstance(value, Message | str | bool | int | float):
-        return value.item() if hasattr(value, "item") else value  # NumPy's float64 is a float
+        return value
     if isinstance(value, BaseException) and isinstance(found := getattr(value, "message", None), Message):
         return found
-    if hasattr(value, "item"):
-        return value.item()
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
     return value.as_posix() if isinstance(value, Path) and "\\" not in str(value) else str(value)

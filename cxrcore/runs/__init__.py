@@ -1,10 +1,51 @@
-"""Runs: a folder each, and the shelf they stand on."""
+"""Runs: a folder for each, read as typed values, and the registry of all."""
 
-from cxrcore.runs.process_info import process
-from cxrcore.runs.registry import create, discard, discarded, listing, load, restore
-from cxrcore.runs.run import EVENTS, FAILED, FINISHED, LIVE, QUEUED, RUNNING, STOPPED, Run
+from cxrcore.runs.models import (
+    FAILED,
+    FINISHED,
+    LIVE,
+    QUEUED,
+    RUNNING,
+    STATE_LABELS,
+    STOPPED,
+    EpochMetrics,
+    ProcessId,
+    ResamplingResult,
+    RunCard,
+    RunEvent,
+    RunInfo,
+    RunMetrics,
+    RunStatus,
+)
+from cxrcore.runs.process import process_id
+from cxrcore.runs.registry import DamagedRun, create, damaged, discard, discarded, listing, load, restore
+from cxrcore.runs.run import EVENTS, Run
 
 __all__ = [
-    "EVENTS", "FAILED", "FINISHED", "LIVE", "QUEUED", "RUNNING", "STOPPED", "Run",
-    "create", "discard", "discarded", "listing", "load", "process", "restore",
-]  # fmt: skip
+    "EVENTS",
+    "FAILED",
+    "FINISHED",
+    "LIVE",
+    "QUEUED",
+    "RUNNING",
+    "STATE_LABELS",
+    "STOPPED",
+    "DamagedRun",
+    "EpochMetrics",
+    "ProcessId",
+    "ResamplingResult",
+    "Run",
+    "RunCard",
+    "RunEvent",
+    "RunInfo",
+    "RunMetrics",
+    "RunStatus",
+    "create",
+    "damaged",
+    "discard",
+    "discarded",
+    "listing",
+    "load",
+    "process_id",
+    "restore",
+]

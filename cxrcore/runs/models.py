@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cxrcore.data.info import DatasetInfo
+from cxrcore.i18n import N_
 from cxrcore.messages import Message
 from cxrcore.metric import ClassificationMetrics, Metric
 from cxrcore.schema import Stored, migrate_metrics
@@ -12,6 +13,13 @@ from cxrcore.schema import Stored, migrate_metrics
 QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
 LIVE = {QUEUED, RUNNING}
 RunState = Literal["queued", "running", "finished", "stopped", "failed"]
+STATE_LABELS = {
+    QUEUED: N_("queued"),
+    RUNNING: N_("running"),
+    FINISHED: N_("finished"),
+    STOPPED: N_("stopped"),
+    FAILED: N_("failed"),
+}
 
 
 class ProcessId(BaseModel):
@@ -65,8 +73,8 @@ class DatasetSnapshot(BaseModel):
 
     info: DatasetInfo
     version: int = 1
-    counts: dict[str, int] = {}
-    left_out: dict[str, int] = {}
+    counts: dict[str, int] = Field(default_factory=dict)
+    left_out: dict[str, int] = Field(default_factory=dict)
 
 
 class RunInfo(Stored):
@@ -75,7 +83,7 @@ class RunInfo(Stored):
     classes: list[str]
     weights_digest: str
     dataset: DatasetSnapshot
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default_factory=dict)
 
     @classmethod
     def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
@@ -117,7 +125,7 @@ class RunCard(Stored):
     """`card.json`: what people call the run."""
 
     title: str = ""
-    tags: list[str] = []
+    tags: list[str] = Field(default_factory=list)
     note: str = ""
 
 

@@ -1,34 +1,48 @@
-"""All runs there are: made, found, listed, thrown away and taken back."""
+"""All runs: created, found, listed, moved to the trash and restored."""
 
 import math
 import re
 import shutil
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from cxrcore import settings
+from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import UserError
-from cxrcore.runs.process_info import process
-from cxrcore.runs.run import QUEUED, RUNNING, Run
+from cxrcore.messages import Message, msg
+from cxrcore.runs.models import QUEUED, RUNNING, RunStatus
+from cxrcore.runs.process import process_id
+from cxrcore.runs.run import Run
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _TRASH = ".trash"
 _SECONDS_IN_TRASH = 7 * 24 * 3600
 
 
-def create(config: dict[str, Any], queued: bool = False) -> Run:
+@dataclass(frozen=True)
+class DamagedRun:
+    """A run folder that cannot be opened, and why."""
+
+    name: str
+    message: Message
+
+
+def create(config: RunConfig, queued: bool = False) -> Run:
     """Make the folder of a new run and return it; the name sorts by time.
 
-    A run is this process's own, unless it is `queued`: then the first worker that is free takes it.
+    A run belongs to this process, unless it is `queued`: then the first free worker starts it.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    run = Run(settings.runs_folder() / f"{stamp}-{config['backbone']}-{uuid4().hex[:4]}")
-    run.write("config.json", config)
-    status = {"state": QUEUED} if queued else {"state": RUNNING, "stage": "starting"} | process()
-    run.write("status.json", status | {"created": datetime.now(UTC).timestamp()})
+    now = datetime.now(UTC)
+    stamp = now.strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    run = Run(settings.runs_folder() / f"{stamp}-{config.backbone}-{uuid4().hex[:4]}")
+    config.write(run.folder / "config.json")
+    status = RunStatus(state=QUEUED, created=now.timestamp())
+    if not queued:
+        status = status.model_copy(update={"state": RUNNING, **dict(process_id())})
+    status.write(run.folder / "status.json")
     return run
 
 
@@ -36,23 +50,47 @@ def load(name: str) -> Run:
     """Return the run `name`, or the newest one whose name starts with it; `latest` is the newest of all.
 
     Raises:
-        UserError: there is no such run.
+        UserError: there is no such run, or it is damaged.
     """
     found = [run for run in listing() if name == "latest" or run.name.startswith(name)]
-    if not _NAME.fullmatch(name) or not found:
-        raise UserError("There is no run {name!r}. `cxr runs list` shows what there is.", name=name)
-    return found[0]
+    if _NAME.fullmatch(name) and found:
+        return found[0]
+    for run in damaged():
+        if run.name == name:
+            raise UserError("Run {name} cannot be opened: {reason}", name=name, reason=run.message)
+    raise UserError("There is no run {name!r}. `cxr runs list` lists the runs.", name=name)
 
 
 def listing() -> list[Run]:
-    """Return all runs, newest first."""
-    return [Run(path.parent) for path in sorted(settings.runs_folder().glob("[!.]*/status.json"), reverse=True)]
+    """Return the runs that can be opened, newest first."""
+    return [run for run, problem in _inspected() if problem is None]
+
+
+def damaged() -> list[DamagedRun]:
+    """Return the run folders that cannot be opened, newest first."""
+    return [DamagedRun(run.name, problem) for run, problem in _inspected() if problem is not None]
+
+
+def _inspected() -> list[tuple[Run, Message | None]]:
+    """Return every run folder, newest first, and what is wrong with its JSON files."""
+    folders = sorted((path for path in settings.runs_folder().glob("[!.]*") if path.is_dir()), reverse=True)
+    return [(Run(folder), _problem(Run(folder))) for folder in folders]
+
+
+def _problem(run: Run) -> Message | None:
+    try:
+        _ = run.status, run.config, run.card, run.resampling
+        if run.metrics:
+            _ = run.info
+    except FileNotFoundError as error:
+        return msg("{file} is missing.", file=Path(str(error.filename)).name)
+    except UserError as error:
+        return error.message
+    return None
 
 
 def discard(run: Run) -> None:
-    """Put a run that has ended into the trash, from where `restore` takes it back; what lies there for a week is
-    deleted for good.
-    """
+    """Move a run that has ended to the trash, from where `restore` moves it back; after a week it is deleted."""
     settings.require_writable()
     trash = settings.runs_folder() / _TRASH
     trash.mkdir(exist_ok=True)
@@ -64,13 +102,14 @@ def discard(run: Run) -> None:
 
 
 def discarded() -> list[Run]:
-    """Return the runs in the trash that are not to be deleted for good yet, the last one thrown away first."""
+    """Return the runs in the trash that are not to be deleted yet, the last discarded first."""
     aged = [(_age(path.parent), path.parent) for path in (settings.runs_folder() / _TRASH).glob("*/status.json")]
-    return [Run(folder) for age, folder in sorted(aged) if age <= _SECONDS_IN_TRASH]
+    found = [Run(folder) for age, folder in sorted(aged) if age <= _SECONDS_IN_TRASH]
+    return [run for run in found if _problem(run) is None]
 
 
 def _age(folder: Path) -> float:
-    """Return the seconds since a run was thrown away; of one that has just been taken back, infinity."""
+    """Return the seconds since a run was discarded; infinity for one that has just been restored."""
     try:
         return time.time() - folder.stat().st_mtime
     except FileNotFoundError:
@@ -78,10 +117,10 @@ def _age(folder: Path) -> float:
 
 
 def restore(name: str) -> Run:
-    """Take a run back from the trash.
+    """Move a run back from the trash.
 
     Raises:
-        UserError: it is not there any more.
+        UserError: it is not in the trash any more.
     """
     settings.require_writable()
     path = settings.runs_folder() / _TRASH / name

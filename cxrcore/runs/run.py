@@ -1,19 +1,21 @@
-"""A run folder: everything there is to know about one training, written atomically.
+"""A run folder: everything about one training, written atomically.
 
-config.json          the validated config          about.json      classes, weights' digest, versions
-table.parquet        the images and their part     status.json     state, stage, progress, process
-events.jsonl         one line an epoch or event    log.txt         what the process printed
-state-*.npz          where the fit was left        card.json       its title, tags and note
-rounds.json          other rounds of the design    rounds.parquet  their predictions
-model.keras          raw pixels to probabilities   metrics.json    numbers with intervals
-predictions.parquet  validation and test images    heatmaps.npy    Grad-CAM of the test images
-novelty.npz          tells an image unlike these   vectors.npz     training images' features, to find like ones
-shortcut.json        the shortcut audit, if made   remedies.json   what cleanings do to it, if measured
-faithfulness.json    checks of heatmaps, if made   notes.json      what people wrote on test images
-shown.json           if shown where read-only      evaluations/, tasks/  tests on other data, work in progress
+config.json          the validated config             about.json      classes, digest of the weights, versions
+table.parquet        the images and their split       status.json     state, stage, progress, process
+events.jsonl         one line per epoch or event      log.txt         output of the process
+state-*.npz          checkpoints to continue from     card.json       title, tags and note
+resampling.json      results of folds or repeats      resampling.parquet  their predictions
+model.keras          raw pixels to probabilities      metrics.json    test metrics with intervals
+predictions.parquet  validation and test images       heatmaps.npy    Grad-CAM of the test images
+novelty.npz          out-of-distribution detector     vectors.npz     features of training images, to find similar ones
+shortcut.json        the shortcut audit, if made      mitigations.json  the mitigations, if measured
+faithfulness.json    checks of heatmaps, if made      notes.json      notes on test images
+shown.json           if shown where read-only         evaluations/, tasks/  external validation, work in progress
 """
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,114 +23,129 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxrcore import settings as house
-from cxrcore.errors import UserError
-from cxrcore.files import atomic_path, read_json, read_json_if_there, read_lines, write_json
+from cxrcore import schema, settings
+from cxrcore.config.run_config import RunConfig
+from cxrcore.errors import DamagedFileError, UserError
+from cxrcore.files import atomic_path, read_text_lines
+from cxrcore.runs.models import (
+    EpochMetrics,
+    ResamplingResult,
+    RunCard,
+    RunEvent,
+    RunInfo,
+    RunMetrics,
+    RunStatus,
+    ShownMark,
+)
 
 EVENTS = "events.jsonl"
-QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
-LIVE = {QUEUED, RUNNING}
+RESAMPLING, RESAMPLING_TABLE = "resampling.json", "resampling.parquet"
+_RESAMPLING_OF_VERSION_1 = {RESAMPLING: "rounds.json", RESAMPLING_TABLE: "rounds.parquet"}
 _SHOWN = "shown.json"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run, read from disk whenever asked."""
+    """One run, read from disk whenever asked. A file that is damaged raises `DamagedFileError`."""
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """The folder's name, which is the run's."""
+        """The folder's name, which identifies the run."""
         return self.folder.name
 
     @property
-    def config(self) -> dict[str, Any]:
-        """The config as plain values."""
-        return read_json(self.folder / "config.json")
+    def config(self) -> RunConfig:
+        """The config."""
+        return RunConfig.read(self.folder / "config.json")
 
     @property
     def settings(self) -> dict[str, Any]:
         """The config under dotted names, for example `split.seed`; a section that is off is None."""
-        return _flat(self.config)
+        return _flat(self.config.plain())
 
     @property
-    def status(self) -> dict[str, Any]:
-        """`state` and, as far as known: `stage`, `done`, `total`, `message`, `pid`, times in seconds."""
-        return read_json(self.folder / "status.json")
+    def status(self) -> RunStatus:
+        """State, stage and progress."""
+        return RunStatus.read(self.folder / "status.json")
 
     @property
-    def about(self) -> dict[str, Any]:
-        """`classes`, `weights_digest`, `versions`, and `dataset`: what the dataset said of itself."""
-        return read_json(self.folder / "about.json")
+    def info(self) -> RunInfo:
+        """Classes, weights, dataset and versions of packages."""
+        return RunInfo.read(self.folder / "about.json")
 
     @property
-    def epochs(self) -> list[dict[str, Any]]:
+    def classes(self) -> list[str]:
+        """The classes in the model's order."""
+        return self.info.classes
+
+    @property
+    def epochs(self) -> list[EpochMetrics]:
         """The finished epochs."""
-        return [line for line in read_lines(self.folder / EVENTS) if "event" not in line]
+        return [EpochMetrics.model_validate(line) for line in self._lines() if "event" not in line]
 
     @property
-    def events(self) -> list[dict[str, Any]]:
-        """What was done to the run while it learned: `event`, the `epoch` from which it holds, and a `value`."""
-        return [line for line in read_lines(self.folder / EVENTS) if "event" in line]
+    def events(self) -> list[RunEvent]:
+        """What a user did to the run while it was trained."""
+        return [RunEvent.model_validate(line) for line in self._lines() if "event" in line]
 
     @property
-    def metrics(self) -> dict[str, Any] | None:
+    def metrics(self) -> RunMetrics | None:
         """The test metrics, or None before the evaluation."""
-        return self.optional("metrics.json")
+        return RunMetrics.read_if_present(self.folder / "metrics.json")
 
     @property
-    def results(self) -> dict[str, Any]:
+    def results(self) -> RunMetrics:
         """The test metrics. Raises `UserError` when there are none."""
         if (found := self.metrics) is None:
             raise UserError(
-                "Run {name} has no results ({state}). Choose a finished run.",
-                name=self.name, state=self.status["state"],
-            )  # fmt: skip
+                "Run {name} has no results ({state}). Choose a finished run.", name=self.name, state=self.status.state
+            )
         return found
 
     @property
     def is_phantom(self) -> bool:
-        """Whether every image was drawn by this project."""
-        return bool(self.about["dataset"].get("phantom"))
+        """Whether every image is synthetic."""
+        return self.info.dataset.info.phantom is not None
 
     @property
     def table(self) -> pd.DataFrame:
-        """The images the run saw, with their part in `split`."""
-        return pd.read_parquet(self.folder / "table.parquet")
+        """The images the run used, with their part in `split`."""
+        return self.read_table("table.parquet")
 
     @property
-    def rounds(self) -> dict[str, Any] | None:
-        """What the rounds of the design say together (see `training.rounds`), None for a single one."""
-        return self.optional("rounds.json")
+    def resampling(self) -> ResamplingResult | None:
+        """The results of all folds or repeats, None for a single split."""
+        return ResamplingResult.read_if_present(self.resampling_file(RESAMPLING))
 
-    @property
-    def shortcut(self) -> dict[str, Any] | None:
-        """The shortcut audit (see `evaluation.shortcut`), if made."""
-        return self.optional("shortcut.json")
-
-    @property
-    def faithfulness(self) -> dict[str, Any] | None:
-        """The checks of the heatmaps (see `explain.faithfulness`), or None before they were made."""
-        return self.optional("faithfulness.json")
+    def resampling_file(self, name: str) -> Path:
+        """Return the path of `RESAMPLING` or `RESAMPLING_TABLE`; version 1 had another name for it."""
+        older = self.folder / _RESAMPLING_OF_VERSION_1[name]
+        return older if older.is_file() and not (self.folder / name).is_file() else self.folder / name
 
     @property
     def model_file(self) -> Path:
         """The saved model. Raises `UserError` when there is none."""
         if not (path := self.folder / "model.keras").is_file():
             raise UserError(
-                "Run {name} has no model ({state}). Choose a finished run.", name=self.name, state=self.status["state"]
+                "Run {name} has no model ({state}). Choose a finished run.", name=self.name, state=self.status.state
             )
         return path
 
     @property
-    def card(self) -> dict[str, Any]:
-        """What people call the run: `title`, `tags` (a list) and `note`, each empty by default."""
-        return {"title": "", "tags": [], "note": ""} | (self.optional("card.json") or {})
+    def card(self) -> RunCard:
+        """Title, tags and note."""
+        return RunCard.read_if_present(self.folder / "card.json") or RunCard()
+
+    @property
+    def title(self) -> str:
+        """What people call the run, "" if it was given no title."""
+        return self.card.title
 
     def describe(self, **values: Any) -> None:
-        """Change what the card says, for example `describe(title="the best so far")`."""
-        self.write("card.json", self.card | values)
+        """Change the card, for example `describe(title="baseline")`."""
+        self.card.model_copy(update=values).write(self.folder / "card.json")
 
     @property
     def shown(self) -> bool:
@@ -136,21 +153,26 @@ class Run:
         return (self.folder / _SHOWN).is_file()
 
     def show(self, shown: bool) -> None:
-        """Mark the run as shown where the dashboard is read-only, or take the mark away."""
-        house.require_writable()
+        """Mark the run as shown where the dashboard is read-only, or remove the mark."""
+        settings.require_writable()
         if shown:
-            self.write(_SHOWN, True)
+            ShownMark().write(self.folder / _SHOWN)
         else:
             (self.folder / _SHOWN).unlink(missing_ok=True)
 
     def predictions(self, split: str = "test") -> pd.DataFrame:
         """Return the prediction table of the validation or test images."""
-        table = pd.read_parquet(self.folder / "predictions.parquet")
+        table = self.read_table("predictions.parquet")
         return table[table["split"] == split].reset_index(drop=True)
 
     def heatmaps(self) -> np.ndarray:
         """Return the test images' Grad-CAM, float32 (n_test, classes, h, w), as a memory map."""
-        return np.load(self.folder / "heatmaps.npy", mmap_mode="r")
+        path = self.folder / "heatmaps.npy"
+        try:
+            found: np.ndarray = np.load(path, mmap_mode="r")
+        except (ValueError, OSError, EOFError) as error:
+            raise DamagedFileError("{path} is missing or damaged.", path=path) from error
+        return found
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the end of the log."""
@@ -163,22 +185,31 @@ class Run:
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(text.rstrip() + "\n")
 
+    def read_table(self, file: str) -> pd.DataFrame:
+        """Return a table of the run. Raises `UserError` if it does not exist or is damaged."""
+        try:
+            return schema.read_table(self.folder / file)[0]
+        except FileNotFoundError as error:
+            raise DamagedFileError("{path} is missing or damaged.", path=self.folder / file) from error
+
     def write_table(self, file: str, table: pd.DataFrame) -> None:
         """Save a table as `file` (Parquet), atomically."""
-        self.save_with(file, lambda path: table.to_parquet(path, index=False))
+        schema.write_table(self.folder / file, table)
 
-    def write(self, file: str, value: Any) -> None:
-        """Save plain values as `file` (JSON), atomically."""
-        write_json(self.folder / file, value)
-
-    def optional(self, file: str) -> dict[str, Any] | None:
-        """Return the content of a JSON file of the run, None where there is none (any more)."""
-        return read_json_if_there(self.folder / file)
-
-    def save_with(self, file: str, save: Callable[[Path], None]) -> None:
+    def save_with(self, file: str, save: Callable[[Path], object]) -> None:
         """Save `file` by `save(path)`, atomically."""
         with atomic_path(self.folder / file) as temporary:
             save(temporary)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """Return the lines of the event log; one that is damaged is left out."""
+        found = []
+        for line in read_text_lines(self.folder / EVENTS):
+            with suppress(ValueError):
+                value = json.loads(line)
+                if isinstance(value, dict) and "epoch" in value:
+                    found.append(value)
+        return found
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
