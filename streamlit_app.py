@@ -7,8 +7,8 @@ from cxrcore.ui import entry, locale
 from cxrcore.ui.feedback import NOTICE
 
 locale.choose()
-st.set_page_config(page_title=t("Chest X-ray studio"), page_icon=":material/radiology:", layout="wide")
+st.set_page_config(page_title=t("Chest X-ray studio"), page_icon=str(entry.FAVICON), layout="wide")
 page = entry.navigation()
 st.sidebar.caption(translate(NOTICE))
-entry.large_type()
+entry.style()
 page.run()

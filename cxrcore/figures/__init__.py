@@ -1,1 +1,1 @@
-"""Arrays and tables to figures and files. Knows no run folder, no model and no Streamlit."""
+"""Arrays, tables and typed values to Plotly figures. Imports no TensorFlow and no Streamlit."""

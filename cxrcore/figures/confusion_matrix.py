@@ -1,16 +1,32 @@
-"""The confusion matrix as a figure that can be clicked: a cell, a row's name or a column's name."""
+"""The confusion matrix as a figure that can be clicked: a cell, the name of a row or the name of a column."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from cxrcore.figures.charts import layout
-from cxrcore.i18n import N_, format_number, t, translate
+from cxrcore.figures.formatting import plotly_label
+from cxrcore.i18n import N_, format_number, t
 
 COUNT, BY_TRUE, BY_PREDICTED = N_("count"), N_("share of the true class"), N_("share of the predicted class")
 _INVISIBLE = "rgba(128,128,128,0.01)"
+_MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A cell, or the name of a row (`x` is -1) or of a column (`y` is -1), with the classes that a click chooses."""
+
+    x: int
+    y: int
+    text: str
+    hover: str
+    true: str
+    predicted: str
 
 
 def confusion(
@@ -26,14 +42,14 @@ def confusion(
         classes: C names.
         shade: `COUNT`, `BY_TRUE` or `BY_PREDICTED`; the shares are of the predicted class for the last only.
         ink: colour of the text.
-        clickable: whether the hover says that a click shows these images.
+        clickable: whether the hover text says that a click shows these images.
     """
     counts = np.asarray(matrix)
     along = 0 if shade == BY_PREDICTED else 1
     shares = counts / np.maximum(counts.sum(axis=along, keepdims=True), 1)
     size = len(classes)
     height = 120 + max(44, 96 - 7 * size) * (size + 1)
-    figure = go.Figure(layout=layout() | {"height": height, "hovermode": "closest", "margin": _MARGIN})
+    figure = go.Figure(layout=layout(height, hovermode="closest", margin=_MARGIN))
     figure.add_heatmap(
         z=counts if shade == COUNT else shares,
         x=list(range(size)),
@@ -47,65 +63,62 @@ def confusion(
     points = [*_cells(counts, shares, classes), *_names(counts, classes)]
     click = "<br>" + t("click to see these") if clickable else ""
     # The numbers are a trace of their own: the heatmap's would choose their colour without knowing the background.
-    _add(figure, points, mode="text", text=[point["text"] for point in points], textfont={"size": 14, "color": ink},
-         unselected={"textfont": {"color": ink}}, hoverinfo="skip")  # fmt: skip
-    # What is clicked: a heatmap sends no selections, and with its hover it would swallow the clicks.
-    _add(figure, points, mode="markers", marker={"symbol": "square", "size": 44, "color": _INVISIBLE},
-         unselected={"marker": {"opacity": 1}}, text=[point["hover"] + click for point in points],
-         customdata=[point["chooses"] for point in points], hovertemplate="%{text}<extra></extra>")  # fmt: skip
+    _add(
+        figure,
+        points,
+        mode="text",
+        text=[point.text for point in points],
+        textfont={"size": 14, "color": ink},
+        unselected={"textfont": {"color": ink}},
+        hoverinfo="skip",
+    )
+    # The markers take the clicks: a heatmap sends no selections, and with its hover it would swallow the clicks.
+    _add(
+        figure,
+        points,
+        mode="markers",
+        marker={"symbol": "square", "size": 44, "color": _INVISIBLE},
+        unselected={"marker": {"opacity": 1}},
+        text=[point.hover + click for point in points],
+        customdata=[[point.true, point.predicted] for point in points],
+        hovertemplate="%{text}<extra></extra>",
+    )
     axis = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": "", "fixedrange": True}
     figure.update_xaxes(**axis, title=t("predicted"), side="top", range=[-1.5, size - 0.5])
     figure.update_yaxes(**axis, title=t("true"), range=[size - 0.5, -1.5])
     return figure
 
 
-_MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
+def _add(figure: go.Figure, points: Sequence[_Point], **style: Any) -> None:
+    x, y = [point.x for point in points], [point.y for point in points]
+    figure.add_scatter(x=x, y=y, showlegend=False, **style)
 
 
-def _add(figure: go.Figure, points: list[dict[str, Any]], **how: Any) -> None:
-    figure.add_scatter(x=[point["x"] for point in points], y=[point["y"] for point in points], showlegend=False, **how)
+def _cells(counts: npt.NDArray[Any], shares: npt.NDArray[Any], classes: Sequence[str]) -> list[_Point]:
+    points = []
+    for row, true in enumerate(classes):
+        for column, predicted in enumerate(classes):
+            count = format_number(int(counts[row, column]), ",d")
+            text = f"<b>{count}</b><br>{format_number(shares[row, column], '.0%')}"
+            points.append(_Point(column, row, text, f"{_true(true)}<br>{_predicted(predicted)}", true, predicted))
+    return points
 
 
-def _cells(counts: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "x": column,
-            "y": row,
-            "text": f"<b>{format_number(int(counts[row, column]), ',d')}</b><br>{format_number(shares[row, column], '.0%')}",
-            "hover": f"{_is(true)}<br>{_called(predicted)}",
-            "chooses": [true, predicted],
-        }
-        for row, true in enumerate(classes)
-        for column, predicted in enumerate(classes)
-    ]
-
-
-def _names(counts: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
-    rows = [
-        {
-            "x": -1,
-            "y": k,
-            "text": _name(name, counts[k].sum()),
-            "hover": f"{_is(name)}",
-            "chooses": [name, ""],
-        }
-        for k, name in enumerate(classes)
-    ]
+def _names(counts: npt.NDArray[Any], classes: Sequence[str]) -> list[_Point]:
+    rows = [_Point(-1, k, _name(name, counts[k].sum()), _true(name), name, "") for k, name in enumerate(classes)]
     columns = [
-        {"x": k, "y": -1, "text": _name(name, counts[:, k].sum()), "hover": f"{_called(name)}",
-         "chooses": ["", name]}
-        for k, name in enumerate(classes)
-    ]  # fmt: skip
+        _Point(k, -1, _name(name, counts[:, k].sum()), _predicted(name), "", name) for k, name in enumerate(classes)
+    ]
     return rows + columns
 
 
 def _name(name: str, count: int) -> str:
-    return f"{translate(name).replace(' ', '<br>')}<br>({format_number(int(count), ',d')})"
+    return f"{plotly_label(name).replace(' ', '<br>')}<br>({format_number(int(count), ',d')})"
 
 
-def _is(name: str) -> str:
-    return t("true {label}", label=translate(name))
+def _true(name: str) -> str:
+    return t("true {label}", label=plotly_label(name))
 
 
-def _called(name: str) -> str:
-    return t("predicted {label}", label=translate(name))
+def _predicted(name: str) -> str:
+    return t("predicted {label}", label=plotly_label(name))

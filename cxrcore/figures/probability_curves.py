@@ -1,23 +1,27 @@
-"""Plotly figures of probabilities: ROC, precision-recall and reliability."""
+"""Plotly figures of probabilities: ROC, precision-recall, reliability and accuracy by coverage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from cxrcore.evaluation import probability_metrics
 from cxrcore.evaluation.metrics import probability_columns
+from cxrcore.evaluation.probability_metrics import ReliabilityBin
 from cxrcore.figures import palette
-from cxrcore.figures.charts import layout
-from cxrcore.i18n import t, translate
+from cxrcore.figures.charts import GRID, layout
+from cxrcore.figures.formatting import plotly_label
+from cxrcore.i18n import t
 
+Array = npt.NDArray[Any]
 _GREY = {"dash": "dot", "color": "#888", "width": 1}
 
 
-def of(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, go.Figure]:
+def all_of(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, go.Figure]:
     """Return `roc`, `precision_recall` and `reliability` of a prediction table."""
     columns = probability_columns(classes)
     by_class = {name: table[column].to_numpy() for name, column in zip(classes, columns, strict=True)}
@@ -29,60 +33,61 @@ def of(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, go.Figure]:
     }
 
 
-def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
-    """Return one ROC curve a class, each against the rest; classes that do not occur are left out."""
+def roc(true: Sequence[str], probabilities: Mapping[str, Array]) -> go.Figure:
+    """Return one ROC curve for each class against the rest; classes that do not occur are left out."""
     figure = _square(t("ROC"), t("1 - specificity"), t("sensitivity"))
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
     for name, positive, score, colour in _occurring(true, probabilities):
         x, y, _ = roc_curve(positive, score)
-        figure.add_scatter(x=x, y=y, name=translate(name), mode="lines", line={"color": colour, "width": 2})
+        figure.add_scatter(x=x, y=y, name=plotly_label(name), mode="lines", line={"color": colour, "width": 2})
     return figure
 
 
-def precision_recall(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
-    """Return one precision-recall curve a class, each against the rest."""
-    figure = _square(t("Precision and recall"), t("recall (sensitivity)"), t("precision"))
+def precision_recall(true: Sequence[str], probabilities: Mapping[str, Array]) -> go.Figure:
+    """Return one precision-recall curve for each class against the rest."""
+    figure = _square(t("Precision-recall"), t("recall (sensitivity)"), t("precision"))
     for name, positive, score, colour in _occurring(true, probabilities):
         y, x, _ = precision_recall_curve(positive, score)
-        figure.add_scatter(
-            x=x, y=y, name=translate(name), mode="lines", line={"color": colour, "width": 2, "shape": "hv"}
-        )
+        line = {"color": colour, "width": 2, "shape": "hv"}
+        figure.add_scatter(x=x, y=y, name=plotly_label(name), mode="lines", line=line)
     return figure
 
 
-def reliability(bins: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Return the share that is right by bin of confidence, with Wilson's intervals (see `scores.reliability`)."""
-    figure = _square(t("Calibration"), t("confidence"), t("share right"))
+def reliability(bins: Sequence[ReliabilityBin]) -> go.Figure:
+    """Return the accuracy by bin of confidence, with Wilson's intervals (see `probability_metrics.reliability`)."""
+    figure = _square(t("Calibration"), t("confidence"), t("accuracy"))
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
-    share = [found["right"] / found["n"] for found in bins]
+    points = [
+        (row.confidence, row.accuracy.value or 0.0, row.accuracy.low or 0.0, row.accuracy.high or 0.0) for row in bins
+    ]
     figure.add_scatter(
-        x=[found["confidence"] for found in bins],
-        y=share,
+        x=[confidence for confidence, *_ in points],
+        y=[value for _, value, *_ in points],
         mode="markers",
         marker={"color": palette.TRAINING, "size": 9},
         error_y={
-            "array": [found["ci95"][1] - value for found, value in zip(bins, share, strict=True)],
-            "arrayminus": [value - found["ci95"][0] for found, value in zip(bins, share, strict=True)],
+            "array": [high - value for _, value, _, high in points],
+            "arrayminus": [value - low for _, value, low, _ in points],
             "color": palette.TRAINING,
         },
-        text=[t("{right} of {n} right", right=found["right"], n=found["n"]) for found in bins],
+        text=[t("{right} of {n} correct", right=row.accuracy.successes, n=row.accuracy.n) for row in bins],
         hovertemplate=t("confidence") + " %{x:.0%}<br>%{text}<extra></extra>",
         showlegend=False,
     )
     return figure
 
 
-def coverage(share: np.ndarray, accuracy: np.ndarray, at: float) -> go.Figure:
-    """Return accuracy by the share of images answered, the surest first; the chosen share `at` is marked."""
-    figure = _square(t("Accuracy by share answered"), t("share answered"), t("accuracy"))
-    figure.add_scatter(
-        x=share, y=accuracy, mode="lines", line={"color": palette.TRAINING, "width": 2}, showlegend=False
-    )
+def coverage(share: Array, accuracy: Array, at: float) -> go.Figure:
+    """Return accuracy by coverage, the share of images kept when the least confident are referred; `at` is marked."""
+    figure = _square(t("Accuracy by coverage"), t("coverage"), t("accuracy"))
+    line = {"color": palette.TRAINING, "width": 2}
+    figure.add_scatter(x=share, y=accuracy, mode="lines", line=line, showlegend=False)
     figure.add_vline(x=at, line=_GREY)
     return figure
 
 
-def _occurring(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> Any:
+def _occurring(true: Sequence[str], probabilities: Mapping[str, Array]) -> Iterator[tuple[str, Array, Array, str]]:
+    """Yield name, truth, score and colour of each class that some images have and others have not."""
     colours = palette.class_colours(list(probabilities))
     for name, score in probabilities.items():
         positive = np.asarray(true) == name
@@ -91,8 +96,8 @@ def _occurring(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> 
 
 
 def _square(title: str, x: str, y: str) -> go.Figure:
-    figure = go.Figure(layout=layout() | {"title": {"text": title, "font": {"size": 15}}, "height": 340})
-    figure.update_layout(hovermode="closest", legend={"y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left"})
+    legend = {"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left"}
+    figure = go.Figure(layout=layout(340, title, hovermode="closest", legend=legend))
     for axis, name in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
-        axis(title=name, range=[-0.02, 1.02], tickformat=".0%", gridcolor="rgba(128,128,128,0.25)", zeroline=False)
+        axis(title=name, range=[-0.02, 1.02], tickformat=".0%", gridcolor=GRID, zeroline=False)
     return figure

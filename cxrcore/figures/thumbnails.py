@@ -9,7 +9,7 @@ from PIL import Image
 
 from cxrcore.data.images import open_rgb
 
-_COLOUR = 4  # mean difference of the channels above which a picture is shown in its colours
+_COLOUR = 4  # mean difference of the channels above which an image keeps its colours
 
 
 def small(path: Path, side: int) -> Image.Image:
@@ -24,9 +24,9 @@ def small(path: Path, side: int) -> Image.Image:
 
 
 def data_url(image: Image.Image, colour: bool = False) -> str:
-    """Return a JPEG as the text that an <img> takes; one with hardly any colours as grey, which is smaller.
+    """Return a JPEG as a data URL; an image with hardly any colour is stored as grey, which is smaller.
 
-    With `colour` it keeps even a thin line's.
+    With `colour` it is never stored as grey: a thin coloured line counts.
     """
     pixels = np.asarray(image).astype(np.int16)
     grey = not colour and (pixels.max(axis=2) - pixels.min(axis=2)).mean() < _COLOUR

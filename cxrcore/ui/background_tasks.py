@@ -1,4 +1,4 @@
-"""Work in a process of its own, seen from a page: the button that starts it, how far it is, the button that ends it."""
+"""Work in a process of its own, seen from a page: the button that starts it, its progress, the button that stops it."""
 
 import streamlit as st
 
@@ -9,22 +9,22 @@ from cxrcore.runs import RUNNING, Run
 from cxrcore.ui import feedback
 
 
-def offer(run: Run, task: str, label: str, about: str, made: bool) -> None:
-    """Show what a task does and its button, or how far it is; the page draws itself anew when it has ended.
+def offer(run: Run, task: str, label: str, description: str, done: bool) -> None:
+    """Show what a task does and its button, or its progress; the page is drawn again when the task has ended.
 
-    `made` tells whether a result is shown already.
+    `done` tells whether a result is shown already.
     """
-    found = tasks.status(run, task)
-    if found and found["state"] == RUNNING:
+    status = tasks.status(run, task)
+    if status and status.state == RUNNING:
         st.fragment(bind(_watch), run_every=1.0)(run, task)
         return
     if settings.read_only():
-        if not made:
+        if not done:
             st.caption(t("Not measured for this run."))
         return
-    if found:
-        st.error(feedback.plain_text(translate(found["message"])), icon=":material/error:")
-    st.caption(about)
+    if status:
+        st.error(feedback.error_text(status.message), icon=":material/error:")
+    st.caption(description)
     if st.button(label, icon=":material/play_arrow:", key=f"start {task}"):
         with feedback.friendly():
             tasks.start(run, task)
@@ -32,16 +32,15 @@ def offer(run: Run, task: str, label: str, about: str, made: bool) -> None:
 
 
 def _watch(run: Run, task: str) -> None:
-    found = tasks.status(run, task)
-    if not found or found["state"] != RUNNING:
+    status = tasks.status(run, task)
+    if not status or status.state != RUNNING:
         st.rerun(scope="app")
         return
-    stage = translate(found["stage"]) or t("loading the libraries")
-    share = found["done"] / found["total"] if found["total"] else 0.0
-    st.progress(
-        min(1.0, share), text=t("{stage}: {done} of {all}", stage=stage, done=found["done"], all=found["total"])
-    )
-    st.caption(t("It goes on when you leave this page."))
+    stage = translate(status.stage) or t("loading the libraries")
+    share = status.done / status.total if status.total else 0.0
+    text = t("{stage}: {done} of {all}", stage=stage, done=status.done, all=status.total)
+    st.progress(min(1.0, share), text=text)
+    st.caption(t("This continues when you leave the page."))
     if st.button(t("Stop"), key=f"stop {task}", disabled=settings.read_only()):
         tasks.stop(run, task)
         st.rerun(scope="app")

@@ -1,32 +1,37 @@
-"""The curves of a run, while it learns and afterwards."""
+"""The training curves of a run, during and after training."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from cxrcore.figures import charts
 from cxrcore.i18n import t
+from cxrcore.runs.models import EpochMetrics
 
 _POINTS = 400
 
 
-def show(epochs: list[dict[str, Any]], planned: int, kept: int | None, key: str) -> None:
-    """Show accuracy and loss by epoch, at most `_POINTS` of them; `kept` is the epoch that became the model."""
-    last, step = epochs[-1], max(1, len(epochs) // _POINTS)
-    thinned = [*epochs[:-1:step], last]
-    left, right = st.columns(2)
-    for column, metric, title in ((left, "accuracy", t("Accuracy")), (right, "loss", t("Loss"))):
+def show(epochs: Sequence[EpochMetrics], planned: int, kept: int | None, key: str) -> None:
+    """Show accuracy and loss by epoch, at most `_POINTS` of them; `kept` is the epoch whose weights were kept."""
+    last = epochs[-1]
+    thinned = [*_thinned(epochs[:-1]), last]
+    columns, values = st.columns(2), [(last.accuracy, last.val_accuracy), (last.loss, last.val_loss)]
+    metrics = [("accuracy", t("Accuracy")), ("loss", t("Loss"))]
+    for column, (metric, title), (training, validation) in zip(columns, metrics, values, strict=True):
         alt = t(
             "{title} by epoch; the last is {training:.3f} in training, {validation:.3f} in validation",
             title=title,
-            training=last[metric],
-            validation=last[f"val_{metric}"],
+            training=training,
+            validation=validation,
         )
         figure = charts.curves(thinned, metric, title, planned, kept)
         column.plotly_chart(figure, key=f"curve {metric} {key}", alt=alt)
 
 
-def learning_rate(epochs: list[dict[str, Any]]) -> None:
+def learning_rate(epochs: Sequence[EpochMetrics]) -> None:
     """Show the learning rate by epoch."""
-    step = max(1, len(epochs) // _POINTS)
-    st.plotly_chart(charts.learning_rate(epochs[::step]), key="learning rate", alt=t("Learning rate by epoch"))
+    st.plotly_chart(charts.learning_rate(_thinned(epochs)), key="learning rate", alt=t("Learning rate by epoch"))
+
+
+def _thinned(epochs: Sequence[EpochMetrics]) -> Sequence[EpochMetrics]:
+    return epochs[:: max(1, len(epochs) // _POINTS)]

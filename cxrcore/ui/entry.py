@@ -1,18 +1,25 @@
-"""The pages and the way in to them."""
+"""The navigation, the style of all pages, and the redirection of visitors who open a page directly."""
 
-from typing import Any
+from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from cxrcore import settings
 from cxrcore.i18n import t
 from cxrcore.ui import locale
 
+FAVICON = Path(__file__).parent / "favicon.png"
 _FLAG = "came through the entry"
+# Streamlit's captions have a contrast of 4.35:1; WCAG AA asks for 4.5:1.
+_STYLE = """
+div[data-testid="stCaptionContainer"], div[data-testid="stImageCaption"] { opacity: 0.78; }
+"""
+_LARGE = "html { font-size: 19px; }"  # read-only dashboards are shown to an audience
 
 
-def navigation() -> Any:
-    """Register the pages, without those that change something if nothing may; return the one that is asked for."""
+def navigation() -> StreamlitPage:
+    """Register the pages, without those that change something if the dashboard is read-only; return the current one."""
     st.session_state[_FLAG] = True
     changing = [
         st.Page("pages/data.py", title=t("Data"), icon=":material/folder_open:"),
@@ -29,20 +36,18 @@ def navigation() -> Any:
     )
 
 
-def large_type() -> None:
-    """Show everything larger where the dashboard is read-only: it is looked at from the back of a room."""
-    if settings.read_only():
-        st.html("<style>html { font-size: 19px; }</style>")
+def style() -> None:
+    """Add the style of all pages."""
+    st.html(f"<style>{_STYLE}{_LARGE if settings.read_only() else ''}</style>")
 
 
 def required() -> None:
-    """Speak the visitor's language; send a visitor who did not come through `streamlit_app.py` there first, for its
-    notice and navigation.
+    """Use the visitor's language; send a visitor who did not come through `streamlit_app.py` there first.
 
-    Until a server has run it once, Streamlit takes `pages/` for its older kind of app and opens a link to a page
-    without it, for example when a tab reloads after the server was restarted.
+    Until a server has run the entry once, Streamlit takes `pages/` for its older kind of app and opens a link to a page
+    without it, for example when a tab reloads after a restart of the server.
     """
     if _FLAG not in st.session_state:
         navigation()
         st.rerun()
-    locale.again()
+    locale.use_chosen()

@@ -1,27 +1,89 @@
-"""How the dashboard talks: errors that say what to do, empty states that name the next step."""
+"""Messages of the dashboard: errors without a traceback, empty states with the next step, data as plain text."""
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import PurePath
 
 import streamlit as st
 
-from cxrcore.data.images import ImageError
+from cxrcore import settings
+from cxrcore.data.errors import ImageError
 from cxrcore.errors import UserError
-from cxrcore.i18n import N_, translate
+from cxrcore.i18n import N_, t, translate
+from cxrcore.messages import Message
 
 NOTICE = N_("For research and teaching, not for clinical use.")
+PHANTOMS = N_("Trained and tested on phantoms: synthetic images made by this program, not X-rays of people.")
+
+_LOG = logging.getLogger(__name__)
+# A backslash before these keeps them text in Markdown.
+_PUNCTUATION = re.compile(r"[\\`*_{}\[\]<>#|~$&]|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
+# These are replaced after the Markdown was parsed, where a backslash has gone: links without brackets, directives,
+# emoji and icons, arrows and dashes. An invisible character (U+2060, word joiner) breaks each of them.
+_REPLACED = re.compile(r":(?=[^\W\d]|/|[\w+-]+:)|\bwww(?=\.)|(?=@)|(?<!\S)[-<>~](?=[->=]+(?!\S))", re.IGNORECASE)
+_JOINER = "\u2060"
+
+
+def plain_text(text: str) -> str:
+    """Return a text from data as Markdown that Streamlit shows as that text, in one line.
+
+    Names, titles, labels and notes of runs and datasets go through this wherever Streamlit renders Markdown: an image
+    in a title would make every visitor's browser fetch it.
+    """
+    joined = _REPLACED.sub(lambda found: found.group() + _JOINER, " ".join(text.split()))
+    return _PUNCTUATION.sub(r"\\\g<0>", joined)
 
 
 @contextmanager
 def friendly() -> Iterator[None]:
-    """Show what a user can act on as a message instead of a traceback."""
+    """Show an error as a message; one that nobody expected goes into the server's log with its traceback."""
     try:
         yield
     except (UserError, ImageError) as error:
-        st.error(plain_text(translate(str(error))), icon=":material/error:")
+        st.error(error_text(error.message), icon=":material/error:")
     except OSError as error:
-        st.error(f"{error.strerror or error}: {error.filename or ''}", icon=":material/error:")
+        name = error.filename or ""
+        place = _without_folder(str(name)) if settings.read_only() else name
+        st.error(plain_text(f"{error.strerror or type(error).__name__}: {place}"), icon=":material/error:")
+    except Exception as error:
+        _LOG.exception("A page failed")
+        text = t("Unexpected error ({kind}). The server's log has the details.", kind=type(error).__name__)
+        st.error(text, icon=":material/error:")
+
+
+def error_text(message: Message) -> str:
+    """Return a message as Markdown; where the dashboard is read-only, a path in it is the file's name alone."""
+    return plain_text(translate(_without_folders(message) if settings.read_only() else message))
+
+
+def _without_folders(message: Message) -> Message:
+    values = {name: _shortened(value) for name, value in message.values.items()}
+    return message.model_copy(update={"values": values})
+
+
+def _shortened(value: object) -> object:
+    if isinstance(value, Message):
+        return _without_folders(value)
+    if isinstance(value, list):
+        return [_shortened(item) for item in value]
+    return _without_folder(value) if isinstance(value, str) else value
+
+
+def _without_folder(text: str) -> str:
+    path = PurePath(text)
+    return path.name if path.is_absolute() else re.sub(r"(?<![\w.:/])/(?:[^/\s]+/)+", "", text)
+
+
+def damaged(found: Mapping[str, Message]) -> None:
+    """List runs or datasets that cannot be read, by name with the reason; nothing if there is none."""
+    if not found:
+        return
+    with st.expander(t("Damaged ({n})", n=len(found)), icon=":material/broken_image:"):
+        st.caption(t("These cannot be read and are left out everywhere else. Their files were not changed."))
+        for name, message in found.items():
+            st.markdown(f"- **{plain_text(name)}**: {error_text(message)}")
 
 
 def empty(text: str, label: str, page: str) -> None:
@@ -40,13 +102,8 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def plain_text(text: str) -> str:
-    """Return text from data so that Markdown in it stays text: a link or an image in it would leave this machine."""
-    return re.sub(r"([\\*\[\]<>|~$])", r"\\\1", text)
-
-
-def numbers(values: dict[str, str | int]) -> None:
-    """Show numbers side by side under their names; a narrow window wraps them."""
+def numbers(values: Mapping[str, str | int]) -> None:
+    """Show numbers side by side under their names (Markdown); a narrow window wraps them."""
     row = st.container(horizontal=True, gap="large")
     for name, value in values.items():
         row.metric(name, value, width="content")

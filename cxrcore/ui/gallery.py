@@ -1,4 +1,4 @@
-"""X-rays in a grid that fits any window: grey, undistorted, with a caption below each."""
+"""X-rays in a grid that fits any window: undistorted, with a caption below each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,13 +6,15 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
 from PIL import Image
 
-from cxrcore.data.images import ImageError
+from cxrcore.data.errors import ImageError
 from cxrcore.explain.overlay import overlay
 from cxrcore.figures import palette, thumbnails
 from cxrcore.i18n import t, translate
+from cxrcore.messages import Message, msg
 
 _SIDE = 320
 _STYLE = """<style>
@@ -34,7 +36,7 @@ _STYLE = """<style>
 class Card:
     """One image of the grid, none if `path` is "". The dot has the colour of class `label`; the texts stand below.
 
-    With `heat`, float (h, w), the picture is shown under this heatmap, and by itself while the pointer is on it.
+    With `heatmap`, float (h, w), the picture is shown under it, and by itself while the pointer is on it.
     """
 
     path: str
@@ -42,20 +44,20 @@ class Card:
     title: str
     lines: tuple[str, ...] = ()
     wrong: bool = False
-    heat: np.ndarray | None = None
+    heatmap: npt.NDArray[np.float32] | None = None
 
 
 def show(cards: Sequence[Card], classes: Sequence[str]) -> None:
-    """Show the cards; wrong ones have a red frame and say so in words."""
+    """Show the cards; incorrect ones have a red frame and the word."""
     colours = palette.class_colours(classes)
     st.html(_STYLE + f'<div class="cxr-grid">{"".join(_figure(card, colours) for card in cards)}</div>')
 
 
 def clickable(cards: Sequence[Card], classes: Sequence[str], key: str) -> int | None:
-    """Show the cards with a button below each; return the number of the card whose button was pressed, else None."""
+    """Show the cards with a button below each; return the index of the card whose button was pressed, else None."""
     colours = palette.class_colours(classes)
     pressed = None
-    # All are drawn before the first is shown: a grid that grows under the pointer is pressed at the wrong place.
+    # All are drawn before the first is shown: a grid that grows under the pointer gets clicks in the wrong place.
     figures = [_figure(card, colours) for card in cards]
     with st.container(horizontal=True, gap="small"):
         for number, figure in enumerate(figures):
@@ -77,44 +79,48 @@ def page_of(count: int, size: int, key: str) -> slice:
 
 def _figure(card: Card, colours: dict[str, str]) -> str:
     dot = f'<span class="dot" style="background:{colours.get(card.label, "#888")}"></span>'
-    mark = "<b>" + t("wrong answer") + "</b> · " if card.wrong else ""
+    mark = "<b>" + t("incorrect") + "</b> · " if card.wrong else ""
     lines = "<br>".join(escape(line) for line in card.lines)
-    about = escape(t("X-ray, {about}", about=f"{card.title}. {' '.join(card.lines)}"), quote=True)
-    picture, reason = thumbnail(card.path) if card.path else ("", t("not opened"))
-    inner = f'<div class="gone">{escape(translate(reason))}</div>'
-    if picture:
-        inner = f'<img src="{picture}" alt="{about}" loading="lazy">'
-        if card.heat is not None:
-            inner += (
-                f'<img class="over" src="{_overlay(card.path, _written(card.path), card.heat)}" alt="" loading="lazy">'
-            )
-    style = "picture wrong" if card.wrong else "picture"
     return (
-        f'<figure><div class="{style}">{inner}</div>'
+        f'<figure><div class="picture{" wrong" if card.wrong else ""}">{_picture(card)}</div>'
         f"<figcaption>{dot}{mark}{escape(card.title)}<br>{lines}</figcaption></figure>"
     )
 
 
-def thumbnail(path: str) -> tuple[str, str]:
-    """Return a small picture as the text that an <img> takes and "", or "" and the reason why there is none."""
-    return _thumbnail(path, _written(path))
+def _picture(card: Card) -> str:
+    picture, reason = thumbnail(card.path) if card.path else ("", msg("not opened"))
+    if not picture:
+        return f'<div class="gone">{escape(translate(reason))}</div>'
+    description = ". ".join([card.title, *card.lines])
+    alt = escape(t("X-ray {name}: {description}", name=Path(card.path).name, description=description), quote=True)
+    inner = f'<img src="{picture}" alt="{alt}" loading="lazy">'
+    if card.heatmap is not None:
+        over = _overlay(card.path, _modified(card.path), card.heatmap)
+        inner += f'<img class="over" src="{over}" alt="" loading="lazy">'
+    return inner
 
 
-def _written(path: str) -> float:
-    """Return when the file was written last, 0 if it is gone: another picture under its name is another thumbnail."""
+def thumbnail(path: str) -> tuple[str, Message]:
+    """Return a small picture as a data URL and an empty message, or "" and the reason why there is none."""
+    return _thumbnail(path, _modified(path))
+
+
+def _modified(path: str) -> float:
+    """Return when the file was written last, 0 if it is gone: part of the cache's key, as a file may be replaced."""
     file = Path(path)
     return file.stat().st_mtime if file.is_file() else 0.0
 
 
 @st.cache_data(max_entries=3000, show_spinner=False)
-def _thumbnail(path: str, written: float) -> tuple[str, str]:
+def _thumbnail(path: str, modified: float) -> tuple[str, Message]:
     try:
-        return thumbnails.data_url(thumbnails.small(Path(path), _SIDE)), ""
+        return thumbnails.data_url(thumbnails.small(Path(path), _SIDE)), msg("")
     except ImageError as error:
-        return "", f"{Path(path).name}: {error}"
+        return "", msg("{name}: {reason}", name=Path(path).name, reason=error.message)
 
 
 @st.cache_data(max_entries=1000, show_spinner=False)
-def _overlay(path: str, written: float, heat: np.ndarray) -> str:
-    """Return the picture under its heatmap as the text that an <img> takes."""
-    return thumbnails.data_url(Image.fromarray(overlay(np.asarray(thumbnails.small(Path(path), _SIDE)), heat)))
+def _overlay(path: str, modified: float, heatmap: npt.NDArray[np.float32]) -> str:
+    """Return the picture under its heatmap as a data URL."""
+    picture = np.asarray(thumbnails.small(Path(path), _SIDE))
+    return thumbnails.data_url(Image.fromarray(overlay(picture, heatmap)))

@@ -1,15 +1,16 @@
-"""The language a visitor reads: what the URL says, else what was chosen before, else the browser's."""
+"""The language of a visitor: that of the URL, else the one chosen before, else the browser's."""
 
 import streamlit as st
 
 from cxrcore import i18n
 
-_SPEAKS = "speaks"
+_LANGUAGE = "language of this visitor"
 
 
 def choose() -> None:
-    """Show the switch in the sidebar and speak its language from here on; the URL says it when it is not the
-    browser's, so that a link shows the same.
+    """Show the language switch in the sidebar and use its language from here on.
+
+    The URL names the language when it is not the browser's, so that a link opens in the same language.
     """
     browser = "pt" if (st.context.locale or "").lower().startswith("pt") else "en"
     given = st.query_params.get("lang", "")
@@ -22,12 +23,12 @@ def choose() -> None:
         key="language",
         required=True,
     )
-    st.session_state[_SPEAKS] = code or st.session_state.get(_SPEAKS, start)
-    if given or st.session_state[_SPEAKS] != browser:
-        st.query_params["lang"] = st.session_state[_SPEAKS]
-    again()
+    st.session_state[_LANGUAGE] = code or st.session_state.get(_LANGUAGE, start)
+    if given or st.session_state[_LANGUAGE] != browser:
+        st.query_params["lang"] = st.session_state[_LANGUAGE]
+    use_chosen()
 
 
-def again() -> None:
-    """Speak the chosen language in this thread."""
-    i18n.use(st.session_state.get(_SPEAKS, "en"))
+def use_chosen() -> None:
+    """Use the chosen language in this thread."""
+    i18n.use(st.session_state.get(_LANGUAGE, "en"))

@@ -1,32 +1,41 @@
-"""Progress with time left, for work in the page and for a run in its own process."""
+"""Progress with the remaining time, for work in the page and for a run in its own process."""
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
 
 import streamlit as st
 
 from cxrcore.i18n import N_, t, translate
+from cxrcore.progress import Progress, StageProgress
+from cxrcore.runs.models import RunStatus
 from cxrcore.ui.feedback import duration
 
-# In the order in which they come; the first is the time until the process says something.
+STATES = {
+    "queued": N_("queued"),
+    "running": N_("running"),
+    "finished": N_("finished"),
+    "stopped": N_("stopped"),
+    "failed": N_("failed"),
+}
+# In their order. The first lasts until the process reports.
 STAGES = {
     "starting": N_("Starting: loading the libraries takes some seconds"),
     "reading": N_("Reading the dataset"),
-    "weights": N_("Finding the weights"),
+    "weights": N_("Loading the weights"),
     "backbone": N_("Building the backbone"),
     "features": N_("Computing activations, once for each image"),
     "training": N_("Training the head"),
-    "evaluating": N_("Testing on images it has not seen"),
+    "evaluating": N_("Testing on images held out from training"),
     "saving": N_("Saving the model"),
-    "rounds": N_("Training and testing on the other splits"),
+    "resampling": N_("Training and testing the other folds or repeats"),
 }
+_REDRAW = 0.2  # seconds between two drawings of a bar
 
 
-def bar(text: str, unit: str = "") -> Callable[[int, int], None]:
-    """Show a bar in the page and return the function that moves it: (done, total), total 0 if unknown.
+def bar(text: str, unit: str = "") -> Progress:
+    """Show a progress bar and return the function that moves it.
 
-    With a unit it also says the rate; bytes are shown as megabytes. It is drawn at most five times a second.
+    With a unit it also shows the rate; bytes are shown as megabytes.
     """
     shown, start, first, drawn = st.progress(0.0, text=text), time.monotonic(), -1, 0.0
 
@@ -34,53 +43,55 @@ def bar(text: str, unit: str = "") -> Callable[[int, int], None]:
         nonlocal first, drawn
         first = done if first < 0 else first
         now = time.monotonic()
-        if done != total and now - drawn < 0.2:
+        if done != total and now - drawn < _REDRAW:
             return
         drawn = now
         left = _left(now - start, done - first, total - first)
-        shown.progress(min(1.0, done / total) if total else 0.0, text=f"{text}: {_of(done, total, unit)}{left}")
+        shown.progress(min(1.0, done / total) if total else 0.0, text=f"{text}: {_count(done, total)}{left}")
 
-    def _of(done: int, total: int, unit: str) -> str:
-        size = 2**20 if unit == "bytes" else 1
+    def _count(done: int, total: int) -> str:
+        size, name = (2**20, "MB") if unit == "bytes" else (1, unit)
         counted = t("{done} of {all}", done=done // size, all=total // size) if total else f"{done // size}"
         counted += " MB" if size > 1 else ""
         elapsed = time.monotonic() - start
         if not unit or elapsed < 0.5:
             return counted
-        rate = (done - first) / size / elapsed
-        return f"{counted}, {rate:.0f} {'MB' if size > 1 else unit}/s"
+        return f"{counted}, {(done - first) / size / elapsed:.0f} {name}/s"
 
     return move
 
 
-def stages(names: dict[str, str]) -> Callable[[str, int, int], None]:
-    """Return a function that moves one bar a stage: (stage, done, total); `names` gives the text of a stage."""
-    bars: dict[str, Callable[[int, int], None]] = {}
+def stages(names: Mapping[str, str] | None = None) -> StageProgress:
+    """Return a function that shows one bar for each stage; `names` are their texts in the current language."""
+    bars: dict[str, Progress] = {}
 
     def move(stage: str, done: int, total: int) -> None:
         if stage not in bars:
-            bars[stage] = bar(names[stage])
+            bars[stage] = bar((names or {}).get(stage) or translate(stage))
         bars[stage](done, total)
 
     return move
 
 
-def stage_text(status: dict[str, Any]) -> str:
+def stage_text(status: RunStatus) -> str:
     """Return what a running run does, how far it is and how long this stage still takes."""
-    stage, done, total = status.get("stage", "starting"), status.get("done", 0), status.get("total", 0)
-    number, last = list(STAGES).index(stage) + 1, len(STAGES) - (stage != "rounds")  # most designs have no other rounds
+    stage = status.stage
+    last = len(STAGES) - (stage != "resampling")  # most runs have one split alone
+    number = list(STAGES).index(stage) + 1
     text = t("Step {number} of {all}. {stage}", number=number, all=last, stage=translate(STAGES[stage]))
-    if not total:
+    if not status.total:
         return text
-    elapsed, first = time.time() - status["stage_started"], status.get("from", 0)
-    unit = {"features": t("images"), "training": t("epochs"), "rounds": t("rounds")}.get(stage)
-    counted = t("{done} of {all}", done=done, all=total) + f" {unit}" if unit else f"{done / total:.0%}"
-    return f"{text}: {counted}" + _left(elapsed, done - first, total - first)
+    units = {"features": t("images"), "training": t("epochs"), "resampling": t("folds or repeats")}
+    counted = f"{status.done / status.total:.0%}"
+    if unit := units.get(stage):
+        counted = t("{done} of {all}", done=status.done, all=status.total) + f" {unit}"
+    elapsed = time.time() - status.stage_started
+    return f"{text}: {counted}" + _left(elapsed, status.done - status.first, status.total - status.first)
 
 
-def fraction(status: dict[str, Any]) -> float:
+def fraction(status: RunStatus) -> float:
     """Return how much of the stage is done, 0 to 1."""
-    return min(1.0, status.get("done", 0) / max(status.get("total", 0), 1))
+    return min(1.0, status.done / max(status.total, 1))
 
 
 def _left(elapsed: float, done: int, total: int) -> str:

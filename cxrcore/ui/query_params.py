@@ -1,22 +1,23 @@
-"""What is chosen, kept in the URL and for this visitor: in the words of the code, so that a link speaks any language.
+"""Choices that are kept in the URL and in the visitor's session, as codes that do not depend on the language.
 
-A widget's key holds the language, as Streamlit keeps the label that was shown: after a switch it is another widget that
-starts with the same choice.
+A widget's key holds the language, as Streamlit keeps the label that was shown: after a switch of the language it is
+another widget that starts with the same choice.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from cxrcore.i18n import current, translate
 
 
-def start(name: str, options: Sequence[Any], default: Any) -> str:
+def start(name: str, options: Sequence[str], default: str | None) -> str:
     """Put the choice `name` into the state of its widget and return the widget's key.
 
-    In this order: what `put` said, a URL that was not written here, what the widget has, what was chosen before, and
-    `default`; each only if it is among `options`.
+    The first of these that is among `options`: what `put` has set, a URL that was not written here, the widget's value,
+    the last choice, and `default`.
     """
     key, url = f"{name} {current()}", st.query_params.get(name)
     found = [
@@ -29,10 +30,10 @@ def start(name: str, options: Sequence[Any], default: Any) -> str:
     return key
 
 
-def keep(name: str, value: Any, default: Any) -> None:
-    """Write the choice into the URL, unless it is the default."""
+def keep(name: str, value: str | None, default: str | None) -> None:
+    """Write the choice into the URL, unless it is the default or None."""
     st.session_state[f"chosen {name}"] = value
-    if value == default:
+    if value is None or value == default:
         st.query_params.pop(name, None)
     else:
         st.query_params[name] = value
@@ -40,22 +41,27 @@ def keep(name: str, value: Any, default: Any) -> None:
 
 
 def put(name: str, value: str) -> None:
-    """Choose `value` where the widget is drawn next."""
+    """Set the choice of a widget that is drawn later."""
     st.session_state[f"put {name}"] = value
 
 
 def selectbox(
-    place: Any, label: str, name: str, options: Sequence[str], names: Callable[[str], str] = translate, **how: Any
+    place: DeltaGenerator,
+    label: str,
+    name: str,
+    options: Sequence[str],
+    names: Callable[[str], str] = translate,
+    help: str | None = None,
 ) -> str:
     """Show a selectbox at `place`; the first option is the default, which the URL does not name."""
     key = start(name, options, options[0])
-    value = str(place.selectbox(label, options, format_func=names, key=key, **how))
+    value = str(place.selectbox(label, options, format_func=names, key=key, help=help))
     keep(name, value, options[0])
     return value
 
 
-def tabs(name: str, codes: Sequence[str], default: str) -> dict[str, Any]:
-    """Show tabs and return each by its code; `.open` tells which one is."""
+def tabs(name: str, codes: Sequence[str], default: str) -> dict[str, TabContainer]:
+    """Show tabs and return each by its code; `.open` tells which one is open."""
     labels = {translate(code): code for code in codes}
     key = f"{name} tabs {current()}"
     st.session_state[f"{name} {current()}"] = labels.get(st.session_state.get(key, ""))

@@ -1,4 +1,4 @@
-"""What several rounds of training and testing say together."""
+"""The summary of the folds or repeats of a run."""
 
 import streamlit as st
 
@@ -8,18 +8,18 @@ from cxrcore.runs import Run
 
 
 def show(run: Run) -> None:
-    """Show the mean of a run's rounds; nothing for a run of one."""
-    if not (found := run.rounds):
+    """Show the mean test accuracy over a run's folds or repeats; nothing for a run with one split."""
+    if not (found := run.resampling):
         return
-    mean, done = found["mean"]["accuracy"], len(found["done"])
+    mean = found.mean["accuracy"]
+    numbers = {"done": len(found.done), "planned": found.planned, "mean": formatting.percent(mean)}
     parts = [
-        t(
-            "Mean test accuracy of {done} of {planned} rounds: **{mean}**.",
-            done=done, planned=found["planned"], mean=formatting.percent(mean),
-        ),
+        t("Mean test accuracy of {done} of {planned} folds: **{mean}**.", **numbers)
+        if found.kind == "kfold"
+        else t("Mean test accuracy of {done} of {planned} repeats: **{mean}**.", **numbers),
         t("95% interval: {interval}.", interval=formatting.interval(mean))
-        if mean["ci95"][0] is not None
-        else t("No interval can be given: the rounds done so far do not differ."),
-        t("The first round's model is the run's, and the pages show its test."),
-    ]  # fmt: skip
+        if mean.has_interval
+        else t("No interval is given when all folds or repeats score the same."),
+        t("The model and the test results on these pages are those of the first one."),
+    ]
     st.info(" ".join(parts), icon=":material/repeat:")

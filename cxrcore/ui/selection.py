@@ -1,6 +1,7 @@
-"""What is in view: the dataset and the run, kept in the URL so that a reload or a link shows the same."""
+"""The dataset and the run that a page shows, kept in the URL so that a reload or a link shows the same."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from cxrcore.figures import formatting
 from cxrcore.i18n import current, format_time, t, translate
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, query_params
+from cxrcore.ui.progress import STATES
 
 
 def choose_dataset() -> str | None:
@@ -28,18 +30,18 @@ def choose_run() -> Run | None:
     if not found:
         return None
     if st.query_params.get("run", next(iter(found))) not in found:
-        st.warning(t("The run that the link names cannot be shown here (any more); this is the newest one that can."))
+        st.warning(t("The run named by the link cannot be shown here. This is the newest run that can."))
     names = labels(list(found.values()))
     key = query_params.start("run", list(found), next(iter(found)))
     st.selectbox(t("Run"), list(found), format_func=names.__getitem__, key=key)
     chosen = found[_always_named("run")]
     if chosen.is_phantom:
-        st.info(t("Trained and tested on phantoms: drawn by this program, not X-rays of people."))
+        st.info(translate(feedback.PHANTOMS))
     return chosen
 
 
 def _always_named(name: str) -> str:
-    """Return the choice, which the URL always names: what is newest today is not tomorrow."""
+    """Return the choice, which the URL always names: the newest run today is not the newest tomorrow."""
     value = str(st.session_state[f"{name} {current()}"])
     query_params.keep(name, value, None)
     return value
@@ -49,7 +51,7 @@ def no_run() -> None:
     """Say that there is no run to show, and what to do about it; ends the page."""
     if settings.read_only():
         st.info(
-            t("No run is shown here yet. They are marked under Results, Take away, or by `cxr runs show`."),
+            t("No run is shown here yet. Runs are marked as shown under Results, Export, or by `cxr runs show`."),
             icon=":material/info:",
         )
         st.stop()
@@ -61,17 +63,17 @@ def listed() -> list[Run]:
     return [run for run in runs.listing() if run.shown or not settings.read_only()]
 
 
-def labels(runs: list[Run]) -> dict[str, str]:
-    """Return the label of each run by its name; two that would read alike end with a part of their names."""
+def labels(runs: Sequence[Run]) -> dict[str, str]:
+    """Return the label of each run by its name, as plain text; equal labels end with a part of the names."""
     found = {run.name: run_label(run) for run in runs}
-    alike = Counter(found.values())
-    return {name: label if alike[label] == 1 else f"{label} · {name[-4:]}" for name, label in found.items()}
+    count = Counter(found.values())
+    return {name: label if count[label] == 1 else f"{label} · {name[-4:]}" for name, label in found.items()}
 
 
 def run_label(run: Run) -> str:
-    """Return for example `22 Nov 04:05 · Xception · phantom · 97.3%`."""
+    """Return for example `22 Nov 04:05 · Xception · phantom · 97.3%`, as plain text."""
     config, status, metrics = run.config, run.status, run.metrics
-    when = format_time(status.get("created", status.get("started", 0)))
-    title = run.card["title"] or backbones.get(config["backbone"]).title
-    end = formatting.percent(metrics["accuracy"]) if metrics else translate(status["state"])
-    return f"{when} · {title} · {config['dataset']} · {end}"
+    when = format_time(status.created or status.started)
+    title = run.title or backbones.get(config.backbone).title
+    end = formatting.percent(metrics.test.accuracy) if metrics else translate(STATES[status.state])
+    return f"{when} · {title} · {config.dataset} · {end}"
