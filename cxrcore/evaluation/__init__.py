@@ -1,1 +1,1 @@
-"""Predictions to numbers with intervals."""
+"""From predictions to metrics with 95 % intervals."""

@@ -5,8 +5,13 @@ import numpy as np
 
 def f1(matrices: np.ndarray) -> np.ndarray:
     """Return F1 = 2 TP / (2 TP + FP + FN) by class; NaN where a class is neither present nor predicted."""
-    hits = np.diagonal(matrices, axis1=-2, axis2=-1)
-    return _divide(2 * hits, matrices.sum(axis=-1) + matrices.sum(axis=-2))
+    correct = np.diagonal(matrices, axis1=-2, axis2=-1)
+    return _divide(2 * correct, matrices.sum(axis=-1) + matrices.sum(axis=-2))
+
+
+def accuracy(matrices: np.ndarray) -> np.ndarray:
+    """Return the share of correct predictions."""
+    return _divide(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum(axis=(-2, -1)))
 
 
 def balanced_accuracy(matrices: np.ndarray) -> np.ndarray:
@@ -20,11 +25,10 @@ def macro_f1(matrices: np.ndarray) -> np.ndarray:
 
 
 def kappa(matrices: np.ndarray) -> np.ndarray:
-    """Return Cohen's kappa = (p_o - p_e) / (1 - p_e) (Cohen 1960); NaN if all are of one class and called so."""
+    """Return Cohen's kappa = (p_o - p_e) / (1 - p_e) (Cohen 1960); NaN if all are of one class and predicted as it."""
     total = matrices.sum(axis=(-2, -1))
-    observed = _divide(np.trace(matrices, axis1=-2, axis2=-1), total)
     expected = _divide((matrices.sum(axis=-1) * matrices.sum(axis=-2)).sum(axis=-1), total**2)
-    return _divide(observed - expected, 1 - expected)
+    return _divide(accuracy(matrices) - expected, 1 - expected)
 
 
 def matthews(matrices: np.ndarray) -> np.ndarray:
@@ -44,11 +48,11 @@ OVERALL = {
 }
 
 
-def _divide(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(below == 0, np.nan, above / below)
+        return np.where(denominator == 0, np.nan, numerator / denominator)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """Return the mean over the last axis of what is defined."""
+    """Return the mean over the last axis of the values that are defined."""
     return _divide(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))

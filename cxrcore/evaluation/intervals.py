@@ -1,18 +1,19 @@
-"""95 % intervals: Wilson's for proportions, the bootstrap over patients for everything else."""
+"""95 % intervals: Wilson's score interval for proportions, the bootstrap over patients for everything else."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest, t
+
+from cxrcore.metric import Metric
 
 RESAMPLES = 2000
 _CHUNK = 100
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Return the Wilson score interval of `successes` out of `n`; the whole range when `n` is 0.
+    """Return the Wilson score interval of `successes` out of `n`; 0 of 0 has the interval (0, 1).
 
     Source: Wilson 1927, doi:10.1080/01621459.1927.10502953, as computed by SciPy.
     """
@@ -22,12 +23,20 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def of_rounds(values: Sequence[float], ratio: float) -> tuple[float, float] | None:
-    """Return the interval of the mean of a share over rounds of training and testing on the same images.
+def proportion(successes: int, n: int) -> Metric:
+    """Return a proportion with its Wilson interval; 0 of 0 has neither value nor interval."""
+    if n == 0:
+        return Metric(None, n=0, successes=0)
+    return Metric(successes / n, *wilson(successes, n), n=n, successes=successes)
 
-    The rounds share images, so their variance is too small by itself. Nadeau & Bengio 2003
-    (doi:10.1023/A:1024068626366) correct it to (1/k + ratio) s^2, with `ratio` tested to trained images, for a t with
-    k - 1 degrees of freedom. None where nothing is known of how they spread: fewer than two rounds, or all alike.
+
+def of_resampling(values: Sequence[float], ratio: float) -> tuple[float, float] | None:
+    """Return the interval of the mean of a proportion over folds or repeats of training and testing on one dataset.
+
+    Folds share training images, so their variance underestimates that of the mean. Nadeau & Bengio 2003
+    (doi:10.1023/A:1024068626366) correct it to (1/k + ratio) s^2, with `ratio` the number of test images over that of
+    training images, for a t distribution with k - 1 degrees of freedom. None where the variance is not known: fewer
+    than two values, or all equal.
     """
     if np.ptp(values) < 1e-9:  # sums of floats may differ by less
         return None
@@ -36,7 +45,7 @@ def of_rounds(values: Sequence[float], ratio: float) -> tuple[float, float] | No
     return max(0.0, mean - float(half)), min(1.0, mean + float(half))
 
 
-def by_patient(
+def of_confusion(
     true: np.ndarray,
     predicted: np.ndarray,
     patients: Sequence[str],
@@ -44,47 +53,71 @@ def by_patient(
     statistic: Callable[[np.ndarray], np.ndarray],
     seed: int = 0,
 ) -> np.ndarray:
-    """Return the percentile bootstrap interval, (2, ...), of a statistic of the confusion matrix.
+    """Return the percentile bootstrap interval, float (2, ...), of a statistic of the confusion matrix.
+
+    See `resample_confusion` for the arguments.
+    """
+    return _percentiles(resample_confusion(true, predicted, patients, classes, statistic, seed))
+
+
+def resample_confusion(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    patients: Sequence[str],
+    classes: int,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    seed: int = 0,
+) -> np.ndarray:
+    """Return a statistic of the confusion matrix of each bootstrap resample, float (RESAMPLES, ...).
 
     Patients are drawn with replacement, each with all of its images, as images of one patient are not
     independent (Efron & Tibshirani 1993, chapter 8).
 
     Args:
-        true: class numbers, int (n,).
-        predicted: class numbers, int (n,).
+        true: class indices, int (n,).
+        predicted: class indices, int (n,).
         patients: the patient of each image, n names.
         classes: the number of classes C.
         statistic: confusion matrices (R, C, C), rows true, to values (R, ...); NaN where undefined.
         seed: of the resampling.
     """
     group, resamples = _resamples(patients, seed)
-    share = np.zeros((group.max() + 1, classes * classes))
-    np.add.at(share, (group, true * classes + predicted), 1)
-    values = [statistic((weights @ share).reshape(-1, classes, classes)) for weights in resamples]
-    return _percentiles(np.concatenate(values))
+    counts = np.zeros((group.max() + 1, classes * classes))
+    np.add.at(counts, (group, true * classes + predicted), 1)
+    values = [statistic((weights @ counts).reshape(-1, classes, classes)) for weights in resamples]
+    return np.concatenate(values)
 
 
-def weighted(patients: Sequence[str], statistic: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> np.ndarray:
-    """Return the same interval, (2, ...), of a statistic of the weights of images: (R, n) to (R, ...)."""
+def of_weights(patients: Sequence[str], statistic: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> np.ndarray:
+    """Return the same interval, float (2, ...), of a statistic of the images' weights: (R, n) to (R, ...)."""
     group, resamples = _resamples(patients, seed)
     return _percentiles(np.concatenate([statistic(weights[:, group]) for weights in resamples]))
 
 
-def mean(values: np.ndarray, patients: np.ndarray) -> dict[str, Any] | None:
-    """Return `value`, `ci95` and `n` of the mean of values (n,), those that are no number left out; None if all are.
+def mean(values: np.ndarray, patients: np.ndarray) -> Metric | None:
+    """Return the mean of the finite ones of values (n,), with the bootstrap interval over patients (n,).
 
-    The interval is the bootstrap over the patients (n,).
+    There is no interval where every resample has the same mean, as with one patient: zero width would claim certainty.
+    None if no value is finite.
     """
-    there = np.isfinite(values)
-    if not there.any():
+    finite = np.isfinite(values)
+    if not finite.any():
         return None
-    known = values[there]
-    low, high = weighted(list(patients[there]), lambda weights: weights @ known / weights.sum(axis=1))
-    return {"value": float(known.mean()), "ci95": [float(low), float(high)], "n": len(known)}
+    known = values[finite]
+    bounds = of_weights(list(patients[finite]), lambda weights: weights @ known / weights.sum(axis=1))
+    return with_bounds(float(known.mean()), bounds, len(known))
+
+
+def with_bounds(value: float, bounds: np.ndarray, n: int) -> Metric:
+    """Return a metric with bootstrap bounds (2,); NaN is no value, and bounds of zero width are no interval."""
+    low, high = (float(bound) for bound in bounds)
+    if np.isnan(value):
+        return Metric(None, n=n)
+    return Metric(float(value), low, high, n) if high - low > 1e-12 else Metric(float(value), n=n)
 
 
 def difference(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:
-    """Return the interval of p1 - p2 of two independent proportions, each as (successes, n).
+    """Return the interval of p1 - p2 of two independent proportions, each as (successes, n), n > 0.
 
     Method 10 of Newcombe RG, Statistics in Medicine 1998, 17:873-890, from Wilson's bounds.
     """
@@ -96,7 +129,7 @@ def difference(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, 
 
 
 def _resamples(patients: Sequence[str], seed: int) -> tuple[np.ndarray, Iterator[np.ndarray]]:
-    """Return the number of each image's patient, and chunks of how often each patient is drawn, (_CHUNK, patients)."""
+    """Return the index of each image's patient, and chunks of how often each patient is drawn, (_CHUNK, patients)."""
     names, group = np.unique(np.asarray(patients), return_inverse=True)
     rng = np.random.default_rng(seed)
     even = np.full(len(names), 1 / len(names))
@@ -107,4 +140,4 @@ def _resamples(patients: Sequence[str], seed: int) -> tuple[np.ndarray, Iterator
 def _percentiles(values: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice")
-        return np.nanpercentile(values, [2.5, 97.5], axis=0)
+        return np.asarray(np.nanpercentile(values, [2.5, 97.5], axis=0))

@@ -1,13 +1,13 @@
-"""What a result does not say: plain sentences that follow from how it came about."""
-
-from typing import Any
+"""The limitations of a run's result: sentences that follow from how it was obtained."""
 
 import pandas as pd
 
+from cxrcore.config.run_config import RunConfig
+from cxrcore.evaluation.external import ExternalEvaluation
 from cxrcore.evaluation.subgroups import FEW
-from cxrcore.features.image_transforms import CLEANINGS
-from cxrcore.i18n import N_
-from cxrcore.messages import msg
+from cxrcore.features.image_transforms import TRANSFORMS
+from cxrcore.messages import Message, msg
+from cxrcore.metric import ClassificationMetrics
 
 SMALL_TEST = 200
 
@@ -17,65 +17,72 @@ def unknown_patients(table: pd.DataFrame) -> int:
     return int((table["patient"] == table["source"] + ":" + table["path"]).sum())
 
 
-def of(
-    metrics: dict[str, Any],
-    config: dict[str, Any],
+def limitations(
+    metrics: ClassificationMetrics,
+    config: RunConfig,
     phantom: bool,
-    external: list[dict[str, Any]],
-    shortcut: dict[str, Any] | None,
-    unknown: int = 0,
-) -> list[str]:
-    """Return the limits of a run's result, the gravest first, as English sentences of the catalogue.
+    external: list[ExternalEvaluation],
+    shortcut: Message | None,
+    unknown_patients: int = 0,
+) -> list[Message]:
+    """Return the limitations of a run's result, the most serious first.
 
     Args:
-        metrics: of the test images, see `metrics.evaluate`.
+        metrics: of the test images.
         config: of the run.
-        phantom: whether the images were drawn by this project.
-        external: the tests on other data, see `external.evaluate`.
-        shortcut: the shortcut audit, None before it was made.
-        unknown: how many test images have no known patient, see `unknown_patients`.
+        phantom: whether the images are synthetic.
+        external: the evaluations on other datasets.
+        shortcut: the sentence of the shortcut audit, None before it was run.
+        unknown_patients: how many test images have no known patient, see the function of this name.
     """
-    found = [N_("Not for clinical use: nothing here was tested as a medical device is.")]
+    found = [msg("Not for clinical use: this is not a validated medical device.")]
     if phantom:
-        found.append(N_("Learned and tested on phantoms, which are drawn: it says nothing about X-rays of people."))
-    if shortcut is None:
-        found.append(N_("Whether it uses a shortcut was not looked into (the shortcut audit was not run)."))
-    else:
-        found.append(shortcut["sentence"])
-    if config["split"]["kind"] != "patient":
-        found.append(N_("Images of one patient may be on both sides of the split, which flatters the result."))
-    if cleaning := config.get("cleaning"):
+        found.append(msg("Trained and tested on synthetic X-rays: the result does not apply to X-rays of people."))
+    found.append(shortcut or msg("Whether the model uses a shortcut is not known: the shortcut audit was not run."))
+    if config.split.kind != "patient":
         found.append(
             msg(
-                "Every image is cleaned before the network sees it ({cleaning}). The studio does so; the model file by "
-                "itself does not, and its answers to images as they come are worth nothing.",
-                cleaning=CLEANINGS[cleaning],
+                "The split is not by patient: images of one patient may be in both training and test set, which makes "
+                "the result too good."
             )
         )
-    if unknown:
+    if config.image_transform:
         found.append(
             msg(
-                "The patient of {unknown} of {n} test images is unknown: each counts as a patient of its own, and "
-                "others of the same person may have been learned from.",
-                unknown=unknown, n=metrics["n"],
+                "Every image is transformed before the network sees it ({transform}). The app does so; the model file "
+                "alone does not, and its predictions on untransformed images are not valid.",
+                transform=msg(TRANSFORMS[config.image_transform]),
             )
-        )  # fmt: skip
-    if metrics["n"] > metrics["patients"]:
+        )
+    if unknown_patients:
         found.append(
             msg(
-                "Intervals of shares count images as independent, though {n} images come from {patients} patients: "
-                "they are narrower than they should be.",
-                n=metrics["n"], patients=metrics["patients"],
+                "The patient of {unknown} of {n} test images is unknown: each counts as a patient of its own, and the "
+                "same person may be in the training set.",
+                unknown=unknown_patients,
+                n=metrics.n,
             )
-        )  # fmt: skip
-    if not any(test.get("elsewhere") for test in external):
-        found.append(N_("Not tested on data from elsewhere: expect it to be worse at another hospital."))
-    found += [test["sentence"] for test in external]
-    if metrics["n"] < SMALL_TEST:
-        found.append(msg("Tested on {n} images only: read the intervals, not the values.", n=metrics["n"]))
-    few = [name for name, values in metrics["by_class"].items() if values["n"] < FEW]
-    if few:
-        found.append(msg("Fewer than {few} test images of {classes}.", few=FEW, classes=", ".join(few)))
-    known = ", ".join(metrics["classes"])
-    found.append(msg("It knows only {classes} and gives one of them to any picture, whatever it shows.", classes=known))
+        )
+    if metrics.n > metrics.patients:
+        found.append(
+            msg(
+                "Intervals of proportions treat images as independent, but {n} images come from {patients} patients: "
+                "the intervals are too narrow.",
+                n=metrics.n,
+                patients=metrics.patients,
+            )
+        )
+    if not any(evaluation.elsewhere for evaluation in external):
+        found.append(msg("No external validation: expect lower performance at another hospital."))
+    found += [evaluation.sentence for evaluation in external]
+    if metrics.n < SMALL_TEST:
+        found.append(msg("Only {n} test images: consider the intervals, not only the values.", n=metrics.n))
+    if few := [name for name, values in metrics.by_class.items() if values.n < FEW]:
+        found.append(msg("Fewer than {few} test images of {classes}.", few=FEW, classes=few))
+    found.append(
+        msg(
+            "The model knows only {classes} and assigns one of them to every image, whatever it shows.",
+            classes=list(metrics.classes),
+        )
+    )
     return found

@@ -1,80 +1,135 @@
-"""Two runs on the same test images: which is right where the other is not, and whether that may be chance."""
+"""McNemar's test of two runs on the same test images."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.stats import binomtest
 
 from cxrcore.i18n import N_
-from cxrcore.messages import msg
+from cxrcore.messages import Message, msg
 from cxrcore.runs import Run
 
 ALPHA = 0.05
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
+@dataclass(frozen=True)
+class McNemar:
+    """How many of `n` images both classifiers predict correctly, only one of them, or neither; `p` is two-sided."""
+
+    n: int
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p: float
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """McNemar's test of two runs.
+
+    Attributes:
+        test: on the images that both runs were tested on, with the same label.
+        tested: the number of different test images of each run.
+        patients: of the images in `test`.
+        relabelled: images that both runs were tested on, left out as their labels differ.
+        sentence: the result in words.
+    """
+
+    test: McNemar
+    tested: tuple[int, int]
+    patients: int
+    relabelled: int
+    sentence: Message
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
     """Return McNemar's exact test of two classifiers on the same images.
 
-    Of the images that only one of them has right, each would have half by chance: `p` is the two-sided binomial
-    probability (McNemar 1947, doi:10.1007/BF02295996; Edwards 1948 for small counts).
+    Of the images that only one of them predicts correctly, each would have half by chance: `p` is the two-sided
+    binomial probability (McNemar 1947, doi:10.1007/BF02295996; Edwards 1948 for small counts).
 
     Args:
-        first: whether the first is right, bool (n,).
-        second: the same of the second.
+        first: whether the first is correct, bool (n,).
+        second: whether the second is correct, bool (n,).
     """
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
-    apart = only_first + only_second
-    return {
-        "n": len(first),
-        "both": int((first & second).sum()),
-        "only_first": only_first,
-        "only_second": only_second,
-        "neither": int((~first & ~second).sum()),
-        "p": float(binomtest(only_first, apart).pvalue) if apart else 1.0,
-    }
+    discordant = only_first + only_second
+    return McNemar(
+        n=len(first),
+        both=int((first & second).sum()),
+        only_first=only_first,
+        only_second=only_second,
+        neither=int((~first & ~second).sum()),
+        p=float(binomtest(only_first, discordant).pvalue) if discordant else 1.0,
+    )
 
 
-def compare(first: Run, second: Run) -> dict[str, Any]:
-    """Return `mcnemar` of two runs on the images that both were tested on, and the `sentence` that says it.
+def compare(first: Run, second: Run) -> PairedComparison:
+    """Return McNemar's test of two runs on the images that both were tested on.
+
+    Images whose label was edited between the runs are left out: what is correct differs, whatever is predicted.
 
     Raises:
         UserError: one of them has no results.
     """
     _ = first.results, second.results
-    tables = [
-        run.predictions("test").drop_duplicates("sha256")[["sha256", "correct", "patient"]] for run in (first, second)
-    ]
-    both = tables[0].merge(tables[1], on="sha256", suffixes=("_first", "_second"))
-    found = mcnemar(both["correct_first"].to_numpy(), both["correct_second"].to_numpy())
-    found |= {"tested": [len(table) for table in tables], "patients": int(both["patient_first"].nunique())}
-    return found | {"sentence": _sentence(found)}
+    tables = _correct(first), _correct(second)
+    paired = tables[0].merge(tables[1], on="sha256", suffixes=("_first", "_second"))
+    same = paired[paired["label_first"] == paired["label_second"]]
+    test = mcnemar(same["correct_first"].to_numpy(bool), same["correct_second"].to_numpy(bool))
+    patients, relabelled = int(same["patient_first"].nunique()), len(paired) - len(same)
+    sentence = _sentence(test, patients, relabelled)
+    return PairedComparison(test, (len(tables[0]), len(tables[1])), patients, relabelled, sentence)
 
 
-def _sentence(found: dict[str, Any]) -> str:
-    if not found["n"]:
-        return N_("They were tested on no image in common, so they cannot be compared image by image.")
-    counts = {name: found[name] for name in ("n", "only_first", "only_second", "p")}
-    if found["only_first"] == found["only_second"]:
-        return msg(
-            "Of {n} images tested by both, each has {only_first} right that the other has wrong: nothing speaks for "
-            "either.",
-            n=found["n"], only_first=found["only_first"],
-        )  # fmt: skip
-    text = msg(
-        "Of {n} images tested by both, only the baseline has {only_first} right and only the other {only_second} "
-        "(McNemar's exact test, p = {p:.3g}).",
-        **counts,
-    )
-    if found["p"] >= ALPHA:
-        return msg("{text} A difference like this may well be chance.", text=text)
-    better = N_("the baseline") if found["only_first"] > found["only_second"] else N_("the other")
-    text = msg(
-        "{text} So small a p is rarely chance: {better} is better on images like these.", text=text, better=better
-    )
-    if found["patients"] == found["n"]:
-        return text
+def _correct(run: Run) -> pd.DataFrame:
+    return run.predictions("test").drop_duplicates("sha256")[["sha256", "label", "correct", "patient"]]
+
+
+def _sentence(test: McNemar, patients: int, relabelled: int) -> Message:
+    sentence = _result(test, patients)
+    if not relabelled:
+        return sentence
     return msg(
-        "{text} But several images come from one patient ({patients} patients), which the test does not know: p is too "
+        "{sentence} {relabelled} images were left out because their label differs between the two runs.",
+        sentence=sentence,
+        relabelled=relabelled,
+    )
+
+
+def _result(test: McNemar, patients: int) -> Message:
+    if not test.n:
+        return msg("The two runs have no test image in common, so they cannot be compared image by image.")
+    if test.only_first == test.only_second:
+        return msg(
+            "Of {n} images that both runs were tested on, each run is correct on {count} where the other is wrong: no "
+            "evidence of a difference.",
+            n=test.n,
+            count=test.only_first,
+        )
+    counts = msg(
+        "Of {n} images that both runs were tested on, {only_first} are correct only in the baseline and {only_second} "
+        "only in the other run (McNemar's exact test, p = {p:.3g}).",
+        n=test.n,
+        only_first=test.only_first,
+        only_second=test.only_second,
+        p=test.p,
+    )
+    if test.p >= ALPHA:
+        return msg("{sentence} A difference like this may be due to chance.", sentence=counts)
+    better = msg(N_("the baseline") if test.only_first > test.only_second else N_("the other run"))
+    result = msg(
+        "{sentence} The difference is significant at the 5% level: {better} is better on images like these.",
+        sentence=counts,
+        better=better,
+    )
+    if patients == test.n:
+        return result
+    return msg(
+        "{sentence} The images come from only {patients} patients, and the test treats images as independent: p is too "
         "small.",
-        text=text, patients=found["patients"],
-    )  # fmt: skip
+        sentence=result,
+        patients=patients,
+    )

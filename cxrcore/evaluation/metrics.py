@@ -1,13 +1,18 @@
-"""The numbers of one evaluation, each with its n and its 95 % interval."""
+"""The prediction table of a test set, and its metrics."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics as sklearn_metrics
+from sklearn.metrics import confusion_matrix as count_confusion
 
 from cxrcore.evaluation import confusion_matrix, intervals
+from cxrcore.evaluation.intervals import proportion
+from cxrcore.inference.labels import class_indices
+from cxrcore.metric import ClassificationMetrics, ClassMetrics, Metric
+
+__all__ = ["certainty", "complete", "evaluate", "predictions", "probability_columns", "proportion"]
+_COLUMNS = ["path", "sha256", "label", "patient", "source", "view", "sex", "age", "split", "lungs", "lesions"]
 
 
 def probability_columns(classes: Sequence[str]) -> list[str]:
@@ -16,66 +21,45 @@ def probability_columns(classes: Sequence[str]) -> list[str]:
 
 
 def predictions(rows: pd.DataFrame, probabilities: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    """Return the prediction table: what is known of each image, `predicted`, `correct` and `p_<class>`.
+    """Return the prediction table: the images' own columns, `predicted`, `correct` and `p_<class>`.
 
     `probabilities` is float32 (n, len(classes)) in the order of `classes`.
     """
-    known = ["path", "sha256", "label", "patient", "source", "view", "sex", "age", "split", "lungs", "lesions"]
-    table = rows[[name for name in known if name in rows]].reset_index(drop=True)
+    table = rows[[name for name in _COLUMNS if name in rows]].reset_index(drop=True)
     predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
     table = table.assign(predicted=predicted, correct=predicted == table["label"].to_numpy())
     return table.assign(**dict(zip(probability_columns(classes), probabilities.T, strict=True)))
 
 
-def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
-    """Return the metrics of a prediction table as plain JSON values.
+def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> ClassificationMetrics:
+    """Return the metrics of a prediction table.
 
-    `accuracy`; of the whole, `balanced_accuracy`, `macro_f1`, `kappa` and `matthews`; by class, `precision` (positive
-    predictive value), `recall` (sensitivity), `specificity`, `npv` (negative predictive value) and `f1`. Each is
-    `{"value", "ci95", "n"}`; value and interval are None where nothing defines them (0 of 0). Predictive values hold
-    for the share of the classes in this table. `confusion` has a row a true class and a column a predicted one.
+    Proportions have Wilson's interval, the others the bootstrap interval over patients.
     """
-    numbers = {name: position for position, name in enumerate(classes)}
-    true, predicted = (table[column].map(numbers).to_numpy() for column in ("label", "predicted"))
-    found = sklearn_metrics.confusion_matrix(true, predicted, labels=list(range(len(classes))))
+    true, predicted = (class_indices(table[column], classes) for column in ("label", "predicted"))
+    matrix = count_confusion(true, predicted, labels=list(range(len(classes))))
     patients = list(table["patient"])
-    low, high = intervals.by_patient(true, predicted, patients, len(classes), _all_of_them)
-    values = _all_of_them(found)
-    by_class = {}
-    for name, k in numbers.items():
-        hits, actual, called = int(found[k, k]), int(found[k].sum()), int(found[:, k].sum())
-        others, not_called = len(table) - actual, len(table) - called
-        rejected = others - (called - hits)
-        by_class[name] = {
-            "n": actual,
-            "precision": proportion(hits, called),
-            "recall": proportion(hits, actual),
-            "specificity": proportion(rejected, others),
-            "npv": proportion(rejected, not_called),
-            "f1": {
-                "value": _plain(values[k]),
-                "ci95": _f1_bounds(values[k], low[k], high[k], hits, actual + called),
-                "n": len(table),
-            },
-        }
-    overall = {}
-    for k, name in enumerate(confusion_matrix.OVERALL, start=len(classes)):
-        bounds = _bounds(values[k], low[k], high[k], len(set(patients)))
-        overall[name] = {"value": _plain(values[k]), "ci95": bounds, "n": len(table)}
-    return {
-        "n": len(table),
-        "patients": len(set(patients)),
-        "classes": list(classes),
-        "accuracy": proportion(int(np.trace(found)), len(table)),
-        **overall,
-        "confusion": found.tolist(),
-        "by_class": by_class,
+    values = _statistics(matrix)
+    bounds = intervals.of_confusion(true, predicted, patients, len(classes), _statistics)
+    n, people = len(table), len(set(patients))
+    overall = {
+        name: _overall(float(values[k]), bounds[:, k], n, people)
+        for k, name in enumerate(confusion_matrix.OVERALL, start=len(classes))
     }
+    return ClassificationMetrics(
+        n=n,
+        patients=people,
+        classes=list(classes),
+        accuracy=proportion(int(np.trace(matrix)), n),
+        confusion=matrix.tolist(),
+        by_class={name: _of_class(matrix, k, float(values[k]), bounds[:, k]) for k, name in enumerate(classes)},
+        **overall,
+    )
 
 
-def kept_or_evaluated(stored: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
-    """Return the metrics that a run keeps; an older version kept fewer: then they are evaluated from its table."""
-    return stored if "kappa" in stored else evaluate(table, stored["classes"])
+def complete(kept: ClassificationMetrics, table: pd.DataFrame) -> ClassificationMetrics:
+    """Return the metrics that a run keeps; those of an older version, without `patients`, are evaluated again."""
+    return kept if kept.patients else evaluate(table, kept.classes)
 
 
 def certainty(probability: float) -> str:
@@ -83,38 +67,37 @@ def certainty(probability: float) -> str:
     return f"{'>99' if probability > 0.995 else round(100 * probability)}%"
 
 
-def proportion(successes: int, n: int) -> dict[str, Any]:
-    """Return `{"value", "ci95", "n", "successes"}` of a proportion with its Wilson interval."""
-    value = successes / n if n else None
-    return {"value": value, "ci95": list(intervals.wilson(successes, n)), "n": n, "successes": successes}
-
-
-def _all_of_them(matrices: np.ndarray) -> np.ndarray:
-    """Return F1 by class, then each of `matrix.OVERALL`, along the last axis."""
+def _statistics(matrices: np.ndarray) -> np.ndarray:
+    """Return F1 by class, then each of `confusion_matrix.OVERALL`, along the last axis."""
     overall = [statistic(matrices)[..., None] for statistic in confusion_matrix.OVERALL.values()]
     return np.concatenate([confusion_matrix.f1(matrices), *overall], axis=-1)
 
 
-def _f1_bounds(value: float, low: float, high: float, hits: int, involved: int) -> list[float | None]:
-    """Return the interval of F1. Where all is right or all wrong, every resample says the same and the bootstrap has
-    no width, though a handful of images proves little: then Wilson's interval of the `hits`, or of none among the
-    `involved` images, stands in.
+def _of_class(matrix: np.ndarray, k: int, f1: float, bounds: np.ndarray) -> ClassMetrics:
+    total, positive, predicted = int(matrix.sum()), int(matrix[k].sum()), int(matrix[:, k].sum())
+    true_positive = int(matrix[k, k])
+    true_negative = total - positive - predicted + true_positive
+    return ClassMetrics(
+        n=positive,
+        precision=proportion(true_positive, predicted),
+        recall=proportion(true_positive, positive),
+        specificity=proportion(true_negative, total - positive),
+        npv=proportion(true_negative, total - predicted),
+        f1=_f1(f1, bounds, true_positive, positive + predicted, total),
+    )
+
+
+def _f1(value: float, bounds: np.ndarray, true_positive: int, involved: int, n: int) -> Metric:
+    """Return F1 with its interval. Where all are correct or all wrong, every resample has the same value and the
+    bootstrap has no width: Wilson's interval of the `true_positive`, or of none of the `involved` images, replaces it.
     """
     if value in (0, 1):
-        return list(intervals.wilson(hits, hits if value == 1 else involved))
-    return [_plain(low), _plain(high)]
+        return Metric(value, *intervals.wilson(true_positive, true_positive if value == 1 else involved), n=n)
+    return intervals.with_bounds(value, bounds, n)
 
 
-def _bounds(value: float, low: float, high: float, patients: int) -> list[float | None]:
-    """Return the interval of a statistic of the whole; where all are right, Wilson's for that many patients.
-
-    None where every resample says the same for another reason, as when one class is called always: no width is not
-    certainty.
-    """
+def _overall(value: float, bounds: np.ndarray, n: int, patients: int) -> Metric:
+    """Return a metric of all classes; where all are correct, with Wilson's interval of as many patients."""
     if value == 1:
-        return list(intervals.wilson(patients, patients))
-    return [_plain(low), _plain(high)] if low < high else [None, None]
-
-
-def _plain(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+        return Metric(value, *intervals.wilson(patients, patients), n=n)
+    return intervals.with_bounds(value, bounds, n)

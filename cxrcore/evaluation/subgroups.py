@@ -1,25 +1,26 @@
-"""The same metrics by source, sex, age and view: a mean can hide a group on which a model fails."""
+"""Metrics by source, sex, age and view: an average can hide a group on which a model fails."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from cxrcore.evaluation import metrics
 from cxrcore.i18n import N_
+from cxrcore.metric import ClassificationMetrics
 
 COLUMNS = {"source": N_("source"), "sex": N_("sex"), "age": N_("age band"), "view": N_("view")}
 FEW = 30
 CAVEAT = N_(
-    "Groups differ by chance, too: the more of them, the likelier one looks bad. Fewer than 30 images say nothing of a "
-    "group. Where a class does not occur in a group it has no sensitivity there, and accuracy means something else."
+    "Groups also differ by chance: the more groups there are, the likelier it is that one looks bad. Results on fewer "
+    "than 30 images are not reliable. A class that does not occur in a group has no sensitivity there, and accuracy "
+    "cannot be compared between groups with different classes."
 )
 
 
-def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the metrics (see `metrics.evaluate`) by column and value, for columns with two known values or more.
+def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, ClassificationMetrics]]:
+    """Return the metrics (see `metrics.evaluate`) by column and value, for columns with at least two known values.
 
-    Images for which a column is not known are left out of it.
+    Images without a known value of a column are left out of it.
     """
     return {
         column: {value: metrics.evaluate(rows, classes) for value, rows in groups}

@@ -1,12 +1,12 @@
-"""Is an image like those that a run learned from? Its Mahalanobis distance from them, in the run's features.
+"""Out-of-distribution detection: the Mahalanobis distance of an image from the training images, in the run's features.
 
-The vectors are the means over the kept map, scaled to length 1: what counts is their direction. With the mean m and the
-principal axes v_i of variance s_i, and a ridge r, the squared distance of x is sum_i ((x - m) v_i)^2 / (s_i + r), plus
-what lies off the axes over r (Lee et al. 2018, arXiv:1807.03888, with one Gaussian for all classes).
+The vectors are the means over the feature map, scaled to length 1, so that only their direction counts. With the mean m
+and the principal axes v_i of variance s_i, and a ridge r, the squared distance of x is sum_i ((x - m) v_i)^2 / (s_i + r)
+plus the squared distance from the axes over r (Lee et al. 2018, arXiv:1807.03888, with one Gaussian for all classes).
 
-The limit comes from the images learned from and validated on, each measured from the other four folds of patients: the
-ceil((n + 1)(1 - ALARMS))-th smallest of n distances, as in split conformal prediction (Angelopoulos & Bates 2021,
-arXiv:2107.07511), which a new image of the same kind exceeds in about a share ALARMS.
+The threshold comes from the training and validation images, each measured from the other four of five folds of
+patients: the ceil((n + 1)(1 - ALARM_RATE))-th smallest of n distances, as in split conformal prediction (Angelopoulos &
+Bates 2021, arXiv:2107.07511), which a new image of the same kind exceeds with a probability of about ALARM_RATE.
 """
 
 import math
@@ -18,15 +18,23 @@ import numpy as np
 from cxrcore.files import atomic_path
 
 FILE = "novelty.npz"
-ALARMS = 0.01
-MOST = 2000  # images that are learned from; more tell little and take time
+ALARM_RATE = 0.01
+MOST = 2000  # reference images; more change the threshold little and take time
 _AXES, _FOLDS, _RIDGE = 256, 5, 0.1
 
 
 @dataclass(frozen=True)
 class OutOfDistributionDetector:
-    """What is kept with a run: the mean `centre` (c,), the principal `axes` (a, c) with their `variances` (a,), the
-    `ridge`, the `limit` of the distance, and how many of the `tested` images of the test set were beyond it (`alarms`).
+    """A Gaussian of the reference images with a threshold.
+
+    Attributes:
+        centre: mean, (c,).
+        axes: principal axes, (a, c).
+        variances: along the axes, (a,).
+        ridge: added to every variance.
+        limit: threshold of the distance.
+        alarms: how many test images are beyond it.
+        tested: number of test images.
     """
 
     centre: np.ndarray
@@ -37,12 +45,13 @@ class OutOfDistributionDetector:
     alarms: int = 0
     tested: int = 0
 
-    def distance(self, vectors: np.ndarray) -> np.ndarray:
-        """Return the distance of raw vectors (n, c) in limits, (n,): above 1 is unlike what was learned from."""
-        apart = directions(vectors) - self.centre
-        along = apart @ self.axes.T
-        beside = np.maximum((apart**2).sum(axis=1) - (along**2).sum(axis=1), 0)
-        return np.sqrt((along**2 / (self.variances + self.ridge)).sum(axis=1) + beside / self.ridge) / self.limit
+    def score(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the distance of mean features (n, c) over the threshold, (n,): above 1 is out of distribution."""
+        offset = directions(vectors) - self.centre
+        along = offset @ self.axes.T
+        residual = np.maximum((offset**2).sum(axis=1) - (along**2).sum(axis=1), 0)
+        squared = (along**2 / (self.variances + self.ridge)).sum(axis=1) + residual / self.ridge
+        return np.asarray(np.sqrt(squared) / self.limit)
 
     def save(self, path: Path) -> None:
         """Write it, atomically."""
@@ -50,29 +59,31 @@ class OutOfDistributionDetector:
             np.savez(temporary, **self.__dict__)
 
 
-def fit(known: np.ndarray, patients: np.ndarray, test: np.ndarray, seed: int = 0) -> OutOfDistributionDetector | None:
-    """Return the novelty of raw vectors, or None where there are too few patients to set a limit by.
+def fit(
+    reference: np.ndarray, patients: np.ndarray, test: np.ndarray, seed: int = 0
+) -> OutOfDistributionDetector | None:
+    """Return the detector for mean features, or None with too few patients for a threshold.
 
     Args:
-        known: of the images learned from and validated on, float32 (n, c).
+        reference: of training and validation images, float32 (n, c).
         patients: the patient of each, (n,).
         test: of the test images, float32 (m, c).
         seed: of the folds.
     """
-    names, number = np.unique(patients, return_inverse=True)
+    names, index = np.unique(patients, return_inverse=True)
     if len(names) < 2 * _FOLDS:
         return None
-    fold = np.random.default_rng(seed).permutation(len(names))[number] % _FOLDS
-    parts = [_gaussian(known[fold != k]).distance(known[fold == k]) for k in range(_FOLDS)]
-    distances = np.sort(np.concatenate(parts))
-    rank = min(len(distances), math.ceil((len(distances) + 1) * (1 - ALARMS)))
-    whole, limit = _gaussian(known), float(distances[rank - 1])
-    alarms = int((whole.distance(test) > limit).sum()) if len(test) else 0
+    fold = np.random.default_rng(seed).permutation(len(names))[index] % _FOLDS
+    held_out = [_gaussian(reference[fold != k]).score(reference[fold == k]) for k in range(_FOLDS)]
+    distances = np.sort(np.concatenate(held_out))
+    rank = min(len(distances), math.ceil((len(distances) + 1) * (1 - ALARM_RATE)))
+    whole, limit = _gaussian(reference), float(distances[rank - 1])
+    alarms = int((whole.score(test) > limit).sum()) if len(test) else 0
     return OutOfDistributionDetector(whole.centre, whole.axes, whole.variances, whole.ridge, limit, alarms, len(test))
 
 
 def load(path: Path) -> OutOfDistributionDetector | None:
-    """Return what `save` wrote, None if it is not there: runs of older versions have none."""
+    """Return what `save` wrote, None if there is no such file."""
     if not path.is_file():
         return None
     with np.load(path) as kept:
@@ -80,18 +91,18 @@ def load(path: Path) -> OutOfDistributionDetector | None:
         return OutOfDistributionDetector(kept["centre"], kept["axes"], kept["variances"], **numbers)
 
 
+def directions(vectors: np.ndarray) -> np.ndarray:
+    """Return vectors (n, c) scaled to length 1, float32."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-12), np.float32)
+
+
 def _gaussian(vectors: np.ndarray) -> OutOfDistributionDetector:
     from sklearn.decomposition import PCA
 
     scaled = directions(vectors)
     most = min(scaled.shape[0] - 1, scaled.shape[1])
-    solver = "full" if len(scaled) < 4 * _AXES else "randomized"  # whichever is faster for so many
-    found = PCA(min(_AXES, most), svd_solver=solver, random_state=0).fit(scaled)
+    solver = "full" if len(scaled) < 4 * _AXES else "randomized"  # whichever is faster for this size
+    pca = PCA(min(_AXES, most), svd_solver=solver, random_state=0).fit(scaled)
     ridge = _RIDGE * float(scaled.var(axis=0).sum()) / most
-    return OutOfDistributionDetector(found.mean_, found.components_, found.explained_variance_, max(ridge, 1e-12))
-
-
-def directions(vectors: np.ndarray) -> np.ndarray:
-    """Return vectors (n, c) scaled to length 1, float32."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12), np.float32)
+    return OutOfDistributionDetector(pca.mean_, pca.components_, pca.explained_variance_, max(ridge, 1e-12))

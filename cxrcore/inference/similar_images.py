@@ -1,4 +1,4 @@
-"""Which training images are most like an image, as the run's features see them."""
+"""The training images that are most similar to an image in the run's features."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ FILE = "vectors.npz"
 
 
 def save(path: Path, rows: np.ndarray, vectors: np.ndarray) -> None:
-    """Keep the mean features, float (n, c), of rows of a run's table, scaled to length 1 and in half precision."""
+    """Write the mean features, float (n, c), of `rows` of a run's table, scaled to length 1 and in half precision."""
     with path.open("wb") as file:
         np.savez_compressed(file, rows=rows.astype(np.int32), vectors=directions(vectors).astype(np.float16))
 
@@ -20,8 +20,8 @@ def save(path: Path, rows: np.ndarray, vectors: np.ndarray) -> None:
 def nearest(run: Run, vector: np.ndarray, count: int = 5) -> pd.DataFrame | None:
     """Return the `count` training images with the highest `similarity` (cosine, -1 to 1) to a mean feature (c,).
 
-    The columns are those of the run's table. Of a large run up to 2,000 images were kept. None for a run of an older
-    version, which kept none.
+    The columns are those of the run's table. Of a large run, 2,000 training images were kept. None for a run of an
+    older version, which kept none.
     """
     path = run.folder / FILE
     if not path.is_file():

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from cxrcore.evaluation import calibration
+from cxrcore.metric import Metric
 
 CLASSES = ["A", "B", "C"]
 
@@ -18,7 +19,7 @@ def _table(probabilities, labels):
 
 
 def _drawn(temperature, n=6000, seed=0):
-    """Labels drawn from softmax(z), probabilities reported as softmax(z temperature): that much too sure."""
+    """Labels drawn from softmax(z), probabilities softmax(z temperature): over-confident by that temperature."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(n, 3)) * 1.5
     labels = [CLASSES[rng.choice(3, p=row)] for row in softmax(logits, axis=1)]
@@ -26,17 +27,16 @@ def _drawn(temperature, n=6000, seed=0):
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_that_was_put_in_is_found(temperature):
-    found = calibration.temperature(_drawn(temperature), CLASSES)
-    assert found["value"] == pytest.approx(temperature, rel=0.06)
-    low, high = found["ci95"]
-    assert low < temperature < high and high - low < 0.2 * temperature
+def test_fitted_temperature_is_the_simulated_one(temperature):
+    fitted = calibration.fit_temperature(_drawn(temperature), CLASSES)
+    assert fitted.value == pytest.approx(temperature, rel=0.06)
+    assert fitted.low < temperature < fitted.high and fitted.high - fitted.low < 0.2 * temperature
 
 
-def test_a_few_images_say_little():
+def test_interval_is_wide_with_few_images_and_covers_the_true_temperature():
     """Of 40 sets of 30 images from a calibrated model, the interval of T holds 1 in nearly all, and is wide."""
-    found = [calibration.temperature(_drawn(1.0, n=30, seed=seed), CLASSES) for seed in range(40)]
-    bounds = [part["ci95"] for part in found if part["value"]]
+    fitted = [calibration.fit_temperature(_drawn(1.0, n=30, seed=seed), CLASSES) for seed in range(40)]
+    bounds = [(metric.low, metric.high) for metric in fitted if metric.value]
     assert np.mean([low <= 1 <= high for low, high in bounds]) > 0.85
     assert np.mean([high - low for low, high in bounds]) > 0.4
 
@@ -48,22 +48,24 @@ def test_scaling_by_hand():
     assert scaled[["p_A", "p_B"]].to_numpy()[0] == pytest.approx([2 / 3, 1 / 3])
 
 
-@pytest.mark.parametrize("sure", [0.7, 0.9, 0.9999, 1.0])
-def test_it_cannot_be_told_where_all_are_right(sure):
-    right = _table(np.full((3, 3), (1 - sure) / 2) + np.eye(3) * (sure - (1 - sure) / 2), CLASSES)
-    assert calibration.temperature(right, CLASSES) == {"value": None, "ci95": [None, None], "n": 3}
+@pytest.mark.parametrize("confidence", [0.7, 0.9, 0.9999, 1.0])
+def test_no_temperature_where_all_are_correct(confidence):
+    correct = _table(np.full((3, 3), (1 - confidence) / 2) + np.eye(3) * (1.5 * confidence - 0.5), CLASSES)
+    assert calibration.fit_temperature(correct, CLASSES) == Metric(None, n=3)
 
 
-def test_it_cannot_be_told_without_images_or_where_all_are_wrong():
+def test_no_temperature_without_images_or_where_all_are_wrong():
     wrong = _table([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]], ["B", "C", "A"])
-    assert calibration.temperature(wrong, CLASSES)["value"] is None
-    assert calibration.temperature(wrong.head(0), CLASSES)["value"] is None
+    assert calibration.fit_temperature(wrong, CLASSES).value is None
+    assert calibration.fit_temperature(wrong.head(0), CLASSES).value is None
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(*[st.floats(0, 1)] * 3).filter(lambda p: sum(p) > 0.1), min_size=1, max_size=8),
-       st.floats(0.05, 20))  # fmt: skip
-def test_no_answer_changes_and_probabilities_stay_probabilities(rows, temperature):
+@given(
+    st.lists(st.tuples(*[st.floats(0, 1)] * 3).filter(lambda p: sum(p) > 0.1), min_size=1, max_size=8),
+    st.floats(0.05, 20),
+)
+def test_scaling_keeps_the_predicted_class_and_the_sum_of_one(rows, temperature):
     probabilities = np.asarray(rows) / np.sum(rows, axis=1, keepdims=True)
     table = _table(probabilities, ["A"] * len(rows))
     scaled = calibration.scaled(table, CLASSES, temperature)[[f"p_{name}" for name in CLASSES]].to_numpy()

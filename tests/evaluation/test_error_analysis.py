@@ -1,7 +1,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
+import pytest
 
+from cxrcore.errors import DamagedFileError
 from cxrcore.evaluation import error_analysis
 from cxrcore.runs import Run
 
@@ -18,22 +20,33 @@ TABLE = pd.DataFrame(
 )
 
 
-def test_wrong_ones_the_surest_first():
-    assert list(error_analysis.wrong(TABLE, CLASSES)["sha256"]) == ["s1", "s3"]
+def test_errors_by_confidence():
+    assert list(error_analysis.errors_by_confidence(TABLE, CLASSES)["sha256"]) == ["s1", "s3"]
 
 
-def test_right_ones_nearest_to_the_boundary_first():
-    found = error_analysis.nearest(TABLE, CLASSES)
+def test_low_margin_first():
+    found = error_analysis.low_margin(TABLE, CLASSES)
     assert list(found["sha256"]) == ["s0", "s2"]
     assert list(found["margin"].round(3)) == [0.05, 0.7]
-    assert len(error_analysis.nearest(TABLE, CLASSES, most=1)) == 1
+    assert len(error_analysis.low_margin(TABLE, CLASSES, most=1)) == 1
 
 
-def test_notes_stay_with_the_run_and_two_tabs_lose_none(tmp_path):
+def test_notes_written_at_once_are_all_kept(tmp_path):
     run = Run(tmp_path)
-    assert error_analysis.notes(run) == {}
+    assert error_analysis.read_notes(run) == {}
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda k: error_analysis.write_note(run, f"s{k}", f" note {k} "), range(12)))
-    assert error_analysis.notes(Run(tmp_path)) == {f"s{k}": f"note {k}" for k in range(12)}
+    assert error_analysis.read_notes(Run(tmp_path)) == {f"s{k}": f"note {k}" for k in range(12)}
     error_analysis.write_note(run, "s3", "")
-    assert "s3" not in error_analysis.notes(run)
+    assert "s3" not in error_analysis.read_notes(run)
+
+
+def test_notes_of_version_1_are_read(tmp_path):
+    (tmp_path / "notes.json").write_text('{"s0": "look again"}')
+    assert error_analysis.read_notes(Run(tmp_path)) == {"s0": "look again"}
+
+
+def test_damaged_notes_raise(tmp_path):
+    (tmp_path / "notes.json").write_text('{"s0": ')
+    with pytest.raises(DamagedFileError):
+        error_analysis.read_notes(Run(tmp_path))

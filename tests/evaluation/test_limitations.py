@@ -1,58 +1,90 @@
+from dataclasses import replace
+
 import pandas as pd
 
-from cxrcore.evaluation import limitations
-
-METRICS = {"n": 75, "patients": 40, "classes": ["A", "B"], "by_class": {"A": {"n": 60}, "B": {"n": 15}}}
-LARGE = {"n": 900, "patients": 900, "classes": ["A", "B"], "by_class": {"A": {"n": 600}, "B": {"n": 300}}}
-
-
-def _of(metrics, kind="patient", phantom=False, external=(), shortcut=None):
-    return " ".join(limitations.of(metrics, {"split": {"kind": kind}}, phantom, list(external), shortcut))
+from cxrcore.config import run_config
+from cxrcore.evaluation import metrics
+from cxrcore.evaluation.external import ExternalEvaluation
+from cxrcore.evaluation.limitations import limitations, unknown_patients
+from cxrcore.messages import msg
+from cxrcore.metric import Metric
 
 
-def test_a_cleaning_that_the_model_file_lacks_is_said():
-    config = {"split": {"kind": "patient"}, "cleaning": "crop"}
-    found = limitations.of(LARGE, config, False, [], None)
-    assert any("crop to the lungs" in sentence and "model file" in sentence for sentence in found)
+def _metrics(n, patients, n_of_b):
+    table = pd.DataFrame({"label": ["A"] * (n - n_of_b) + ["B"] * n_of_b, "patient": [f"p{k}" for k in range(n)]})
+    found = metrics.evaluate(table.assign(predicted=table["label"]), ["A", "B"])
+    return replace(found, patients=patients)
 
 
-def test_what_was_not_done_is_said():
-    found = _of(METRICS, kind="tutorial", phantom=True)
-    for part in ("phantoms", "was not run", "both sides of the split", "Not tested on data from elsewhere",
-                 "75 images only", "75 images come from 40 patients", 
-                 "Fewer than 30 test images of B", "knows only A, B"):  # fmt: skip
-        assert part in found
+SMALL, LARGE = _metrics(75, 40, 15), _metrics(900, 900, 300)
 
 
-def test_what_was_done_is_not_held_against_it():
-    found = _of(
-        LARGE,
-        external=[{"sentence": "On x it is worse.", "elsewhere": True}],
-        shortcut={"sentence": "It looks at the border."},
+def _external(sentence, elsewhere):
+    return ExternalEvaluation(
+        metrics=LARGE,
+        dataset="x",
+        version=1,
+        elsewhere=elsewhere,
+        unknown_classes=[],
+        absent_classes=[],
+        known_images=0,
+        drop=Metric(0.0),
+        sentence=msg(sentence),
     )
-    assert "On x it is worse." in found and "It looks at the border." in found
+
+
+def _text(found, kind="patient", transform="", phantom=False, external=(), shortcut=None, unknown=0):
+    config = run_config.make(dataset="d", image_transform=transform, split={"kind": kind})
+    return " ".join(str(one) for one in limitations(found, config, phantom, list(external), shortcut, unknown))
+
+
+def test_image_transform_is_a_limitation_of_the_model_file():
+    text = _text(LARGE, transform="crop")
+    assert "(crop to the lungs)" in text and "the model file alone does not" in text
+
+
+def test_limitations_of_a_small_result_without_audits():
+    text = _text(SMALL, kind="tutorial", phantom=True)
     for part in (
-        "phantoms",
+        "synthetic X-rays",
+        "the shortcut audit was not run",
+        "The split is not by patient",
+        "No external validation",
+        "Only 75 test images",
+        "75 images come from 40 patients",
+        "Fewer than 30 test images of B.",
+        "knows only A, B and",
+    ):
+        assert part in text
+
+
+def test_limitations_that_do_not_apply_are_left_out():
+    external = [_external("Accuracy on x is lower.", elsewhere=True)]
+    text = _text(LARGE, external=external, shortcut=msg("The border predicts the class."))
+    assert "Accuracy on x is lower." in text and "The border predicts the class." in text
+    for part in (
+        "synthetic",
         "was not run",
-        "both sides",
-        "Not tested",
-        "images only",
+        "not by patient",
+        "No external validation",
+        "test images:",
         "Fewer than",
         "unknown",
-        "independent",
+        "as independent",
+        "transformed",
     ):
-        assert part not in found
+        assert part not in text
 
 
-def test_a_test_on_more_of_the_same_is_not_a_test_elsewhere():
-    found = _of(LARGE, external=[{"sentence": "On x it is right.", "elsewhere": False}])
-    assert "On x it is right." in found and "Not tested on data from elsewhere" in found
+def test_more_images_of_the_same_source_are_no_external_validation():
+    text = _text(LARGE, external=[_external("Accuracy on x is the same.", elsewhere=False)])
+    assert "Accuracy on x is the same." in text and "No external validation" in text
 
 
-def test_patients_that_the_import_made_up_are_counted():
+def test_unknown_patients_are_counted():
     table = pd.DataFrame(
         {"patient": ["a:/x/1.png", "p7", "a:p8"], "source": "a", "path": ["/x/1.png", "/x/2.png", "/x/3.png"]}
     )
-    assert limitations.unknown_patients(table) == 1
-    found = " ".join(limitations.of(METRICS, {"split": {"kind": "given"}}, False, [], None, 1))
-    assert "The patient of 1 of 75 test images is unknown" in found and "both sides of the split" in found
+    assert unknown_patients(table) == 1
+    text = _text(SMALL, kind="given", unknown=1)
+    assert "The patient of 1 of 75 test images is unknown" in text and "The split is not by patient" in text

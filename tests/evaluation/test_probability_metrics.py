@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cxrcore.evaluation import probability_metrics
+from cxrcore.metric import Metric
 
 CLASSES = ["COVID", "NORMAL", "OTHER INFECTION"]
 CASES = st.lists(
@@ -15,11 +16,11 @@ CASES = st.lists(
 
 @settings(max_examples=80, deadline=None)
 @given(CASES)
-def test_areas_are_scikit_learns_with_any_weights_and_ties(cases):
+def test_areas_match_sklearn_with_weights_and_ties(cases):
     positive, score, weight = (np.array(part) for part in zip(*cases, strict=True))
     assume((weight * positive).sum() > 0 and (weight * ~positive).sum() > 0)
     weights = np.stack([weight, np.ones_like(weight)]).astype(float)
-    mine = (
+    ours = (
         probability_metrics.roc_auc(positive, score / 6, weights),
         probability_metrics.average_precision(positive, score / 6, weights),
     )
@@ -27,11 +28,11 @@ def test_areas_are_scikit_learns_with_any_weights_and_ties(cases):
         expected = [
             theirs(positive, score / 6, sample_weight=each) for theirs in (roc_auc_score, average_precision_score)
         ]
-        assert [part[k] for part in mine] == pytest.approx(expected, abs=1e-9)
+        assert [part[k] for part in ours] == pytest.approx(expected, abs=1e-9)
 
 
-def test_brier_and_calibration_by_hand():
-    """Two images of two classes: 0.9 and right, 0.6 and wrong.
+def test_brier_score_and_calibration_error_by_hand():
+    """Two images of two classes: 0.9 and correct, 0.6 and wrong.
 
     Brier: (0.1^2 + 0.1^2 + 0.6^2 + 0.6^2) / 2 = 0.37. Two bins of one image: (|0.9 - 1| + |0.6 - 0|) / 2 = 0.35.
     """
@@ -40,8 +41,8 @@ def test_brier_and_calibration_by_hand():
     assert probability_metrics.brier(true, probabilities, one) == pytest.approx([0.37])
     assert probability_metrics.ece(true, probabilities, one) == pytest.approx([0.35])
     bins = probability_metrics.reliability(true, probabilities)
-    assert [(found["n"], found["right"]) for found in bins] == [(1, 0), (1, 1)]
-    assert [found["confidence"] for found in bins] == pytest.approx([0.6, 0.9])
+    assert [(each.accuracy.n, each.accuracy.successes) for each in bins] == [(1, 0), (1, 1)]
+    assert [each.confidence for each in bins] == pytest.approx([0.6, 0.9])
 
 
 def _table(n, seed=0):
@@ -52,14 +53,15 @@ def _table(n, seed=0):
     return table.assign(label=np.array(CLASSES)[true], patient=[str(k // 2) for k in range(n)])
 
 
-def test_each_has_an_interval_around_it_and_the_same_every_time():
+def test_intervals_hold_the_value_and_are_reproducible():
     found = probability_metrics.evaluate(_table(80), CLASSES)
     assert found == probability_metrics.evaluate(_table(80), CLASSES)
-    for metric in (found["brier"], found["ece"], *found["by_class"]["COVID"].values()):
-        assert metric["ci95"][0] <= metric["value"] * 1.2 and metric["value"] <= metric["ci95"][1] and metric["n"] == 80
+    covid = found.by_class["COVID"]
+    for metric in (found.brier, found.ece, covid.roc_auc, covid.average_precision):
+        assert metric.low <= metric.value * 1.2 and metric.value <= metric.high and metric.n == 80
 
 
-def test_a_class_that_does_not_occur_has_no_area():
+def test_absent_class_has_no_area():
     table = _table(30).query("label != 'COVID'")
     found = probability_metrics.evaluate(table, CLASSES)
-    assert found["by_class"]["COVID"]["roc_auc"] == {"value": None, "ci95": [None, None], "n": len(table)}
+    assert found.by_class["COVID"].roc_auc == Metric(None, n=len(table))

@@ -1,4 +1,4 @@
-"""Images unlike those that were learned from."""
+"""The out-of-distribution detector."""
 
 import numpy as np
 import pytest
@@ -15,37 +15,37 @@ def _fit(rng, n=200, test=200):
     return ood.fit(_directions(rng, n), np.arange(n) // 2, _directions(rng, test))
 
 
-def test_the_distance_by_hand():
+def test_score_by_hand():
     """Mean (1, 0), one axis (0, 1) of variance 0.25 and ridge 0.25: the vector (0, 3) points to (0, 1), which is
     (-1, 1) away: 1 / 0.5 along the axis and 1 / 0.25 off it, so the root of 6.
     """  # fmt: skip
     found = ood.OutOfDistributionDetector(
         np.array([1.0, 0.0]), np.array([[0.0, 1.0]]), np.array([0.25]), ridge=0.25, limit=2.0
     )
-    assert found.distance(np.array([[0.0, 3.0]])) == pytest.approx([np.sqrt(6) / 2])
-    assert found.distance(np.array([[7.0, 0.0]])) == pytest.approx([0.0])  # the same direction, whatever the length
+    assert found.score(np.array([[0.0, 3.0]])) == pytest.approx([np.sqrt(6) / 2])
+    assert found.score(np.array([[7.0, 0.0]])) == pytest.approx([0.0])  # the same direction, whatever the length
 
 
-def test_a_new_image_of_the_same_kind_is_seldom_beyond_the_limit_and_another_kind_always():
+def test_alarm_rate_is_the_nominal_one_and_other_images_are_detected():
     rng, rates = np.random.default_rng(0), []
     for _ in range(30):
         found = _fit(rng)
         rates.append(found.alarms / found.tested)
-        assert (found.distance(_directions(rng, 50, towards=(0, 0, 0, 1.0, 1.0, 0))) > 1).all()
-    assert np.mean(rates) == pytest.approx(ood.ALARMS, abs=0.015)
+        assert (found.score(_directions(rng, 50, towards=(0, 0, 0, 1.0, 1.0, 0))) > 1).all()
+    assert np.mean(rates) == pytest.approx(ood.ALARM_RATE, abs=0.015)
 
 
-def test_a_limit_holds_after_loading(tmp_path):
+def test_detector_is_the_same_after_loading(tmp_path):
     rng = np.random.default_rng(0)
     found, others = _fit(rng, 60, 30), _directions(rng, 20)
     found.save(tmp_path / "novelty.npz")
     again = ood.load(tmp_path / "novelty.npz")
-    assert (again.distance(others) == found.distance(others)).all()
+    assert (again.score(others) == found.score(others)).all()
     assert again.alarms == found.alarms and again.tested == 30
     assert ood.load(tmp_path / "other.npz") is None
 
 
-def test_images_of_one_patient_are_not_measured_from_each_other():
+def test_threshold_is_by_patient():
     """Ten patients of 20 nearly equal images each: measured from their own the limit would be next to nothing."""
     rng = np.random.default_rng(0)
     people = _directions(rng, 10, spread=0.5)
@@ -55,6 +55,6 @@ def test_images_of_one_patient_are_not_measured_from_each_other():
     assert by_patient.limit > 3 * by_image.limit
 
 
-def test_with_few_patients_there_is_no_limit():
+def test_no_detector_with_few_patients():
     rng = np.random.default_rng(0)
     assert ood.fit(_directions(rng, 40), np.arange(40) % 9, _directions(rng, 5)) is None
