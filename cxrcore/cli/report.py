@@ -1,4 +1,4 @@
-"""`cxr report`: a run as files to take away."""
+"""`cxr report`: files made from a run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from cxrcore.cli.data import Json
 from cxrcore.cli.runs import RunName
 from cxrcore.errors import UserError
 from cxrcore.files import write_bytes
+from cxrcore.progress import of_stage
 
 To = Annotated[Path | None, typer.Option(metavar="FILE")]
 
@@ -24,33 +25,31 @@ def report(
     config: To = None,
     keras: To = None,
     tflite: To = None,
-    zip_: Annotated[Path | None, typer.Option("--zip", metavar="FILE", help="All of the others in one.")] = None,
-    a_page: Annotated[int, typer.Option(min=1, max=400, help="Images on a page of the PDF; the tutorials: 75.")] = 30,
-    lang: Annotated[str, typer.Option(help="Of report, PDF and card: en or pt.")] = "en",
+    zip_: Annotated[Path | None, typer.Option("--zip", metavar="FILE", help="All files in one ZIP.")] = None,
+    per_page: Annotated[int, typer.Option(min=1, max=400, help="Images per page of the PDF (tutorials: 75).")] = 30,
+    lang: Annotated[str, typer.Option(help="Language of report, PDF and card: en or pt.")] = "en",
     json: Json = False,
 ) -> None:
-    """Write a report, the grid as PDF, a model card, predictions, the config or the model itself."""
+    """Export the HTML report, the prediction grid, the model card, predictions, the config or the model."""
     from cxrcore.reports import artifacts, prediction_grid
     from cxrcore.reports.run_summary import RunSummary
 
     if lang not in i18n.LANGUAGES:
-        raise UserError(
-            "--lang: expected one of {expected}. Received: {received!r}",
-            expected=", ".join(i18n.LANGUAGES), received=lang,
-        )  # fmt: skip
+        expected = ", ".join(i18n.LANGUAGES)
+        raise UserError("--lang: expected one of {expected}. Received: {received!r}", expected=expected, received=lang)
     wanted = {"html": html, "pdf": pdf, "card": card, "csv": csv, "config": config, "keras": keras, "tflite": tflite}
     files = {key: path for key, path in wanted.items() if path}
     if not files and not zip_:
-        raise UserError("Say what to write, for example --html report.html or --zip run.zip.")
-    facts = RunSummary(runs.load(run))
+        raise UserError("Choose a file to write, for example --html report.html or --zip run.zip.")
+    summary = RunSummary(runs.load(run))
     i18n.use(lang)
-    with terminal.progress() as listen:
+    with terminal.progress() as progress:
         for key, path in files.items():
-            part = artifacts.ARTIFACTS[key]
-            move = lambda done, total, title=part.title: listen(title, done, total)  # noqa: E731
-            content = prediction_grid.render(facts, a_page, move) if key == "pdf" else part.make(facts, move)
+            artifact = artifacts.ARTIFACTS[key]
+            move = of_stage(progress, artifact.title)
+            content = prediction_grid.render(summary, per_page, move) if key == "pdf" else artifact.make(summary, move)
             write_bytes(path, content)
         if zip_:
-            write_bytes(zip_, artifacts.everything(facts, listen))
+            write_bytes(zip_, artifacts.zip_all(summary, progress))
     written = [str(path) for path in (*files.values(), *([zip_] if zip_ else []))]
-    terminal.result({"run": facts.run.name, "files": written}, "Wrote " + ", ".join(written) + ".", json)
+    terminal.result({"run": summary.run.name, "files": written}, "Wrote " + ", ".join(written) + ".", json)

@@ -1,1 +1,1 @@
-"""A run as files to take away: report, model card, model, tables, all of it as one ZIP."""
+"""Files made from a run: report, prediction grid, model card, model, tables, and all of them as one ZIP."""

@@ -1,4 +1,4 @@
-"""The tutorials' grid as PDF: test images with predicted and true label, wrong ones marked; vector text."""
+"""The tutorials' grid as PDF: test images with predicted and true label, errors marked, text that can be searched."""
 
 import io
 import math
@@ -12,18 +12,19 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
+from cxrcore.data import classes
 from cxrcore.evaluation.metrics import certainty
 from cxrcore.figures import palette
-from cxrcore.i18n import t, translate
+from cxrcore.i18n import t
 
-A_PAGE = 30
+PER_PAGE = 30
 _MARGIN, _HEADING, _GAP = 36, 20, 6
-_LARGEST = 6.5  # points of the captions' letters
+_LARGEST = 6.5  # points, the size of the captions
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One image (grey or RGB), None if it can no longer be read, with what is said of it.
+    """One image (grey or RGB, None if it can no longer be read), its true and its predicted class.
 
     `probability` is that of the predicted class, 0 to 1.
     """
@@ -34,20 +35,20 @@ class Tile:
     probability: float
 
     @property
-    def right(self) -> bool:
-        """Whether the prediction is the truth."""
+    def correct(self) -> bool:
+        """Whether the predicted class is the true one."""
         return self.true == self.predicted
 
 
-def render(tiles: Iterable[Tile], heading: str, a_page: int = A_PAGE) -> bytes:
-    """Return an A4 PDF with `a_page` tiles on a page under `heading`; text can be selected and searched."""
+def render(tiles: Iterable[Tile], heading: str, per_page: int = PER_PAGE) -> bytes:
+    """Return an A4 PDF with `per_page` tiles on a page under `heading`."""
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4, pageCompression=1)
     canvas.setTitle(heading)
-    columns, rows = _layout(a_page)
+    columns, rows = _layout(per_page)
     width, height = (A4[0] - 2 * _MARGIN) / columns, (A4[1] - 2 * _MARGIN - _HEADING) / rows
     for number, tile in enumerate(tiles):
-        place = number % a_page
+        place = number % per_page
         if place == 0:
             if number:
                 canvas.showPage()
@@ -75,21 +76,26 @@ def _heading(canvas: Canvas, text: str) -> None:
 
 
 def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, height: float) -> None:
-    said = t("Predicted: {label} ({certainty})", label=translate(tile.predicted), certainty=certainty(tile.probability))
-    lines = [said if tile.right else t("WRONG") + "  " + said, t("True: {label}", label=translate(tile.true))]
+    predicted = t(
+        "Predicted: {label} ({certainty})",
+        label=classes.label(tile.predicted),
+        certainty=certainty(tile.probability),
+    )
+    first = predicted if tile.correct else t("WRONG") + "  " + predicted
+    lines = [first, t("True: {label}", label=classes.label(tile.true))]
     size = min(_LARGEST, *(width / stringWidth(line, "Helvetica-Bold", 1) for line in lines))
-    room = height - 3 * size
+    free = height - 3 * size
     aspect = tile.image.width / tile.image.height if tile.image else 1.0
-    drawn_width, drawn_height = min(width, room * aspect), min(room, width / aspect)
-    x, y = left + (width - drawn_width) / 2, bottom + 3 * size + (room - drawn_height) / 2
+    drawn_width, drawn_height = min(width, free * aspect), min(free, width / aspect)
+    x, y = left + (width - drawn_width) / 2, bottom + 3 * size + (free - drawn_height) / 2
     if tile.image:
         canvas.drawImage(ImageReader(tile.image), x, y, drawn_width, drawn_height)
     else:
         canvas.setFillColor(HexColor("#17212B"))
         canvas.setFont("Helvetica", size)
         canvas.drawCentredString(left + width / 2, y + drawn_height / 2, t("can no longer be read"))
-    colour = HexColor(palette.RIGHT if tile.right else palette.WRONG)
-    if not tile.right:
+    colour = HexColor(palette.CORRECT if tile.correct else palette.WRONG)
+    if not tile.correct:
         canvas.setStrokeColor(colour)
         canvas.setLineWidth(1.5)
         canvas.rect(x, y, drawn_width, drawn_height)

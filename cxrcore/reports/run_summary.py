@@ -1,23 +1,34 @@
-"""Everything that a report or a model card says of a run, gathered once."""
+"""Everything that a report or a model card shows of a run, gathered once."""
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 import yaml
 
 from cxrcore import settings
+from cxrcore.audits import shortcut
 from cxrcore.audits.dataset import audit
+from cxrcore.audits.dataset.audit import DatasetAudit
+from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.evaluation import calibration, external, limitations, metrics, probability_metrics, subgroups
+from cxrcore.evaluation.external import ExternalEvaluation
+from cxrcore.evaluation.probability_metrics import ProbabilityMetrics
 from cxrcore.features import backbones
+from cxrcore.messages import Message
+from cxrcore.metric import ClassificationMetrics, Metric
 from cxrcore.runs import Run
+from cxrcore.runs.models import RunInfo, RunMetrics
+
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What is known of a run with results; what takes time is computed when it is first asked for.
+    """A run with results; what takes time is computed when it is first used.
 
     Raises:
         UserError: the run has no results.
@@ -28,94 +39,109 @@ class RunSummary:
     def __post_init__(self) -> None:
         self.stored  # noqa: B018
 
+    @property
+    def title(self) -> str:
+        """The title that a user gave the run, else its name."""
+        return self.run.title or self.run.name
+
+    @property
+    def file_stem(self) -> str:
+        """The title in letters, digits and hyphens that every file system takes, else the run's name."""
+        plain = unicodedata.normalize("NFKD", self.run.title).encode("ascii", "ignore").decode()
+        return re.sub(r"[^A-Za-z0-9]+", "-", plain)[:_LONGEST_NAME].strip("-") or self.run.name
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """The predictions of the test images; the row numbers are those of the run's heatmaps."""
         return self.run.predictions("test")
 
     @cached_property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> RunConfig:
         """The run's config."""
         return self.run.config
 
     @cached_property
-    def about(self) -> dict[str, Any]:
-        """What the run keeps of its dataset, weights and versions."""
-        return self.run.about
+    def info(self) -> RunInfo:
+        """The run's dataset, weights and package versions."""
+        return self.run.info
 
-    @cached_property
+    @property
     def classes(self) -> list[str]:
         """The classes in the model's order."""
-        return list(self.about["classes"])
+        return self.info.classes
 
     @cached_property
-    def metrics(self) -> dict[str, Any]:
-        """The metrics of the test images, see `metrics.evaluate`."""
-        return metrics.kept_or_evaluated(self.stored, self.table)
-
-    @cached_property
-    def stored(self) -> dict[str, Any]:
-        """What the run itself keeps of its test, with the sizes of the parts and the seconds."""
+    def stored(self) -> RunMetrics:
+        """The results that the run keeps, with the sizes of the parts and the seconds."""
         return self.run.results
 
     @cached_property
-    def scores(self) -> dict[str, Any]:
-        """What the probabilities are worth, see `scores.evaluate`."""
+    def metrics(self) -> ClassificationMetrics:
+        """The metrics of the test images; what an older version did not measure is computed."""
+        return metrics.complete(self.stored.test, self.table)
+
+    @cached_property
+    def probability_metrics(self) -> ProbabilityMetrics:
+        """ROC AUC, average precision and calibration."""
         return probability_metrics.evaluate(self.table, self.classes)
 
     @cached_property
-    def temperature(self) -> dict[str, Any]:
-        """The temperature fitted on the validation images, see `calibration.temperature`."""
-        return calibration.temperature(self.run.predictions("validation"), self.classes)
+    def temperature(self) -> Metric:
+        """The temperature fitted on the validation images."""
+        return calibration.fit_temperature(self.run.predictions("validation"), self.classes)
 
     @cached_property
-    def subgroups(self) -> dict[str, dict[str, Any]]:
-        """The metrics by subgroup, see `subgroups.evaluate`."""
+    def subgroups(self) -> dict[str, dict[str, ClassificationMetrics]]:
+        """The metrics by subgroup."""
         return subgroups.evaluate(self.table, self.classes)
 
     @cached_property
-    def external(self) -> list[dict[str, Any]]:
-        """The tests on other data."""
-        return external.kept(self.run)
+    def external(self) -> list[ExternalEvaluation]:
+        """The evaluations on other datasets."""
+        return external.load_all(self.run)
 
     @cached_property
-    def audit(self) -> dict[str, Any] | None:
-        """The last check of the run's dataset if it was of the version that the run learned from."""
-        name, version = self.config["dataset"], self.config["dataset_version"]
-        if name not in dataset.names():
+    def shortcut(self) -> Message | None:
+        """The result of the shortcut audit, None before it was run."""
+        found = shortcut.load(self.run)
+        return found.sentence if found else None
+
+    @cached_property
+    def audit(self) -> DatasetAudit | None:
+        """The audit of the run's dataset, None if there is none of the version that the run was trained on."""
+        if self.config.dataset not in dataset.names():
             return None
-        report = audit.last(dataset.load(name))
-        return report if report and report["version"] == version else None
+        report = audit.load(dataset.load(self.config.dataset))
+        return report if report and report.version == self.config.dataset_version else None
 
     @property
     def changed(self) -> float:
-        """When something that is said of the run was written last, in seconds since 1970."""
-        said_of_it = [
-            *self.run.folder.rglob("*.json"),
-            settings.datasets_folder() / self.config["dataset"] / "audit.json",
-        ]
-        return max(path.stat().st_mtime for path in said_of_it if path.is_file())
+        """When the latest file that the report depends on was written, in seconds since 1970."""
+        files = [*self.run.folder.rglob("*.json"), settings.datasets_folder() / self.config.dataset / "audit.json"]
+        return max(path.stat().st_mtime for path in files if path.is_file())
 
     @property
-    def limits(self) -> list[str]:
-        """What the result does not say."""
+    def limitations(self) -> list[Message]:
+        """The limitations of the result."""
         unknown = limitations.unknown_patients(self.table)
-        return limitations.of(self.metrics, self.config, self.run.is_phantom, self.external, self.run.shortcut, unknown)
+        return limitations.limitations(
+            self.metrics, self.config, self.run.is_phantom, self.external, self.shortcut, unknown
+        )
 
     @property
     def backbone(self) -> backbones.Backbone:
-        """The backbone's row of the table."""
-        return backbones.get(self.config["backbone"])
+        """The run's backbone."""
+        return backbones.get(self.config.backbone)
 
     @property
     def yaml(self) -> str:
         """The config as `cxr train --config` reads it."""
-        return yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
+        return yaml.safe_dump(self.config.plain(), sort_keys=False, allow_unicode=True)
 
     @property
     def config_file(self) -> str:
-        """The name under which the config is taken away."""
-        return f"{self.run.name}-config.yaml"
+        """The name of the exported config."""
+        return f"{self.file_stem}-config.yaml"
 
     @property
     def command(self) -> str:

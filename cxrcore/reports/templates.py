@@ -1,25 +1,26 @@
-"""RunSummary into words by Jinja templates, which speak the current language through `t`."""
+"""Jinja templates filled in the current language."""
 
 import re
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from cxrcore import __version__
+from cxrcore.data import classes
 from cxrcore.evaluation import subgroups
 from cxrcore.figures import formatting
 from cxrcore.i18n import current, format_date, format_number, t, translate
 
 
 def html(name: str, **values: Any) -> str:
-    """Return a template of this folder filled in, every value escaped for HTML but those it marks as safe."""
+    """Return a template of this folder filled in; every value is escaped for HTML except those it marks as safe."""
     return _render(name, True, values)
 
 
 def markdown(name: str, **values: Any) -> str:
-    """Return a template of this folder filled in, every value escaped for Markdown but those it marks as safe."""
+    """Return a template of this folder filled in; every value is escaped for Markdown except those it marks as safe."""
     return _render(name, False, values)
 
 
@@ -42,12 +43,14 @@ def _render(name: str, escaped: bool, values: dict[str, Any]) -> str:
     environment.globals |= {
         "t": t,
         "translate": translate,
+        "label": classes.label,
         "format_number": format_number,
         "language": current(),
         "with_interval": formatting.with_interval,
-        "plain": formatting.plain,
+        "number": formatting.number,
         "now": format_date(datetime.now(UTC).timestamp()),
-        "version": version("cxrcore"),
-        "groups_differ": translate(subgroups.CAVEAT),
+        "version": __version__,
+        "subgroup_columns": subgroups.COLUMNS,
+        "subgroup_caveat": translate(subgroups.CAVEAT),
     }
     return environment.get_template(name).render(**values)
