@@ -1,4 +1,4 @@
-"""Home: what this is, what there is, and the next step."""
+"""Home: what the program does, existing datasets and runs, and the next step."""
 
 import streamlit as st
 
@@ -11,15 +11,16 @@ entry.required()
 st.title(t("Chest X-ray studio"))
 st.markdown(
     t(
-        "Train a classifier on chest X-rays, test it, see where it looks, and find out what it really learned. On this "
-        "machine: no image leaves it."
+        "Train a chest X-ray classifier, evaluate it, explain its predictions, and check what it has learned. "
+        "All data stay on this machine."
     )
 )
 st.warning(
-    t("{notice} A model trained here may be right for the wrong reasons.", notice=translate(feedback.NOTICE)),
+    t("{notice} A model may be accurate for the wrong reasons.", notice=translate(feedback.NOTICE)),
     icon=":material/warning:",
 )
-if settings.read_only():
-    home.demonstration()
-else:
-    home.workplace()
+with feedback.friendly():
+    if settings.read_only():
+        home.demonstration()
+    else:
+        home.workspace()

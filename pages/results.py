@@ -1,4 +1,4 @@
-"""Results: how often a run is right, how sure that is, and every test image."""
+"""Results: the accuracy of a run on its test images, its errors and its robustness."""
 
 import streamlit as st
 
@@ -9,9 +9,9 @@ from cxrcore.ui.results import view
 entry.required()
 st.title(t("Results"))
 
-run = selection.choose_run()
-if run is None:
-    selection.no_run()
-else:
-    with feedback.friendly():
+with feedback.friendly():
+    run = selection.choose_run()
+    if run is None:
+        selection.no_run()
+    else:
         view.show(run)

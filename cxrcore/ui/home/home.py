@@ -1,11 +1,11 @@
-"""What Home shows: to whoever works here the journey, the datasets and the runs; to an audience the runs to look at."""
+"""What Home shows: the steps of the work, the datasets and the runs; to an audience the runs alone."""
 
 import streamlit as st
 
-from cxrcore import demo
+from cxrcore import demo, runs
 from cxrcore.config import run_config
-from cxrcore.data import dataset
-from cxrcore.i18n import t, translate
+from cxrcore.data import classes, dataset
+from cxrcore.i18n import t
 from cxrcore.jobs import queue
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, progress, selection
@@ -13,76 +13,69 @@ from cxrcore.ui import feedback, progress, selection
 _LATEST = 5
 
 
-def workplace() -> None:
-    """Show the way to a first result, the five pages, and what there is."""
+def workspace() -> None:
+    """Show the demo where there is no run, the five pages, and the existing datasets and runs."""
     with feedback.friendly():
-        queue.dispatch()  # a worker that died is said to have, and whoever waits starts
+        queue.dispatch()  # notices workers that have died and starts the run that waits
     names, found = dataset.names(), selection.listed()
     if not found:
-        _start()
-    _journey()
+        _demo()
+    _steps()
     if names:
         _datasets(names)
+    feedback.damaged({data.name: data.message for data in dataset.damaged()})
     if found:
         st.subheader(t("Latest runs"))
         labels = selection.labels(found[:_LATEST])
         for run in found[:_LATEST]:
-            _link(run, "results" if run.metrics else "train", labels[run.name])
+            _link(run, "results" if run.metrics else "train", feedback.plain_text(labels[run.name]))
+    feedback.damaged({run.name: run.message for run in runs.damaged()})
 
 
 def demonstration() -> None:
-    """Show the runs that were marked as shown, each with a way to its results and to where it looks."""
+    """Show the runs that were marked as shown, each with links to its results and its heatmaps."""
     found = [run for run in selection.listed() if run.metrics]
     if not found:
         selection.no_run()
-    st.subheader(t("What can be looked at"))
+    st.subheader(t("Runs"))
     labels = selection.labels(found)
     for run in found:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(labels[run.name], width="stretch")
-            _link(run, "results", t("How often it is right"))
-            _link(run, "explain", t("Where it looks"))
+            st.markdown(feedback.plain_text(labels[run.name]), width="stretch")
+            _link(run, "results", t("Results"))
+            _link(run, "explain", t("Explain"))
 
 
 def _link(run: Run, page: str, label: str) -> None:
     st.page_link(f"pages/{page}.py", label=label, query_params={"run": run.name})
 
 
-def _start() -> None:
-    st.subheader(t("Start here"))
+def _demo() -> None:
+    st.subheader(t("Demo"))
     st.markdown(
         t(
-            "See the whole journey in about 20 seconds, without a network: the studio draws synthetic X-rays "
-            "(**phantoms**) of patients with and without disease and trains its own small network on them."
+            "Generates synthetic X-rays (**phantoms**) of patients with and without disease and trains a small network "
+            "on them. Takes about 20 seconds and needs no network connection."
         )
     )
-    if st.button(t("Draw phantoms and train"), type="primary", icon=":material/play_arrow:"):
+    if st.button(t("Generate phantoms and train"), type="primary", icon=":material/play_arrow:"):
         with feedback.friendly():
-            move = progress.bar(t("Drawing phantoms"))
-            data = demo.prepare(lambda stage, done, total: move(done, total))
+            data = demo.prepare(progress.stages())
             run = queue.submit(run_config.make(dataset=data.name))
             st.switch_page("pages/train.py", query_params={"run": run.name})
-    st.caption(t("Or begin with your own images on the Data page."))
+    st.caption(t("Or import your own images on the Data page."))
 
 
-def _journey() -> None:
-    st.subheader(t("The journey"))
-    for column, (title, text, page, icon) in zip(
-        st.columns(5),
-        [
-            (t("1. Data"), t("Import X-rays or draw phantoms; look at what is in them."), "data", "folder_open"),
-            (t("2. Train"), t("Choose a backbone and a recipe; watch it learn."), "train", "model_training"),
-            (t("3. Results"), t("How often it is right, and how sure that is."), "results", "analytics"),
-            (t("4. Explain"), t("Where it looks, image by image."), "explain", "visibility"),
-            (
-                t("5. Compare"),
-                t("Several runs side by side; a search for better settings."),
-                "compare",
-                "compare_arrows",
-            ),
-        ],
-        strict=True,
-    ):
+def _steps() -> None:
+    st.subheader(t("Steps"))
+    steps = [
+        (t("1. Data"), t("Import X-rays or generate phantoms; check the dataset."), "data", "folder_open"),
+        (t("2. Train"), t("Choose a backbone and settings; watch the training."), "train", "model_training"),
+        (t("3. Results"), t("Accuracy, errors and robustness on test images."), "results", "analytics"),
+        (t("4. Explain"), t("Heatmaps of the image regions that the model uses."), "explain", "visibility"),
+        (t("5. Compare"), t("Runs side by side, and sweeps of settings."), "compare", "compare_arrows"),
+    ]
+    for column, (title, text, page, icon) in zip(st.columns(5), steps, strict=True):
         with column.container(border=True, height="stretch"):
             st.page_link(f"pages/{page}.py", label=f"**{title}**", icon=f":material/{icon}:")
             st.caption(text)
@@ -94,5 +87,5 @@ def _datasets(names: list[str]) -> None:
     for name in names:
         data = dataset.load(name)
         row = {t("name"): name, t("images"): len(data.usable)}
-        rows.append(row | {t("classes"): ", ".join(map(translate, data.classes))})
+        rows.append(row | {t("classes"): ", ".join(map(classes.label, data.classes))})
     st.dataframe(rows, hide_index=True)

@@ -1,56 +1,57 @@
-"""Every mistake, and the answers that were nearly one, with notes that stay with the run."""
+"""The errors and the correct predictions with a low margin, with notes that are kept with the run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from cxrcore import settings
+from cxrcore.data import classes
 from cxrcore.evaluation import error_analysis
 from cxrcore.evaluation.metrics import certainty
-from cxrcore.i18n import format_number, t, translate
+from cxrcore.i18n import format_number, t
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, gallery
 
 _PER_PAGE = 20
 
 
-def show(run: Run, table: pd.DataFrame, classes: list[str]) -> None:
-    """Show both tables; a note is kept as soon as its cell is left."""
-    notes = error_analysis.notes(run)
-    wrong, nearest = error_analysis.wrong(table, classes), error_analysis.nearest(table, classes)
-    st.subheader(t("Wrong, the surest first ({n})", n=len(wrong)))
-    if wrong.empty:
-        st.success(t("No test image was wrong. With few images that happens by luck, too."))
+def show(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
+    """Show both tables; a note is saved when its cell is left."""
+    notes = error_analysis.read_notes(run)
+    errors, correct = error_analysis.errors_by_confidence(table, names), error_analysis.low_margin(table, names)
+    st.subheader(t("Errors by confidence ({n})", n=len(errors)))
+    st.caption(t("Incorrect predictions, highest confidence first."))
+    if errors.empty:
+        st.success(t("No test image was classified incorrectly. With few images that can happen by chance."))
     else:
-        _table(run, wrong.iloc[gallery.page_of(len(wrong), _PER_PAGE, "mistakes page")], notes, "wrong")
-    st.subheader(t("Right, but only just ({n})", n=len(nearest)))
-    _table(run, nearest, notes, "nearest")
-    st.caption(
-        t("Margin: the probability of the answer minus that of the next class. A note stays with the run and is seen "
-          "by everyone who opens it.")
-    )  # fmt: skip
+        _table(run, errors.iloc[gallery.page_of(len(errors), _PER_PAGE, "errors page")], notes, "errors")
+    st.subheader(t("Correct, low margin ({n})", n=len(correct)))
+    st.caption(t("Margin: the probability of the predicted class minus that of the next class."))
+    _table(run, correct, notes, "correct")
+    st.caption(t("Notes are kept with the run and visible to everybody who opens it."))
 
 
 def _table(run: Run, rows: pd.DataFrame, notes: dict[str, str], key: str) -> None:
     if rows.empty:
         return
     image, note = t("image"), t("note")
+    columns = {
+        image: st.column_config.ImageColumn(width="small"),
+        note: st.column_config.TextColumn(width="large", max_chars=2000),
+    }
     shown = pd.DataFrame(
         {
             image: [gallery.thumbnail(path)[0] for path in rows["path"]],
             t("file"): [Path(path).name for path in rows["path"]],
-            t("predicted"): rows["predicted"].map(translate),
-            t("true"): rows["label"].map(translate),
+            t("predicted"): rows["predicted"].map(classes.label),
+            t("true"): rows["label"].map(classes.label),
             t("confidence"): rows["confidence"].map(certainty),
             t("margin"): [format_number(margin, ".2f") for margin in rows["margin"]],
             note: [notes.get(sha256, "") for sha256 in rows["sha256"]],
         }
     ).reset_index(drop=True)
-    columns = {
-        image: st.column_config.ImageColumn(width="small"),
-        note: st.column_config.TextColumn(width="large", max_chars=2000),
-    }
     if settings.read_only():
         st.dataframe(shown, hide_index=True, column_config=columns, row_height=84, height="content")
         return
@@ -58,13 +59,20 @@ def _table(run: Run, rows: pd.DataFrame, notes: dict[str, str], key: str) -> Non
     edits = st.session_state.setdefault("edits of notes", 0)  # after an edit a new editor shows what is on disk
     editor = f"notes {key} {hash(tuple(digests))} {edits}"
     st.data_editor(
-        shown, hide_index=True, column_config=columns, disabled=[name for name in shown if name != note],
-        row_height=84, height="content", key=editor, on_change=_keep, args=(run, digests, editor, note),
-    )  # fmt: skip
+        shown,
+        hide_index=True,
+        column_config=columns,
+        disabled=[name for name in shown if name != note],
+        row_height=84,
+        height="content",
+        key=editor,
+        on_change=_save,
+        args=(run, digests, editor, note),
+    )
 
 
-def _keep(run: Run, digests: list[str], editor: str, note: str) -> None:
-    """Keep the notes that were edited just now, and those alone: others may have been changed by other people."""
+def _save(run: Run, digests: list[str], editor: str, note: str) -> None:
+    """Save the notes that were edited now, and no others: these may have been changed by other people."""
     with feedback.friendly():
         for row, change in st.session_state[editor]["edited_rows"].items():
             if note in change:

@@ -1,82 +1,103 @@
-"""Take-aways: made when asked for, with progress, and held in memory until they are downloaded."""
+"""Export: files made from a run on request, with progress, held in memory until they are downloaded."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cxrcore import settings
 from cxrcore.i18n import bind, current, t, translate
+from cxrcore.progress import ignore
 from cxrcore.reports import artifacts
+from cxrcore.reports.artifacts import Artifact
 from cxrcore.reports.run_summary import RunSummary
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, progress
 
+_PREPARED = "prepared exports"
+
 
 def show(run: Run) -> None:
-    """Offer each part, and all of them as one ZIP."""
+    """Offer each artifact, and all of them as one ZIP."""
     if not settings.read_only():
         _shown(run)
-    facts = RunSummary(run)
-    state = (run.name, current(), facts.changed)
-    for part in artifacts.ARTIFACTS.values():
-        title = translate(part.title)
-        action = _row(title, translate(part.about))
-        if part.quick:
-            make = bind(lambda part=part: part.make(facts, lambda done, total: None))  # type: ignore[misc]
-            _download(action, make, run, part.key, part.file, part.mime)
+    summary = RunSummary(run)
+    for artifact in artifacts.ARTIFACTS.values():
+        title = translate(artifact.title)
+        place = _row(title, translate(artifact.description))
+        if artifact.quick:
+            _download(place, summary, artifact, bind(_maker(artifact, summary)))
         else:
-            _prepared(action, run, state, part.key, part.file, part.mime,
-                      lambda part=part, title=title: part.make(facts, progress.bar(title)))  # type: ignore[misc]  # fmt: skip
-    titles = {part.title: translate(part.title) for part in artifacts.ARTIFACTS.values()}
-    action = _row(t("Everything"), t("All of the above as one ZIP."))
-    _prepared(action, run, state, "everything", "everything.zip", "application/zip",
-              lambda: artifacts.everything(facts, progress.stages(titles)))  # fmt: skip
+            _prepare(place, summary, artifact, _maker(artifact, summary, title))
+    everything = Artifact(
+        "zip",
+        t("All files"),
+        t("All of the above as one ZIP."),
+        "all.zip",
+        "application/zip",
+        lambda summary, _: artifacts.zip_all(summary, progress.stages()),
+    )
+    place = _row(everything.title, everything.description)
+    _prepare(place, summary, everything, lambda: everything.make(summary, ignore))
+
+
+def _maker(artifact: Artifact, summary: RunSummary, bar: str = "") -> Callable[[], bytes]:
+    """Return the function that makes an artifact, with a progress bar if that has a title."""
+    return lambda: artifact.make(summary, progress.bar(bar) if bar else ignore)
 
 
 def _shown(run: Run) -> None:
     with feedback.friendly():
         chosen = st.toggle(
-            t("Show this run where the dashboard is read-only"), run.shown, key=f"shown {run.name}",
-            help=t("A server started with CXR_READ_ONLY=1 shows only runs marked so: for demonstrations."),
-        )  # fmt: skip
+            t("Show this run where the dashboard is read-only"),
+            run.shown,
+            key=f"shown {run.name}",
+            help=t("A read-only server (`cxr app --read-only`) shows only the runs marked here."),
+        )
         if chosen != run.shown:
             run.show(chosen)
 
 
-def _row(title: str, about: str) -> Any:
-    """Show what a part is; return the place for its button."""
+def _row(title: str, description: str) -> DeltaGenerator:
+    """Show what an artifact is; return the place for its button."""
     with st.container(border=True):
         text, action = st.columns([4, 1], vertical_alignment="center")
-        text.markdown(f"**{title}**  \n{about}")
+        text.markdown(f"**{title}**  \n{description}")
     return action
 
 
-def _prepared(
-    action: Any, run: Run, state: tuple[Any, ...], key: str, file: str, mime: str, make: Callable[[], bytes]
-) -> None:
-    """Show the button that makes a part, with progress; once it is made of this `state`, the one that downloads it."""
-    made = st.session_state.setdefault("made", {})
-    name = (*state, key)
-    if name in made:
-        _download(action, made[name], run, key, file, mime, "primary")
-    elif action.button(t("Prepare"), key=f"prepare {key}", icon=":material/build:", width="stretch"):
+def _prepare(place: DeltaGenerator, summary: RunSummary, artifact: Artifact, make: Callable[[], bytes]) -> None:
+    """Show the button that makes an artifact; once it is made, the button that downloads it.
+
+    What was made counts as long as the language and the files of the run are the same.
+    """
+    prepared = st.session_state.setdefault(_PREPARED, {})
+    name = (summary.run.name, current(), summary.changed, artifact.key)
+    if name in prepared:
+        _download(place, summary, artifact, prepared[name], "primary")
+    elif place.button(t("Prepare"), key=f"prepare {artifact.key}", icon=":material/build:", width="stretch"):
         with feedback.friendly():
-            made.clear()  # one at a time is held, as a model may have 100 MB
-            made[name] = make()
+            prepared.clear()  # only one is held, as a model may have 100 MB
+            prepared[name] = make()
             st.rerun()
 
 
 def _download(
-    action: Any,
-    content: Any,
-    run: Run,
-    key: str,
-    file: str,
-    mime: str,
+    place: DeltaGenerator,
+    summary: RunSummary,
+    artifact: Artifact,
+    content: bytes | Callable[[], bytes],
     kind: Literal["primary", "secondary"] = "secondary",
 ) -> None:
-    action.download_button(
-        t("Download"), content, f"{run.name}-{file}", mime, icon=":material/download:", on_click="ignore",
-        key=f"download {key}", type=kind, width="stretch",
-    )  # fmt: skip
+    place.download_button(
+        t("Download"),
+        content,
+        artifact.file_name(summary),
+        artifact.mime,
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"download {artifact.key}",
+        type=kind,
+        width="stretch",
+    )

@@ -1,91 +1,105 @@
-"""The confusion matrix, and the test images of one of its cells, rows or columns: the way in to every answer."""
+"""The confusion matrix, and the test images of one of its cells, rows or columns."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
+from cxrcore.data import classes
 from cxrcore.evaluation.metrics import certainty, probability_columns
 from cxrcore.figures import confusion_matrix, palette
 from cxrcore.i18n import N_, t, translate
+from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
 from cxrcore.ui import gallery, query_params
 
 _PER_PAGE = 25
-_ANY, _ALL, _WRONG, _RIGHT = N_("any"), N_("all"), N_("wrong"), N_("right")
+_ANY, _ALL, _INCORRECT, _CORRECT = N_("any"), N_("all"), N_("incorrect"), N_("correct")
 _SHADES = [confusion_matrix.COUNT, confusion_matrix.BY_TRUE, confusion_matrix.BY_PREDICTED]
 
 
-def show(run: Run, table: pd.DataFrame, metrics: dict[str, Any]) -> None:
-    """Show the matrix and the images that it, or the choices below it, leave."""
-    classes = metrics["classes"]
+def show(run: Run, table: pd.DataFrame, metrics: ClassificationMetrics) -> None:
+    """Show the matrix and the images of the cell, row or column that was chosen."""
+    names = metrics.classes
     _confusion(metrics)
-    st.subheader(t("Predicted against true"))
-    table = table.assign(confidence=table[probability_columns(classes)].max(axis=1))
-    shown, key = _chosen(table, classes)
+    st.subheader(t("Test images"))
+    table = table.assign(confidence=table[probability_columns(names)].max(axis=1))
+    shown, key = _chosen(table, names)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         st.caption(
-            t("{shown} of {all} test images, the surest first. A click on the matrix chooses a cell, row or column.",
-              shown=len(shown), all=len(table))
-        )  # fmt: skip
-        looks = st.toggle(t("Show where the model looked (Grad-CAM)"), key="overlays", bind="query-params")
+            t(
+                "{shown} of {all} test images, highest confidence first. A click on the matrix chooses a cell, a row "
+                "or a column.",
+                shown=len(shown),
+                all=len(table),
+            )
+        )
+        with_heatmaps = st.toggle(t("Show heatmaps (Grad-CAM)"), key="overlays", bind="query-params")
     with right:
         rows = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, f"grid page {key}")]
     if rows.empty:
-        st.info(t("No test image fits. Choose another cell, or any."), icon=":material/info:")
-    heatmaps = run.heatmaps() if looks else None
-    gallery.show([_card(int(number), row, classes, heatmaps) for number, row in rows.iterrows()], classes)
-    if looks:
-        st.caption(t("For the predicted class; put the pointer on a picture to see it without."))
+        st.info(t("No test image matches. Choose another cell, or any."), icon=":material/info:")
+    heatmaps = run.heatmaps() if with_heatmaps else None
+    gallery.show([_card(int(number), row, names, heatmaps) for number, row in rows.iterrows()], names)
+    if with_heatmaps:
+        st.caption(t("For the predicted class. Put the pointer on an image to see it without the heatmap."))
 
 
-def _confusion(metrics: dict[str, Any]) -> None:
+def _confusion(metrics: ClassificationMetrics) -> None:
     """Show the matrix; a click puts its classes into the choices below and into the URL."""
     st.subheader(t("Confusion matrix"))
     shade = st.segmented_control(t("Shade by"), _SHADES, format_func=translate, default=_SHADES[0], required=True)
     ink = palette.INK[st.context.theme.type or "light"]
-    figure = confusion_matrix.confusion(metrics["confusion"], metrics["classes"], shade, ink)
+    figure = confusion_matrix.confusion(metrics.confusion, metrics.classes, shade, ink)
     event = st.plotly_chart(figure, key="confusion", alt=_in_words(metrics), on_select="rerun", selection_mode="points")
     clicked = [point["customdata"] for point in event["selection"]["points"] if "customdata" in point]
     before = st.session_state.get("clicked cell", [])
     if clicked != before:
-        # A second click on a cell takes the selection away in Plotly: for the person it is a click on that cell.
+        # A second click on a cell clears the selection in Plotly; the user meant that cell.
         true, predicted = (clicked or before)[0]
         query_params.put("true", true or _ANY)
         query_params.put("predicted", predicted or _ANY)
     st.session_state["clicked cell"] = clicked
 
 
-def _in_words(metrics: dict[str, Any]) -> str:
-    names = [translate(name) for name in metrics["classes"]]
+def _in_words(metrics: ClassificationMetrics) -> str:
+    names = [classes.label(name) for name in metrics.classes]
     rows = []
-    for name, counts in zip(names, metrics["confusion"], strict=True):
-        called = ", ".join(f"{other} {count}" for other, count in zip(names, counts, strict=True))
-        rows.append(t("true {label}", label=name) + f": {called}")
+    for name, counts in zip(names, metrics.confusion, strict=True):
+        predicted = ", ".join(f"{other} {count}" for other, count in zip(names, counts, strict=True))
+        rows.append(t("true {label}", label=name) + f": {predicted}")
     return t("Confusion matrix, rows true and columns predicted") + ". " + "; ".join(rows)
 
 
-def _chosen(table: pd.DataFrame, classes: list[str]) -> tuple[pd.DataFrame, str]:
-    """Return the rows that the choices leave, the surest first, and a text that names the choices."""
+def _chosen(table: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """Return the rows that match the choices, highest confidence first, and a text that identifies the choices."""
     a, b, c = st.columns(3)
-    options = [_ANY, *classes]
-    true = query_params.selectbox(a, t("True class"), "true", options)
-    predicted = query_params.selectbox(b, t("Predicted class"), "predicted", options)
-    which = query_params.selectbox(c, t("Show"), "which", [_ALL, _WRONG, _RIGHT])
-    fits = ((table["label"] == true) | (true == _ANY)) & ((table["predicted"] == predicted) | (predicted == _ANY))
+    options = [_ANY, *names]
+    true = query_params.selectbox(a, t("True class"), "true", options, _class_or_any)
+    predicted = query_params.selectbox(b, t("Predicted class"), "predicted", options, _class_or_any)
+    which = query_params.selectbox(c, t("Show"), "which", [_ALL, _INCORRECT, _CORRECT])
+    matches = ((table["label"] == true) | (true == _ANY)) & ((table["predicted"] == predicted) | (predicted == _ANY))
     if which != _ALL:
-        fits &= table["correct"] == (which == _RIGHT)
-    return table[fits].sort_values("confidence", ascending=False, kind="stable"), f"{true} {predicted} {which}"
+        matches &= table["correct"] == (which == _CORRECT)
+    return table[matches].sort_values("confidence", ascending=False, kind="stable"), f"{true} {predicted} {which}"
 
 
-def _card(number: int, row: pd.Series, classes: list[str], heatmaps: np.ndarray | None) -> gallery.Card:
-    title = t("predicted {label}", label=translate(row["predicted"])) + " " + certainty(row["confidence"])
-    every = " · ".join(
-        f"{translate(name)} {certainty(row[column])}"
-        for name, column in zip(classes, probability_columns(classes), strict=True)
+def _class_or_any(name: str) -> str:
+    return translate(name) if name == _ANY else classes.label(name)
+
+
+def _card(
+    number: int, row: "pd.Series[object]", names: Sequence[str], heatmaps: npt.NDArray[np.float32] | None
+) -> gallery.Card:
+    path, true, predicted = str(row["path"]), str(row["label"]), str(row["predicted"])
+    probabilities = {name: float(str(row[f"p_{name}"])) for name in names}
+    lines = (
+        t("true {label}", label=classes.label(true)),
+        " · ".join(f"{classes.label(name)} {certainty(value)}" for name, value in probabilities.items()),
     )
-    heat = None if heatmaps is None else np.asarray(heatmaps[number, classes.index(row["predicted"])])
-    lines = (t("true {label}", label=translate(row["label"])), every)
-    return gallery.Card(row["path"], row["predicted"], title, lines, not row["correct"], heat)
+    title = t("predicted {label}", label=classes.label(predicted)) + " " + certainty(probabilities[predicted])
+    heatmap = None if heatmaps is None else np.asarray(heatmaps[number, list(names).index(predicted)])
+    return gallery.Card(path, predicted, title, lines, true != predicted, heatmap)

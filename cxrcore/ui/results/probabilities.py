@@ -1,82 +1,88 @@
-"""What the probabilities are worth: ROC, precision and recall, calibration before and after temperature scaling."""
-
-from typing import Any
+"""ROC, precision-recall and calibration, before and after temperature scaling."""
 
 import pandas as pd
 import streamlit as st
 
+from cxrcore.data import classes
 from cxrcore.evaluation import calibration, probability_metrics
+from cxrcore.evaluation.probability_metrics import ProbabilityMetrics
 from cxrcore.figures import formatting, probability_curves
-from cxrcore.i18n import t, translate
+from cxrcore.i18n import t
+from cxrcore.metric import Metric
 from cxrcore.ui.results import operating_point
 
 
-def show(table: pd.DataFrame, validation: pd.DataFrame, classes: list[str]) -> None:
-    """Show curves, calibration and what follows from another decision."""
-    table = _calibrated(table, validation, classes)
-    with st.spinner(t("Resampling for the intervals")):
-        found = _scores(table, tuple(classes))
-    figures = probability_curves.of(table, classes)
+def show(table: pd.DataFrame, validation: pd.DataFrame, names: list[str]) -> None:
+    """Show curves, calibration and the operating point."""
+    st.subheader(t("ROC, precision-recall and calibration"))
+    st.caption(t("Each class against the rest. Intervals by bootstrap over patients."))
+    table = _calibrated(table, validation, names)
+    with st.spinner(t("Computing the intervals (bootstrap)")):
+        found = _evaluated(table, tuple(names))
+    figures = probability_curves.all_of(table, names)
     alts = {
         "roc": t("ROC curve of each class"),
-        "precision_recall": t("Precision and recall"),
-        "reliability": t("Share right by confidence"),
+        "precision_recall": t("Precision-recall curve of each class"),
+        "reliability": t("Accuracy by confidence"),
     }
     for column, (name, alt) in zip(st.columns(3), alts.items(), strict=True):
         column.plotly_chart(figures[name], key=name, alt=alt)
     rows = [
         {
-            t("class"): translate(name),
-            t("area under ROC"): formatting.plain(values["roc_auc"]),
-            t("average precision"): formatting.plain(values["average_precision"]),
+            t("class"): classes.label(name),
+            t("ROC AUC"): formatting.number(scores.roc_auc),
+            t("average precision"): formatting.number(scores.average_precision),
         }
-        for name, values in found["by_class"].items()
+        for name, scores in found.by_class.items()
     ]
     st.dataframe(rows, hide_index=True)
     st.caption(
         t(
-            "Each class against the rest. Calibration: expected error {ece}, Brier score {brier} (0 is best, 2 worst). "
-            "A dot below the line is a model surer than it should be. Intervals by bootstrap over patients.",
-            ece=formatting.with_interval(found["ece"]),
-            brier=formatting.plain(found["brier"]),
+            "Expected calibration error {ece}, Brier score {brier} (0 is best, 2 is worst). In the calibration plot, "
+            "a point below the line means that the model is overconfident.",
+            ece=formatting.with_interval(found.ece),
+            brier=formatting.number(found.brier),
         )
     )
-    operating_point.show(table, classes)
+    operating_point.show(table, names)
 
 
-def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
-    """Return the table, with the probabilities at the temperature of the validation images if that is chosen."""
-    st.subheader(t("What the probabilities are worth"))
-    fitted = _temperature(validation, tuple(classes))
-    if fitted["value"] is None:
+def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return the table, with temperature-scaled probabilities if the user chooses them."""
+    fitted = _temperature(validation, tuple(names))
+    if fitted.value is None or fitted.low is None or fitted.high is None:
         st.caption(
-            t("The {n} validation images cannot tell a temperature: all of them are right, or too many are wrong.",
-              n=fitted["n"])
-        )  # fmt: skip
+            t(
+                "No temperature can be fitted on the {n} validation images: all are correct, or too many are not.",
+                n=fitted.n,
+            )
+        )
         return table
-    low, high = fitted["ci95"]
-    label = t("Calibrate: temperature {temperature:.2f}", temperature=fitted["value"])
+    label = t("Temperature scaling (T = {temperature:.2f})", temperature=fitted.value)
     chosen = st.toggle(label, key="calibrate", bind="query-params")
-    meaning = t("that may as well be 1, which changes nothing.")
-    if low > 1:
-        meaning = t("the model is surer than it should be.")
-    elif high < 1:
-        meaning = t("the model is less sure than it could be.")
+    meaning = t("The interval contains 1, which changes nothing.")
+    if fitted.low > 1:
+        meaning = t("The model is overconfident.")
+    elif fitted.high < 1:
+        meaning = t("The model is underconfident.")
     st.caption(
         t(
-            "Rescales the probabilities by one number and changes no answer (Guo et al. 2017). Fitted on {n} "
-            "validation images, 95% interval {low:.2f} to {high:.2f}: {meaning}",
-            n=fitted["n"], low=low, high=high, meaning=meaning,
+            "Divides the logits by one number; predicted classes do not change (Guo et al. 2017). Fitted on {n} "
+            "validation images, 95% interval {low:.2f} to {high:.2f}. {meaning}",
+            n=fitted.n,
+            low=fitted.low,
+            high=fitted.high,
+            meaning=meaning,
         )
-    )  # fmt: skip
-    return calibration.scaled(table, classes, fitted["value"]) if chosen else table
+    )
+    return calibration.scaled(table, names, fitted.value) if chosen else table
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _temperature(validation: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
-    return calibration.temperature(validation, classes)
+def _temperature(validation: pd.DataFrame, names: tuple[str, ...]) -> Metric:
+    return calibration.fit_temperature(validation, names)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _scores(table: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, Any]:
-    return probability_metrics.evaluate(table, classes)
+def _evaluated(table: pd.DataFrame, names: tuple[str, ...]) -> ProbabilityMetrics:
+    return probability_metrics.evaluate(table, names)

@@ -1,131 +1,99 @@
-"""The shortcut audit of a run: its verdict, its evidence, and the button that makes it."""
-
-from typing import Any
+"""The result of the shortcut audit: its sentence and its measurements."""
 
 import streamlit as st
 
-from cxrcore.features import backbones
-from cxrcore.i18n import N_, format_number, t, translate
-from cxrcore.runs import Run
-from cxrcore.ui import background_tasks, feedback
-from cxrcore.ui.results import mitigations
-
-_WHAT = N_(
-    "Blacks out all but the border of every image, trains anew on what is left, and tests on patients it has not "
-    "seen. If the class can still be told, the answer was not in the lungs."
-)
+from cxrcore.audits.shortcut import CornerResult, ShortcutAudit
+from cxrcore.figures import formatting
+from cxrcore.i18n import format_number, t, translate
+from cxrcore.metric import Metric
 
 
-def show(run: Run) -> None:
-    """Show the audit, or offer it; then what can be done."""
-    st.subheader(t("Does it cheat?"))
-    passes = 10 + len(run.table) / backbones.get(run.config["backbone"]).rate
-    about = t("{what} Takes about {duration}.", what=translate(_WHAT), duration=feedback.duration(10 + 6 * passes))
-    if not (found := run.shortcut):
-        background_tasks.offer(run, "shortcut", t("Run the shortcut audit"), about, made=False)
-        return
-    _result(found)
-    background_tasks.offer(run, "shortcut", t("Audit again"), about, made=True)
-    st.subheader(t("What can be done?"))
-    if remedies := run.optional("remedies.json"):
-        mitigations.show(remedies)
-    about = t(
-        "Takes parts of every image away in five ways and measures what that leaves of the class, of the border and "
-        "of the source. Takes about {duration}.",
-        duration=feedback.duration(10 + 12 * passes),
-    )
-    label = t("Measure again") if remedies else t("Measure what can be done")
-    background_tasks.offer(run, "remedies", label, about, made=bool(remedies))
-
-
-def _result(found: dict[str, Any]) -> None:
-    if found["verdict"] == "shortcut":
-        st.error(t("**A shortcut.** {sentence}", sentence=translate(found["sentence"])), icon=":material/warning:")
+def show(found: ShortcutAudit) -> None:
+    """Show the result of an audit."""
+    sentence = translate(found.sentence)
+    if found.is_shortcut:
+        st.error(t("**Shortcut found.** {sentence}", sentence=sentence), icon=":material/warning:")
     else:
-        st.info(translate(found["sentence"]), icon=":material/info:")
-    rows = [_row(t("the whole image, by backbone"), found["full"])]
-    for key, means in (("border", t("backbone")), ("border_pixels", t("plain pixels"))):
-        rows += [
-            _row(t("a border of {width} pixels, by {means}", width=width, means=means), part)
-            for width, part in reversed(found[key].items())
-        ]
-    if lungs := found.get("lungs"):
-        rows.append(_row(t("only the lungs, by backbone"), lungs["only"]))
-        rows.append(_row(t("all but the lungs, by backbone"), lungs["without"]))
-    rows.append(
-        {
-            t("visible"): t("nothing: always the largest class"),
-            t("accuracy"): format_number(found["chance"], ".1%"),
-            t("95% interval"): "",
-        }
-    )
-    st.dataframe(rows, hide_index=True)
-    if source := found["source"]:
-        low, high = source["ci95"]
+        st.info(sentence, icon=":material/info:")
+    st.dataframe(_rows(found), hide_index=True)
+    if found.source:
         st.markdown(
             t(
-                "Which **source** an image comes from can be told in {accuracy:.1%} (95% interval {low:.1%} to "
-                "{high:.1%}). If classes come from different sources, a model can learn the source instead of "
-                "the disease.",
-                accuracy=source["accuracy"],
-                low=low,
-                high=high,
+                "The **source** of an image is predicted with {accuracy} accuracy. If the classes come from different "
+                "sources, a model can learn the source instead of the disease.",
+                accuracy=formatting.with_interval(found.source),
             )
         )
-    _parts(found)
+    if found.lungs:
+        text = t(
+            "Lungs only and lungs masked: on {n} images, of which {whole} are classified correctly as a whole. Lungs "
+            "from: {origin}.",
+            n=found.lungs.whole.n,
+            whole=formatting.percent(found.lungs.whole),
+            origin=translate(found.lungs.origin),
+        )
+        st.caption(text)
+    if found.corners:
+        _corner(*max(found.corners.items(), key=lambda item: item[1].changed))
+    for place, share in _energy(found):
+        st.markdown(
+            t("Share of the Grad-CAM {place}: {share} (n = {n}).", place=place, share=_whole_percent(share), n=share.n)
+        )
     st.caption(
         t(
-            "A linear head on this run's backbone, cross-validated by patient; intervals by bootstrap over "
-            "patients. An audit that finds nothing does not prove that there is nothing."
+            "A linear head on the features of this run's backbone, cross-validated by patient; intervals by bootstrap "
+            "over patients. An audit that finds nothing does not prove that there is no shortcut."
         )
     )
 
 
-def _parts(found: dict[str, Any]) -> None:
-    """Say what the audits of the run's own model found; audits of older versions have none."""
-    if lungs := found.get("lungs"):
-        st.caption(
-            t(
-                "Only and all but the lungs: of {n} images, of whose whole {whole:.1%} are told right. Lungs from: "
-                "{origin}.",
-                n=lungs["whole"]["n"], whole=lungs["whole"]["accuracy"], origin=translate(lungs["from"]),
-            )
-        )  # fmt: skip
-    if corners := found.get("corners"):
-        _corner(*max(corners.items(), key=lambda item: item[1]["changed"]))
-    if energy := found.get("energy"):
-        parts = [(t("in the outer 15% of the sides, which are 51% of the area"), energy["frame"])]
-        parts.append((t("outside the lungs"), energy["outside"]))
-        for place, part in ((place, part) for place, part in parts if part):
-            st.markdown(
-                t(
-                    "Of the test images' Grad-CAM, {share:.0%} lies {place} (95% interval {low:.0%} to {high:.0%}, "
-                    "n = {n}).",
-                    share=part["value"], place=place, low=part["ci95"][0], high=part["ci95"][1], n=part["n"],
-                )
-            )  # fmt: skip
+def _rows(found: ShortcutAudit) -> list[dict[str, str]]:
+    rows = [_row(t("whole image, backbone features"), found.full)]
+    features = {t("backbone features"): found.border, t("pixel values"): found.border_pixels}
+    for name, by_width in features.items():
+        rows += [
+            _row(t("border of {width} pixels, {features}", width=width, features=name), by_width[width])
+            for width in sorted(by_width, reverse=True)
+        ]
+    if found.lungs:
+        rows.append(_row(t("lungs only, backbone features"), found.lungs.only))
+        rows.append(_row(t("lungs masked, backbone features"), found.lungs.without))
+    chance = {t("visible"): t("nothing: always the largest class"), t("accuracy"): format_number(found.chance, ".1%")}
+    return [*rows, chance | {t("95% interval"): ""}]
 
 
-def _corner(name: str, corner: dict[str, Any]) -> None:
-    if not corner["changed"]:
-        st.markdown(t("Blacking out any one corner changes none of {n} answers on test images.", n=corner["n"]))
-        return
-    low, high = corner["ci95"]
-    st.markdown(
-        t(
-            "With the **{corner} corner** blacked out, the run's own model changes {changed} of {n} answers on test "
-            "images, the most of the four corners, and is right in {accuracy:.1%} (95% interval {low:.1%} to "
-            "{high:.1%}).",
-            corner=translate(name), changed=corner["changed"], accuracy=corner["accuracy"], n=corner["n"],
-            low=low, high=high,
-        )
-    )  # fmt: skip
-
-
-def _row(visible: str, found: dict[str, Any]) -> dict[str, str]:
-    low, high = found["ci95"]
+def _row(visible: str, metric: Metric) -> dict[str, str]:
     return {
         t("visible"): visible,
-        t("accuracy"): format_number(found["accuracy"], ".1%"),
-        t("95% interval"): t("{low:.1%} to {high:.1%}", low=low, high=high),
+        t("accuracy"): formatting.percent(metric),
+        t("95% interval"): formatting.interval(metric),
     }
+
+
+def _energy(found: ShortcutAudit) -> list[tuple[str, Metric]]:
+    """Return where the share of the Grad-CAM was measured, and the share; audits of older versions have none."""
+    if not found.energy:
+        return []
+    places = [(t("in the outer 15% of each side (51% of the area)"), found.energy.frame)]
+    return places + ([(t("outside the lungs"), found.energy.outside)] if found.energy.outside else [])
+
+
+def _whole_percent(metric: Metric) -> str:
+    return formatting.with_interval(metric, digits=0)
+
+
+def _corner(name: str, corner: CornerResult) -> None:
+    n = corner.accuracy.n
+    if not corner.changed:
+        st.markdown(t("Blacking out any one corner changes none of {n} predictions on test images.", n=n))
+        return
+    st.markdown(
+        t(
+            "Blacking out the **{corner} corner** changes {changed} of {n} predictions on test images, the most of the "
+            "four corners. The accuracy is then {accuracy}.",
+            corner=translate(name),
+            changed=corner.changed,
+            n=n,
+            accuracy=formatting.with_interval(corner.accuracy),
+        )
+    )

@@ -1,84 +1,81 @@
-"""The results of one run: accuracy with its interval, then a tab for each question that one may have."""
+"""The results of one run: accuracy with its interval, then the tabs of the Results page."""
 
-from typing import Any
-
+import pandas as pd
 import streamlit as st
 
 from cxrcore import settings
+from cxrcore.config.run_config import RunConfig
 from cxrcore.evaluation import limitations
-from cxrcore.evaluation.metrics import kept_or_evaluated
+from cxrcore.evaluation.metrics import complete
 from cxrcore.figures import formatting
 from cxrcore.i18n import N_, t
+from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
+from cxrcore.runs.models import RunMetrics
 from cxrcore.ui import curves, feedback, query_params, resampling_note
-from cxrcore.ui.results import errors, export, external_validation, images, probabilities, shortcut_audit
-from cxrcore.ui.results import metrics as metrics_tab
+from cxrcore.ui.results import errors, export, images, metrics, probabilities, robustness
 
 
 def show(run: Run) -> None:
     """Show the results of a run that has metrics. Only the open tab is computed."""
-    stored = run.results
-    classes, table = stored["classes"], run.predictions("test")
-    metrics = kept_or_evaluated(stored, table)
-    _accuracy(metrics, run.config)
+    stored, table = run.results, run.predictions("test")
+    found = complete(stored.test, table)
+    _accuracy(found, run.config)
     resampling_note.show(run)
     views = {
-        N_("Images"): lambda: images.show(run, table, metrics),
-        N_("Numbers"): lambda: metrics_tab.show(table, metrics),
-        N_("Probabilities"): lambda: probabilities.show(table, run.predictions("validation"), classes),
-        N_("Mistakes"): lambda: errors.show(run, table, classes),
-        N_("Honesty"): lambda: _honesty(run),
-        N_("Learning"): lambda: _learning(run, stored),
-        N_("Take away"): lambda: export.show(run),
+        N_("Images"): lambda: images.show(run, table, found),
+        N_("Metrics"): lambda: metrics.show(table, found),
+        N_("Probabilities"): lambda: _probabilities(run, table),
+        N_("Errors"): lambda: errors.show(run, table, run.classes),
+        N_("Robustness"): lambda: robustness.show(run),
+        N_("Training curves"): lambda: _training_curves(run, stored),
+        N_("Export"): lambda: export.show(run),
     }
-    if settings.read_only():  # who came for a demonstration did not come for these
-        views = {name: view for name, view in views.items() if name not in ("Probabilities", "Learning")}
+    if settings.read_only():  # an audience needs fewer tabs
+        views = {name: view for name, view in views.items() if name not in ("Probabilities", "Training curves")}
     for code, tab in query_params.tabs("tab", list(views), default="Images").items():
         with tab, feedback.friendly():
             if tab.open:
                 views[code]()
 
 
-def _accuracy(metrics: dict[str, Any], config: dict[str, Any]) -> None:
-    accuracy = metrics["accuracy"]
+def _accuracy(metrics: ClassificationMetrics, config: RunConfig) -> None:
+    accuracy = metrics.accuracy
     feedback.numbers(
         {
             t("Test accuracy"): formatting.percent(accuracy),
             t("95% interval (Wilson)"): formatting.interval(accuracy),
-            t("Right"): t("{right} of {n}", right=accuracy["successes"], n=accuracy["n"]),
-            t("Test patients"): metrics["patients"],
+            t("Correct"): t("{right} of {n}", right=accuracy.successes, n=accuracy.n),
+            t("Test patients"): metrics.patients,
         }
     )
-    if config["split"]["kind"] == "tutorial":
+    if config.split.kind == "tutorial":
         st.warning(
             t(
-                "The images were split at random, as in the tutorials: images of one patient may be among those "
-                "it learned from and those it was tested on, which makes the result look better than it is."
+                "The images were split at random, as in the tutorials: images of one patient may be in the training "
+                "set and in the test set. The test accuracy is then too high."
             ),
             icon=":material/warning:",
         )
-    if accuracy["n"] < limitations.SMALL_TEST:
+    if accuracy.n < limitations.SMALL_TEST:
         st.caption(
             t(
-                "{n} test images are few: on new images of the same kind the true accuracy may well be anywhere "
-                "from {interval}. That counts images as independent, though they come from {patients} patients, "
-                "and it says nothing about another hospital.",
-                n=accuracy["n"],
+                "{n} test images are few: on new images of the same kind the accuracy may be anywhere from {interval}. "
+                "This interval treats images as independent, although they come from {patients} patients, and it does "
+                "not cover other hospitals.",
+                n=accuracy.n,
                 interval=formatting.interval(accuracy),
-                patients=metrics["patients"],
+                patients=metrics.patients,
             )
         )
 
 
-def _honesty(run: Run) -> None:
-    external_validation.show(run)
-    shortcut_audit.show(run)
+def _probabilities(run: Run, table: pd.DataFrame) -> None:
+    probabilities.show(table, run.predictions("validation"), run.classes)
 
 
-def _learning(run: Run, stored: dict[str, Any]) -> None:
+def _training_curves(run: Run, stored: RunMetrics) -> None:
     epochs = run.epochs
-    st.caption(
-        t("Epoch {kept} of {all} became the model.", kept=stored["kept_epoch"], all=len(epochs))
-    )  # fmt: skip
-    curves.show(epochs, len(epochs), stored["kept_epoch"], "learning")
+    st.caption(t("The model has the weights of epoch {kept} of {all}.", kept=stored.kept_epoch, all=len(epochs)))
+    curves.show(epochs, len(epochs), stored.kept_epoch, "results")
     curves.learning_rate(epochs)
