@@ -3,16 +3,24 @@
 import os
 from pathlib import Path
 
+from platformdirs import user_data_path
+
 from cxrcore.errors import UserError
+
+_ROOT = Path(__file__).parent.parent
 
 # Name -> (default, meaning). The README's table is tested against this one.
 SETTINGS = {
-    "CXR_HOME": ("workspace", "Folder that holds datasets/, downloads/, features/ and runs/."),
+    "CXR_HOME": (
+        "",
+        "Workspace: the folder of datasets/, downloads/, features/, runs/ and sweeps/. Default: workspace/ in a source "
+        "checkout, the user's data folder for an installed package.",
+    ),
     "CXR_WEIGHTS_DIR": ("", "Folder searched first for <backbone>_notop.weights.h5."),
     "CXR_DATA_ROOTS": ("~", "Folders of the server, separated as in PATH, below which the dashboard may import."),
     "CXR_MIRROR": ("", "Address of a folder that holds the public sets' files, in place of their publishers'."),
-    "CXR_READ_ONLY": ("0", "1: a demonstration. Shows the runs that were marked as shown; nothing can be changed."),
-    "CXR_CACHE_GB": ("50", "How large features/ may grow, in GB; what was not used for longest goes first."),
+    "CXR_READ_ONLY": ("0", "1: demonstration. Only runs marked as shown are visible, and nothing can be changed."),
+    "CXR_CACHE_GB": ("50", "Largest size of features/ in GB; the least recently used activations are deleted first."),
     "CXR_OPENVINO": ("1", "0: compute activations by Keras even where OpenVINO is installed."),
     "CXR_MAX_JOBS": ("1", "How many training runs the dashboard runs at the same time; others wait."),
 }
@@ -23,9 +31,30 @@ def read(name: str) -> str:
     return os.environ.get(name) or SETTINGS[name][0]
 
 
+def source_checkout() -> Path | None:
+    """Return the root of the source checkout that this package runs from, or None for an installed package."""
+    return _ROOT if (_ROOT / "pyproject.toml").is_file() else None
+
+
 def home() -> Path:
-    """Return the workspace folder, absolute; it may not exist yet."""
-    return Path(read("CXR_HOME")).expanduser().resolve()
+    """Return the workspace folder, absolute; it may not exist yet.
+
+    It is `CXR_HOME` (relative to the working directory), or `workspace/` at the root of a source checkout, or the
+    user's data folder for an installed package.
+    """
+    if chosen := read("CXR_HOME"):
+        return Path(chosen).expanduser().resolve()
+    checkout = source_checkout()
+    return checkout / "workspace" if checkout else user_data_path("cxrcore", appauthor=False)
+
+
+def home_description() -> str:
+    """Return the path of the workspace and why it is this one."""
+    if read("CXR_HOME"):
+        reason = "CXR_HOME"
+    else:
+        reason = "of the source checkout" if source_checkout() else "the user's data folder"
+    return f"{home()} ({reason})"
 
 
 def datasets_folder() -> Path:

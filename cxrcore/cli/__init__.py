@@ -5,7 +5,8 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from cxrcore.cli import compare, control, data, report, runs, sweep, train
+from cxrcore import settings
+from cxrcore.cli import compare, control, dashboard, data, report, runs, sweep, train
 from cxrcore.errors import UserError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 control.add(runs.app)
 app.add_typer(runs.app, name="runs")
+app.command()(dashboard.app)
 app.command()(train.demo)
 app.command()(train.train)
 app.command()(sweep.sweep)
@@ -31,7 +33,9 @@ app.command()(report.report)
 
 
 def main() -> None:
-    """Run the command; a user's mistake ends with code 2 and one line, without a traceback."""
+    """Name the workspace on stderr and run the command; a user's mistake ends with code 2 and one line."""
+    if "--help" not in sys.argv:
+        print(f"Workspace: {settings.home_description()}", file=sys.stderr)
     try:
         code = app(standalone_mode=False)
     except OSError as error:
