@@ -63,8 +63,8 @@ class Choices(BaseModel):
 
 @dataclass(frozen=True)
 class Setting:
-    """`values` are the labels of the choices of a setting that has them. `option` is its command-line option, by default
-    made from its name. `sweep` is the range that sweeps offer, None for a setting that is not swept.
+    """`values` are the labels of the choices of a setting that has them. `option` is its command-line option, by
+    default made from its name. `sweep` is the range that sweeps offer, None for a setting that is not swept.
     """
 
     label: str

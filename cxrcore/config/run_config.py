@@ -23,8 +23,8 @@ from cxrcore.schema import KEY, Stored
 
 
 class RunConfig(FeatureConfig, Stored):
-    """Everything that determines a run. `dataset_version` 0 is the newest when the run starts; the run's own config then
-    names it. `epochs` are those of the head; those of `tune` come after them.
+    """Everything that determines a run. `dataset_version` 0 is the newest when the run starts; the run's own config
+    then names it. `epochs` are those of the head; those of `tune` come after them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

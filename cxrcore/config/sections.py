@@ -148,8 +148,8 @@ class AugmentConfig(BaseModel):
 
 
 class FineTuningConfig(BaseModel):
-    """After the head, the layers of the backbone after the tap `after` are trained too, at their own rate; "" is the tap
-    before the run's own. Batch normalisation stays in inference mode.
+    """After the head, the layers of the backbone after the tap `after` are trained too, at their own rate; "" is the
+    tap before the run's own. Batch normalisation stays in inference mode.
     """
 
     model_config = STRICT

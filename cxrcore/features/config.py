@@ -18,8 +18,8 @@ TAPS_OF_BACKBONE = Choices(choices=("first", "last"))
 
 
 class FeatureConfig(BaseModel):
-    """The backbone, its weights, the input and what is done to it. `size`, `tap` and `weights` default to the backbone's
-    own. `seed` is that of random weights, and of the head's initialisation in a run.
+    """The backbone, its weights, the input and what is done to it. `size`, `tap` and `weights` default to the
+    backbone's own. `seed` is that of random weights, and of the head's initialisation in a run.
     """
 
     model_config = STRICT

@@ -1,10 +1,10 @@
 """Image transforms before the backbone: to measure which part of the images a model needs, or to remove what it should
 not use.
 
-A name is one transform or several, joined by `+` and applied in this order. A transform that needs lungs takes them from
-`masks` where they are given, else from `lung_segmenter.segment` on the original image; an image whose lungs are not known
-stays as it is. An audit masks the image before a mitigation is applied: equalising, for one, spreads information from
-the lungs over all pixels.
+A name is one transform or several, joined by `+` and applied in this order. A transform that needs lungs takes them
+from `masks` where they are given, else from `lung_segmenter.segment` on the original image; an image whose lungs are
+not known stays as it is. An audit masks the image before a mitigation is applied: equalising, for one, spreads
+information from the lungs over all pixels.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Where a fit was left, so that it goes on as if it had never been interrupted."""
+"""The checkpoint of a fit, from which it continues as if it had not been interrupted."""
 
 import json
 from dataclasses import dataclass
@@ -7,16 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from cxrcore.errors import DamagedFileError
+
 _LISTS = ("variables", "optimizer", "weights")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`epoch` is the last finished one and `rate` the learning rate the config or the user gave.
+    """The state of a fit after an epoch.
 
-    `variables` are all of the body's, its random generators among them, `optimizer` the optimiser's, and `weights` the
-    body's at epoch `kept`, with the lowest validation loss `best`. `callbacks` holds the counters of each callback by
-    its name. `complete` is the number of epochs a fit that has ended was to have, 0 for one that has not.
+    Attributes:
+        phase: `head` or `tuning`.
+        epoch: the last finished epoch.
+        rate: the learning rate that the config or the user gave.
+        kept: the epoch whose weights are kept so far, with the validation loss `best`.
+        best: see `kept`.
+        variables: all variables of the trained model, its random generators among them.
+        optimizer: the variables of the optimiser.
+        weights: those of the model at epoch `kept`.
+        callbacks: the counters of each Keras callback by its class name.
+        complete: the number of epochs that a fit that has ended was planned for, 0 for one that has not ended.
     """
 
     phase: str
@@ -39,14 +49,21 @@ class Checkpoint:
 
 
 def load(path: Path) -> Checkpoint | None:
-    """Return what `Checkpoint.save` wrote, None where there is nothing."""
+    """Return what `Checkpoint.save` wrote, None where there is no file.
+
+    Raises:
+        DamagedFileError: it is cut off or something else.
+    """
     if not path.is_file():
         return None
-    with np.load(path) as found:
-        lists: dict[str, Any] = {
-            name: [found[f"{name} {k}"] for k in range(_count(found.files, name))] for name in _LISTS
-        }
-        return Checkpoint(**json.loads(str(found["about"])), **lists)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            lists: dict[str, Any] = {
+                name: [file[f"{name} {k}"] for k in range(_count(file.files, name))] for name in _LISTS
+            }
+            return Checkpoint(**json.loads(str(file["about"])), **lists)
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise DamagedFileError("{path} is missing or damaged.", path=path) from error
 
 
 def _count(files: list[str], name: str) -> int:

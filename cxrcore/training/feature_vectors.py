@@ -1,4 +1,4 @@
-"""Training data as the body of a head sees it: pooled vectors, in memory when they fit, else in blocks."""
+"""Training data as the head's trainable part takes them: pooled vectors, in memory where they fit, else in blocks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,15 +8,15 @@ import numpy as np
 from cxrcore.features.feature_maps import FeatureMaps
 from cxrcore.features.keras_setup import tf
 
-# Up to this size the vectors are placed once and an epoch is one compiled call.
+# Up to this size the vectors are loaded once and an epoch is one compiled call.
 MEMORY_BYTES = 2**30
 _LEAST_ROWS = 256
 
 
 class FeatureVectors:
-    """The stem's output for chosen rows of `maps`, with their labels as class numbers, int32 (n,).
+    """The stem's output for chosen rows of `maps`, with their labels as class indices, int32 (n,).
 
-    With several `views`, `rows` holds that many blocks of n rows: the images, then their augmented views.
+    With several `views`, `rows` holds that many blocks of n rows: the images, then their augmented copies.
     """
 
     def __init__(
@@ -29,44 +29,47 @@ class FeatureVectors:
         memory: int = MEMORY_BYTES,
         views: int = 1,
     ) -> None:
-        self._maps, self._numbers, self._stem, self.views = maps, rows, stem, views
+        self._maps, self._rows, self._stem, self.views = maps, rows, stem, views
         self._labels = tf.constant(labels[rows], tf.int32)
         width = int(np.prod(stem.output_shape[1:]))
         fitting = max(_LEAST_ROWS, memory // (4 * width))
         self._block = max(batch_size, fitting - fitting % batch_size)  # no short batch in the middle of an epoch
-        self._placed = self._read(np.arange(len(rows))) if len(rows) <= self._block else None
+        self._loaded = self._read(np.arange(len(rows))) if len(rows) <= self._block else None
 
     @property
     def labels(self) -> np.ndarray:
-        """The class numbers, int32 (n,)."""
+        """The class indices, int32 (n,)."""
         return np.asarray(self._labels)
 
     def __len__(self) -> int:
-        return len(self._numbers) // self.views
+        return len(self._rows) // self.views
 
     @property
-    def whole(self) -> bool:
-        """Whether all of it is in memory, so that an epoch is one call."""
-        return self._placed is not None
+    def in_memory(self) -> bool:
+        """Whether all vectors are in memory, so that an epoch is one call."""
+        return self._loaded is not None
 
     def blocks(self, order: np.ndarray | None = None) -> Iterator[tuple[Any, Any, Any]]:
-        """Yield (vectors, labels, order within the block); all rows in `order` are covered once.
+        """Yield (vectors, labels, order within the block); each row in `order` occurs once.
 
         With everything in memory there is one block, and `order` is used as it is.
         """
         order = np.arange(len(self)) if order is None else order
-        if self._placed is not None:
-            yield self._placed, self._labels, tf.constant(order, tf.int32)
+        if self._loaded is not None:
+            yield self._loaded, self._labels, tf.constant(order, tf.int32)
             return
         for start in range(0, len(order), self._block):
             part = order[start : start + self._block]
             yield self._read(part), tf.gather(self._labels, part), tf.range(len(part))
 
-    def some(self, most: int) -> np.ndarray:
-        """Return the vectors of the first `most` rows, float32."""
-        return np.asarray(self._read(np.arange(min(most, len(self)))))
+    def sample(self, most: int, seed: int) -> np.ndarray:
+        """Return the vectors of at most `most` rows drawn at random, float32."""
+        positions = np.arange(len(self))
+        if len(self) > most:
+            positions = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
+        return np.asarray(self._read(positions))
 
     def _read(self, positions: np.ndarray) -> Any:
         """Return the vectors at `positions`, pooled a few images at a time."""
-        parts = [self._stem(self._maps.rows(chunk)) for chunk in self._maps.chunks(self._numbers[positions])]
+        parts = [self._stem(self._maps.rows(chunk)) for chunk in self._maps.chunks(self._rows[positions])]
         return tf.concat(parts, axis=0)

@@ -1,7 +1,7 @@
-"""What is trained: a small network on a backbone's map. Every head is a stem, a body and a softmax.
+"""Heads: the small network that is trained on the feature map. Every head is a stem, a body and a softmax.
 
-The stem has no weights (pooling), so its output is computed once; the body is what learns; it gives logits,
-because Grad-CAM explains the class logit.
+The stem has no weights (pooling), so its output is computed once. The body is trained; it gives logits, because
+Grad-CAM explains the class logit.
 """
 
 from typing import Any
@@ -12,14 +12,14 @@ from cxrcore.training.feature_vectors import FeatureVectors
 
 layers = keras.layers
 HIDDEN = {"tutorial": 20, "hidden": 64}  # units of the hidden layer, where a head has one
-STANDARDISED = {"hidden", "probe"}  # heads that see each feature with mean 0 and variance 1
-_SAMPLE = 20_000  # rows that mean and variance are taken from
+STANDARDISED = {"hidden", "probe"}  # heads whose inputs have mean 0 and variance 1
+_SAMPLE = 20_000  # rows that mean and variance are computed from
 
 
 def build(kind: str, map_shape: tuple[int, int, int], classes: int, dropout: float) -> Any:
     """Return the head as a Keras model: maps (N, h, w, c) to probabilities (N, classes).
 
-    `gap` pools each channel's mean; `probe` is that, standardised and linear; `hidden` is that with a hidden layer;
+    `gap` takes each channel's mean; `probe` is that, standardised and linear; `hidden` is that with a hidden layer;
     `tutorial` pools 2 x 2 cells and has a hidden layer. The layers are `stem` (maps to vectors), `body` (vectors to
     logits) and `probabilities`.
 
@@ -41,11 +41,11 @@ def build(kind: str, map_shape: tuple[int, int, int], classes: int, dropout: flo
     return keras.Model(maps, probabilities, name="head")
 
 
-def standardise(head: Any, vectors: FeatureVectors) -> None:
-    """Set the mean and the variance of a head that standardises, from at most `_SAMPLE` rows it will learn from."""
+def standardise(head: Any, vectors: FeatureVectors, seed: int = 0) -> None:
+    """Set the mean and the variance of a head that standardises, from at most `_SAMPLE` training rows at random."""
     body = head.get_layer("body")
     if "standardise" in [layer.name for layer in body.layers]:
-        body.get_layer("standardise").adapt(vectors.some(_SAMPLE))
+        body.get_layer("standardise").adapt(vectors.sample(_SAMPLE, seed))
 
 
 def _stem(kind: str, map_shape: tuple[int, int, int]) -> Any:
@@ -66,7 +66,7 @@ def _stem(kind: str, map_shape: tuple[int, int, int]) -> Any:
 def whole(features: Any, head: Any) -> Any:
     """Return one model from raw pixels (N, size, size, 3), 0 to 255, to probabilities.
 
-    Its layers are `features` (see `FeatureSpec.build`) and `head`.
+    Its layers are `features` (see `FeatureKey.build`) and `head`.
     """
     pixels = keras.Input(features.input_shape[1:], name="raw_pixels")
     return keras.Model(pixels, head(features(pixels)), name="classifier")

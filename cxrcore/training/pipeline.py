@@ -6,54 +6,84 @@ from collections.abc import Callable
 from functools import cache, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from cxrcore import __version__
 from cxrcore.config.run_config import RunConfig
-from cxrcore.data import dataset, split
+from cxrcore.data import dataset
 from cxrcore.errors import Stopped, UserError
-from cxrcore.features import backbones, weights
-from cxrcore.features.config import FeatureSpec
+from cxrcore.features.key import FeatureKey
+from cxrcore.features.weights import Weights
 from cxrcore.i18n import N_
-from cxrcore.runs import FAILED, FINISHED, STOPPED, Run
-from cxrcore.training import evaluate_and_save, resampling, training_data
-from cxrcore.training.callbacks import Epoch
-from cxrcore.training.run_recorder import Listener, RunRecorder
+from cxrcore.messages import msg, plain
+from cxrcore.progress import StageProgress
+from cxrcore.runs import FAILED, FINISHED, STOPPED, EpochMetrics, Run, RunInfo
+from cxrcore.runs.models import DatasetSnapshot
+from cxrcore.schema import Stored
+from cxrcore.training import resampling, training_data
+from cxrcore.training.run_recorder import RunRecorder
 from cxrcore.training.training_data import TrainingData
 
-# Those that come once; a design of several rounds ends with the stage `rounds`.
-STAGES = ("reading", "weights", "backbone", "features", "training", "evaluating", "saving")
+if TYPE_CHECKING:
+    from cxrcore.training.train_model import TrainedModel
+
+# The stages of a run and their titles; the last one occurs with folds or repeats only.
+STAGES = {
+    "starting": N_("Starting: loading the libraries takes some seconds"),
+    "reading": N_("Reading the dataset"),
+    "weights": N_("Loading the weights"),
+    "backbone": N_("Building the backbone"),
+    "features": N_("Computing activations, once for each image"),
+    "training": N_("Training the head"),
+    "evaluating": N_("Testing on held-out images"),
+    "saving": N_("Saving the model"),
+    "resampling": N_("Training and testing on the other splits"),
+}
+STOPPED_EARLY = msg("Stopped before the first epoch, so nothing was trained.")
+
+
+class TrialResult(Stored):
+    """`trial.json`: the validation metrics of a trial at the epoch whose weights were kept."""
+
+    val_loss: float
+    val_accuracy: float
+    kept_epoch: int
+    n_validation: int
 
 
 def run(
-    config: RunConfig, folder: Path, listener: Listener | None = None, watch: Callable[[Epoch], None] | None = None
+    config: RunConfig,
+    folder: Path,
+    progress: StageProgress | None = None,
+    on_trial_epoch: Callable[[EpochMetrics], None] | None = None,
 ) -> Run:
-    """Train what `config` says and leave everything about it in `folder`, which may be new.
+    """Train what `config` says and write everything about it into `folder`, which may be new.
 
-    The run can be stopped by a file named `stop` in its folder; it then ends with its best epoch so far,
-    evaluated, or with nothing before the first epoch. `listener` hears of the progress in this process.
+    The run can be stopped by a file named `stop` in its folder; it then ends with its best epoch so far, evaluated, or
+    with nothing before the first epoch. `progress` is called in this process.
 
-    With `watch` it is a trial: `watch` hears of every epoch and may end the learning by raising `Stopped`; what was
-    learned is then written to trial.json, its loss and accuracy in validation, and neither tested nor saved.
+    With `on_trial_epoch` it is a trial: the function is called after every epoch and may end the training by raising
+    `Stopped`. The validation metrics are then written to trial.json, and the model is neither tested nor saved.
 
     Raises:
         UserError: the config does not fit the dataset, weights are missing, or the disk is full.
     """
     result = Run(folder)
-    result.write("config.json", config.model_dump(mode="json"))
-    recorder = RunRecorder(result, listener, watch)
+    config.write(folder / "config.json")
+    recorder = RunRecorder(result, progress, on_trial_epoch)
     try:
-        stopped = _steps(config, result, recorder, trial=watch is not None)
+        stopped = _steps(config, result, recorder, trial=on_trial_epoch is not None)
     except Stopped:
-        recorder.end(STOPPED, N_("Stopped before the first epoch, so nothing was learned."))
+        recorder.end(STOPPED, STOPPED_EARLY)
     except UserError as error:
-        recorder.end(FAILED, str(error))
+        recorder.end(FAILED, error.message)
         raise
     except BaseException as error:
         recorder.log_error()
-        recorder.end(FAILED, f"{type(error).__name__}: {error}")
+        recorder.end(FAILED, plain(f"{type(error).__name__}: {error}"))
         raise
     else:
         recorder.end(STOPPED if stopped else FINISHED)
@@ -61,46 +91,46 @@ def run(
 
 
 def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -> bool:
+    """Return whether the user stopped the run."""
     start = time.perf_counter()
     recorder.stage("reading")
     data = dataset.load(config.dataset, config.dataset_version)
-    result.write("config.json", config.model_dump(mode="json") | {"dataset_version": data.version})
+    config = config.model_copy(update={"dataset_version": data.version})
+    config.write(result.folder / "config.json")
     splits = resampling.splits(config, data.usable)
     table = data.usable.assign(split=splits[0])
     if not trial:
         result.write_table("table.parquet", table)
     recorder.stage("weights")
-    backbone = backbones.get(config.backbone)
-    found = weights.resolve(backbone, config.weights, config.weights_file, config.seed, recorder.download_progress)
-    result.write("about.json", _about(data, found.digest))
+    weights = config.resolve(recorder.download_progress)
+    _info(data, weights.digest).write(result.folder / "about.json")
     recorder.stage("backbone")
-    build = _features_model if config.tune is None else _features_model.__wrapped__  # a tuned one is nobody else's
-    features = cache(partial(build, training_data.spec_of(config, found.digest), found))
+    build = _features_model if config.tune is None else _build_features  # a fine-tuned one is not shared
+    features = cache(partial(build, config.key(weights.digest), weights))
     if not trial:
         features()
-    trained = np.any([parts == split.TRAIN for parts in splits], axis=0)
-    matter = training_data.build_training_data(config, table, trained, data.classes, found, features, recorder)
+    trained_on = np.any([parts == dataset.TRAIN for parts in splits], axis=0)
+    inputs = training_data.build_training_data(config, table, trained_on, data.classes, weights, features, recorder)
     extracted = time.perf_counter()
-    untouched = matter.upper.get_weights() if config.tune else []
-    learned = _learn(config, matter, splits[0], recorder)
+    initial = inputs.tail.get_weights() if config.tune else []
+    trained = _train(config, inputs, splits[0], recorder)
     if trial:
-        best = result.epochs[learned.fit.kept_epoch - 1]
-        numbers = {name: best[name] for name in ("val_loss", "val_accuracy")}
-        count = int((table["split"] == split.VALIDATION).sum())
-        result.write("trial.json", numbers | {"kept_epoch": learned.fit.kept_epoch, "n_validation": count})
+        _write_trial(result, trained, int((table["split"] == dataset.VALIDATION).sum()))
         return False
     seconds = {"features": extracted - start, "training": time.perf_counter() - extracted}
-    resampling.forget_others(config, result)
-    evaluate_and_save.finish(config, result, recorder, matter, learned, features(), seconds)
-    stopped = learned.fit.stopped
+    resampling.remove_outdated(config, result)
+    from cxrcore.training.evaluate_and_save import evaluate_and_save
+
+    evaluate_and_save(config, result, recorder, inputs, trained, features(), seconds)
+    stopped = trained.fit.stopped
     if len(splits) > 1 and not stopped:
         try:
-            fresh = partial(matter.upper.set_weights, untouched) if config.tune else _nothing
-            resampling.run_others(config, result, matter, splits, recorder, fresh)
+            reset = partial(inputs.tail.set_weights, initial) if config.tune else _keep_weights
+            resampling.run_others(config, result, inputs, splits, recorder, reset)
         except Stopped:
             stopped = True
-    seconds["total"] = time.perf_counter() - start
-    result.write("metrics.json", result.results | {"seconds": seconds})
+    total = {"total": time.perf_counter() - start}
+    result.results.model_copy(update={"seconds": seconds | total}).write(result.folder / "metrics.json")
     return stopped
 
 
@@ -109,28 +139,43 @@ def check(config: RunConfig) -> None:
     resampling.splits(config, dataset.load(config.dataset, config.dataset_version).usable)
 
 
+def _build_features(key: FeatureKey, weights: Weights) -> Any:
+    return key.build(weights)
+
+
 @lru_cache(maxsize=1)
-def _features_model(spec: FeatureSpec, found: weights.Weights) -> Any:
-    """Return the backbone's model; runs that follow in the same process share it, as it is frozen."""
-    return spec.build(found)
+def _features_model(key: FeatureKey, weights: Weights) -> Any:
+    """Return the backbone's model; the next runs in the same process share it, as it is frozen."""
+    return _build_features(key, weights)
 
 
-def _learn(config: RunConfig, matter: TrainingData, parts: pd.Series, recorder: RunRecorder) -> Any:
-    from cxrcore.training import train_model
+def _train(config: RunConfig, inputs: TrainingData, parts: pd.Series, recorder: RunRecorder) -> "TrainedModel":
+    from cxrcore.training.train_model import train_model
 
     recorder.training(config.epochs + (config.tune.epochs if config.tune else 0))
-    return train_model.learn(config, matter, parts, recorder)
+    return train_model(config, inputs, parts, recorder)
 
 
-def _nothing() -> None:
-    """A frozen backbone is as fresh as ever."""
+def _write_trial(result: Run, trained: "TrainedModel", n_validation: int) -> None:
+    kept = trained.fit.kept_epoch
+    best = result.epochs[kept - 1]
+    TrialResult(
+        val_loss=best.val_loss, val_accuracy=best.val_accuracy, kept_epoch=kept, n_validation=n_validation
+    ).write(result.folder / "trial.json")
 
 
-def _about(data: dataset.Dataset, digest: str) -> dict[str, Any]:
-    packages = ("cxrcore", "tensorflow", "keras", "numpy", "scikit-learn")
-    return {
-        "classes": data.classes,
-        "weights_digest": digest,
-        "dataset": data.about | {"counts": data.counts(), "left_out": data.left_out_counts(), "version": data.version},
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
-    }
+def _keep_weights() -> None:
+    """A frozen backbone has its first weights."""
+
+
+def _info(data: dataset.Dataset, digest: str) -> RunInfo:
+    packages = ("tensorflow", "keras", "numpy", "scikit-learn")
+    found = {name: version(name) for name in packages}
+    return RunInfo(
+        classes=data.classes,
+        weights_digest=digest,
+        dataset=DatasetSnapshot(
+            info=data.info, version=data.version, counts=data.counts(), left_out=data.left_out_counts()
+        ),
+        versions={"python": platform.python_version(), "cxrcore": __version__} | found,
+    )

@@ -1,4 +1,4 @@
-"""The other rounds of a design: the same recipe trained and tested on other splits of the same images."""
+"""Folds and repeats: the same config trained and tested on other splits of the same images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,121 +7,122 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.config.run_config import RunConfig
-from cxrcore.data import split
+from cxrcore.data import dataset, split
 from cxrcore.evaluation import intervals, metrics
-from cxrcore.runs import Run
+from cxrcore.metric import ClassificationMetrics, Metric
+from cxrcore.runs import ResamplingResult, Run
+from cxrcore.runs.run import RESAMPLING, RESAMPLING_TABLE
 from cxrcore.training.callbacks import Callback
 from cxrcore.training.run_recorder import RunRecorder
 from cxrcore.training.training_data import TrainingData
 
-FILE, TABLE = "rounds.json", "rounds.parquet"
-_SHOWN = ("accuracy", "balanced_accuracy", "macro_f1")
+_AVERAGED = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def splits(config: RunConfig, table: pd.DataFrame) -> list[pd.Series]:
-    """Return the part of each row of `table` in every round; raise `UserError` where one cannot be made."""
-    count = 1 if config.design.kind == "holdout" else config.design.rounds
-    return [_parts(config, table, number) for number in range(count)]
+    """Return the part of each row of `table` in every fold or repeat; raise `UserError` where one cannot be made."""
+    return [_parts(config, table, number) for number in range(config.resampling.count)]
 
 
 def _parts(config: RunConfig, table: pd.DataFrame, number: int) -> pd.Series:
-    chosen, design = config.split, config.design
+    chosen, resampling = config.split, config.resampling
     if chosen.kind == "given":
         return split.given(table, chosen.validation, chosen.seed)
-    if design.kind == "kfold":
+    if resampling.folds:
         images = chosen.kind == "tutorial"
-        return split.fold(table, number, design.rounds, chosen.validation, chosen.seed, images)
+        return split.fold(table, number, resampling.folds, chosen.validation, chosen.seed, images)
     by = split.by_patient if chosen.kind == "patient" else split.tutorial
     return by(table, chosen.test, chosen.validation, chosen.seed + number)
 
 
 def run_others(
-    config: RunConfig, result: Run, material: TrainingData, splits: list[pd.Series], recorder: RunRecorder,
-    fresh: Callable[[], None],
-) -> None:  # fmt: skip
-    """Train and test rounds 2 and on; every finished one is kept at once, and is not done again by a continued run.
+    config: RunConfig,
+    run: Run,
+    data: TrainingData,
+    splits: list[pd.Series],
+    recorder: RunRecorder,
+    reset: Callable[[], None],
+) -> None:
+    """Train and test folds or repeats 2 and on; every finished one is kept at once, and a continued run skips it.
 
-    `fresh` gives a tuned backbone its first weights back.
+    `reset` gives a fine-tuned backbone its first weights back.
     """
     from cxrcore.training import train_model
 
-    recorder.stage("rounds", len(splits))
-    first = result.predictions(split.TEST)
-    tables = {1: first} | _kept(result)
-    _write(result, config, tables, splits, material)
+    recorder.stage("resampling", len(splits))
+    tables = {1: run.predictions(dataset.TEST)} | _finished(run)
+    _write(run, config, tables, splits, data)
     recorder.progress(len(tables), len(splits))
     for number, parts in enumerate(splits, start=1):
         if number in tables:
             continue
-        fresh()
-        learned = train_model.learn(config, material, parts, _Checked(recorder))
-        if learned.fit.stopped:
+        reset()
+        trained = train_model.train_model(config, data, parts, _StopAndPause(recorder))
+        if trained.fit.stopped:
             recorder.check()
-        tested = np.flatnonzero(parts == split.TEST)
-        answers = train_model.probabilities(learned, material, tested, recorder)
-        rows = material.table.iloc[tested].assign(split=split.TEST)
-        tables[number] = metrics.predictions(rows, answers, material.classes)
-        _write(result, config, tables, splits, material)
+        tested = np.flatnonzero(parts == dataset.TEST)
+        probabilities = train_model.probabilities(trained, data, tested, recorder)
+        rows = data.table.iloc[tested].assign(split=dataset.TEST)
+        tables[number] = metrics.predictions(rows, probabilities, data.classes)
+        _write(run, config, tables, splits, data)
         recorder.progress(len(tables), len(splits))
 
 
-class _Checked(Callback):
-    """Only the request to stop or to wait is heard in a later round."""
+class _StopAndPause(Callback):
+    """Passes on only the requests to stop and to pause, which is all that a later fold or repeat takes."""
 
     def __init__(self, recorder: RunRecorder) -> None:
-        self.check = recorder.check  # type: ignore[method-assign]
+        self._recorder = recorder
+
+    def check(self) -> None:
+        self._recorder.check()
 
 
-def forget_others(config: RunConfig, result: Run) -> None:
-    """Remove what rounds of another recipe said, as of a run that goes on for more epochs."""
-    found = result.optional(FILE)
-    if found and found["recipe"] != _recipe(config):
-        (result.folder / FILE).unlink()
+def remove_outdated(config: RunConfig, run: Run) -> None:
+    """Remove the results of folds or repeats of other settings, as of a run that is continued for more epochs."""
+    found = run.resampling
+    if found and found.settings != _settings(config):
+        run.resampling_file(RESAMPLING).unlink()
 
 
-def _recipe(config: RunConfig) -> dict[str, Any]:
+def _settings(config: RunConfig) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude={"dataset_version", "tensorboard"})
 
 
-def _kept(result: Run) -> dict[int, pd.DataFrame]:
-    """Return the later rounds that a continued run has finished already."""
-    if not result.optional(FILE):
+def _finished(run: Run) -> dict[int, pd.DataFrame]:
+    """Return the later folds or repeats that a continued run has finished already."""
+    if not run.resampling:
         return {}
-    table = pd.read_parquet(result.folder / TABLE)
-    return {number: part.drop(columns="round") for number, part in table.groupby("round") if number > 1}
+    table = run.read_table(run.resampling_file(RESAMPLING_TABLE).name).rename(columns={"round": "number"})
+    return {int(str(number)): part.drop(columns="number") for number, part in table.groupby("number") if number != 1}
 
 
 def _write(
-    result: Run, config: RunConfig, tables: dict[int, pd.DataFrame], splits: list[pd.Series], material: TrainingData
+    run: Run, config: RunConfig, tables: dict[int, pd.DataFrame], splits: list[pd.Series], data: TrainingData
 ) -> None:
-    joined = pd.concat([table.assign(round=number) for number, table in sorted(tables.items())], ignore_index=True)
-    result.write_table(TABLE, joined)
-    found = {number: metrics.evaluate(table, material.classes) for number, table in tables.items()}
-    ratio = float(np.mean([(parts == split.TEST).sum() / (parts == split.TRAIN).sum() for parts in splits]))
-    result.write(FILE, summary(config, [found[number] for number in sorted(found)], ratio))
+    joined = pd.concat([table.assign(number=number) for number, table in sorted(tables.items())], ignore_index=True)
+    run.write_table(RESAMPLING_TABLE, joined)
+    found = [metrics.evaluate(table, data.classes) for _, table in sorted(tables.items())]
+    ratio = float(np.mean([(parts == dataset.TEST).sum() / (parts == dataset.TRAIN).sum() for parts in splits]))
+    summary(config, found, ratio).write(run.folder / RESAMPLING)
 
 
-def summary(config: RunConfig, found: list[dict[str, Any]], ratio: float) -> dict[str, Any]:
-    """Return what is said of the rounds: `kind`, `planned`, `recipe`, `done` (the accuracy of each), and of some
-    metrics the `mean` over the rounds with its interval, `{"value", "ci95", "rounds", "n"}`; n counts tested images.
+def summary(config: RunConfig, found: list[ClassificationMetrics], ratio: float) -> ResamplingResult:
+    """Return the result of the folds or repeats done so far.
 
-    `ratio` is tested to trained images, which the interval needs (see `intervals.of_rounds`).
+    `ratio` is the number of test images over that of training images, which the interval needs (see
+    `intervals.of_resampling`).
     """
     means = {}
-    for name in _SHOWN:
-        values = [row[name]["value"] for row in found if row[name]["value"] is not None]
-        if not values:
-            continue
-        means[name] = {
-            "value": float(np.mean(values)),
-            "ci95": list(intervals.of_rounds(values, ratio) or (None, None)),
-            "rounds": len(values),
-            "n": sum(row["n"] for row in found),
-        }
-    return {
-        "kind": config.design.kind,
-        "planned": config.design.rounds,
-        "recipe": _recipe(config),
-        "done": [row["accuracy"] for row in found],
-        "mean": means,
-    }
+    for name in _AVERAGED:
+        values = [value for row in found if (value := getattr(row, name).value) is not None]
+        if values:
+            low, high = intervals.of_resampling(values, ratio) or (None, None)
+            means[name] = Metric(float(np.mean(values)), low, high, sum(row.n for row in found))
+    return ResamplingResult(
+        kind="kfold" if config.resampling.folds else "repeated",
+        planned=config.resampling.count,
+        done=[row.accuracy for row in found],
+        mean=means,
+        settings=_settings(config),
+    )

@@ -1,162 +1,197 @@
-"""What a run says of itself while it runs: on disk for everyone, and to one listener in its own process."""
+"""The state of a run while it is trained: on disk for everyone, and to one progress callback in its own process."""
 
 import json
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
-from cxrcore.errors import Stopped
-from cxrcore.files import append_line, read_json_if_there, read_lines, write_text
-from cxrcore.runs import EVENTS, RUNNING, Run, process
-from cxrcore.training import checkpoint as states
+from cxrcore.errors import DamagedFileError, Stopped
+from cxrcore.files import append_line, write_text
+from cxrcore.messages import Message, msg
+from cxrcore.metric import ClassificationMetrics
+from cxrcore.progress import StageProgress, ignore_stages
+from cxrcore.runs import EVENTS, RUNNING, EpochMetrics, Run, RunEvent, RunStatus, process_id
+from cxrcore.schema import Stored
+from cxrcore.training import checkpoint as checkpoints
 from cxrcore.training import trackers
-from cxrcore.training.callbacks import Callback, Epoch
+from cxrcore.training.callbacks import Callback
 from cxrcore.training.checkpoint import Checkpoint
 
-# Called with the stage's name, what is done and what there is in all.
-Listener = Callable[[str, int, int], None]
-STOP_FILE, PAUSE_FILE, RATE_FILE, STATE_FILE = "stop", "pause", "rate.json", "state-{phase}.npz"
+STOP_FILE, PAUSE_FILE, RATE_FILE, CHECKPOINT_FILE = "stop", "pause", "rate.json", "state-{phase}.npz"
 _SECONDS_BETWEEN_WRITES = 0.25
 _SECONDS_BETWEEN_LOOKS = 0.1
-_SECONDS_BETWEEN_STATES = 3
+_SECONDS_BETWEEN_CHECKPOINTS = 3
+# What each schedule does with a learning rate that the user sets.
+_AFTERWARDS = {
+    "plateau": msg("The schedule may reduce it later: it still reacts to a plateau of the validation loss."),
+    "cosine": msg("The cosine decay continues with it as the full rate."),
+    "constant": msg("It stays until it is set again."),
+}
+
+
+class RateRequest(Stored):
+    """`rate.json`: the newest request for another learning rate, and its time in seconds since 1970."""
+
+    value: float
+    time: float
 
 
 class RunRecorder(Callback):
-    """Writes status.json and events.jsonl of one run, and notices what is asked of it: to stop, to pause, to learn at
-    another rate.
-    """
+    """Writes status.json and events.jsonl of one run; takes requests to stop, to pause and for a learning rate."""
 
     def __init__(
-        self, run: Run, listener: Listener | None = None, watch: Callable[[Epoch], None] | None = None
+        self,
+        run: Run,
+        progress: StageProgress | None = None,
+        on_trial_epoch: Callable[[EpochMetrics], None] | None = None,
     ) -> None:
-        """`watch` is a trial's, which leaves nothing to go on from: it hears of every epoch and may raise `Stopped`."""
-        self.run, self._watch = run, watch
-        self._listener = listener or (lambda stage, done, total: None)
+        """`on_trial_epoch` is given for a trial, which saves no checkpoint: it is called after every epoch and may
+        raise `Stopped`.
+        """
+        self.run, self._on_trial_epoch = run, on_trial_epoch
+        self._progress = progress or ignore_stages
         self._written = self._saved = 0.0
-        self._asked: dict[str, Any] | None = None
+        self._request: RateRequest | None = None
+        self._rate: float | None = None
         self._epochs = 0
-        self._trackers = trackers.wanted(run)
-        self._status: dict[str, Any] = {"state": RUNNING, "started": time.time()} | process()
-        if (run.folder / "status.json").is_file():
-            before = run.status
-            self._status |= {name: before[name] for name in ("created", "worker") if name in before}
+        self._trackers = trackers.requested(run)
+        before = RunStatus.read_if_present(run.folder / "status.json")
+        now = {"state": RUNNING, "started": time.time(), **dict(process_id())}
+        kept = {"created": before.created, "worker": before.worker} if before else {"created": time.time()}
+        self._status = RunStatus.model_validate(now | kept)
 
     def stage(self, name: str, total: int = 0) -> None:
         """Begin a stage of `total` steps, 0 if they cannot be counted."""
-        self._status |= {"stage": name, "done": 0, "total": total, "from": 0, "stage_started": time.time()}
+        self._update(stage=name, done=0, total=total, first=0, stage_started=time.time())
         self._write()
-        self._listener(name, 0, total)
+        self._progress(name, 0, total)
 
     def progress(self, done: int, total: int) -> None:
-        """Say how far the stage is. The file is written at most four times a second."""
-        self._status |= {"done": done, "total": total}
+        """Report how much of the stage is done. The file is written at most four times a second."""
+        self._update(done=done, total=total)
         if time.time() - self._written > _SECONDS_BETWEEN_WRITES or done == total:
             self._write()
-        self._listener(self._status["stage"], done, total)
+        self._progress(self._status.stage, done, total)
 
     def download_progress(self, done: int, total: int) -> None:
-        """The same of a download, which can be stopped but not paused: the other side would hang up."""
-        self._stop_if_asked()
+        """The same for a download, which can be stopped but not paused: the server would close the connection."""
+        self._stop_if_requested()
         self.progress(done, total)
 
     def training(self, total: int) -> None:
-        """Begin the stage of learning, of `total` epochs."""
+        """Begin the stage of training, of `total` epochs."""
         self._epochs = total
         self.stage("training", total)
 
-    def epoch(self, epoch: Epoch) -> None:
-        """Append an epoch to the events."""
-        append_line(self.run.folder / EVENTS, asdict(epoch))
+    def on_epoch_end(self, epoch: EpochMetrics) -> None:
+        """Append an epoch to the events, and a reduction of the learning rate by the schedule."""
+        if self._rate and epoch.learning_rate < self._rate and self.run.config.schedule == "plateau":
+            self._append(RunEvent(event="reduced", epoch=epoch.epoch, value=epoch.learning_rate))
+        self._rate = epoch.learning_rate
+        append_line(self.run.folder / EVENTS, epoch.model_dump(mode="json"))
         for tracker in self._trackers:
-            tracker.epoch(epoch)
-        if self._status["done"] == 0:
-            self._status["from"] = epoch.epoch - 1  # of a run that goes on: what was done before took no time now
+            tracker.on_epoch_end(epoch)
+        if self._status.done == 0:
+            self._update(first=epoch.epoch - 1)  # epochs of an earlier process took no time of this stage
         self.progress(epoch.epoch, self._epochs)
-        if self._watch:
-            self._watch(epoch)
+        if self._on_trial_epoch:
+            self._on_trial_epoch(epoch)
 
     def check(self) -> None:
         """Wait while the run is paused; raise `Stopped` if the user asked it to stop."""
         self.wait()
-        self._stop_if_asked()
+        self._stop_if_requested()
 
-    def _stop_if_asked(self) -> None:
+    def _stop_if_requested(self) -> None:
         if (self.run.folder / STOP_FILE).exists():
             raise Stopped
 
     def wait(self) -> None:
-        """Wait while the run is paused, which does not count into the stage's time; a run that is to stop goes on."""
+        """Wait while the run is paused, which does not count as time of the stage; a run to be stopped does not wait."""
         if not (self.run.folder / PAUSE_FILE).exists():
             return
         start = time.time()
-        self._write({"paused": True})
+        self._update(paused=True)
+        self._write()
         while (self.run.folder / PAUSE_FILE).exists() and not (self.run.folder / STOP_FILE).exists():
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-        self._status["stage_started"] += time.time() - start
+        self._update(paused=False, stage_started=self._status.stage_started + time.time() - start)
         self._write()
 
-    def rate(self, epoch: int) -> float | None:
-        """Return a learning rate asked for since the last epoch, and record it as an event.
+    def requested_learning_rate(self, epoch: int) -> float | None:
+        """Return a learning rate set since the last epoch, and record it as an event.
 
-        The request stays: if the process is killed and its last epochs are forgotten with the event, it is heard again.
+        The request stays on disk: if the process is killed and its last epochs are lost with the event, it is applied
+        again.
         """
-        if (asked := self._request()) == self._asked or asked is None:
+        request = self._newest_request()
+        if request is None or request == self._request:
             return None
-        self._asked = asked
-        if any(event.get("asked") == asked["time"] for event in self.run.events):
-            return None  # by the process before this one
-        event = {"event": "learning-rate", "epoch": epoch, "value": asked["value"], "asked": asked["time"]}
-        append_line(self.run.folder / EVENTS, event)
-        return float(asked["value"])
+        self._request = request
+        if any(event.asked == request.time for event in self.run.events):
+            return None  # applied by an earlier process
+        after = _AFTERWARDS[self.run.config.schedule]
+        event = RunEvent(event="learning-rate", epoch=epoch, value=request.value, asked=request.time, message=after)
+        self._append(event)
+        self._rate = None
+        return request.value
 
-    def keep(self, state: Callable[[], Checkpoint], last: bool = False) -> None:
-        """Save where the fit is, every few seconds and at its end."""
-        if self._watch:
+    def _newest_request(self) -> RateRequest | None:
+        try:
+            return RateRequest.read_if_present(self.run.folder / RATE_FILE)
+        except DamagedFileError:
+            return None
+
+    def save_checkpoint(self, make: Callable[[], Checkpoint], last: bool = False) -> None:
+        """Save a checkpoint, every few seconds and at the end."""
+        if self._on_trial_epoch:
             return
-        if last or time.time() - self._saved > _SECONDS_BETWEEN_STATES:
-            left = state()
-            self.run.save_with(STATE_FILE.format(phase=left.phase), left.save)
+        if last or time.time() - self._saved > _SECONDS_BETWEEN_CHECKPOINTS:
+            checkpoint = make()
+            self.run.save_with(CHECKPOINT_FILE.format(phase=checkpoint.phase), checkpoint.save)
             self._saved = time.time()
 
-    def state(self, phase: str) -> Checkpoint | None:
-        """Return where this run's fit was left; epochs recorded after it are forgotten, as they come again."""
-        left = states.load(self.run.folder / STATE_FILE.format(phase=phase))
-        tuned = (self.run.folder / STATE_FILE.format(phase="tuning")).is_file()
-        if phase == "tuning" or not tuned:  # else the head has learned, and what came after it is the tuning's
-            last = left.epoch if left else 0 if phase == "head" else None
+    def load_checkpoint(self, phase: str) -> Checkpoint | None:
+        """Return the checkpoint of this phase; epochs recorded after it are removed, as they are trained again."""
+        found = checkpoints.load(self.run.folder / CHECKPOINT_FILE.format(phase=phase))
+        tuned = (self.run.folder / CHECKPOINT_FILE.format(phase="tuning")).is_file()
+        if phase == "tuning" or not tuned:  # else the head is trained, and later epochs are those of the fine-tuning
+            last = found.epoch if found else 0 if phase == "head" else None
             if last is not None:
-                self._forget_epochs_after(last)
-        return left
+                self._remove_epochs_after(last)
+        return found
 
-    def _forget_epochs_after(self, last: int) -> None:
-        lines = read_lines(self.run.folder / EVENTS)
-        kept = [line for line in lines if line["epoch"] <= last]
+    def _remove_epochs_after(self, last: int) -> None:
+        lines: list[EpochMetrics | RunEvent] = [*self.run.epochs, *self.run.events]
+        kept = [line for line in lines if line.epoch <= last]
         if len(kept) < len(lines):
-            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept)
+            kept.sort(key=lambda line: (line.epoch, isinstance(line, EpochMetrics)))
+            text = "".join(json.dumps(line.model_dump(mode="json"), ensure_ascii=False) + "\n" for line in kept)
             write_text(self.run.folder / EVENTS, text)
 
-    def _request(self) -> dict[str, Any] | None:
-        """Return the newest request for another learning rate: its `value` and `time`."""
-        return read_json_if_there(self.run.folder / RATE_FILE)
-
-    def tested(self, metrics: dict[str, Any]) -> None:
-        """Pass the test metrics on to those who track the run elsewhere."""
+    def on_test_end(self, metrics: ClassificationMetrics) -> None:
+        """Pass the test metrics on to the trackers."""
         for tracker in self._trackers:
-            tracker.tested(metrics)
+            tracker.on_test_end(metrics)
 
-    def end(self, state: str, message: str = "") -> None:
+    def end(self, state: str, message: Message | None = None) -> None:
         """Write the final state."""
         for tracker in self._trackers:
             tracker.end(state)
-        self._status |= {"state": state, "message": message, "ended": time.time()}
+        self._update(state=state, message=message or Message(id=""), ended=time.time())
         self._write()
 
     def log_error(self) -> None:
         """Append the current exception's traceback to the log."""
         self.run.log(traceback.format_exc())
 
-    def _write(self, more: dict[str, Any] | None = None) -> None:
-        self.run.write("status.json", self._status | (more or {}))
+    def _append(self, event: RunEvent) -> None:
+        append_line(self.run.folder / EVENTS, event.model_dump(mode="json"))
+
+    def _update(self, **values: Any) -> None:
+        self._status = self._status.model_copy(update=values)
+
+    def _write(self) -> None:
+        self._status.write(self.run.folder / "status.json")
         self._written = time.time()

@@ -1,6 +1,6 @@
-"""Which layer of a backbone to learn from: every tap tried by a linear probe, beside what it costs."""
+"""Suggests a feature layer: every tap tried by a linear probe, beside what it costs."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,80 +11,122 @@ import pandas as pd
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset, split
 from cxrcore.evaluation import linear_probe
-from cxrcore.features import backbones, extract, image_transforms, weights
-from cxrcore.features.config import FeatureSpec
-from cxrcore.features.predict import forward
+from cxrcore.evaluation.linear_probe import ProbeResult
+from cxrcore.features import backbones, cache, extract, image_transforms
+from cxrcore.features.key import FeatureKey
+from cxrcore.features.predict import predict
 from cxrcore.features.store import Store
-from cxrcore.training import resampling, training_data
-from cxrcore.training.run_recorder import Listener
+from cxrcore.i18n import N_
+from cxrcore.metric import Metric
+from cxrcore.progress import StageProgress
+from cxrcore.training import resampling
 
-MOST = 320  # images: so the slowest backbone takes about a minute and a half on two cores
+MOST = 320  # images: the slowest backbone then takes about a minute and a half on two cores
+STAGES = {
+    "backbone": N_("Building the backbone"),
+    "features": N_("Computing activations of all layers in one pass"),
+    "probing": N_("Trying each layer"),
+}
 
 
-def suggest(config: RunConfig, listener: Listener) -> dict[str, Any]:
-    """Return `taps`, from shallow to deep, and the name of the one `suggested`.
+@dataclass(frozen=True)
+class TapResult:
+    """A tap: the `map_shape` (height, width, channels), the milliseconds an image takes to it, and the cross-validated
+    accuracy of a linear probe on the pooled map.
+    """
 
-    Each tap has its `map` (height, width, channels), `accuracy` with `ci95` and `n` of a linear probe on the pooled
-    map, cross-validated by patient, and the `milliseconds` an image takes to get there. Only images that the run would
-    train or validate on are looked at, at most `MOST`: its test images stay unseen. Suggested is the cheapest tap whose
-    accuracy lies within one standard error of the best one's (Breiman et al. 1984, 3.4.3).
+    tap: str
+    map_shape: tuple[int, int, int]
+    milliseconds: float
+    accuracy: Metric
+
+
+@dataclass(frozen=True)
+class TapSuggestion:
+    """The taps from shallow to deep, and the name of the suggested one."""
+
+    taps: list[TapResult]
+    suggested: str
+
+
+def suggest(config: RunConfig, progress: StageProgress) -> TapSuggestion:
+    """Return the result of each tap and the suggested one.
+
+    Only images that the run would train or validate on are used, at most `MOST`: its test images are left out.
+    Suggested is the cheapest tap whose accuracy lies within one standard error of the best one's (Breiman et al. 1984,
+    3.4.3); the standard error is by patient.
 
     Raises:
-        UserError: the dataset or the weights are not there.
+        UserError: the dataset or the weights are missing.
     """
     data = dataset.load(config.dataset, config.dataset_version)
     parts = resampling.splits(config, data.usable)[0]
-    table = _sample(data.usable[parts != split.TEST], config.split.seed)
-    backbone = backbones.get(config.backbone)
-    found = weights.resolve(backbone, config.weights, config.weights_file, config.seed)
-    deepest = replace(training_data.spec_of(config, found.digest), tap=backbone.taps[-1], engine="")
-    listener("backbone", 0, 0)
-    features = deepest.build(found)
-    specs = [replace(deepest, tap=tap, pooled=True) for tap in backbone.taps]
-    _compute(table, specs, features, listener)
-    rows = []
-    for number, spec in enumerate(specs, start=1):
-        vectors = Store(spec).read(list(table["sha256"])).rows(range(len(table)))[:, 0, 0]
-        layer = features.get_layer("backbone").get_layer(spec.tap)
-        shape = [int(side) for side in layer.output.shape[1:]]
-        measured = linear_probe.measure(vectors, table["label"], table)
-        rows.append({"tap": spec.tap, "map": shape, "milliseconds": _cost(features, spec.tap)} | measured)
-        listener("probing", number, len(specs))
-    return {"taps": rows, "suggested": _choose(rows)}
+    table = _sample(data.usable[parts != dataset.TEST], config.split.seed)
+    backbone, weights = backbones.get(config.backbone), config.resolve()
+    deepest = replace(config.key(weights.digest), tap=backbone.taps[-1], engine="")
+    progress("backbone", 0, 0)
+    features = deepest.build(weights)
+    stores = [Store(replace(deepest, tap=tap, pooled=True)) for tap in backbone.taps]
+    for store in stores:
+        cache.use(store.folder, store)  # so that none is deleted while the others are filled
+    _compute(table, stores, backbone.taps, deepest, features, progress)
+    taps, probes = [], []
+    for number, (tap, store) in enumerate(zip(backbone.taps, stores, strict=True), start=1):
+        vectors = store.read(list(table["sha256"])).rows(range(len(table)))[:, 0, 0]
+        probe = linear_probe.evaluate(vectors, list(table["label"]), list(table["patient"]))
+        height, width, channels = features.get_layer("backbone").get_layer(tap).output.shape[1:]
+        taps.append(TapResult(tap, (int(height), int(width), int(channels)), _cost(features, tap), probe.accuracy))
+        probes.append(probe)
+        progress("probing", number, len(stores))
+    return TapSuggestion(taps, choose(taps, probes))
+
+
+def choose(taps: list[TapResult], probes: list[ProbeResult]) -> str:
+    """Return the cheapest tap whose accuracy lies within one standard error of the best one's."""
+    accuracies = [probe.accuracy.value or 0.0 for probe in probes]
+    best = int(np.argmax(accuracies))
+    least = accuracies[best] - probes[best].standard_error
+    near = [tap for tap, accuracy in zip(taps, accuracies, strict=True) if accuracy >= least]
+    return min(near, key=lambda tap: tap.milliseconds).tap
 
 
 def _sample(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return at most `MOST` rows, as many patients of each class as there are in the whole."""
+    """Return at most `MOST` rows, with whole patients of each class in proportion."""
     if len(table) <= MOST:
         return table.reset_index(drop=True)
     fold = split.folds(list(table["label"]), list(table["patient"]), -(-len(table) // MOST), seed)
     return table[fold == 0].head(MOST).reset_index(drop=True)
 
 
-def _compute(table: pd.DataFrame, specs: list[FeatureSpec], features: Any, listener: Listener) -> None:
+def _compute(
+    table: pd.DataFrame,
+    stores: list[Store],
+    taps: tuple[str, ...],
+    key: FeatureKey,
+    features: Any,
+    progress: StageProgress,
+) -> None:
     """Keep the pooled maps of all taps; each image passes the backbone once for all of them."""
     from cxrcore.features.keras_setup import keras
 
-    stores = [Store(spec) for spec in specs]
     missing = {value for store in stores for value in store.missing(table["sha256"])}
     rows = table[table["sha256"].isin(missing)].drop_duplicates("sha256")
     if rows.empty:
         return
     backbone = features.get_layer("backbone")
-    pooled = [keras.layers.GlobalAveragePooling2D(keepdims=True)(backbone.get_layer(s.tap).output) for s in specs]
+    pooled = [keras.layers.GlobalAveragePooling2D(keepdims=True)(backbone.get_layer(tap).output) for tap in taps]
     inner = keras.Model(backbone.input, pooled)
-    together = keras.layers.Concatenate()(inner(features.get_layer("preprocess").output))
-    model = keras.Model(features.input, together)
+    joined = keras.layers.Concatenate()(inner(features.get_layer("preprocess").output))
+    model = keras.Model(features.input, joined)
     ends = np.cumsum([maps.shape[-1] for maps in pooled])[:-1]
     hashes, done = list(rows["sha256"]), 0
-    held: list[np.ndarray] = []
-    listener("features", 0, len(rows))
-    for pixels in extract.batches([Path(path) for path in rows["path"]], specs[0].size, hashes):
-        seen = image_transforms.apply(pixels, specs[0].alteration)
-        held.append(forward(model, seen))
+    computed: list[np.ndarray] = []
+    progress("features", 0, len(rows))
+    for pixels in extract.batches([Path(path) for path in rows["path"]], key.size, hashes):
+        computed.append(predict(model, image_transforms.apply(pixels, key.image_transform)))
         done += len(pixels)
-        listener("features", done, len(rows))
-    for store, maps in zip(stores, np.split(np.concatenate(held), ends, axis=-1), strict=True):
+        progress("features", done, len(rows))
+    for store, maps in zip(stores, np.split(np.concatenate(computed), ends, axis=-1), strict=True):
         store.add(hashes, maps)
 
 
@@ -101,10 +143,3 @@ def _cost(features: Any, tap: str) -> float:
         cut(pixels, training=False)
         seconds.append(perf_counter() - start)
     return 1000 * min(seconds[1:]) / extract.BATCH
-
-
-def _choose(rows: list[dict[str, Any]]) -> str:
-    best = max(rows, key=lambda row: row["accuracy"])
-    error = np.sqrt(best["accuracy"] * (1 - best["accuracy"]) / best["n"])
-    near = [row for row in rows if row["accuracy"] >= best["accuracy"] - error]
-    return str(min(near, key=lambda row: row["milliseconds"])["tap"])

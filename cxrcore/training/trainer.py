@@ -1,4 +1,4 @@
-"""The fit loop: one compiled call an epoch on kept activations."""
+"""The training loop: one compiled call per epoch on kept activations."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -8,10 +8,11 @@ import numpy as np
 
 from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import Stopped, UserError
-from cxrcore.training import losses
-from cxrcore.training.callbacks import Callback, Epoch, FitResult
+from cxrcore.runs import EpochMetrics
+from cxrcore.training import optimizers
+from cxrcore.training.callbacks import Callback, FitResult
 from cxrcore.training.feature_vectors import FeatureVectors
-from cxrcore.training.steps import compiled
+from cxrcore.training.steps import EpochStep, compile_steps
 from cxrcore.training.trainer_state import TrainerState
 
 
@@ -19,83 +20,91 @@ def epoch_order(count: int, seed: int, epoch: int, views: int = 1) -> np.ndarray
     """Return the order in which epoch number `epoch` (from 1) visits `count` rows, each as one of its `views`: view v
     of row r has the number r + v * count.
     """
-    draw = np.random.default_rng([seed, epoch])
-    order = draw.permutation(count)
-    return order if views == 1 else order + count * draw.integers(views, size=count)
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(count)
+    return order if views == 1 else order + count * rng.integers(views, size=count)
 
 
 def fit(
-    body: Any,
+    model: Any,
     train: FeatureVectors,
     validation: FeatureVectors,
     config: RunConfig,
-    talk: Callback | None = None,
-    before: FitResult | None = None,
+    callback: Callback | None = None,
+    previous: FitResult | None = None,
 ) -> FitResult:
-    """Train `body` in place and leave it with the weights that the config says to keep.
+    """Train `model` in place and leave it with the weights that the config says to keep.
 
-    `talk` hears of every epoch, may change the learning rate, and may raise `Stopped` from `check`: after at least one
-    epoch, the fit then ends early; before that, the exception is passed on. It also says where an earlier fit was
-    left. `before` is the fit of the head when the backbone is tuned after it: epochs are counted on, and the weights
-    at the start are kept unless an epoch does better.
+    `callback` is called after every epoch, may change the learning rate, and may raise `Stopped` from `check`: after at
+    least one epoch, the fit then ends early; before that, the exception is passed on. It also gives the checkpoint to
+    continue from. `previous` is the fit of the head when the backbone is fine-tuned after it: epochs are counted on,
+    and the weights at the start are kept unless an epoch does better.
     """
-    talk = talk or Callback()
-    body.optimizer = losses.optimizer(config)  # not compiled: the saved model is to be the network alone
-    body.optimizer.build(body.trainable_variables)
-    step, measure = compiled(body, config, train.labels)
-    course = TrainerState(body, config, before, talk.state("tuning" if before else "head"))
+    callback = callback or Callback()
+    model.optimizer = optimizers.optimizer(config)  # not compiled: the saved model is to be the network alone
+    model.optimizer.build(model.trainable_variables)
+    train_epoch, eval_epoch = compile_steps(model, config, train.labels)
+    state = TrainerState(model, config, previous, callback.load_checkpoint("tuning" if previous else "head"))
     stopped = False
-    while course.goes_on:
-        number = course.epoch + 1
-        course.set_rate(number, talk.rate(number))
+    while state.has_next:
+        number = state.epoch + 1
+        state.set_learning_rate(number, callback.requested_learning_rate(number))
         try:
-            epoch = _epoch(number, course, train, validation, step, measure, talk.check)
-            _require_numbers(epoch)
-            course.finished(epoch)
-            talk.epoch(epoch)
+            epoch = _epoch(number, state, train, validation, train_epoch, eval_epoch, callback.check)
+            _require_finite(epoch)
+            state.on_epoch_end(epoch)
+            callback.on_epoch_end(epoch)
         except Stopped:
-            if course.kept == 0:
+            if state.kept == 0:
                 raise
             stopped = True
             break
-        talk.keep(course.state)
-    if not stopped or train.whole:  # where an epoch is several calls, some of one may be done already
-        talk.keep(lambda: course.state(complete=not stopped), last=True)
-    body.set_weights(course.weights)
-    body.optimizer = None
-    return FitResult(course.kept, course.best, course.epoch, stopped)
+        callback.save_checkpoint(state.checkpoint)
+    if not stopped or train.in_memory:  # where an epoch is several calls, some of one may be done already
+        callback.save_checkpoint(lambda: state.checkpoint(complete=not stopped), last=True)
+    model.set_weights(state.weights)
+    model.optimizer = None
+    return FitResult(state.kept, state.best, state.epoch, stopped)
 
 
-def _require_numbers(epoch: Epoch) -> None:
+def _require_finite(epoch: EpochMetrics) -> None:
     if not np.isfinite([epoch.loss, epoch.val_loss]).all():
-        number = epoch.epoch
-        raise UserError("The loss is no number any more in epoch {number}. Lower the learning rate.", number=number)
+        raise UserError("Loss became NaN or infinite in epoch {number}. Lower the learning rate.", number=epoch.epoch)
 
 
 def _epoch(
     number: int,
-    course: TrainerState,
+    state: TrainerState,
     train: FeatureVectors,
     validation: FeatureVectors,
-    step: Callable,
-    measure: Callable,
+    train_epoch: EpochStep,
+    eval_epoch: EpochStep,
     check: Callable[[], None],
-) -> Epoch:
-    start, rate = perf_counter(), float(course.body.optimizer.learning_rate)
-    order = epoch_order(len(train), course.config.seed, number, train.views)
-    loss, accuracy = _mean(_calls(train.blocks(order), step, check), len(train))
-    # Stopped after the step, an epoch would be learned but not counted: where it is one call, it is measured, too.
-    after = (lambda: None) if train.whole else check
-    val_loss, val_accuracy = _mean(_calls(validation.blocks(), measure, after), len(validation))
-    return Epoch(number, loss, accuracy, val_loss, val_accuracy, rate, perf_counter() - start, course.phase)
+) -> EpochMetrics:
+    start, rate = perf_counter(), float(state.model.optimizer.learning_rate)
+    order = epoch_order(len(train), state.config.seed, number, train.views)
+    loss, accuracy = _mean(_calls(train.blocks(order), train_epoch, check), len(train))
+    # Stopped after training, an epoch would be trained but not counted: where it is one call, it is evaluated, too.
+    after = (lambda: None) if train.in_memory else check
+    val_loss, val_accuracy = _mean(_calls(validation.blocks(), eval_epoch, after), len(validation))
+    return EpochMetrics(
+        epoch=number,
+        loss=loss,
+        accuracy=accuracy,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        learning_rate=rate,
+        seconds=perf_counter() - start,
+        phase=state.phase,
+    )
 
 
-def _calls(blocks: Iterator, function: Callable, check: Callable[[], None]) -> Iterator:
+def _calls(blocks: Iterator[tuple[Any, Any, Any]], step: EpochStep, check: Callable[[], None]) -> Iterator[Any]:
     for vectors, labels, order in blocks:
         check()
-        yield function(vectors, labels, order)
+        yield step(vectors, labels, order)
 
 
-def _mean(sums: Iterator, count: int) -> tuple[float, float]:
+def _mean(sums: Iterator[Any], count: int) -> tuple[float, float]:
     loss, correct = np.sum([np.asarray(pair) for pair in sums], axis=0)
     return float(loss / count), float(correct / count)

@@ -1,4 +1,4 @@
-"""What a run learns from: the kept activations of every image, and of the augmented views of those it is trained on."""
+"""The data of a run: the kept activations of every image, and of the augmented copies of those it is trained on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,22 +9,30 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.config.run_config import RunConfig
-from cxrcore.data import split
-from cxrcore.features import extract, graph, image_transforms, lung_segmenter, openvino
+from cxrcore.data import dataset
+from cxrcore.features import extract, graph
 from cxrcore.features.augmentation import AugmentationRanges
-from cxrcore.features.config import FeatureSpec
 from cxrcore.features.feature_maps import ComputedFeatureMaps, FeatureMaps
+from cxrcore.features.key import FeatureKey
 from cxrcore.features.store import Activations
 from cxrcore.features.weights import Weights
+from cxrcore.inference.labels import class_indices
 from cxrcore.training.run_recorder import RunRecorder
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """`maps` at the tap: the images of `table`, then view 1 of those that have views, view 2, and so on.
+    """The feature maps of a run, and what belongs to each row of them.
 
-    `labels` are class numbers of the same rows. `cut` holds the maps where the backbone is cut for fine-tuning, whose
-    `upper` part learns; `maps` are then computed from them.
+    Attributes:
+        table: the images, one row each.
+        classes: names, in the order of the class indices.
+        labels: class indices, int (rows of `maps`,).
+        maps: at the tap: the images of `table`, then copy 1 of those that are augmented, copy 2, and so on.
+        views: 1 plus the number of augmented copies.
+        augmented: numbers of the augmented images, int, ascending.
+        cut: with fine-tuning, the maps where the backbone is cut; `maps` are then computed from them.
+        tail: with fine-tuning, the part of the backbone after the cut, which is trained.
     """
 
     table: pd.DataFrame
@@ -32,32 +40,23 @@ class TrainingData:
     labels: np.ndarray
     maps: FeatureMaps
     views: int
-    viewed: np.ndarray
+    augmented: np.ndarray
     cut: Activations | None = None
-    upper: Any = None
+    tail: Any = None
 
     def rows(self, part: str, parts: pd.Series) -> np.ndarray:
-        """Return the numbers of a part's images; for those to train on, of all their views, block by block."""
+        """Return the row numbers of a part; those of the training part include all copies, block by block."""
         images = np.flatnonzero(parts == part)
-        if part != split.TRAIN or self.views == 1:
+        if part != dataset.TRAIN or self.views == 1:
             return images
-        place = np.searchsorted(self.viewed, images)
-        ahead = [len(self.table) + view * len(self.viewed) for view in range(self.views - 1)]
-        return np.concatenate([images, *(place + offset for offset in ahead)])
+        place = np.searchsorted(self.augmented, images)
+        offsets = [len(self.table) + view * len(self.augmented) for view in range(self.views - 1)]
+        return np.concatenate([images, *(place + offset for offset in offsets)])
 
 
-def spec_of(config: RunConfig, digest: str) -> FeatureSpec:
-    """Return what determines the activations of a run whose weights have this digest."""
-    return FeatureSpec(
-        config.backbone, digest, config.size, config.preprocessing_mode, config.tap,
-        alteration=config.cleaning, lungs=lung_segmenter.digest() if image_transforms.needs_lungs(config.cleaning) else "",
-        engine=openvino.engine_for(config.backbone),
-    )  # fmt: skip
-
-
-def specs(config: RunConfig, digest: str) -> list[FeatureSpec]:
-    """Return what has to be kept of the images, and after it of each view."""
-    first = spec_of(config, digest)
+def feature_keys(config: RunConfig, digest: str) -> list[FeatureKey]:
+    """Return the keys of the activations that a run needs: of the images, and after it of each augmented copy."""
+    first = config.key(digest)
     if config.tune:
         first = replace(first, tap=config.tune.after, cut=True)
     if not config.augment:
@@ -67,31 +66,45 @@ def specs(config: RunConfig, digest: str) -> list[FeatureSpec]:
 
 
 def build_training_data(
-    config: RunConfig, table: pd.DataFrame, trained: np.ndarray, classes: list[str], found: Weights,
-    features: Callable[[], Any], recorder: RunRecorder,
-) -> TrainingData:  # fmt: skip
-    """Return the material, computing what is not kept yet. `trained` says which rows are ever trained on;
-    `features` gives the run's own model from pixels to the tap.
+    config: RunConfig,
+    table: pd.DataFrame,
+    trained: np.ndarray,
+    classes: list[str],
+    weights: Weights,
+    features: Callable[[], Any],
+    recorder: RunRecorder,
+) -> TrainingData:
+    """Return the training data, computing the activations that are not kept yet.
+
+    Args:
+        config: of the run.
+        table: the images.
+        trained: which rows are trained on in any fold or repeat, bool (n,).
+        classes: names, in the order of the class indices.
+        weights: of the backbone.
+        features: returns the run's own model from pixels to the tap.
+        recorder: of the run.
 
     Raises:
-        UserError: an image is gone, or the disk is full.
+        UserError: an image is missing, or the disk is full.
     """
-    wanted, viewed = specs(config, found.digest), np.flatnonzero(trained)
-    tables = [table, *(table.iloc[viewed] for _ in wanted[1:])]
-    total, done, parts = sum(map(len, tables)), 0, []
+    keys, augmented = feature_keys(config, weights.digest), np.flatnonzero(trained)
+    tables = [table, *(table.iloc[augmented] for _ in keys[1:])]
+    total, done = sum(map(len, tables)), 0
     recorder.stage("features", total)
-    model = cache(partial(wanted[0].build, found)) if config.tune else features
-    for spec, rows in zip(wanted, tables, strict=True):
-        hooks = extract.Hooks(partial(_report, recorder, done, total), recorder.check)
-        parts.append(extract.activations(rows, spec, model, hooks))
+    model = cache(partial(keys[0].build, weights)) if config.tune else features
+    parts = []
+    for key, rows in zip(keys, tables, strict=True):
+        callbacks = extract.ExtractionCallbacks(partial(_report, recorder, done, total), recorder.check)
+        parts.append(extract.activations(rows, key, model, callbacks))
         done += len(rows)
     kept = Activations.joined(parts)
-    labels = table["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
-    labels = np.concatenate([labels, *(labels[viewed] for _ in wanted[1:])])
+    labels = class_indices(table["label"], classes)
+    labels = np.concatenate([labels, *(labels[augmented] for _ in keys[1:])])
     if not config.tune:
-        return TrainingData(table, classes, labels, kept, len(wanted), viewed)
-    upper = graph.backbone_tail(features().get_layer("backbone"), config.tune.after)
-    return TrainingData(table, classes, labels, ComputedFeatureMaps(kept, upper), len(wanted), viewed, kept, upper)
+        return TrainingData(table, classes, labels, kept, len(keys), augmented)
+    tail = graph.backbone_tail(features().get_layer("backbone"), config.tune.after)
+    return TrainingData(table, classes, labels, ComputedFeatureMaps(kept, tail), len(keys), augmented, kept, tail)
 
 
 def _report(recorder: RunRecorder, before: int, total: int, done: int, _: int) -> None:
