@@ -1,61 +1,65 @@
-"""One test image explained by several methods and several runs at once: rows are runs, columns are methods."""
+"""One test image explained by several methods and runs: rows are runs, columns are methods."""
 
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from cxrcore import runs
+from cxrcore.data import classes
 from cxrcore.data.images import display
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import feedback
-from cxrcore.ui.explain import explanation, options, test_images
+from cxrcore.ui import feedback, selection
+from cxrcore.ui.explain import explanation, test_images
+from cxrcore.ui.explain.options import ExplainOptions
 
-_MOST_RUNS = 2  # a model each in memory
+_MOST_OTHERS = 1  # each run is a model in memory
 
 
 def show(run: Run) -> None:
-    """Choose an image, methods and further runs, and show the matrix."""
+    """Choose an image, methods and another run, and show the heatmaps side by side."""
     number = test_images.choose_image(run)
-    shown = run.predictions("test").loc[number]
-    path = Path(shown["path"])
-    a, b = st.columns([2, 1])
-    names = a.multiselect(
-        t("Methods"), list(METHODS), default=GRADIENT_METHODS[:2], format_func=lambda name: translate(METHODS[name].title),
+    row = run.predictions("test").loc[number]
+    left, right = st.columns([2, 1])
+    names = left.multiselect(
+        t("Methods"),
+        list(METHODS),
+        default=GRADIENT_METHODS[:2],
+        format_func=lambda name: translate(METHODS[name].title),
         key="compared methods",
-    )  # fmt: skip
-    others = [other.name for other in runs.listing() if other.metrics and other.name != run.name]
-    added = b.multiselect(
-        t("Further runs"), others, max_selections=_MOST_RUNS - 1, key="compared runs",
+    )
+    others = {other.name: other for other in selection.listed() if other.metrics and other.name != run.name}
+    labels = selection.labels([run, *others.values()])
+    added = right.multiselect(
+        t("Another run"),
+        list(others),
+        format_func=labels.__getitem__,
+        max_selections=_MOST_OTHERS,
+        key="compared runs",
         help=t("The same image, explained by another run."),
-    )  # fmt: skip
+    )
     if not names:
         st.info(t("Choose at least one method."), icon=":material/info:")
         return
-    for name in [run.name, *added]:
+    for shown in [run, *(others[name] for name in added)]:
         with feedback.friendly():
-            _row(runs.load(name), path, names, shown["sha256"])
-    st.caption(t("Each map explains the class that its run predicts and is scaled to its own maximum."))
+            st.markdown(f"**{feedback.plain_text(labels[shown.name])}**")
+            _heatmaps(shown, Path(row["path"]), names, row["sha256"])
+    st.caption(t("Each heatmap explains the class that its run predicts and is scaled to its own maximum."))
 
 
-def _row(run: Run, path: Path, names: list[str], sha256: str) -> None:
-    st.markdown(f"**{run.name}**")
+def _heatmaps(run: Run, path: Path, names: list[str], sha256: str) -> None:
     table = run.table
     if (table.loc[table["sha256"] == sha256, "split"] != "test").any():
-        st.warning(t("This run learned from this image or was chosen by it: its answer is no test."))
+        st.warning(t("This image is in this run's training or validation set: its prediction is not a test."))
     image, place = display(path), st.empty()
     with st.container(horizontal=True):
         for name in names:
-            chosen = options.ExplainOptions(
-                options.PREDICTED, options.NOTHING, name, run.config["tap"], 0.5, "viridis", 0.0
-            )
-            found = explanation.explain(run, path, chosen, place)
+            found = explanation.explain(run, path, ExplainOptions(method=name, layer=run.config.tap), place)
             best = int(np.argmax(found.probabilities))
-            label = run.about["classes"][best]
-            text = label_text(translate(label), float(found.probabilities[best]))
-            over = banner(overlay(image, found.heatmaps[0]), text)
+            text = label_text(classes.label(run.classes[best]), float(found.probabilities[best]))
             title = translate(METHODS[name].title)
-            st.image(over, width=250, caption=title, alt=t("{method} of {name}", method=title, name=path.name))
+            alt = t("{method} of {name}", method=title, name=path.name)
+            st.image(banner(overlay(image, found.heatmaps[0]), text), width=250, caption=title, alt=alt)

@@ -1,185 +1,199 @@
-"""One image explained: its picture and overlay, what the colours hide, the probabilities, the most similar images."""
+"""One image explained: original and overlay, notes on the heatmap, probabilities, the most similar images."""
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from cxrcore.data import classes
 from cxrcore.data.images import Upload, load, png, read
 from cxrcore.explain.methods import METHODS, Method
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.features import image_transforms, lung_segmenter
-from cxrcore.features.image_transforms import CLEANINGS
+from cxrcore.features.image_transforms import TRANSFORMS
 from cxrcore.figures import charts
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.inference import similar_images
+from cxrcore.progress import ignore
 from cxrcore.runs import Run
-from cxrcore.ui import gallery, progress
+from cxrcore.ui import feedback, gallery, progress
 from cxrcore.ui.explain import image_views
-from cxrcore.ui.explain.options import NOTHING, ExplainOptions
+from cxrcore.ui.explain.options import NONE, ExplainOptions
+
+if TYPE_CHECKING:  # these import TensorFlow
+    from cxrcore.explain.explainer import Explanation
+    from cxrcore.inference.classifier import Classifier
 
 _KEPT = 12  # explanations of one visitor
 _READING = N_(
-    "Bright is where the evidence for the class came from, as far as this method can tell. The map is coarse and "
-    "scaled to its own maximum. It shows where the model looked, not whether that was right."
+    "Bright regions contributed to the class, as far as this method can tell. The heatmap is coarse and scaled to its "
+    "own maximum. It shows where the model looked, not whether the prediction is correct."
 )
 
 
 def picture(
     name: str,
-    image: np.ndarray,
+    image: npt.NDArray[np.uint8],
     probabilities: dict[str, float],
-    heatmap: np.ndarray,
+    heatmap: npt.NDArray[np.float32],
     chosen: ExplainOptions,
-    true: str,
-    trusted: bool = True,
+    true: str = "",
+    in_distribution: bool = True,
 ) -> None:
-    """Show the original and the overlay.
+    """Show the original, the overlay and the prediction.
 
     Args:
         name: of the image file.
-        image: uint8 (H, W, 3), undistorted.
+        image: (H, W, 3), undistorted.
         probabilities: by class.
-        heatmap: float32 (h, w), of what was chosen to be explained.
-        chosen: the knobs.
-        true: the true class, or "" when nobody knows.
-        trusted: whether the image is like those learned from; else no answer is given unasked.
+        heatmap: (h, w).
+        chosen: the options.
+        true: the true class, "" if it is not known.
+        in_distribution: whether the image resembles the training images; else the prediction is hidden at first.
     """
     names, method = list(probabilities), METHODS[chosen.method]
     predicted = max(names, key=probabilities.__getitem__)
-    target = names[chosen.number(np.array(list(probabilities.values())), names)]
-    explained = translate(target)
-    if chosen.against != NOTHING:
-        explained = t("{target} rather than {against}", target=explained, against=translate(chosen.against))
-    text = label_text(translate(target), probabilities[target]) if trusted else t("unlike what it learned from")
-    before = t("True: {label}", label=translate(true)) if true else name
+    target = names[chosen.index(np.array(list(probabilities.values())), names)]
+    explained = classes.label(target)
+    if chosen.contrast != NONE:
+        explained = t("{target} against {contrast}", target=explained, contrast=classes.label(chosen.contrast))
+    text = t("out of distribution")
+    if in_distribution:
+        text = label_text(classes.label(target), probabilities[target])
+    before = t("True: {label}", label=classes.label(true)) if true else name
     image_views.show(name, image, heatmap, chosen, (before, text), explained)
-    _said_of_the_map(heatmap, explained, method)
-    if trusted:
-        _verdict(predicted, true, probabilities)
+    _notes(heatmap, explained, method)
+    if in_distribution:
+        _prediction(predicted, true, probabilities)
     else:
-        with st.expander(t("What the model says all the same")):
-            _verdict(predicted, true, probabilities)
+        with st.expander(t("Show the prediction anyway")):
+            _prediction(predicted, true, probabilities)
     over = banner(overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold), text)
     st.download_button(
-        t("Overlay as PNG"), png(over), f"{name.rsplit('.', 1)[0]}-{chosen.method}.png", "image/png",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+        t("Overlay as PNG"),
+        png(over),
+        f"{Path(name).stem}-{chosen.method}.png",
+        "image/png",
+        icon=":material/download:",
+        on_click="ignore",
+    )
     st.caption(f"{translate(_READING)} {translate(method.title)}: {translate(method.paper)}.")
 
 
-def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: Any) -> Any:
-    """Return the `Explanation` of an image file as chosen; `place`, a `st.empty`, shows how far it is.
+def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: DeltaGenerator) -> "Explanation":
+    """Return the explanation of an image file; `place`, a `st.empty`, shows the progress.
 
-    The last ones of this visitor are kept: moving the opacity perturbation_fn the model nothing.
+    The latest explanations of this visitor are kept: the opacity can be changed without a computation.
     """
-    kept: dict[Any, Any] = st.session_state.setdefault("explained", {})
-    what = (chosen.target, chosen.against, chosen.method, chosen.layer)
-    key = (run.name, run.model_file.stat().st_mtime, hashlib.sha256(_content(source)).hexdigest(), *what)
+    kept: dict[object, Explanation] = st.session_state.setdefault("explanations", {})
+    content = source.content if isinstance(source, Upload) else read(source)
+    options = (chosen.target, chosen.contrast, chosen.method, chosen.layer)
+    key = (run.name, run.model_file.stat().st_mtime, hashlib.sha256(content).hexdigest(), *options)
     if key not in kept:
         with place.container():
-            kept[key] = _explained(run, source, chosen)
+            kept[key] = _computed(run, source, chosen)
         place.empty()
         for old in list(kept)[:-_KEPT]:
             del kept[old]
     return kept[key]
 
 
-def cleaning_note(run: Run, source: Path | Upload) -> None:
-    """Say what the run's cleaning does to this image, or that it could not be done."""
-    name = run.config.get("cleaning", "")
+def transform_note(run: Run, source: Path | Upload) -> None:
+    """Name the run's image transform, and say if it could not be applied to this image."""
+    name = run.config.image_transform
     if not name:
         return
-    text = t("This run's images are cleaned first ({cleaning}).", cleaning=translate(CLEANINGS[name]))
-    if image_transforms.needs_lungs(name) and (
-        doubt := lung_segmenter.segment(load(source, run.config["size"])[None])[1][0]
-    ):
-        st.warning(
-            t(
-                "{cleaning} Not this one: its lungs could not be found ({doubt}), so the model sees the whole image, "
-                "unlike most that it learned from.",
-                cleaning=text, doubt=translate(doubt),
-            ),
-            icon=":material/warning:",
-        )  # fmt: skip
-    else:
+    text = t("This run transforms its images first ({transform}).", transform=translate(TRANSFORMS[name]))
+    problem = None
+    if image_transforms.needs_lungs(name):
+        problem = lung_segmenter.segment(load(source, run.config.size)[None])[1][0]
+    if not problem:
         st.caption(text)
+        return
+    failed = t(
+        "Not this image: its lungs were not found ({problem}). The model sees the whole image, unlike most of its "
+        "training images.",
+        problem=translate(problem),
+    )
+    st.warning(f"{text} {failed}", icon=":material/warning:")
 
 
-def _content(source: Path | Upload) -> bytes:
-    return source.content if isinstance(source, Upload) else read(source)
+def _computed(run: Run, source: Path | Upload, chosen: ExplainOptions) -> "Explanation":
+    from cxrcore.explain.explainer import Explainer
 
+    classifier = load_classifier(run)
+    explainer = Explainer(classifier, run.config)
 
-def _explained(run: Run, source: Path | Upload, chosen: ExplainOptions) -> Any:
-    model = load_classifier(run)
-    scores = lambda answer: chosen.scores(answer, model.classes)  # noqa: E731
+    def scores(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        return chosen.scores(probabilities, classifier.classes)
+
     if METHODS[chosen.method].cam_fn:
-        with st.spinner(t("Computing this map")):
-            return model.explain(source, chosen.layer, chosen.method, scores)
-    move = progress.bar(t("Asking the model about altered images"))
-    return model.explain(source, chosen.layer, chosen.method, scores, move)
+        with st.spinner(t("Computing the heatmap")):
+            return explainer.explain(source, chosen.layer, chosen.method, scores, ignore)
+    move = progress.bar(t("Predicting altered copies of the image"))
+    return explainer.explain(source, chosen.layer, chosen.method, scores, move)
 
 
-def similar(run: Run, vector: np.ndarray) -> None:
-    """Show the training images that are most like an image with the mean feature `vector`."""
+def similar(run: Run, vector: npt.NDArray[np.float32]) -> None:
+    """Show the training images that are most similar to an image with the mean feature `vector`."""
     found = similar_images.nearest(run, vector)
     if found is None:
-        st.caption(t("This run kept no features of its training images. Train it again."))
+        st.caption(t("This run has no features of its training images. Train it again to see similar images."))
         return
-    st.caption(t("The training images whose features are most like this one's (1 is the same direction)."))
+    st.caption(t("Cosine similarity of the features; 1 is the same direction."))
+    columns = zip(found["path"], found["label"], found["similarity"], strict=True)
     cards = [
-        gallery.Card(
-            row.path, row.label, translate(row.label), (Path(row.path).name, format_number(row.similarity, ".3f"))
-        )
-        for row in found.itertuples()
+        gallery.Card(path, label, classes.label(label), (Path(path).name, format_number(similarity, ".3f")))
+        for path, label, similarity in columns
     ]
-    gallery.show(cards, run.about["classes"])
+    gallery.show(cards, run.classes)
 
 
-def _said_of_the_map(heatmap: np.ndarray, explained: str, method: Method) -> None:
-    """Say what the colours hide: an empty map, how strong it is, and a method that knows no class."""
+def _notes(heatmap: npt.NDArray[np.float32], explained: str, method: Method) -> None:
+    """Show what the colours hide: an empty heatmap, its peak, and a method that is not specific to a class."""
     if heatmap.max() <= 0:
-        st.warning(t("Nothing in this layer speaks for {target}: the map is 0 everywhere.", target=explained))
+        target = feedback.plain_text(explained)
+        st.warning(t("Nothing in this layer speaks for {target}: the heatmap is 0 everywhere.", target=target))
         return
     st.caption(
-        t("Raw maximum of the map: {maximum:.3g}. A weak map is shown as brightly as a strong one.",
-          maximum=float(heatmap.max()))
-    )  # fmt: skip
-    if not method.of_class:
-        st.info(t("{method} knows no class: it shows what is prominent in this layer, whatever class is chosen.",
-                  method=translate(method.title)))  # fmt: skip
+        t(
+            "Peak before normalisation: {peak:.3g}. A weak heatmap is shown as brightly as a strong one.",
+            peak=float(heatmap.max()),
+        )
+    )
+    if not method.class_specific:
+        title = translate(method.title)
+        st.info(t("{method} is not specific to a class: it shows what is prominent in this layer.", method=title))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def classifier(folder: str, written: float) -> Any:
-    """Return the run's classifier, shared by all tabs (it locks itself); `written` tells a newer model."""
-    from cxrcore.explain.explainer import Classifier
+def _classifier(folder: str, modified: float) -> "Classifier":
+    """Return the run's classifier, shared by all visitors (it has a lock); `modified` is that of the model's file."""
+    from cxrcore.inference.classifier import Classifier
 
     return Classifier(Run(Path(folder)))
 
 
-def load_classifier(run: Run) -> Any:
+def load_classifier(run: Run) -> "Classifier":
     """Return the classifier of `run`; imports TensorFlow the first time."""
-    path = run.folder / "model.keras"
     with st.spinner(t("Loading the model; the first time takes some seconds")):
-        return classifier(str(run.folder), path.stat().st_mtime if path.exists() else 0.0)
+        return _classifier(str(run.folder), run.model_file.stat().st_mtime)
 
 
-def _verdict(predicted: str, true: str, probabilities: dict[str, float]) -> None:
-    called = translate(predicted)
+def _prediction(predicted: str, true: str, probabilities: dict[str, float]) -> None:
+    label, true_label = (feedback.plain_text(classes.label(name)) for name in (predicted, true))
     if not true:
-        st.markdown(t("Predicted **{predicted}**.", predicted=called))
+        st.markdown(t("Predicted **{predicted}**.", predicted=label))
     elif predicted == true:
-        st.markdown(t("Predicted **{predicted}**, which is right.", predicted=called))
+        st.markdown(t("Predicted **{predicted}**, which is correct.", predicted=label))
     else:
-        st.markdown(
-            t(
-                "Predicted **{predicted}**, which is **wrong**: it is **{true}**.",
-                predicted=called,
-                true=translate(true),
-            )
+        text = t(
+            "Predicted **{predicted}**, which is **incorrect**: it is **{true}**.", predicted=label, true=true_label
         )
-    alt = ", ".join(f"{translate(name)} {format_number(value, '.1%')}" for name, value in probabilities.items())
+        st.markdown(text)
+    alt = ", ".join(f"{classes.label(name)} {format_number(value, '.1%')}" for name, value in probabilities.items())
     st.plotly_chart(charts.probabilities(probabilities), key="probabilities", alt=t("Probabilities: {alt}", alt=alt))

@@ -1,94 +1,98 @@
-"""Can the picture be believed? The table of methods and checks, and a sentence on the worst."""
+"""The faithfulness checks of the heatmaps: a table of methods and checks, and a sentence on the worst."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import streamlit as st
 
+from cxrcore.explain import faithfulness
+from cxrcore.explain.faithfulness import Faithfulness, MethodChecks, RandomMapChecks
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
-from cxrcore.i18n import N_, format_number, t, translate
+from cxrcore.figures import formatting
+from cxrcore.i18n import N_, t, translate
 from cxrcore.runs import Run
 from cxrcore.ui import background_tasks, feedback
 from cxrcore.ui.explain import options
 
-_MODEL = {
-    "deletion": N_("deletion"), "insertion": N_("insertion"), "over_random": N_("over random"),
-    "random_weights": N_("shuffled weights"), "stability": N_("noise"),
-}  # fmt: skip
-_IMAGE = {
-    "pointing": N_("peak in a lesion"), "in_lesions": N_("share in lesions"), "in_lungs": N_("share in lungs"),
-}  # fmt: skip
+_ON_MODEL = {
+    "deletion": N_("deletion"),
+    "insertion": N_("insertion"),
+    "over_random": N_("insertion over random"),
+    "random_weights": N_("weight randomisation"),
+    "stability": N_("noise stability"),
+}
+_ON_IMAGE = {
+    "pointing": N_("pointing game"),
+    "in_lesions": N_("share in lesions"),
+    "in_lungs": N_("share in lungs"),
+}
 
 
 def show(run: Run) -> None:
-    """Show the checks of a run's heatmaps, or offer to make them."""
-    found = run.faithfulness
-    if not found:
-        st.info(
-            t("A heatmap is a claim about the model. Nothing was measured yet that would support it for this run."),
-            icon=":material/info:",
-        )
-    else:
+    """Show the checks of a run's heatmaps, or offer to run them."""
+    found = faithfulness.load(run)
+    st.caption(
+        t("Do the heatmaps show what the model uses? These checks measure it. Passing does not prove a map is right.")
+    )
+    if found:
         _result(found)
+    else:
+        st.info(t("The heatmaps of this run have not been checked."), icon=":material/info:")
     images = min(16, len(run.predictions("test")))
     seconds = 15 + len(GRADIENT_METHODS) * images * 24 * options.cost(run, "grad-cam") / 3
-    background_tasks.offer(
-        run, "faithfulness", t("Measure again") if found else t("Measure whether it can be believed"),
-        t(
-            "Takes the heatmaps' best parts away from {n} test images and brings them back, shuffles the model's "
-            "weights, adds noise, and looks where lesions and lungs are known. About {duration}.",
-            n=images, duration=feedback.duration(seconds),
-        ),
-        made=bool(found),
-    )  # fmt: skip
+    description = t(
+        "Deletes and inserts the brightest regions of {n} test images, randomises the model's weights, adds noise, and "
+        "compares with known lesions and lungs. About {duration}.",
+        n=images,
+        duration=feedback.duration(seconds),
+    )
+    label = t("Run faithfulness checks again") if found else t("Run faithfulness checks")
+    background_tasks.offer(run, "faithfulness", label, description, done=bool(found))
 
 
-def _result(found: dict[str, Any]) -> None:
-    worst, flaws = found["worst"], found["flaws"]
+def _result(found: Faithfulness) -> None:
+    worst, flaws = found.worst, found.flaws
     title = translate(METHODS[worst].title)
     if flaws[worst]:
-        st.warning(
-            t(
-                "Least to be believed here: **{method}**. {flaws}",
-                method=title, flaws=" ".join(map(translate, flaws[worst])),
-            ),
-            icon=":material/warning:",
-        )  # fmt: skip
+        sentences = " ".join(map(translate, flaws[worst]))
+        text = t("Least faithful method: **{method}**. {flaws}", method=title, flaws=sentences)
+        st.warning(text, icon=":material/warning:")
     else:
-        st.success(
-            t("No method fails a check. The one whose map matters least to the model is {method}.", method=title)
-        )
-    named = {translate(METHODS[name].title): row for name, row in found["methods"].items()}
-    st.dataframe(
-        [_row(title, row, _MODEL) for title, row in (named | {t("a random map"): found["random"]}).items()],
-        hide_index=True,
-    )
-    st.dataframe([_row(title, row, _IMAGE, ".0%") for title, row in named.items()], hide_index=True)
-    for name, sentences in found["flaws"].items():
-        if sentences and name != worst:
-            st.caption(f"{translate(METHODS[name].title)}: " + " ".join(map(translate, sentences)))
-    checks = found["methods"][worst]
-    counts = {name: checks[name]["n"] if checks[name] else 0 for name in ("random_weights", "pointing", "in_lungs")}
+        st.success(t("No method fails a check. The lowest insertion over random has {method}.", method=title))
+    named: dict[str, MethodChecks | RandomMapChecks] = {
+        translate(METHODS[name].title): checks for name, checks in found.methods.items()
+    }
+    on_model = [_row(title, checks, _ON_MODEL) for title, checks in named.items()]
+    st.dataframe([*on_model, _row(t("random map"), found.random, _ON_MODEL)], hide_index=True)
+    st.dataframe([_row(title, checks, _ON_IMAGE, share=True) for title, checks in named.items()], hide_index=True)
+    for name, sentences_ in flaws.items():
+        if sentences_ and name != worst:
+            st.caption(f"{translate(METHODS[name].title)}: " + " ".join(map(translate, sentences_)))
+    checks = found.methods[worst]
     st.caption(
         t(
-            "Layer {layer}, the predicted class. Deletion: area under the probability while the brightest cells are "
-            "blurred away, low is good; insertion: while they come back, high is good (both, and noise, on {n} test "
-            "images). Over random: how much more that is than for a random map, with an interval above 0 if it can be "
-            "told. Shuffled weights: rank correlation with the map of a model whose weights were shuffled, 0 is good "
-            "(n = {shuffled}). Noise: rank correlation after noise of 1% of the range, 1 is good. Lesions: where they "
-            "are known and the class is right (n = {lesions}). Lungs: n = {inside}, from {lungs}. In brackets the 95% "
-            "interval, by bootstrap over patients; of the peak, Wilson's.",
-            layer=found["layer"], n=checks["deletion"]["n"], shuffled=counts["random_weights"],
-            lesions=counts["pointing"], inside=counts["in_lungs"], lungs=translate(found["lungs_from"]),
+            "Layer {layer}, predicted class. **Deletion**: area under the probability while the brightest cells are "
+            "blurred, low is good. **Insertion**: while they are restored, high is good (both, and noise, on {n} test "
+            "images). **Insertion over random**: the difference to a random map; the interval should be above 0. "
+            "**Weight randomisation**: rank correlation with the map of a model with random weights, 0 is good (n = "
+            "{randomised}). **Noise stability**: rank correlation after noise of 1% of the range, 1 is good. "
+            "**Pointing game** and **lesions**: where lesions are known and the prediction is correct (n = {lesions}). "
+            "**Lungs**: n = {lungs}, from {lungs_from}. 95% intervals in brackets: bootstrap over patients; Wilson's "
+            "for the pointing game.",
+            layer=found.layer,
+            n=checks.deletion.n,
+            randomised=checks.random_weights.n if checks.random_weights else 0,
+            lesions=checks.pointing.n if checks.pointing else 0,
+            lungs=checks.in_lungs.n if checks.in_lungs else 0,
+            lungs_from=translate(found.lungs_from),
         )
-    )  # fmt: skip
+    )
 
 
-def _row(title: str, row: dict[str, Any], checks: dict[str, str], form: str = ".2f") -> dict[str, str]:
-    return {t("method"): title} | {translate(name): _cell(row.get(check), form) for check, name in checks.items()}
-
-
-def _cell(check: dict[str, Any] | None, form: str) -> str:
-    if check is None:
-        return "–"
-    low, high = (format_number(value, form) for value in check["ci95"])
-    return t("{value} ({low} to {high})", value=format_number(check["value"], form), low=low, high=high)
+def _row(
+    title: str, checks: MethodChecks | RandomMapChecks, columns: Mapping[str, str], share: bool = False
+) -> dict[str, str]:
+    row = {t("method"): title}
+    for name, column in columns.items():
+        metric = getattr(checks, name, None)
+        row[translate(column)] = formatting.with_interval(metric, 0) if share else formatting.number(metric, 2)
+    return row

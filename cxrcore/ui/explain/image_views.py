@@ -1,6 +1,7 @@
 """One image and its heatmap: the overlay beside the original, or four views that zoom together."""
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -8,28 +9,39 @@ from cxrcore.explain.methods import METHODS
 from cxrcore.explain.overlay import banner, coloured, contour, overlay
 from cxrcore.figures import linked_views
 from cxrcore.i18n import N_, t, translate
+from cxrcore.ui import feedback
 from cxrcore.ui.explain.options import ExplainOptions
 
 OVERLAY, VIEWS = N_("Overlay"), N_("Four views with zoom")
 
 
 def show(
-    name: str, image: np.ndarray, heatmap: np.ndarray, chosen: ExplainOptions, banners: tuple[str, str], title: str
+    name: str,
+    image: npt.NDArray[np.uint8],
+    heatmap: npt.NDArray[np.float32],
+    chosen: ExplainOptions,
+    banners: tuple[str, str],
+    title: str,
 ) -> None:
-    """Show an image, uint8 (H, W, 3), and its heatmap (h, w).
+    """Show an image (H, W, 3) and its heatmap (h, w).
 
-    `banners` stand over the original and over the overlay; `title` says what the heatmap explains.
+    `banners` stand above the original and the overlay; `title` is what the heatmap explains, as plain text.
     """
-    look = st.segmented_control(
-        t("View"), [OVERLAY, VIEWS], format_func=translate, default=OVERLAY, required=True, key="look",
+    view = st.segmented_control(
+        t("View"),
+        [OVERLAY, VIEWS],
+        format_func=translate,
+        default=OVERLAY,
+        required=True,
+        key="look",
         label_visibility="collapsed",
-    )  # fmt: skip
-    if look == VIEWS:
+    )
+    if view == VIEWS:
         st.plotly_chart(_views(image, heatmap, chosen), key="views", alt=t("Four views of {name}", name=name))
         st.caption(
             t(
-                "Draw a rectangle in one view to zoom all four; a double click shows all again. The contour is where "
-                "the map has this share of its maximum; the threshold moves it."
+                "Draw a rectangle in one view to zoom all four; a double click resets the zoom. The contour is at this "
+                "share of the heatmap's maximum; the threshold moves it."
             )
         )
         return
@@ -40,12 +52,12 @@ def show(
     right.image(
         banner(over, banners[1]),
         width="stretch",
-        caption=t("{method} for {target}", method=method, target=title),
+        caption=t("{method} for {target}", method=method, target=feedback.plain_text(title)),
         alt=t("{method} of {name} for {target}", method=method, name=name, target=title),
     )
 
 
-def _views(image: np.ndarray, heatmap: np.ndarray, chosen: ExplainOptions) -> go.Figure:
+def _views(image: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.float32], chosen: ExplainOptions) -> go.Figure:
     level = chosen.threshold or 0.5
     return linked_views.views(
         {

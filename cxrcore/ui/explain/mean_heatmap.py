@@ -1,41 +1,42 @@
-"""Where a run looks on average, class by class."""
+"""The mean heatmap of each class."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from cxrcore.data import classes
 from cxrcore.explain import mean_heatmap
-from cxrcore.explain.mean_heatmap import Average
+from cxrcore.explain.mean_heatmap import MeanHeatmap
 from cxrcore.explain.overlay import overlay
-from cxrcore.i18n import t, translate
+from cxrcore.i18n import t
 from cxrcore.runs import Run
+from cxrcore.ui import feedback
 
 
 def show(run: Run) -> None:
     """Show the mean heatmap of each class over the mean image."""
     st.caption(
         t(
-            "The mean Grad-CAM of the test images that the run puts into a class, over their mean image. If it is "
-            "bright outside the lungs in most images, it is bright there here."
+            "The mean Grad-CAM of the test images predicted as each class, over their mean image. A region outside the "
+            "lungs that is bright in most images is bright here, too."
         )
     )
-    classes = run.about["classes"]
-    for label, column in zip(classes, st.columns(len(classes)), strict=True):
+    for name, column in zip(run.classes, st.columns(len(run.classes)), strict=True):
         with column, st.spinner(t("Averaging")):
-            found = _average(str(run.folder), label, run.model_file.stat().st_mtime)
+            found = _mean(str(run.folder), name, run.model_file.stat().st_mtime)
+        label = classes.label(name)
+        escaped = feedback.plain_text(label)
         if found is None:
-            column.info(t("No test image was called {label}.", label=translate(label)))
+            column.info(t("No test image was predicted as {label}.", label=escaped))
             continue
-        column.image(
-            overlay(found.image, found.heatmap, 0.5), width="stretch",
-            caption=t(
-                "{label}: {n} images, {aligned} of them brought to the frame of their lungs",
-                label=translate(label), n=found.n, aligned=found.aligned,
-            ),
-            alt=t("Mean Grad-CAM of {label}", label=translate(label)),
-        )  # fmt: skip
+        caption = t(
+            "{label}: {n} images, {aligned} aligned by their lungs", label=escaped, n=found.n, aligned=found.aligned
+        )
+        alt = t("Mean Grad-CAM of {label}", label=label)
+        column.image(overlay(found.image, found.heatmap, 0.5), width="stretch", caption=caption, alt=alt)
 
 
 @st.cache_data(max_entries=30, show_spinner=False)
-def _average(folder: str, label: str, changed: float) -> Average | None:
-    return mean_heatmap.of_class(Run(Path(folder)), label)
+def _mean(folder: str, name: str, modified: float) -> MeanHeatmap | None:
+    """Return the mean heatmap of a class; `modified` is that of the model's file."""
+    return mean_heatmap.of_class(Run(Path(folder)), name)

@@ -1,23 +1,22 @@
-"""What the shortcut audit says, before any heatmap is looked at."""
+"""The result of the shortcut audit, shown before any heatmap."""
 
 import streamlit as st
 
+from cxrcore.audits import shortcut
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
 
 
 def show(run: Run) -> None:
-    """Say aloud that a run's images offer a shortcut, or that nobody looked."""
-    found = run.shortcut
-    if found and found["verdict"] == "shortcut":
+    """Warn if the audit found a shortcut, or if it was not run."""
+    found = shortcut.load(run)
+    if found is None:
+        st.caption(t("The shortcut audit was not run for this run. It is on the Results page, under Robustness."))
+    elif found.is_shortcut:
         st.error(
             t(
-                "**These images offer a shortcut.** {sentence} Read every map below with that in mind.",
-                sentence=translate(found["sentence"]),
+                "**Shortcut found.** {sentence} Interpret every heatmap below with this in mind.",
+                sentence=translate(found.sentence),
             ),
             icon=":material/warning:",
-        )
-    elif not found:
-        st.caption(
-            t("Whether this run cheats was not looked into: the shortcut audit is on the page Results, under Honesty.")
         )

@@ -1,8 +1,9 @@
-"""Explaining an uploaded image: kept in memory, gone with the tab."""
+"""Explanations of uploaded images, which are kept in memory only."""
 
 import streamlit as st
 
 from cxrcore.audits.dataset import outliers
+from cxrcore.data import classes
 from cxrcore.data.images import Upload, display, open_rgb
 from cxrcore.i18n import t, translate
 from cxrcore.inference.ood import OutOfDistributionDetector
@@ -10,21 +11,22 @@ from cxrcore.runs import Run
 from cxrcore.ui import feedback
 from cxrcore.ui.explain import explanation, options
 
+_TYPES = ["png", "jpg", "jpeg", "dcm", "dicom"]
+_LARGEST = 100  # MB
+
 
 def show(run: Run) -> None:
-    """Take image files and show each one's prediction and Grad-CAM."""
-    st.caption(t("Images stay in this machine's memory and are not saved."))
-    files = st.file_uploader(
-        t("X-rays (DICOM, PNG or JPEG)"), ["png", "jpg", "jpeg", "dcm", "dicom"], accept_multiple_files=True,
-        max_upload_size=100,
-    )  # fmt: skip
+    """Take image files and show the prediction and the heatmap of one."""
+    st.caption(t("Uploaded images stay in this machine's memory and are not saved."))
+    title = t("X-rays (DICOM, PNG or JPEG)")
+    files = st.file_uploader(title, _TYPES, accept_multiple_files=True, max_upload_size=_LARGEST)
     if not files:
         return
     st.warning(
         t(
-            "This run knows only {classes}. It gives one of them to any picture, an X-ray of another "
-            "hospital, of another disease, or a photograph of a cat, and may be sure of it.",
-            classes=", ".join(map(translate, run.about["classes"])),
+            "This run knows only {classes}. It assigns one of them to every image, also to an X-ray of another "
+            "hospital, of another disease, or to a photograph, possibly with high confidence.",
+            classes=feedback.plain_text(", ".join(map(classes.label, run.classes))),
         ),
         icon=":material/warning:",
     )
@@ -32,52 +34,59 @@ def show(run: Run) -> None:
     chosen = options.show(run)
     upload = Upload(file.name, file.getvalue())
     with feedback.friendly():
-        image = display(upload)  # a bad file is named before the model is loaded
-        explanation.cleaning_note(run, upload)
+        image = display(upload)  # an unreadable file is reported before the model is loaded
+        explanation.transform_note(run, upload)
         model = explanation.load_classifier(run)
         found = explanation.explain(run, upload, chosen, st.empty())
         probabilities = dict(zip(model.classes, map(float, found.probabilities), strict=True))
-        trusted = _upright(upload) & _likeness(found.unlike, model.novelty)
-        explanation.picture(file.name, image, probabilities, found.heatmaps[0], chosen, true="", trusted=trusted)
-        st.subheader(t("The most similar training images"))
+        frontal, in_distribution = _check_shape(upload), _check_distribution(found.ood_score, model.ood)
+        heatmap = found.heatmaps[0]
+        explanation.picture(
+            file.name, image, probabilities, heatmap, chosen, in_distribution=frontal and in_distribution
+        )
+        st.subheader(t("Most similar training images"))
         explanation.similar(run, found.vector)
 
 
-def _upright(upload: Upload) -> bool:
-    """Say whether an image looks like an upright frontal radiograph at all; return False if it does not."""
-    if not (name := outliers.shape(open_rgb(upload))):
+def _check_shape(upload: Upload) -> bool:
+    """Return whether an image looks like an upright frontal radiograph; show a warning if it does not."""
+    if not (name := outliers.shape_issue(open_rgb(upload))):
         return True
+    check = outliers.CHECKS[name]
     st.error(
         t(
-            "**Does not look like an upright frontal chest X-ray**: {what} {measured}",
-            what=translate(outliers.CHECKS[name]), measured=translate(outliers.MEASURED[name]),
+            "**Does not look like an upright frontal chest X-ray**: {description} {performance}",
+            description=translate(check.description),
+            performance=translate(check.performance),
         ),
         icon=":material/block:",
-    )  # fmt: skip
+    )
     return False
 
 
-def _likeness(unlike: float | None, kept: OutOfDistributionDetector | None) -> bool:
-    """Say whether an image is like those that the run learned from; return False if it is not."""
-    if unlike is None or kept is None:
-        st.caption(t("This run kept nothing to tell whether an image is like those it learned from. Train it again."))
+def _check_distribution(score: float | None, detector: OutOfDistributionDetector | None) -> bool:
+    """Return whether an image is in the distribution of the training images; show the score."""
+    if score is None or detector is None:
+        st.caption(t("This run has no out-of-distribution detector. Train it again to have one."))
         return True
-    alarms = {"alarms": kept.alarms, "tested": kept.tested}
-    if unlike <= 1:
+    rate = {"alarms": detector.alarms, "tested": detector.tested}
+    if score <= 1:
         st.caption(
             t(
-                "Not unlike the images it learned from (distance {distance:.2f} of the limit). That does not make the "
-                "answer right. {alarms} of {tested} test images were beyond the limit.",
-                distance=unlike, **alarms,
+                "In distribution: {score:.2f} of the out-of-distribution limit. That does not make the prediction "
+                "correct. {alarms} of {tested} test images were above the limit.",
+                score=score,
+                **rate,
             )
-        )  # fmt: skip
+        )
         return True
     st.error(
         t(
-            "**Unlike the images it learned from**: {distance:.1f} times the limit. Whatever it answers means nothing "
-            "for such a picture. ({alarms} of {tested} test images, of the same kind, were beyond the limit, too.)",
-            distance=unlike, **alarms,
+            "**Out of distribution**: {score:.1f} times the limit. This image differs from the training images; its "
+            "prediction means nothing. ({alarms} of {tested} test images were above the limit, too.)",
+            score=score,
+            **rate,
         ),
         icon=":material/block:",
-    )  # fmt: skip
+    )
     return False
