@@ -1,1 +1,1 @@
-"""Audits: what could mislead a model, in a dataset or in a trained run."""
+"""Audits of a dataset or a trained run: what could mislead a model."""

@@ -1,60 +1,64 @@
-"""Which corner decides? The run's own model on its test images, with one corner blacked out at a time."""
+"""Corner occlusion: the predictions of a run's model on its test images with one corner blacked out at a time."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cxrcore.audits.masked_probe import Progress
-from cxrcore.evaluation import intervals
+from cxrcore.evaluation.intervals import proportion
 from cxrcore.features import extract
 from cxrcore.i18n import N_
+from cxrcore.inference.labels import class_indices
+from cxrcore.metric import Metric
+from cxrcore.progress import StageProgress
 from cxrcore.runs import Run
 
 PATCH = 0.2  # of the side
 CORNERS = {
-    N_("top left"): (0, 0), N_("top right"): (0, 1), N_("bottom left"): (1, 0), N_("bottom right"): (1, 1),
-}  # fmt: skip
+    N_("top left"): (0, 0),
+    N_("top right"): (0, 1),
+    N_("bottom left"): (1, 0),
+    N_("bottom right"): (1, 1),
+}
 
 
-def occlude(pixels: np.ndarray, place: tuple[int, int]) -> np.ndarray:
-    """Return images (n, size, size, 3) with the corner in row and column `place`, 0 or 1 each, in black."""
-    size, altered = pixels.shape[1], pixels.copy()
+@dataclass(frozen=True)
+class CornerResult:
+    """The `accuracy` without a corner, and how many predictions `changed`."""
+
+    accuracy: Metric
+    changed: int
+
+
+def occlude(pixels: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
+    """Return images (n, size, size, 3) with the corner in this row and column, 0 or 1 each, in black."""
+    size, occluded = pixels.shape[1], pixels.copy()
     side = round(size * PATCH)
-    rows, columns = (slice(0, side) if end == 0 else slice(size - side, size) for end in place)
-    altered[:, rows, columns] = 0
-    return altered
+    rows, columns = (slice(0, side) if end == 0 else slice(size - side, size) for end in corner)
+    occluded[:, rows, columns] = 0
+    return occluded
 
 
-def audit(run: Run, tests: pd.DataFrame, progress: Progress) -> dict[str, dict[str, Any]]:
-    """Return for each corner `accuracy` without it, its `ci95` (Wilson), `n`, and how many answers `changed`.
-
-    Args:
-        run: whose model is asked.
-        tests: the rows of its table to ask about.
-        progress: hears how far it is.
+def audit(run: Run, tests: pd.DataFrame, progress: StageProgress) -> dict[str, CornerResult]:
+    """Return the result of each of `CORNERS` for rows of a run's table.
 
     Raises:
-        UserError: the run has no model, or an image is gone.
+        UserError: the run has no model, or an image is missing.
     """
-    from cxrcore.explain.explainer import Classifier
+    from cxrcore.inference.classifier import Classifier
 
-    classifier = Classifier(run)
-    true = tests["label"].map(run.about["classes"].index).to_numpy()
-    answers: dict[str, list[np.ndarray]] = {name: [] for name in ["", *CORNERS]}
-    done = 0
+    classifier, done = Classifier(run), 0
+    predicted: dict[str, list[np.ndarray]] = {name: [] for name in ["", *CORNERS]}
     for pixels in extract.batches([Path(path) for path in tests["path"]], classifier.size):
-        for name, found in answers.items():
-            shown = occlude(pixels, CORNERS[name]) if name else pixels
-            found.append(classifier.probabilities(classifier.seen(shown)).argmax(axis=1))
+        for name, parts in predicted.items():
+            occluded = occlude(pixels, CORNERS[name]) if name else pixels
+            parts.append(classifier.probabilities(classifier.transform(occluded)).argmax(axis=1))
         done += len(pixels)
         progress(N_("corners"), done, len(tests))
-    before = np.concatenate(answers.pop(""))
-    return {name: _row(np.concatenate(found), before, true) for name, found in answers.items()}
+    true, before = class_indices(tests["label"], run.classes), np.concatenate(predicted.pop(""))
+    return {name: _result(np.concatenate(parts), before, true) for name, parts in predicted.items()}
 
 
-def _row(after: np.ndarray, before: np.ndarray, true: np.ndarray) -> dict[str, Any]:
-    right, n = int((after == true).sum()), len(true)
-    ci95 = list(intervals.wilson(right, n))
-    return {"accuracy": right / n, "ci95": ci95, "n": n, "changed": int((after != before).sum())}
+def _result(after: np.ndarray, before: np.ndarray, true: np.ndarray) -> CornerResult:
+    return CornerResult(proportion(int((after == true).sum()), len(true)), int((after != before).sum()))

@@ -1,45 +1,55 @@
-"""How well the class can be told from altered images: a linear head on the features of a run's backbone, learned anew
-and cross-validated by patient. The question is what this backbone offers a head on these images.
+"""A linear probe on the features of transformed images: how much of what predicts the class is left in them.
 
-A backbone that was fine-tuned has seen the classes of the images it learned from, so nothing could be held out from it:
-it is asked as it was before.
+The features are those of a run's backbone with its original weights: a fine-tuned backbone was trained with the labels
+of the images that the probe would hold out.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from cxrcore.features import backbones, extract, image_transforms, lung_segmenter, openvino, weights
-from cxrcore.features.config import FILES, FeatureSpec
-from cxrcore.i18n import N_
-from cxrcore.messages import msg
+from cxrcore.evaluation import linear_probe
+from cxrcore.features import extract
+from cxrcore.metric import Metric
+from cxrcore.progress import StageProgress, of_stage
 from cxrcore.runs import Run
 
-Progress = Callable[[str, int, int], None]
+
+def chance(labels: Sequence[str]) -> float:
+    """Return the share of the largest class, 0 to 1."""
+    return float(pd.Series(labels).value_counts(normalize=True).max())
 
 
-def chance(labels: pd.Series) -> float:
-    """Return the share of the largest class."""
-    return float(labels.value_counts(normalize=True).max())
+def probe_accuracy(vectors: np.ndarray, table: pd.DataFrame, column: str = "label") -> Metric:
+    """Return the cross-validated accuracy of predicting a column of `table` from vectors (n, c) of its rows."""
+    return linear_probe.accuracy(vectors, list(table[column]), list(table["patient"]))
 
 
-def features(run: Run, table: pd.DataFrame, alteration: str, progress: Progress, files: bool = False) -> np.ndarray:
-    """Return the pooled features, by the backbone as it came, of images after `alteration`, float32 (n, c).
+def features(
+    run: Run,
+    table: pd.DataFrame,
+    image_transform: str,
+    progress: StageProgress,
+    stage: str,
+    lungs_from_files: bool = False,
+) -> np.ndarray:
+    """Return the pooled features of the images of `table` after an image transform, float32 (n, c).
 
-    Lungs come from mask files if `files`.
+    Args:
+        run: its config names the backbone.
+        table: with `path` and `sha256`.
+        image_transform: in place of the run's own, see `image_transforms`.
+        progress: called with `stage`.
+        stage: what is computed.
+        lungs_from_files: whether lungs come from mask files instead of the segmenter.
 
     Raises:
-        UserError: weights or images are gone.
+        UserError: weights or images are missing.
     """
-    config, backbone = run.config, backbones.get(run.config["backbone"])
-    found = weights.resolve(backbone, config["weights"], config["weights_file"], config["seed"])
-    mode = "unit" if config["preprocessing"] == "unit" else backbone.preprocessing
-    origin = (FILES if files else lung_segmenter.digest()) if image_transforms.needs_lungs(alteration) else ""
-    engine = openvino.engine_for(backbone.key)
-    spec = FeatureSpec(
-        backbone.key, found.digest, config["size"], mode, config["tap"], True, alteration, origin, engine=engine
-    )
-    name = msg("features, {what}", what=alteration or N_("whole image"))
-    hooks = extract.Hooks(progress=lambda done, total: progress(name, done, total))
-    return extract.activations(table, spec, lambda: spec.build(found), hooks).rows(range(len(table)))[:, 0, 0]
+    config = run.config
+    weights = config.resolve()
+    key = config.key(weights.digest, image_transform, lungs_from_files, pooled=True)
+    callbacks = extract.ExtractionCallbacks(progress=of_stage(progress, stage))
+    kept = extract.activations(table, key, lambda: key.build(weights), callbacks)
+    return kept.rows(range(len(table)))[:, 0, 0]

@@ -1,4 +1,4 @@
-"""Does it cheat? How well the class can be told without the lungs, and how well the source can be told.
+"""The shortcut audit: can the class, or the source, be predicted without the lungs?
 
 DeGrave et al. 2021 (doi:10.1038/s42256-021-00338-7) and Maguolo & Nanni 2020 (arXiv:2004.12823) found that
 classifiers of COVID-19 tell hospitals apart by what surrounds the lungs; the second by blacking out the centre of
@@ -6,6 +6,7 @@ each image, as is done here.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,169 +16,271 @@ import pandas as pd
 
 from cxrcore import settings
 from cxrcore.audits import corner_occlusion, masked_probe
-from cxrcore.audits.masked_probe import Progress, chance
+from cxrcore.audits.corner_occlusion import CornerResult
+from cxrcore.audits.masked_probe import chance, probe_accuracy
 from cxrcore.evaluation import intervals
-from cxrcore.evaluation.linear_probe import measure
 from cxrcore.explain import pointing_game
 from cxrcore.features import extract, image_transforms, lung_masks
 from cxrcore.i18n import N_
-from cxrcore.messages import msg
+from cxrcore.inference.labels import class_indices
+from cxrcore.messages import Message, msg
+from cxrcore.metric import Metric
+from cxrcore.progress import StageProgress, ignore_stages
 from cxrcore.runs import Run
+from cxrcore.schema import Stored, migrate_metrics
 
+FILE = "shortcut.json"
 # Border widths as shares of the side: 10, 20 and 30 pixels of 237.
 WIDTHS = (10 / 237, 20 / 237, 30 / 237)
-# What a border may tell by accident, above the share of the largest class, before it counts as a shortcut.
+# How far the interval of a border must lie above chance to count as a shortcut.
 MARGIN = 0.05
-SMALL = 32  # side of the pictures for the plain look
+SMALL = 32  # side of the reduced images for the probe on pixels
 FRAME = 0.15  # of the side: the outer part of an image, 51 % of its area
-LEAST_KNOWN = 0.5  # share of images whose lungs must be found before accuracies with and without lungs say something
+LEAST_KNOWN = 0.5  # share of images whose lungs must be found for probes with and without lungs
+MASK_SIDE = 100
 
 
-def audit(run: Run, progress: Progress | None = None) -> dict[str, Any]:
-    """Return the audit of a run's images and backbone, and keep it with the run.
+@dataclass(frozen=True)
+class LungProbes:
+    """Probe accuracies on the images whose lungs are known: whole, with only the lungs, and without them.
 
-    `chance` is the share of the largest class; `full`, `border` (by width in pixels) and `source` each have
-    `accuracy`, `ci95` and `n`, from the features of the run's backbone; `source` is None when there is one source.
-    `border_pixels` is the same from plain pixels: a mark that this backbone happens to overlook is in the images all
-    the same, for the next backbone to use. `lungs`, None where they are not known, has `only` and `without` and the
-    same for the `whole` of these images, their `chance` and where the lungs come `from`. `corners` see `corners.audit`;
-    None without a model. Of a run with a cleaning, borders and lungs are those of the image before it.
-    `energy` is the share of the test images' Grad-CAM in the outer `frame` and `outside` the lungs. `verdict` is
-    `shortcut` or `none found`, `sentence` says why.
+    `chance` is the share of the largest class of these images, `origin` where the lungs come from.
+    """
+
+    origin: Message
+    chance: float
+    whole: Metric
+    only: Metric
+    without: Metric
+
+
+@dataclass(frozen=True)
+class HeatmapEnergy:
+    """The mean share of the predicted class's Grad-CAM in the outer `frame` and `outside` the lungs, over test images.
+
+    None where no heatmap has any energy, or no lungs are known.
+    """
+
+    frame: Metric | None
+    outside: Metric | None
+
+
+class ShortcutAudit(Stored):
+    """`shortcut.json`. Probe accuracies are of a linear classifier, cross-validated by patient.
+
+    Attributes:
+        chance: share of the largest class.
+        full: probe accuracy on the run's features of whole images.
+        border: the same with only a border visible, by its width in pixels.
+        border_pixels: the same from the pixels of reduced images: the backbone may miss a mark that another would use.
+        source: probe accuracy of predicting the source, None with one source.
+        lungs: probes with and without lungs, None where too few lungs are known.
+        corners: predictions of the run's model without each corner, None without a model.
+        energy: where the heatmaps of the test images lie.
+        is_shortcut: whether a border predicts the class clearly better than chance.
+        sentence: the result in words.
+    """
+
+    chance: float
+    full: Metric
+    border: dict[int, Metric]
+    border_pixels: dict[int, Metric]
+    source: Metric | None
+    lungs: LungProbes | None
+    corners: dict[str, CornerResult] | None
+    energy: HeatmapEnergy
+    is_shortcut: bool
+    sentence: Message
+
+    @classmethod
+    def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        """Rename `verdict` and `from`, and put the metric of a corner into `accuracy`."""
+        found: dict[str, Any] = migrate_metrics(values)
+        found["is_shortcut"] = found.pop("verdict") == "shortcut"
+        if lungs := found["lungs"]:
+            lungs["origin"] = lungs.pop("from")
+        if corners := found["corners"]:
+            changed = {name: corner.pop("changed") for name, corner in corners.items()}
+            found["corners"] = {name: {"accuracy": corners[name], "changed": n} for name, n in changed.items()}
+        return found
+
+
+def audit(run: Run, progress: StageProgress = ignore_stages) -> ShortcutAudit:
+    """Audit a run's images and backbone, and keep the result with the run.
+
+    Of a run with an image transform, borders and lungs are masked before the transform.
 
     Raises:
-        UserError: weights or images are gone.
+        UserError: weights or images are missing.
     """
     settings.require_writable()
-    progress = progress or (lambda stage, done, total: None)
-    table, size, cleaning = run.table, run.config["size"], run.config.get("cleaning", "")
-    # A run that was cleaned found the lungs with the segmenter, and so does its audit.
-    files = lung_masks.given(table) and not cleaning
+    table, size, transform = run.table, run.config.size, run.config.image_transform
+    # A run with an image transform found the lungs with the segmenter, and so does its audit.
+    files = lung_masks.given(table) and not transform
     widths = [round(size * share) for share in WIDTHS]
-    full = masked_probe.features(run, table, cleaning, progress)
-    pixels, known, lungs = _look(table, size, cleaning, widths, files, progress)
-    labels = table["label"]
+    full = masked_probe.features(run, table, transform, progress, N_("features of whole images"))
+    images = _read(table, size, transform, widths, files, progress)
 
-    def telling(alteration: str) -> np.ndarray:
-        return masked_probe.features(run, table, both(alteration, cleaning), progress, files)
+    def features(mask: str, stage: str) -> np.ndarray:
+        return masked_probe.features(run, table, combined(mask, transform), progress, stage, files)
 
-    found: dict[str, Any] = {
-        "chance": chance(labels),
-        "full": measure(full, labels, table),
-        "border": {str(width): measure(telling(image_transforms.border(width)), labels, table) for width in widths},
-        "border_pixels": {str(width): measure(pixels[width], labels, table) for width in widths},
-        "source": measure(full, table["source"], table) if table["source"].nunique() > 1 else None,
-        "lungs": _lungs(table, known, full, telling, files),
-        "corners": _corners(run, table[table["split"] == "test"], progress),
-        "energy": _energy(run, lungs),
-    }
-    found |= _verdict(found)
-    run.write("shortcut.json", found)
-    return found
+    def border(width: int) -> Metric:
+        return probe_accuracy(features(image_transforms.border(width), N_("features of borders")), table)
+
+    borders = {width: border(width) for width in widths}
+    border_pixels = {width: probe_accuracy(images.borders[width], table) for width in widths}
+    is_shortcut, sentence = _verdict(chance(table["label"]), borders, border_pixels)
+    result = ShortcutAudit(
+        chance=chance(table["label"]),
+        full=probe_accuracy(full, table),
+        border=borders,
+        border_pixels=border_pixels,
+        source=probe_accuracy(full, table, "source") if table["source"].nunique() > 1 else None,
+        lungs=_lung_probes(table, images.lungs_known, full, features, files),
+        corners=_corners(run, table[table["split"] == "test"], progress),
+        energy=_energy(run, images.test_lungs),
+        is_shortcut=is_shortcut,
+        sentence=sentence,
+    )
+    result.write(run.folder / FILE)
+    return result
 
 
-def both(*names: str) -> str:
-    """Return the name of alterations one after the other; "" is none."""
+def load(run: Run) -> ShortcutAudit | None:
+    """Return the audit of a run, None before it was made.
+
+    Raises:
+        DamagedFileError: the file is damaged.
+    """
+    return ShortcutAudit.read_if_present(run.folder / FILE)
+
+
+def combined(*names: str) -> str:
+    """Return the name of image transforms applied one after the other; "" is none."""
     return "+".join(filter(None, names))
 
 
-def small_border(pixels: np.ndarray, alteration: str, masks: image_transforms.Masks | None = None) -> np.ndarray:
-    """Return images uint8 (n, size, size, 3) after an alteration as small grey pictures, float32 (n, SMALL * SMALL)."""
-    altered_images = image_transforms.apply(pixels, alteration, masks)
-    small = [cv2.resize(image[..., 0], (SMALL, SMALL), interpolation=cv2.INTER_AREA) for image in altered_images]
+def small_border(pixels: np.ndarray, transform: str, masks: image_transforms.Masks | None = None) -> np.ndarray:
+    """Return images uint8 (n, size, size, 3) after a transform as small grey images, float32 (n, SMALL * SMALL)."""
+    transformed = image_transforms.apply(pixels, transform, masks)
+    small = [cv2.resize(image[..., 0], (SMALL, SMALL), interpolation=cv2.INTER_AREA) for image in transformed]
     return np.stack(small).reshape(len(pixels), -1).astype(np.float32)
 
 
 def enough_known(table: pd.DataFrame, known: np.ndarray) -> bool:
-    """Return whether the images whose lungs are known, boolean (n,), are enough to cross-validate every class on."""
+    """Return whether the images whose lungs are known, boolean (n,), are enough to cross-validate every class."""
     patients = table[known].groupby("label")["patient"].nunique()
     return bool(known.mean() >= LEAST_KNOWN and len(patients) == table["label"].nunique() and patients.min() > 1)
 
 
-def _lungs(
-    table: pd.DataFrame, known: np.ndarray, full: np.ndarray, telling: Callable[[str], np.ndarray], files: bool
-) -> dict[str, Any] | None:
-    """Return what can be told with nothing but the lungs and with all but them, of images whose lungs are known."""
+@dataclass(frozen=True)
+class _Images:
+    """From one reading of all images: small borders by width, see `small_border`; whether the lungs are known, boolean
+    (n,); and the lungs of the test images, boolean (MASK_SIDE, MASK_SIDE).
+    """
+
+    borders: dict[int, np.ndarray]
+    lungs_known: np.ndarray
+    test_lungs: list[np.ndarray | None]
+
+
+def _read(
+    table: pd.DataFrame, size: int, transform: str, widths: list[int], files: bool, progress: StageProgress
+) -> _Images:
+    borders: dict[int, list[np.ndarray]] = {width: [] for width in widths}
+    known: list[bool] = []
+    test_lungs: list[np.ndarray | None] = []
+    for pixels in extract.batches([Path(path) for path in table["path"]], size):
+        rows = table[len(known) : len(known) + len(pixels)]
+        masks = lung_masks.of(rows, pixels, files)
+        for width in widths:
+            border = combined(image_transforms.border(width), transform)
+            borders[width].append(small_border(pixels, border, masks))
+        known += [mask is not None for mask in masks]
+        test_lungs += [_small_mask(mask) for mask, part in zip(masks, rows["split"], strict=True) if part == "test"]
+        progress(N_("pixels of borders"), len(known), len(table))
+    return _Images({width: np.concatenate(parts) for width, parts in borders.items()}, np.array(known), test_lungs)
+
+
+def _small_mask(mask: np.ndarray | None) -> np.ndarray | None:
+    if mask is None:
+        return None
+    small = cv2.resize(mask.astype(np.uint8), (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_NEAREST)
+    return small.astype(bool)
+
+
+def _lung_probes(
+    table: pd.DataFrame,
+    known: np.ndarray,
+    full: np.ndarray,
+    features: Callable[[str, str], np.ndarray],
+    files: bool,
+) -> LungProbes | None:
     if not enough_known(table, known):
         return None
     rows = table[known]
-    return {
-        "from": lung_masks.origin(files, list(known)),
-        "chance": chance(rows["label"]),
-        "whole": measure(full[known], rows["label"], rows),
-        "only": measure(telling("only-lungs")[known], rows["label"], rows),
-        "without": measure(telling("no-lungs")[known], rows["label"], rows),
-    }
+    return LungProbes(
+        origin=lung_masks.origin(files, list(known)),
+        chance=chance(rows["label"]),
+        whole=probe_accuracy(full[known], rows),
+        only=probe_accuracy(features("only-lungs", N_("features of lungs"))[known], rows),
+        without=probe_accuracy(features("no-lungs", N_("features without lungs"))[known], rows),
+    )
 
 
-def _corners(run: Run, tests: pd.DataFrame, progress: Progress) -> dict[str, dict[str, Any]] | None:
-    """Return the audit of the corners; None where the model is gone, which the rest does not need."""
+def _corners(run: Run, tests: pd.DataFrame, progress: StageProgress) -> dict[str, CornerResult] | None:
+    """Return the result of each corner; None without a model, which the rest of the audit does not need."""
     return corner_occlusion.audit(run, tests, progress) if (run.folder / "model.keras").is_file() else None
 
 
-def _energy(run: Run, lungs: list[np.ndarray | None]) -> dict[str, Any]:
-    """Return the shares of the predicted class's Grad-CAM, each with `value`, `ci95` and `n`; empty maps have none."""
+def _energy(run: Run, lungs: list[np.ndarray | None]) -> HeatmapEnergy:
     predictions = run.predictions("test")
-    numbers = predictions["predicted"].map(run.about["classes"].index).to_numpy()
-    heatmaps = run.heatmaps()[np.arange(len(numbers)), numbers]
-    frame = np.ones((100, 100), bool)
-    edge = round(100 * FRAME)
+    targets = class_indices(predictions["predicted"], run.classes)
+    heatmaps, patients = run.heatmaps()[np.arange(len(targets)), targets], predictions["patient"].to_numpy()
+    frame = np.ones((MASK_SIDE, MASK_SIDE), bool)
+    edge = round(MASK_SIDE * FRAME)
     frame[edge:-edge, edge:-edge] = False
-    outside = [
-        float("nan") if mask is None else 1 - pointing_game.energy(heatmap[None], [mask])[0]
-        for heatmap, mask in zip(heatmaps, lungs, strict=True)
-    ]
-    patients = predictions["patient"].to_numpy()
-    return {
-        "frame": intervals.mean(pointing_game.energy(heatmaps, [frame] * len(heatmaps)), patients),
-        "outside": intervals.mean(np.array(outside), patients),
-    }
+    known = np.flatnonzero([mask is not None for mask in lungs])
+    inside = pointing_game.energy(heatmaps[known], [mask for mask in lungs if mask is not None])
+    return HeatmapEnergy(
+        frame=intervals.mean(pointing_game.energy(heatmaps, [frame] * len(heatmaps)), patients),
+        outside=intervals.mean(1 - inside, patients[known]),
+    )
 
 
-def _verdict(found: dict[str, Any]) -> dict[str, str]:
-    """Return the verdict and its sentence: a shortcut if the interval of a border lies above chance plus the margin."""
-    evidence = [
-        (border, width, means)
-        for means, key in ((N_("this backbone"), "border"), (N_("a plain look at the pixels"), "border_pixels"))
-        for width, border in found[key].items()
-    ]
-    telling = [item for item in evidence if item[0]["ci95"][0] > found["chance"] + MARGIN]
-    border, width, means = max(telling or evidence, key=lambda item: item[0]["accuracy"])
-    low, high = border["ci95"]
-    evidence_in_words = msg(
-        "With only a border of {width} pixels visible, {means} still tells the class in {accuracy:.0%} (95% interval "
-        "{low:.0%} to {high:.0%}; chance {chance:.0%})",
-        width=width, means=means, accuracy=border["accuracy"], low=low, high=high, chance=found["chance"],
-    )  # fmt: skip
-    sentence = msg("{evidence}: much of what can be learned here is not in the lungs.", evidence=evidence_in_words)
-    if not telling:
-        sentence = msg(
-            "{evidence}, which is not clearly more than chance. That does not prove that there is no shortcut.",
-            evidence=evidence_in_words,
+def _verdict(chance: float, borders: dict[int, Metric], border_pixels: dict[int, Metric]) -> tuple[bool, Message]:
+    """Return whether the interval of any border lies above chance plus the margin, and the sentence of the best one."""
+    features, pixels = N_("a linear classifier on this backbone"), N_("a linear classifier on the pixels")
+    evidence = [(metric, width, features) for width, metric in borders.items()]
+    evidence += [(metric, width, pixels) for width, metric in border_pixels.items()]
+    significant = [each for each in evidence if (each[0].low or 0) > chance + MARGIN]
+    best, width, probe = max(significant or evidence, key=lambda each: each[0].value or 0)
+    finding = _finding(best, width, msg(probe), chance)
+    if significant:
+        return True, msg("{finding}: much of what predicts the class is outside the lungs.", finding=finding)
+    return False, msg(
+        "{finding}, which is not clearly better than chance. This does not prove that there is no shortcut.",
+        finding=finding,
+    )
+
+
+def _finding(metric: Metric, width: int, probe: Message, chance: float) -> Message:
+    if not metric.has_interval:
+        return msg(
+            "With only a border of {width} pixels visible, {probe} predicts the class with {accuracy:.1%} accuracy "
+            "(chance {chance:.0%})",
+            width=width,
+            probe=probe,
+            accuracy=metric.value,
+            chance=chance,
         )
-    return {"verdict": "shortcut" if telling else "none found", "sentence": sentence}
-
-
-def _look(
-    table: pd.DataFrame, size: int, cleaning: str, widths: list[int], files: bool, progress: Progress
-) -> tuple[dict[int, np.ndarray], np.ndarray, list[np.ndarray | None]]:
-    """Return, from one reading of all images: the borders by width, see `small_border`; whether the lungs are known,
-    boolean (n,); and the lungs of the test images, small."""
-    rows: dict[int, list[np.ndarray]] = {width: [] for width in widths}
-    known: list[bool] = []
-    tested: list[np.ndarray | None] = []
-    for pixels in extract.batches([Path(path) for path in table["path"]], size):
-        part = table[len(known) : len(known) + len(pixels)]
-        masks = lung_masks.of(part, pixels, files)
-        for width in widths:
-            rows[width].append(small_border(pixels, both(image_transforms.border(width), cleaning), masks))
-        known += [mask is not None for mask in masks]
-        tested += [_shrunk(mask) for mask, side in zip(masks, part["split"], strict=True) if side == "test"]
-        progress(N_("borders, plain pixels"), len(known), len(table))
-    return {width: np.concatenate(found) for width, found in rows.items()}, np.array(known), tested
-
-
-def _shrunk(mask: np.ndarray | None) -> np.ndarray | None:
-    if mask is None:
-        return None
-    return cv2.resize(mask.astype(np.uint8), (100, 100), interpolation=cv2.INTER_NEAREST).astype(bool)
+    return msg(
+        "With only a border of {width} pixels visible, {probe} predicts the class with {accuracy:.1%} accuracy (95% "
+        "interval {low:.1%} to {high:.1%}; chance {chance:.0%})",
+        width=width,
+        probe=probe,
+        accuracy=metric.value,
+        low=metric.low,
+        high=metric.high,
+        chance=chance,
+    )

@@ -19,7 +19,7 @@ _FILE = "notes.json"
 class Notes(Stored):
     """`notes.json`: notes on a run's images by their SHA-256."""
 
-    notes: dict[str, str] = {}
+    notes: dict[str, str]
 
     @classmethod
     def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:

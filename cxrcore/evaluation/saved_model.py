@@ -9,7 +9,9 @@ from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
 
 
-def evaluate(run: Run, callbacks: extract.ExtractionCallbacks | None = None) -> tuple[pd.DataFrame, ClassificationMetrics]:
+def evaluate(
+    run: Run, callbacks: extract.ExtractionCallbacks | None = None
+) -> tuple[pd.DataFrame, ClassificationMetrics]:
     """Return the prediction table and the metrics of a run's test images.
 
     Raises:

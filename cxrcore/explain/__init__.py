@@ -1,1 +1,1 @@
-"""Where the model looks, and whether that can be believed."""
+"""Heatmaps of a trained run, and checks of their faithfulness."""

@@ -1,195 +1,247 @@
-"""Can the picture be believed? Every method of a run, measured on test images.
+"""Faithfulness checks of every explanation method of a run, on test images; see `MethodChecks` for each.
 
-    deletion, insertion  does what the map points at matter to the model, and more than a random map's choice?
-    random_weights       does the map change when the weights are shuffled? (rank correlation, 0 is good)
-    stability            does it stay when the image gets a little noise? (rank correlation, 1 is good)
-    pointing             is its peak inside a lesion, where lesions are known?
-    in_lesions, in_lungs how much of it lies inside the lesions, inside the lungs?
-
-What is explained is always the predicted class, from the layer that the run learned from.
+Always explained is the predicted class, at the run's tap.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cxrcore import settings
 from cxrcore.data.images import load_mask
 from cxrcore.evaluation import intervals
-from cxrcore.explain import deletion_insertion, faithfulness_summary, layers, pointing_game, randomisation
-from cxrcore.explain.explainer import Classifier
-from cxrcore.explain.gradients import HeadGradients, of_targets
-from cxrcore.explain.layers import POOLED
-from cxrcore.explain.methods import GRADIENT_METHODS, METHODS, fixed_layer
+from cxrcore.explain import deletion_insertion, faithfulness_summary, layers, methods, pointing_game, randomisation
+from cxrcore.explain.faithfulness_summary import MethodChecks
+from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 from cxrcore.features import extract, image_transforms, lung_masks
-from cxrcore.features.keras_setup import keras
-from cxrcore.features.predict import forward
 from cxrcore.i18n import N_
+from cxrcore.messages import Message
+from cxrcore.metric import Metric
+from cxrcore.progress import StageProgress, ignore_stages
 from cxrcore.runs import Run
+from cxrcore.schema import Stored, migrate_metrics
+
+if TYPE_CHECKING:
+    from cxrcore.features.keras_setup import keras
 
 FILE = "faithfulness.json"
 POINTED, PERTURBED, SHUFFLED = 200, 16, 8  # images at most: for masks, for curves and noise, for shuffled weights
 NOISE = 2.55  # standard deviation in grey levels: 1 % of the range
-Progress = Callable[[str, int, int], None]
+Maps = dict[str, np.ndarray]  # heatmaps (n, h, w) by method
+
+
+@dataclass(frozen=True)
+class RandomMapChecks:
+    """The areas under the deletion and insertion curves of random maps, for comparison."""
+
+    deletion: Metric
+    insertion: Metric
+
+
+class Faithfulness(Stored):
+    """`faithfulness.json`.
+
+    Attributes:
+        methods: the checks by method.
+        random: of random maps.
+        lungs_from: where the lungs come from.
+        layer: the tap that was explained.
+        flaws: what was found against each method.
+        worst: the method with the most flaws.
+    """
+
+    methods: dict[str, MethodChecks]
+    random: RandomMapChecks
+    lungs_from: Message
+    layer: str
+    flaws: dict[str, list[Message]]
+    worst: str
+
+    @classmethod
+    def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        """Version 1 had intervals as pairs."""
+        migrated: dict[str, Any] = migrate_metrics(values)
+        return migrated
 
 
 def measure(
-    run: Run, names: Sequence[str] = GRADIENT_METHODS, progress: Progress | None = None, seed: int = 0
-) -> dict[str, Any]:
-    """Return the checks of methods of a run, and keep them with it.
+    run: Run, names: Sequence[str] = GRADIENT_METHODS, progress: StageProgress = ignore_stages, seed: int = 0
+) -> Faithfulness:
+    """Run the checks of some methods, and keep them with the run.
 
-    Each check is `{"value", "ci95", "n"}`, a mean over images with its bootstrap interval (over patients), or None
-    where it cannot be made; `over_random` is how much more insertion less deletion is than for a random map of the same
-    image; `stages` is the rank correlation after each step of shuffling. Lesions count where the class is right.
+    Means over images have the bootstrap interval over patients.
 
     Raises:
-        UserError: the run has no model, or an image is gone.
+        UserError: the run has no model, or an image is missing.
     """
     settings.require_writable()
-    return _Measuring(run, names, progress or (lambda stage, done, total: None), seed).all()
+    result = _Checks(run, names, progress, seed).result()
+    result.write(run.folder / FILE)
+    return result
 
 
-class _Measuring:
-    def __init__(self, run: Run, names: Sequence[str], progress: Progress, seed: int) -> None:
-        self.run, self.names, self.progress = run, list(names), progress
-        self.classifier, self.rng = Classifier(run), np.random.default_rng(seed)
-        self.cleaning = run.config.get("cleaning", "")
+def load(run: Run) -> Faithfulness | None:
+    """Return the checks of a run, None before they were made.
+
+    Raises:
+        DamagedFileError: the file is damaged.
+    """
+    return Faithfulness.read_if_present(run.folder / FILE)
+
+
+class _Checks:
+    """The test images of a run with their predictions, and each check of the methods on them."""
+
+    def __init__(self, run: Run, names: Sequence[str], progress: StageProgress, seed: int) -> None:
+        from cxrcore.explain.explainer import Explainer
+        from cxrcore.inference.classifier import Classifier
+
+        self.run, self.names, self.progress, self.config = run, list(names), progress, run.config
+        self.cam_names = [name for name in names if METHODS[name].cam_fn]
+        self.rng = np.random.default_rng(seed)
+        self.classifier = Classifier(run)
+        self.explainer = Explainer(self.classifier, self.config)
         tests = run.table[run.table["split"] == "test"].reset_index(drop=True)
-        order = np.sort(self.rng.permutation(len(tests))[:POINTED])
-        self.tests = tests.iloc[order].reset_index(drop=True)
+        rows = np.sort(self.rng.permutation(len(tests))[:POINTED])
+        self.tests = tests.iloc[rows].reset_index(drop=True)
         paths = [Path(path) for path in self.tests["path"]]
-        batches = extract.batches(paths, self.classifier.size, list(self.tests["sha256"]))
-        self.raw = np.concatenate([*batches])
-        self.pixels = self.classifier.seen(self.raw)
+        self.raw = np.concatenate([*extract.batches(paths, self.classifier.size, list(self.tests["sha256"]))])
+        self.pixels = self.classifier.transform(self.raw)
         self.probabilities = self.classifier.probabilities(self.pixels)
         self.targets = self.probabilities.argmax(axis=1)
-        self.few = self.rng.permutation(len(self.tests))[:PERTURBED]
+        self.sample = self.rng.permutation(len(self.tests))[:PERTURBED]
 
-    def all(self) -> dict[str, Any]:
-        maps = self._maps(self.pixels, N_("heatmaps"))
-        checks: dict[str, dict[str, Any]] = {name: {} for name in self.names}
-        random = self._curves(maps, checks)
-        self._noise(maps, checks)
-        self._shuffled(maps, checks)
-        where = self._masks(maps, checks)
-        found = {"methods": checks, "random": random, "lungs_from": where, "layer": self.run.config["tap"]}
-        found |= faithfulness_summary.of(checks)
-        self.run.write(FILE, found)
+    def result(self) -> Faithfulness:
+        maps = self._maps(self.pixels, N_("heatmaps"), np.arange(len(self.pixels)))
+        random = self._areas([deletion_insertion.random_map(self.rng) for _ in self.sample], 0)
+        areas = {name: self._areas(maps[name][self.sample], k) for k, name in enumerate(self.names, 1)}
+        stability = self._stability(maps)
+        stages = self._randomisation(maps)
+        lesion_rows, lesions, lung_rows, lungs, lungs_from = self._masks()
+        checks = {}
+        for name in self.names:
+            means = [(stage, self._mean(values, self.sample[:SHUFFLED])) for stage, values in stages[name]]
+            pointing = pointing_game.hits(maps[name][lesion_rows], lesions)
+            checks[name] = MethodChecks(
+                deletion=self._known_mean(areas[name][:, 0], self.sample),
+                insertion=self._known_mean(areas[name][:, 1], self.sample),
+                over_random=self._known_mean(np.diff(areas[name] - random)[:, 0], self.sample),
+                stability=self._known_mean(stability[name], self.sample),
+                random_weights=means[-1][1] if means else None,
+                stages=[(stage, mean.value if mean else None) for stage, mean in means],
+                pointing=intervals.proportion(int(pointing.sum()), len(pointing)) if len(pointing) else None,
+                in_lesions=self._mean(pointing_game.energy(maps[name][lesion_rows], lesions), lesion_rows),
+                in_lungs=self._mean(pointing_game.energy(maps[name][lung_rows], lungs), lung_rows),
+            )
+        return Faithfulness(
+            methods=checks,
+            random=RandomMapChecks(
+                deletion=self._known_mean(random[:, 0], self.sample),
+                insertion=self._known_mean(random[:, 1], self.sample),
+            ),
+            lungs_from=lungs_from,
+            layer=self.config.tap,
+            flaws={name: faithfulness_summary.flaws(each) for name, each in checks.items()},
+            worst=faithfulness_summary.worst(checks),
+        )
+
+    def _maps(self, pixels: np.ndarray, stage: str, rows: np.ndarray) -> Maps:
+        """Return the heatmaps of every method for `pixels`, the test images in `rows` or altered copies of them."""
+        maps = self._cam_maps(self.classifier.model, pixels, rows)
+        for name in self.names:
+            if METHODS[name].perturbation_fn:
+                maps[name] = np.stack([self._perturbation_map(name, pixels, rows, k, stage) for k in range(len(rows))])
+        return maps
+
+    def _cam_maps(self, model: "keras.Model", pixels: np.ndarray, rows: np.ndarray) -> Maps:
+        """Return the heatmaps of the methods that use gradients, through `model` as it is now."""
+        from cxrcore.explain.gradients import HeadGradients, target_heatmaps
+        from cxrcore.features.predict import predict
+
+        head, choices = model.get_layer("head"), layers.choices(self.config)
+        found: Maps = {}
+        maps = predict(model.get_layer("features"), pixels)
+        for pooled in (False, True):
+            fixed = [methods.fixed_layer(name, choices) == layers.POOLED for name in self.cam_names]
+            names = [name for name, at_pool in zip(self.cam_names, fixed, strict=True) if at_pool == pooled]
+            if names:
+                gradient_model = HeadGradients(head, pooled)
+                found |= target_heatmaps(gradient_model, maps, names, self.targets[rows], self.probabilities[rows])
         return found
 
-    def _maps(self, pixels: np.ndarray, stage: str, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """Return the heatmaps (n, h, w) of every method for some of the test images, which may be altered."""
-        rows = np.arange(len(pixels)) if rows is None else rows
-        quick = [name for name in self.names if METHODS[name].cam_fn]
-        found = _quick(self.classifier.model, self.run, quick, pixels, self.targets[rows], self.probabilities[rows])
-        for name in (name for name in self.names if METHODS[name].perturbation_fn):
-            found[name] = np.stack([self._asked(name, pixels, rows, number, stage) for number in range(len(pixels))])
-        return found
+    def _perturbation_map(self, name: str, pixels: np.ndarray, rows: np.ndarray, k: int, stage: str) -> np.ndarray:
+        self.progress(stage, k, len(rows))
+        score = np.eye(len(self.classifier.classes), dtype=np.float32)[[self.targets[rows[k]]]]
+        explanation = self.explainer.explain_pixels(pixels[k], self.config.tap, name, lambda _: score)
+        return np.asarray(explanation.heatmaps[0])
 
-    def _asked(self, name: str, pixels: np.ndarray, rows: np.ndarray, number: int, stage: str) -> np.ndarray:
-        self.progress(stage, number, len(pixels))
-        one = np.eye(len(self.classifier.classes), dtype=np.float32)[[self.targets[rows[number]]]]
-        return self.classifier.explain_pixels(pixels[number], self.run.config["tap"], name, lambda _: one).heatmaps[0]
-
-    def _curves(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        random = self._areas([deletion_insertion.random_map(self.rng) for _ in self.few], 0)
-        for stage, name in enumerate(self.names, 1):
-            found = self._areas(list(maps[name][self.few]), stage)
-            checks[name] |= self._means(found) | {
-                "over_random": self._mean(_matters(found) - _matters(random), self.few)
-            }
-        return self._means(random)
-
-    def _areas(self, heatmaps: Sequence[np.ndarray], stage: int) -> np.ndarray:
-        """Return deletion and insertion of each of the few images, (n, 2)."""
+    def _areas(self, heatmaps: Sequence[np.ndarray] | np.ndarray, number: int) -> np.ndarray:
+        """Return the areas under the deletion and insertion curves of the sample, (n, 2)."""
         areas = []
-        for number, heatmap in zip(self.few, heatmaps, strict=True):
-            ask, target = self.classifier.probabilities, int(self.targets[number])
-            areas.append(deletion_insertion.areas(ask, self.pixels[number], heatmap, target))
-            done, total = stage * len(self.few) + len(areas), (len(self.names) + 1) * len(self.few)
+        for row, heatmap in zip(self.sample, heatmaps, strict=True):
+            target, pixels = int(self.targets[row]), self.pixels[row]
+            areas.append(deletion_insertion.areas(self.classifier.probabilities, pixels, heatmap, target))
+            done, total = number * len(self.sample) + len(areas), (len(self.names) + 1) * len(self.sample)
             self.progress(N_("deletion and insertion"), done, total)
         return np.array(areas)
 
-    def _means(self, areas: np.ndarray) -> dict[str, Any]:
-        return {name: self._mean(areas[:, k], self.few) for k, name in enumerate(("deletion", "insertion"))}
+    def _stability(self, maps: Maps) -> Maps:
+        """Return the rank correlations (n,) by method with the maps of the sample with noise."""
+        pixels = self.pixels[self.sample]
+        noisy = np.clip(pixels + self.rng.normal(0, NOISE, pixels.shape), 0, 255).astype(np.uint8)
+        after = self._maps(noisy, N_("noise"), self.sample)
+        return {name: _correlations(maps[name][self.sample], after[name]) for name in self.names}
 
-    def _noise(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> None:
-        quiet = self.pixels[self.few]
-        noisy = np.clip(quiet + self.rng.normal(0, NOISE, quiet.shape), 0, 255).astype(np.uint8)
-        after = self._maps(noisy, N_("noise"), self.few)
-        for name in self.names:
-            checks[name]["stability"] = self._mean(_correlations(maps[name][self.few], after[name]), self.few)
+    def _randomisation(self, maps: Maps) -> dict[str, list[tuple[str, np.ndarray]]]:
+        """Return the rank correlations (n,) after each stage of shuffling, by method.
 
-    def _shuffled(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> None:
-        """Only for methods that stand on a layer's map: the others would take too long at every stage."""
-        rows, quick = self.few[:SHUFFLED], [name for name in self.names if METHODS[name].cam_fn]
-        model, taps = keras.models.load_model(self.run.model_file), layers.taps(self.run.config)
-        for name in self.names:
-            checks[name] |= {"random_weights": None, "stages": []}
+        Only of methods that use gradients: the others would take too long at every stage.
+        """
+        from cxrcore.features.keras_setup import keras
+
+        rows = self.sample[:SHUFFLED]
+        model, taps = keras.models.load_model(self.run.model_file), layers.taps(self.config)
+        found: dict[str, list[tuple[str, np.ndarray]]] = {name: [] for name in self.names}
         for done, stage in enumerate(randomisation.stages(model, taps), 1):
-            after = _quick(model, self.run, quick, self.pixels[rows], self.targets[rows], self.probabilities[rows])
-            for name in quick:
-                found = self._mean(_correlations(maps[name][rows], after[name]), rows)
-                checks[name]["stages"].append([stage, found["value"] if found else None])
-                checks[name]["random_weights"] = found
+            after = self._cam_maps(model, self.pixels[rows], rows)
+            for name in self.cam_names:
+                found[name].append((stage, _correlations(maps[name][rows], after[name])))
             self.progress(N_("shuffled weights"), done, len(taps) + 1)
+        return found
 
-    def _masks(self, maps: dict[str, np.ndarray], checks: dict[str, dict[str, Any]]) -> str:
-        lesions = np.flatnonzero(self.tests["lesions"] != "")
-        right = self.tests["label"].to_numpy() == np.array(self.classifier.classes)[self.targets]
-        lesions = lesions[right[lesions]]
-        drawn = [load_mask(Path(self.tests["lesions"][row])) for row in lesions]
-        shown = np.array([number for number, mask in enumerate(drawn) if mask.any()], int)
-        drawn, lesions = [drawn[number] for number in shown], lesions[shown]
+    def _masks(self) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, list[np.ndarray], Message]:
+        """Return the rows with known lesions whose prediction is correct and their masks, the rows with known lungs and
+        their masks, and where the lungs come from. The masks are cropped as their images are.
+        """
+        crops = [image_transforms.WHOLE] * len(self.raw)
+        if image_transforms.changes_frame(self.config.image_transform):
+            crops = image_transforms.boxes(self.raw, self.config.image_transform)
+        correct = self.tests["label"].to_numpy() == np.array(self.classifier.classes)[self.targets]
+        lesions: dict[int, np.ndarray] = {}
+        for row in np.flatnonzero((self.tests["lesions"] != "") & correct).tolist():
+            mask = load_mask(Path(self.tests["lesions"][row]))
+            if mask.any():
+                lesions[row] = _crop(mask, crops[row])
         files = lung_masks.given(self.tests)
         found = lung_masks.of(self.tests, self.raw, files)
-        where = lung_masks.origin(files, [mask is not None for mask in found])
-        if image_transforms.moves(self.cleaning):  # a mask goes where its image goes
-            boxes = image_transforms.boxes(self.raw, self.cleaning)
-            found = [None if mask is None else _cut(mask, box) for mask, box in zip(found, boxes, strict=True)]
-            drawn = [_cut(mask, boxes[row]) for mask, row in zip(drawn, lesions, strict=True)]
-        rows = np.flatnonzero([mask is not None for mask in found])
-        inside = [mask for mask in found if mask is not None]
-        for name in self.names:
-            checks[name]["pointing"] = (
-                self._share(pointing_game.hits(maps[name][lesions], drawn)) if len(lesions) else None
-            )
-            checks[name]["in_lesions"] = self._mean(pointing_game.energy(maps[name][lesions], drawn), lesions)
-            checks[name]["in_lungs"] = self._mean(pointing_game.energy(maps[name][rows], inside), rows)
-        return where
+        lungs = {row: _crop(mask, crops[row]) for row, mask in enumerate(found) if mask is not None}
+        lungs_from = lung_masks.origin(files, [mask is not None for mask in found])
+        return np.array([*lesions], int), [*lesions.values()], np.array([*lungs], int), [*lungs.values()], lungs_from
 
-    def _mean(self, values: np.ndarray, rows: np.ndarray) -> dict[str, Any] | None:
+    def _mean(self, values: np.ndarray, rows: np.ndarray) -> Metric | None:
         return intervals.mean(values, self.tests["patient"].to_numpy()[rows])
 
-    def _share(self, right: np.ndarray) -> dict[str, Any]:
-        ci95 = list(intervals.wilson(int(right.sum()), len(right)))
-        return {"value": float(right.mean()), "ci95": ci95, "n": len(right)}
+    def _known_mean(self, values: np.ndarray, rows: np.ndarray) -> Metric:
+        return self._mean(values, rows) or Metric(None)
 
 
-def _quick(
-    model: Any, run: Run, names: list[str], pixels: np.ndarray, targets: np.ndarray, probabilities: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Return the heatmaps (n, h, w) of methods that stand on a layer's map, through `model` as it is now."""
-    head, choices = model.get_layer("head"), layers.choices(run.config)
-    maps = forward(model.get_layer("features"), pixels)
-    theirs = [name for name in names if fixed_layer(name, choices) == POOLED]
-    found = of_targets(
-        HeadGradients(head), maps, [name for name in names if name not in theirs], targets, probabilities
-    )
-    return (
-        found | of_targets(HeadGradients(head, pooled=True), maps, theirs, targets, probabilities) if theirs else found
-    )
-
-
-def _cut(mask: np.ndarray, box: image_transforms.Box) -> np.ndarray:
+def _crop(mask: np.ndarray, box: image_transforms.Box) -> np.ndarray:
+    if box == image_transforms.WHOLE:
+        return mask
     return image_transforms.cut(mask.astype(np.uint8) * 255, box) > 127
-
-
-def _matters(areas: np.ndarray) -> np.ndarray:
-    """Return insertion less deletion, (n,)."""
-    return np.asarray(areas[:, 1] - areas[:, 0])
 
 
 def _correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -1,53 +1,73 @@
-"""What the checks of `faithfulness` say of each method, in words, and which method is worst."""
+"""What the faithfulness checks of each method show, in words, and which method is worst."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from cxrcore.messages import msg
+from cxrcore.messages import Message, msg
+from cxrcore.metric import Metric
 
-ALIKE = 0.3  # rank correlation from which on a map counts as the same after its model's weights were shuffled
-STEADY = 0.7  # rank correlation below which a map counts as another one after a little noise
+SAME_MAP = 0.3  # rank correlation from which a map counts as unchanged by shuffled weights
+STABLE = 0.7  # rank correlation below which a map counts as changed by a little noise
 POINTING = 0.5
 
 
-def of(checks: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return `flaws`, sentences by method, and `worst`, the method with the most of them.
+@dataclass(frozen=True)
+class MethodChecks:
+    """The faithfulness checks of one method: means over images, None where a check was not possible.
 
-    Where several have as many, it is the one whose map matters least to the model.
+    Attributes:
+        deletion: area under the deletion curve, 0 (good) to 1.
+        insertion: area under the insertion curve, 0 to 1 (good).
+        over_random: insertion minus deletion, minus the same of a random map of the image.
+        stability: rank correlation with the map of the image with a little noise, 1 is good.
+        random_weights: rank correlation with the map of the model with all weights shuffled, 0 is good.
+        stages: the same after each stage of shuffling, by the last layer that was shuffled.
+        pointing: share of maps whose peak is inside a lesion, of correct images with known lesions.
+        in_lesions: share of the map inside the lesions, of the same images.
+        in_lungs: share of the map inside the lungs.
     """
-    flaws = {name: _flaws(check) for name, check in checks.items()}
-    worst = min(checks, key=lambda name: (-len(flaws[name]), checks[name]["over_random"]["value"]))
-    return {"flaws": flaws, "worst": worst}
+
+    deletion: Metric
+    insertion: Metric
+    over_random: Metric
+    stability: Metric
+    random_weights: Metric | None
+    stages: list[tuple[str, float | None]]
+    pointing: Metric | None
+    in_lesions: Metric | None
+    in_lungs: Metric | None
 
 
-def _flaws(check: dict[str, Any]) -> list[str]:
+def flaws(checks: MethodChecks) -> list[Message]:
+    """Return what the checks of a method found against it."""
     found = []
-    random, shuffled, noise, pointing = (
-        check[name] for name in ("over_random", "random_weights", "stability", "pointing")
-    )
-    if random["ci95"][0] <= 0:
+    random, shuffled, noise, peak = checks.over_random, checks.random_weights, checks.stability, checks.pointing
+    if random.low is None or random.low <= 0:
         found.append(
-            msg("On {n} images, what it points at cannot be shown to matter more than a random place.", n=random["n"])
+            msg("On {n} images, the regions it highlights were not shown to matter more than random ones.", n=random.n)
         )
-    if shuffled and shuffled["value"] >= ALIKE:
+    if shuffled and (shuffled.value or 0) >= SAME_MAP:
         found.append(
             msg(
-                "It stays much the same when the model's weights are shuffled (rank correlation {value:.2f}, {n} "
-                "images): it shows the image more than the model.",
-                value=shuffled["value"], n=shuffled["n"],
+                "It hardly changes when the model's weights are shuffled (rank correlation {value:.2f}, {n} images): "
+                "it shows the image more than the model.",
+                value=shuffled.value,
+                n=shuffled.n,
             )
-        )  # fmt: skip
-    if noise["value"] < STEADY:
+        )
+    if (noise.value or 0) < STABLE:
         found.append(
             msg(
-                "A little noise, too weak to see, changes it (rank correlation {value:.2f}, {n} images).",
-                value=noise["value"], n=noise["n"],
+                "Noise too weak to see changes it (rank correlation {value:.2f}, {n} images).",
+                value=noise.value,
+                n=noise.n,
             )
-        )  # fmt: skip
-    if pointing and pointing["value"] < POINTING:
-        found.append(
-            msg(
-                "Its peak lies inside a lesion in only {value:.0%} of {n} images.",
-                value=pointing["value"], n=pointing["n"],
-            )
-        )  # fmt: skip
+        )
+    if peak and (peak.value or 0) < POINTING:
+        found.append(msg("Its peak is inside a lesion in only {value:.0%} of {n} images.", value=peak.value, n=peak.n))
     return found
+
+
+def worst(checks: Mapping[str, MethodChecks]) -> str:
+    """Return the method with the most flaws; among equals, the one with the lowest `over_random`."""
+    return min(checks, key=lambda name: (-len(flaws(checks[name])), checks[name].over_random.value or 0))

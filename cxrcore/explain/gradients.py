@@ -1,15 +1,15 @@
-"""What every method of the CAM family stands on: a layer's map and the gradient of each class's logit.
+"""The input of every CAM method: a layer's map and the gradient of each class's logit.
 
-The score is the logit, not the softmax: the softmax also rises when another class falls. It comes from kept activations
-where the head is enough, else from pixels.
+The score is the logit, not the softmax: the softmax also rises when another class's logit falls. The gradients come
+from kept feature maps where the head is enough, else from pixels.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from cxrcore.explain.methods import METHODS, weights
+from cxrcore.explain.methods import METHODS, CamFunction, logit_weights
 from cxrcore.features.keras_setup import keras, tf
 
 _GRADIENT_BYTES = 64 * 2**20
@@ -17,70 +17,70 @@ _IMAGES = 8  # at once through a whole backbone with its gradients
 
 
 class GradientModel(Protocol):
-    """A `HeadGradients` or `ModelGradients`; `step` inputs go through at once."""
+    """A `HeadGradients` or `ModelGradients`, which takes `batch_size` inputs at once."""
 
-    step: int
+    batch_size: int
 
     def __call__(self, inputs: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
         """Return the layer's map (n, h, w, c) and the gradients (n, classes, h, w, c) of inputs (n, ...)."""
 
 
 def heatmaps(
-    flow: GradientModel, inputs: np.ndarray, method: str = "grad-cam", scores: np.ndarray | None = None
-) -> np.ndarray:  # fmt: skip
+    gradient_model: GradientModel, inputs: np.ndarray, method: str = "grad-cam", scores: np.ndarray | None = None
+) -> np.ndarray:
     """Return heatmaps float32 (n, scores, h, w), at least 0, not normalised.
 
     Args:
-        flow: a `HeadGradients` or `ModelGradients`.
-        inputs: what it takes, (n, ...).
+        gradient_model: a `HeadGradients` or `ModelGradients`.
+        inputs: of the gradient model, (n, ...).
         method: one of `methods.GRADIENT_METHODS`.
         scores: each a sum of logits with these weights, float (scores, classes): one 1 for a class, 1 and -1 for the
             difference of two. None for every class.
     """
-    cam_fn = METHODS[method].cam_fn
-    assert cam_fn, f"{method} does not stand on a layer's map"
+    cam_fn = _cam_fn(method)
     parts = []
-    for start in range(0, len(inputs), flow.step):
-        maps, gradients = flow(inputs[start : start + flow.step])
+    for start in range(0, len(inputs), gradient_model.batch_size):
+        maps, gradients = gradient_model(inputs[start : start + gradient_model.batch_size])
         if scores is not None:
             gradients = np.einsum("sk,nk...->ns...", scores.astype(np.float32), gradients)
         parts.append(cam_fn(maps[:, None], gradients))
     return np.concatenate(parts)
 
 
-def of_targets(
-    flow: GradientModel, inputs: np.ndarray, names: Sequence[str], targets: np.ndarray, probabilities: np.ndarray
+def target_heatmaps(
+    gradient_model: GradientModel,
+    inputs: np.ndarray,
+    names: Sequence[str],
+    targets: np.ndarray,
+    probabilities: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """Return one heatmap an image, float32 (n, h, w), for each of several methods, all from one pass.
+    """Return one heatmap for each image, float32 (n, h, w), for each of several methods, all from one pass.
 
     Args:
-        flow: a `HeadGradients` or `ModelGradients`.
-        inputs: what it takes, (n, ...).
+        gradient_model: a `HeadGradients` or `ModelGradients`.
+        inputs: of the gradient model, (n, ...).
         names: of `methods.GRADIENT_METHODS`.
         targets: the class to explain of each image, int (n,).
         probabilities: of each image, float (n, classes).
     """
-    found: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    one = np.eye(probabilities.shape[1], dtype=np.float32)
-    for start in range(0, len(inputs), flow.step):
-        part = slice(start, start + flow.step)
-        maps, gradients = flow(inputs[part])
-        for name, parts in found.items():
-            cam_fn = METHODS[name].cam_fn
-            assert cam_fn, f"{name} does not stand on a layer's map"
-            scores = [
-                weights(name, one[[k]], chances)[0]
-                for k, chances in zip(targets[part], probabilities[part], strict=True)
-            ]
-            parts.append(cam_fn(maps, np.einsum("nk,nk...->n...", np.stack(scores).astype(np.float32), gradients)))
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    one_hot = np.eye(probabilities.shape[1], dtype=np.float32)[targets]
+    for start in range(0, len(inputs), gradient_model.batch_size):
+        rows = slice(start, start + gradient_model.batch_size)
+        maps, gradients = gradient_model(inputs[rows])
+        pairs = [*zip(one_hot[rows], probabilities[rows], strict=True)]
+        for name in names:
+            weights = np.stack([logit_weights(name, score[None], each)[0] for score, each in pairs])
+            gradient = np.einsum("nk,nk...->n...", weights.astype(np.float32), gradients)
+            parts[name].append(_cam_fn(name)(maps, gradient))
+    return {name: np.concatenate(found) for name, found in parts.items()}
 
 
 class HeadGradients:
-    """Through a head alone: all that is needed when the map it stands on is known."""
+    """Through a head alone, for the feature map or the head's pooled map."""
 
-    def __init__(self, head: Any, pooled: bool = False) -> None:
-        """`head` as `training.heads.build` makes it; `pooled` explains its pooled map instead of its input.
+    def __init__(self, head: keras.Model, pooled: bool = False) -> None:
+        """`head` is as `training.heads.build` makes it; `pooled` explains its pooled map instead of its input.
 
         Only the tutorials' head has a pooled map with more than one cell.
         """
@@ -88,10 +88,10 @@ class HeadGradients:
         self._pool = keras.Model(stem.input, stem.get_layer("pool").output) if pooled else None
         self._stem, self._body = stem, body
         cells = int(np.prod(self._pool.output_shape[1:] if self._pool else stem.input_shape[1:]))
-        self.step = max(1, _GRADIENT_BYTES // (4 * cells * body.output_shape[-1]))
+        self.batch_size = max(1, _GRADIENT_BYTES // (4 * cells * body.output_shape[-1]))
 
     def __call__(self, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the map and the gradients of kept activations (n, h, w, c)."""
+        """Return the map and the gradients of feature maps (n, h, w, c)."""
         target = self._pool(maps) if self._pool else tf.convert_to_tensor(maps)
         with tf.GradientTape(persistent=True) as tape:  # a compiled function would take longer to compile than to run
             tape.watch(target)
@@ -105,10 +105,10 @@ class HeadGradients:
 class ModelGradients:
     """Through a whole classifier, for any tap of its backbone."""
 
-    step = _IMAGES
+    batch_size = _IMAGES
 
-    def __init__(self, classifier: Any, layer: str) -> None:
-        """`classifier` as `training.heads.whole` makes it, fresh or loaded; `layer` is a backbone layer."""
+    def __init__(self, classifier: keras.Model, layer: str) -> None:
+        """`classifier` is as `training.heads.whole` makes it, fresh or loaded; `layer` is a backbone layer."""
         features = classifier.get_layer("features")
         backbone, self._head = features.get_layer("backbone"), classifier.get_layer("head")
         self._prepare = keras.Model(features.input, features.get_layer("preprocess").output)
@@ -125,3 +125,10 @@ class ModelGradients:
             scores = [logits[:, k] for k in range(logits.shape[-1])]
         gradients = tf.stack([tape.gradient(score, target) for score in scores], axis=1)
         return np.asarray(target), np.asarray(gradients)
+
+
+def _cam_fn(method: str) -> CamFunction:
+    cam_fn = METHODS[method].cam_fn
+    if cam_fn is None:
+        raise ValueError(f"method: expected one that uses gradients. Received: {method!r}")
+    return cam_fn

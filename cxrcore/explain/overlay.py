@@ -1,4 +1,4 @@
-"""Heatmaps as pictures."""
+"""Drawing heatmaps over images."""
 
 import cv2
 import numpy as np
@@ -15,33 +15,34 @@ COLOUR_MAPS = {
 }
 
 
-def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return the heatmap (h, w) at (height, width), float32 and not normalised: bilinear, or the mean of the cells that
-    fall together where it becomes smaller."""
+def resize(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the heatmap (h, w) at (height, width), float32 and not normalised: bilinear when enlarged, the mean of the
+    cells that fall together when reduced.
+    """
     smaller = height < heatmap.shape[0] and width < heatmap.shape[1]
-    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return cv2.resize(heatmap.astype(np.float32), (width, height), interpolation=how)
+    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return cv2.resize(heatmap.astype(np.float32), (width, height), interpolation=interpolation)
 
 
 def scaled(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return a heatmap (h, w) at (height, width), uint8, so that its own maximum is 255; one that is 0 stays 0."""
-    large = enlarge(heatmap, height, width)
-    top = float(large.max())
-    return np.clip(large * (255 / top if top > 0 else 0), 0, 255).astype(np.uint8)
+    """Return a heatmap (h, w) at (height, width), uint8, scaled so that its maximum is 255; one that is 0 stays 0."""
+    large = resize(heatmap, height, width)
+    maximum = float(large.max())
+    return np.clip(large * (255 / maximum if maximum > 0 else 0), 0, 255).astype(np.uint8)
 
 
 def overlay(
     image: np.ndarray, heatmap: np.ndarray, opacity: float = 0.5, colours: str = "viridis", threshold: float = 0
 ) -> np.ndarray:
-    """Return uint8 (H, W, 3): `opacity` of the coloured heatmap over `image`, uint8 (H, W, 3).
+    """Return uint8 (H, W, 3): the coloured heatmap over `image`, uint8 (H, W, 3), with this opacity, 0 to 1.
 
     The heatmap, float (h, w) and at least 0, is scaled to its own maximum; where it is below `threshold`, a share of
-    it, the image stays as it is.
+    the maximum, the image is not covered.
     """
     height, width = image.shape[:2]
-    over = cv2.addWeighted(coloured(heatmap, height, width, colours), opacity, image, 1 - opacity, 0)
+    covered = cv2.addWeighted(coloured(heatmap, height, width, colours), opacity, image, 1 - opacity, 0)
     above = scaled(heatmap, height, width) >= 255 * threshold
-    return np.where(above[..., None], over, image)
+    return np.where(above[..., None], covered, image)
 
 
 def coloured(heatmap: np.ndarray, height: int, width: int, colours: str = "viridis") -> np.ndarray:
@@ -52,8 +53,8 @@ def coloured(heatmap: np.ndarray, height: int, width: int, colours: str = "virid
 
 def contour(image: np.ndarray, heatmap: np.ndarray, share: float) -> np.ndarray:
     """Return `image`, uint8 (H, W, 3), with the outline of where the heatmap is at least `share` of its maximum."""
-    top, drawn = float(heatmap.max()), image.copy()
-    if top <= 0:
+    drawn = image.copy()
+    if heatmap.max() <= 0:
         return drawn
     above = (scaled(heatmap, *image.shape[:2]) >= 255 * share).astype(np.uint8)
     outlines, _ = cv2.findContours(above, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

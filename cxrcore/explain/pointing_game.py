@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from cxrcore.data.images import load_mask
-from cxrcore.explain.overlay import enlarge
+from cxrcore.explain.overlay import resize
 
 
 def hits(heatmaps: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
     """Return bool (n,): whether the peak of each heatmap (n, h, w) lies inside its mask, boolean (H, W).
 
-    No tolerance around the mask is given. A heatmap that is 0 everywhere points nowhere: a miss.
+    There is no tolerance around the mask. A heatmap that is 0 everywhere has no peak: a miss.
     """
     return np.array([_hit(heatmap, mask) for heatmap, mask in zip(heatmaps, masks, strict=True)], bool)
 
@@ -26,12 +26,12 @@ def energy(heatmaps: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def read_masks(paths: Sequence[str]) -> list[np.ndarray]:
-    """Return the mask files as boolean arrays."""
+    """Return the mask files as boolean arrays (H, W)."""
     return [load_mask(Path(path)) for path in paths]
 
 
 def _share(heatmap: np.ndarray, mask: np.ndarray) -> float:
-    large = enlarge(heatmap, *mask.shape)
+    large = resize(heatmap, *mask.shape)
     total = float(large.sum())
     return float(large[mask].sum()) / total if total > 0 else float("nan")
 
@@ -39,5 +39,5 @@ def _share(heatmap: np.ndarray, mask: np.ndarray) -> float:
 def _hit(heatmap: np.ndarray, mask: np.ndarray) -> bool:
     if heatmap.max() <= 0:
         return False
-    large = enlarge(heatmap, *mask.shape)
+    large = resize(heatmap, *mask.shape)
     return bool(mask[np.unravel_index(large.argmax(), mask.shape)])

@@ -1,8 +1,9 @@
 """Out-of-distribution detection: the Mahalanobis distance of an image from the training images, in the run's features.
 
-The vectors are the means over the feature map, scaled to length 1, so that only their direction counts. With the mean m
-and the principal axes v_i of variance s_i, and a ridge r, the squared distance of x is sum_i ((x - m) v_i)^2 / (s_i + r)
-plus the squared distance from the axes over r (Lee et al. 2018, arXiv:1807.03888, with one Gaussian for all classes).
+The vectors are the means over the feature map, scaled to length 1, so that only their direction counts. With the mean
+m and the principal axes v_i of variance s_i, and a ridge r, the squared distance of x is
+sum_i ((x - m) v_i)^2 / (s_i + r) plus the squared distance from the axes over r (Lee et al. 2018, arXiv:1807.03888,
+with one Gaussian for all classes).
 
 The threshold comes from the training and validation images, each measured from the other four of five folds of
 patients: the ceil((n + 1)(1 - ALARM_RATE))-th smallest of n distances, as in split conformal prediction (Angelopoulos &
