@@ -1,59 +1,60 @@
-"""What can be done with the runs chosen in the table: a name, tags, ways to their pages, deleting; the trash."""
+"""Actions on the runs chosen in the table: links, title and tags, deletion; the trash."""
 
 import streamlit as st
 
-from cxrcore import runs as shelf
-from cxrcore import settings
+from cxrcore import runs, settings
 from cxrcore.i18n import nt, t
 from cxrcore.jobs import control
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, selection
 
+_DELETED = "deleted runs"
+
 
 def undo() -> None:
-    """Offer to take back what was just deleted."""
-    names = st.session_state.get("deleted runs", [])
+    """Offer to restore the runs that were just deleted."""
+    names = st.session_state.get(_DELETED, [])
     if not names:
         return
     left, right = st.columns([4, 1], vertical_alignment="center")
-    left.info(
-        nt("{n} run is in the trash, where it stays for a week.", "{n} runs are in the trash, for a week.", len(names)),
-        icon=":material/delete:",
-    )
+    text = nt("{n} run is in the trash for a week.", "{n} runs are in the trash for a week.", len(names))
+    left.info(text, icon=":material/delete:")
     if right.button(t("Undo"), icon=":material/undo:", width="stretch"):
         with feedback.friendly():
-            for name in {run.name for run in shelf.discarded()} & set(names):  # another session may have had one
-                shelf.restore(name)
-            st.session_state["deleted runs"] = []
+            for name in {run.name for run in runs.discarded()} & set(names):  # another session may have restored one
+                runs.restore(name)
+            st.session_state[_DELETED] = []
             st.rerun()
 
 
 def trash() -> None:
-    """Show what was deleted within the last week, each run with a button that takes it back."""
-    if settings.read_only() or not (found := shelf.discarded()):
+    """Show the runs that were deleted within the last week, each with a button that restores it."""
+    if settings.read_only() or not (found := runs.discarded()):
         return
     with st.expander(t("Trash"), icon=":material/delete:"):
-        st.caption(t("What is here for a week is deleted for good."))
+        st.caption(t("Runs are deleted permanently after a week."))
         labels = selection.labels(found)
         for run in found:
             left, right = st.columns([4, 1], vertical_alignment="center")
             left.markdown(feedback.plain_text(labels[run.name]))
-            if right.button(t("Take back"), key=f"restore {run.name}", width="stretch"):
+            if right.button(t("Restore"), key=f"restore {run.name}", width="stretch"):
                 with feedback.friendly():
-                    shelf.restore(run.name)
-                    left_there = [name for name in st.session_state.get("deleted runs", []) if name != run.name]
-                    st.session_state["deleted runs"] = left_there
+                    runs.restore(run.name)
+                    deleted = st.session_state.get(_DELETED, [])
+                    st.session_state[_DELETED] = [name for name in deleted if name != run.name]
                     st.rerun()
 
 
 def show(chosen: list[Run], labels: dict[str, str]) -> None:
-    """Show the links and, where something may be changed, the form of one run and the button that deletes."""
+    """Show the links of one run and, unless the dashboard is read-only, the form and the button that deletes."""
     row = st.container(horizontal=True)
     if len(chosen) == 1:
         (run,) = chosen
-        for page, label in (("train", t("Learning")), ("results", t("Results")), ("explain", t("Explain"))):
-            if not settings.read_only() if page == "train" else run.metrics:
-                row.page_link(f"pages/{page}.py", label=label, query_params={"run": run.name})
+        pages = {"results": t("Results"), "explain": t("Explain")} if run.metrics else {}
+        if not settings.read_only():
+            pages = {"train": t("Train")} | pages
+        for page, label in pages.items():
+            row.page_link(f"pages/{page}.py", label=label, query_params={"run": run.name})
     if settings.read_only():
         return
     if len(chosen) == 1:
@@ -63,15 +64,15 @@ def show(chosen: list[Run], labels: dict[str, str]) -> None:
         st.write(nt("Delete this run?", "Delete these {n} runs?", len(chosen)))
         for run in chosen:
             st.markdown(f"- {feedback.plain_text(labels[run.name])}")
-        st.caption(t("They go into the trash and can be taken back for a week."))
+        st.caption(t("They are moved to the trash and can be restored for a week."))
         if st.button(t("Delete"), type="primary", key="delete runs"):
             _delete(chosen)
 
 
 def _form(run: Run) -> None:
     card = run.card
-    title = st.text_input(t("Name"), card["title"], key=f"title {run.name}", placeholder=selection.run_label(run))
-    tags = st.text_input(t("Tags, separated by commas"), ", ".join(card["tags"]), key=f"tags {run.name}")
+    title = st.text_input(t("Title"), card.title, key=f"title {run.name}", placeholder=selection.run_label(run))
+    tags = st.text_input(t("Tags, separated by commas"), ", ".join(card.tags), key=f"tags {run.name}")
     if st.button(t("Save"), key=f"save {run.name}"):
         with feedback.friendly():
             run.describe(title=title.strip(), tags=[tag.strip() for tag in tags.split(",") if tag.strip()])
@@ -80,9 +81,9 @@ def _form(run: Run) -> None:
 
 def _delete(chosen: list[Run]) -> None:
     with feedback.friendly():
-        deleted = []
+        deleted: list[str] = []
         for run in chosen:
             control.delete(run)
             deleted.append(run.name)
-            st.session_state["deleted runs"] = deleted
+            st.session_state[_DELETED] = deleted
         st.rerun()
