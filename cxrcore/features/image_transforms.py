@@ -104,8 +104,8 @@ def _lungs(pixels: np.ndarray, name: str, masks: Masks | None) -> list[np.ndarra
         return list(masks)
     if not needs_lungs(name):
         return [None] * len(pixels)
-    found, doubts = lung_segmenter.segment(pixels)
-    return [None if doubt else mask for mask, doubt in zip(found, doubts, strict=True)]
+    found, reasons = lung_segmenter.segment(pixels)
+    return [None if reason else mask for mask, reason in zip(found, reasons, strict=True)]
 
 
 def _frame(parts: Sequence[str], mask: np.ndarray | None) -> Box:

@@ -24,8 +24,8 @@ def of(table: pd.DataFrame, pixels: np.ndarray, files: bool) -> list[np.ndarray 
     """
     if files:
         return extract.masks_of(table)
-    masks, doubts = lung_segmenter.segment(pixels)
-    return [None if doubt else mask for mask, doubt in zip(masks, doubts, strict=True)]
+    masks, reasons = lung_segmenter.segment(pixels)
+    return [None if reason else mask for mask, reason in zip(masks, reasons, strict=True)]
 
 
 def origin(files: bool, known: Sequence[bool]) -> Message:

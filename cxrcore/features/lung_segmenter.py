@@ -1,8 +1,8 @@
-"""Lung masks: a small U-Net (Ronneberger et al. 2015, arXiv:1505.04597) of our own, and when not to believe it.
+"""Lung segmentation: a small U-Net (Ronneberger et al. 2015, arXiv:1505.04597) and a plausibility check of its masks.
 
-It learned from phantoms alone (`scripts/train_lungs.py`), drawn with every disturbance that a real radiograph has and a
-phantom lacks. It has never seen a real lung's outline, so what it finds is checked for the shape of two lungs, and
-what does not have that shape is not used.
+It was trained on phantoms alone (`scripts/train_lungs.py`), with simulated disturbances of real radiographs. It was
+never trained on outlines of real lungs, so each mask is checked for the shape of two lungs, and an implausible one is
+not used.
 """
 
 import hashlib
@@ -27,58 +27,63 @@ _BALANCE, _SOLID, _UNSURE = 0.4, 0.78, 0.4
 
 @lru_cache(maxsize=1)
 def digest() -> str:
-    """Return what names the network and its limits: other lungs are other features."""
+    """Return what identifies the network and its limits: other lungs are other features."""
     limits = repr((_LEAST, _MOST, _SMALLEST, _BALANCE, _SOLID, _UNSURE)).encode()
     return hashlib.sha256(NETWORK.read_bytes() + limits).hexdigest()[:16]
 
 
 def prepared(grey: np.ndarray) -> np.ndarray:
-    """Return float32 (SIZE, SIZE, 1), -1 to 1, of a grey image uint8 (H, W), its histogram made even: exposure and
-    window differ from hospital to hospital."""
+    """Return float32 (SIZE, SIZE, 1), -1 to 1, of a grey image uint8 (H, W) after histogram equalisation, as exposure
+    and window differ between hospitals.
+    """
     small = cv2.resize(grey, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     return cv2.equalizeHist(small)[..., None].astype(np.float32) / 127.5 - 1
 
 
 def segment(pixels: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Return masks, boolean (n, SIZE, SIZE), of images uint8 (n, H, W, 3), and why each is not to be believed, "" if
-    nothing speaks against it. Takes some 3 ms an image."""
-    chances = [_chance(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in pixels]
-    masks = [_two_largest(chance > 0.5) for chance in chances]
-    return np.stack(masks), [doubt(mask, chance) for mask, chance in zip(masks, chances, strict=True)]
+    """Return masks, boolean (n, SIZE, SIZE), of images uint8 (n, H, W, 3), and why each is implausible, "" for a
+    plausible one. Takes about 3 ms per image.
+    """
+    probabilities = [_probability(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in pixels]
+    masks = [_two_largest(probability > 0.5) for probability in probabilities]
+    return np.stack(masks), [
+        implausible(mask, probability) for mask, probability in zip(masks, probabilities, strict=True)
+    ]
 
 
-def doubt(mask: np.ndarray, chance: np.ndarray) -> str:
-    """Return why a mask, boolean (H, W), found in probabilities (H, W), cannot be a pair of lungs, "" if it can."""
+def implausible(mask: np.ndarray, probability: np.ndarray) -> str:
+    """Return why a mask, boolean (H, W), of probabilities (H, W), cannot be a pair of lungs, "" if it can."""
     parts = _parts(mask)
     if len(parts) < 2:
-        return N_("no two lungs were found")
+        return N_("two separate lungs were not found")
     shares = sorted(float(part.mean()) for part in parts)
     if not _LEAST <= sum(shares) <= _MOST or shares[0] < _SMALLEST:
-        return N_("the area found is too small or too large for lungs")
+        return N_("the area is too small or too large for lungs")
     if shares[0] < _BALANCE * shares[1]:
-        return N_("one lung was found much smaller than the other")
+        return N_("one lung is much smaller than the other")
     centres = [np.argwhere(part).mean(axis=0) / mask.shape for part in parts]
     (top, left), (low, right) = sorted(centres, key=lambda centre: centre[1])
     if right - left < 0.15 or abs(top - low) > 0.2:
-        return N_("what was found does not lie side by side")
+        return N_("the two regions are not side by side")
     if min(_solidity(part) for part in parts) < _SOLID:
-        return N_("the outline is too ragged for a lung")
-    if ((chance > 0.2) & (chance < 0.8)).sum() > _UNSURE * mask.sum():
+        return N_("the outline is too irregular for a lung")
+    if ((probability > 0.2) & (probability < 0.8)).sum() > _UNSURE * mask.sum():
         return N_("the outline is too uncertain")
     return ""
 
 
-def _chance(grey: np.ndarray) -> np.ndarray:
+def _probability(grey: np.ndarray) -> np.ndarray:
     """Return the probability of lung, float32 (SIZE, SIZE)."""
     with _LOCK:
         network = _network()
         network.setInput(prepared(grey)[None, None, :, :, 0])
-        return network.predict().reshape(SIZE, SIZE).copy()
+        found: np.ndarray = network.forward().reshape(SIZE, SIZE).copy()
+        return found
 
 
 @lru_cache(maxsize=1)
 def _network() -> Any:
-    """OpenCV runs it: TensorFlow would take seconds to import."""
+    """Run by OpenCV, as TensorFlow would take seconds to import."""
     return cv2.dnn.readNetFromTFLite(str(NETWORK))
 
 

@@ -1,1 +1,1 @@
-"""A run as a process of its own: queue, start, stop, status. The dashboard starts runs here."""
+"""Runs and other long work as processes of their own: queue, start, stop, status."""

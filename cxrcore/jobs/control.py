@@ -1,114 +1,118 @@
-"""Steering runs: pause and go on, another learning rate, more epochs, another place in the queue."""
+"""Control of runs: pause and resume, another learning rate, more epochs, the order of the queue."""
 
 import time
 
 from cxrcore import runs, settings
-from cxrcore.config.run_config import RunConfig
+from cxrcore.config.run_config import RunConfig, merge, nested, validated
 from cxrcore.errors import UserError
 from cxrcore.jobs import queue, tasks
-from cxrcore.runs import LIVE, QUEUED, RUNNING, Run
-from cxrcore.training.run_recorder import PAUSE_FILE, RATE_FILE, STATE_FILE, STOP_FILE
+from cxrcore.runs import LIVE, QUEUED, RUNNING, Run, RunStatus
+from cxrcore.training.run_recorder import CHECKPOINT_FILE, PAUSE_FILE, RATE_FILE, STOP_FILE, RateRequest
 
 
 def pause(run: Run) -> None:
     """Make a run wait before its next batch or epoch; it keeps its memory and its place.
 
     Raises:
-        UserError: the run does not run.
+        UserError: the run is not running.
     """
     _require(run, {RUNNING})
     (run.folder / PAUSE_FILE).touch()
 
 
 def resume(run: Run) -> None:
-    """Let a paused run go on."""
+    """Resume a paused run."""
     settings.require_writable()
     (run.folder / PAUSE_FILE).unlink(missing_ok=True)
 
 
 def paused(run: Run) -> bool:
-    """Tell whether a run was asked to pause; its status says `paused` as soon as it does."""
+    """Tell whether a run was asked to pause; its status is `paused` as soon as it does."""
     return (run.folder / PAUSE_FILE).exists()
 
 
-def set_rate(run: Run, rate: float) -> None:
-    """Ask a run to learn at another rate from its next epoch on; the schedule goes on from there.
+def set_learning_rate(run: Run, rate: float) -> None:
+    """Set the learning rate of a run from its next epoch on; the schedule continues from it.
 
     Raises:
-        UserError: the run does not run, or the rate is out of range.
+        UserError: the run is not running, or the rate is out of range.
     """
     _require(run, {RUNNING})
     if not 0 < rate <= 10:
         raise UserError("learning_rate: expected more than 0, at most 10. Received: {rate}", rate=rate)
-    run.write(RATE_FILE, {"value": rate, "time": time.time()})
+    RateRequest(value=rate, time=time.time()).write(run.folder / RATE_FILE)
 
 
-def prepare_to_go_on(run: Run, epochs: int = 0) -> RunConfig:
-    """Return the config with which a run that has ended goes on where it was left, for `epochs` more than it was to
-    have: of the tuning if it has one, else of the head.
+def prepare_to_continue(run: Run, epochs: int = 0) -> RunConfig:
+    """Return the config with which a run that has ended is continued from its checkpoint, for `epochs` more than were
+    planned: of the fine-tuning if it has one, else of the head.
 
     Raises:
-        UserError: the run has not ended.
+        UserError: the run has not ended, has no checkpoint, or too many epochs are asked for.
     """
     _require(run, None)
     _require_no_task(run)
-    if run.metrics and not (run.folder / STATE_FILE.format(phase="head")).is_file():
-        raise UserError(
-            "Run {name} is of an older version, which kept nothing to go on from. Train it again.", name=run.name
-        )
-    values = run.config
-    where = values["tune"] if values.get("tune") else values
-    where["epochs"] += epochs
-    made = RunConfig(**values)
-    for name in (STOP_FILE, PAUSE_FILE):
-        (run.folder / name).unlink(missing_ok=True)
-    run.write("config.json", made.model_dump(mode="json"))
-    return made
+    if run.metrics and not (run.folder / CHECKPOINT_FILE.format(phase="head")).is_file():
+        raise UserError("Run {name} has no checkpoint to continue from. Train it again.", name=run.name)
+    config = run.config
+    name = "tune.epochs" if config.tune else "epochs"
+    planned = config.tune.epochs if config.tune else config.epochs
+    continued = validated(merge(config.plain(), nested(name, planned + epochs)))
+    for file in (STOP_FILE, PAUSE_FILE):
+        (run.folder / file).unlink(missing_ok=True)
+    continued.write(run.folder / "config.json")
+    return continued
 
 
-def go_on(run: Run, epochs: int = 0) -> None:
-    """Queue a run that has ended, to go on where it was left; see `prepare_to_go_on`."""
+def continue_run(run: Run, epochs: int = 0) -> None:
+    """Queue a run that has ended, to be continued from its checkpoint; see `prepare_to_continue`."""
     with queue.lock():
-        before = {"config": run.config, "status": run.status}  # to which it returns if it is taken off the queue
-        prepare_to_go_on(run, epochs)
-        kept = {name: value for name, value in run.status.items() if name == "created"}
-        run.write("status.json", kept | {"state": QUEUED, "rank": time.time(), "before": before})
+        config, status = run.config, run.status  # restored if it is taken off the queue
+        prepare_to_continue(run, epochs)
+        queued = RunStatus(
+            state=QUEUED,
+            created=status.created,
+            rank=time.time(),
+            previous=status,
+            previous_config=config.plain(),
+        )
+        queue.write_status(run, queued)
     queue.dispatch()
 
 
 def move_up(run: Run) -> None:
-    """Let a waiting run go before the one that waits in front of it."""
+    """Let a waiting run start before the one in front of it."""
     with queue.lock():
         waiting = queue.waiting()
         place = [other.name for other in waiting].index(run.name) if run in waiting else 0
         if place:
             before = waiting[place - 1]
             mine, theirs = run.status, before.status
-            run.write("status.json", mine | {"rank": queue.rank(theirs)})
-            before.write("status.json", theirs | {"rank": queue.rank(mine)})
+            queue.write_status(run, mine, rank=queue.rank(theirs))
+            queue.write_status(before, theirs, rank=queue.rank(mine))
 
 
 def delete(run: Run) -> None:
-    """Put a run into the trash (see `runs.discard`).
+    """Move a run to the trash (see `runs.discard`).
 
     Raises:
-        UserError: the run waits, runs, or is being measured.
+        UserError: the run waits, runs, or a measurement on it is running.
     """
     with queue.lock():
-        if run.status["state"] in LIVE:
+        if run.status.state in LIVE:
             raise UserError("Run {name} has not ended. Stop it first.", name=run.name)
         _require_no_task(run)
         runs.discard(run)
 
 
 def _require_no_task(run: Run) -> None:
-    if any((found := tasks.status(run, task)) and found["state"] == RUNNING for task in tasks.TASKS):
-        raise UserError("Run {name} is being measured. Wait until that has ended, or stop it.", name=run.name)
+    if any((found := tasks.status(run, task)) and found.state == RUNNING for task in tasks.TASKS):
+        raise UserError("A measurement on run {name} is running. Wait until it has ended, or stop it.", name=run.name)
 
 
 def _require(run: Run, states: set[str] | None) -> None:
     """Raise `UserError` unless the run's state is among `states`, or it has ended for None."""
     settings.require_writable()
-    state = run.status["state"]
+    state = run.status.state
     if state not in states if states else state in LIVE:
         raise UserError("Run {name} cannot do that now: it is {state}.", name=run.name, state=state)

@@ -1,41 +1,34 @@
-"""How long a run will still take, from what it and earlier runs took."""
+"""Remaining time of a run, estimated from its own pace and that of earlier runs."""
 
 import time
-from typing import Any
 
-from cxrcore.runs import FINISHED, Run, listing
+from cxrcore.runs import FINISHED, Run, RunStatus, listing
 
-_AFTER = 4.0  # seconds to test, draw heatmaps and save a small run: a guess that is soon replaced
+_AFTER = 4.0  # seconds to test, compute heatmaps and save a small run
 _LAST = 20  # epochs whose mean gives the pace
 
 
-def left(run: Run, status: dict[str, Any]) -> float | None:
-    """Return the seconds until the whole run is done if no epoch is saved by early stopping, None if nothing tells."""
-    stage, done, total = status.get("stage"), status.get("done", 0), status.get("total", 0)
-    elapsed = time.time() - status.get("stage_started", time.time())
-    now = done - status.get("from", 0)
-    here = elapsed / now * (total - done) if now > 0 and total else None
-    rounds = run.config.get("design", {}).get("rounds", 1) if _several(run) else 1
-    if stage == "rounds":
+def remaining(run: Run, status: RunStatus) -> float | None:
+    """Return the seconds until the whole run has ended without early stopping, None if they cannot be estimated."""
+    elapsed = time.time() - (status.stage_started or time.time())
+    done = status.done - status.first
+    here = elapsed / done * (status.total - status.done) if done > 0 and status.total else None
+    splits = run.config.resampling.count
+    if status.stage == "resampling" or here is None:
         return here
-    if stage == "training" and here is not None:
-        whole = elapsed / now * total
-        return here + _AFTER + (rounds - 1) * whole
-    if stage == "features" and here is not None and (learning := _learning(run)) is not None:
-        return here + _AFTER + rounds * learning
+    if status.stage == "training":
+        return here + _AFTER + (splits - 1) * elapsed / done * status.total
+    if status.stage == "features" and (training := _training(run)) is not None:
+        return here + _AFTER + splits * training
     return None
 
 
-def _several(run: Run) -> bool:
-    return run.config.get("design", {}).get("kind", "holdout") != "holdout"
-
-
-def _learning(run: Run) -> float | None:
-    """Return the seconds that learning takes, at the pace of the newest finished run with this backbone and head."""
+def _training(run: Run) -> float | None:
+    """Return the seconds of training at the pace of the newest finished run with this backbone and head."""
     config = run.config
     for other in listing():
         theirs = other.config
-        if other.status["state"] == FINISHED and all(theirs[name] == config[name] for name in ("backbone", "head")):
-            pace = [epoch["seconds"] for epoch in other.epochs[-_LAST:]]
-            return sum(pace) / len(pace) * config["epochs"] if pace else None
+        if other.status.state == FINISHED and (theirs.backbone, theirs.head) == (config.backbone, config.head):
+            pace = [epoch.seconds for epoch in other.epochs[-_LAST:]]
+            return sum(pace) / len(pace) * config.epochs if pace else None
     return None

@@ -1,32 +1,32 @@
-"""Is a run's process still there, and how to end it."""
-
-from typing import Any
+"""Whether the process of a run is alive, and how to end it."""
 
 import psutil
 
-
-def alive(status: dict[str, Any]) -> bool:
-    """Tell whether the process that a status names is running, and is not a later one with its number."""
-    return _find(status) is not None
+from cxrcore.runs import ProcessId
 
 
-def kill(status: dict[str, Any]) -> None:
-    """End the process and its children at once; nothing happens if it is gone."""
-    process = _find(status)
-    if process is None:
+def alive(process: ProcessId) -> bool:
+    """Tell whether a process is running, and is not a later one with its number."""
+    return _find(process) is not None
+
+
+def kill(process: ProcessId) -> None:
+    """End a process and its children at once; nothing happens if it has ended."""
+    found = _find(process)
+    if found is None:
         return
-    for member in [*process.children(recursive=True), process]:
+    for member in [*found.children(recursive=True), found]:
         try:
             member.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs([process], timeout=2)
+    psutil.wait_procs([found], timeout=2)
 
 
-def _find(status: dict[str, Any]) -> psutil.Process | None:
+def _find(process: ProcessId) -> psutil.Process | None:
     try:
-        process = psutil.Process(int(status.get("pid", -1)))
-        same = abs(process.create_time() - status.get("pid_started", 0)) < 1
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.pid_started) < 1
+        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.NoSuchProcess, ValueError):
         return None

@@ -1,7 +1,7 @@
-"""The queue is the run folders themselves: what says `queued` waits, oldest first.
+"""The queue consists of the run folders themselves: a run in the state `queued` waits, oldest first.
 
-Every change of state happens under one file lock, so two browser tabs, a worker that ends and a second
-server agree. Nothing lives in a server's memory.
+Every change of state happens under one file lock, so two browser tabs, a worker that ends and a second server agree.
+Nothing is kept in a server's memory.
 """
 
 import os
@@ -13,13 +13,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from cxrcore import settings
-from cxrcore.config.run_config import RunConfig
+from cxrcore.config.run_config import RunConfig, validated
 from cxrcore.errors import UserError
-from cxrcore.i18n import N_
 from cxrcore.jobs import processes
 from cxrcore.messages import msg
-from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, create, listing
-from cxrcore.runs import process as process_of
+from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, listing, process_id
 from cxrcore.training import pipeline
 from cxrcore.training.run_recorder import STOP_FILE
 
@@ -37,49 +35,54 @@ def submit(config: RunConfig) -> Run:
     """
     settings.max_jobs()
     pipeline.check(config)
-    run = create(config.model_dump(mode="json"), queued=True)
+    run = create(config, queued=True)
     dispatch()
     return run
 
 
 def dispatch() -> None:
-    """Mark runs whose process is gone as failed, then start queued runs while places are free.
+    """Mark runs whose process has ended unexpectedly as failed, then start queued runs while places are free.
 
-    Where nothing may be changed it does nothing.
+    Nothing happens where the dashboard is read-only.
     """
     if settings.read_only():
         return
     with lock():
-        states, running = _states(), 0
-        for run, status in states:
-            if status["state"] == RUNNING:
+        statuses, running = _statuses(), 0
+        for run, status in statuses:
+            if status.state == RUNNING:
                 running += 1 if processes.alive(status) else 0
                 _mark_if_dead(run, status)
-        for run in waiting(states)[: max(0, settings.max_jobs() - running)]:
+        for run in waiting(statuses)[: max(0, settings.max_jobs() - running)]:
             _start(run)
 
 
-def waiting(states: list[tuple[Run, dict]] | None = None) -> list[Run]:
-    """Return the runs that wait, the next first; `states` are those of all runs, if they have been read already."""
-    states = _states() if states is None else states
-    ranks = [(rank(status), run.name, run) for run, status in states if status["state"] == QUEUED]
+def waiting(statuses: list[tuple[Run, RunStatus]] | None = None) -> list[Run]:
+    """Return the runs that wait, the next first; `statuses` are those of all runs, if they have been read already."""
+    statuses = _statuses() if statuses is None else statuses
+    ranks = [(rank(status), run.name, run) for run, status in statuses if status.state == QUEUED]
     return [run for _, _, run in sorted(ranks, key=lambda row: row[:2])]
 
 
-def rank(status: dict) -> float:
-    """Return what waiting runs are sorted by: when they came, unless one was moved up."""
-    return status.get("rank", status["created"])
+def rank(status: RunStatus) -> float:
+    """Return what waiting runs are sorted by: when they were created, unless one was moved up."""
+    return status.created if status.rank is None else status.rank
 
 
 def position(run: Run) -> int:
     """Return how many runs are before this queued one: those that run and those that wait longer."""
-    states = _states()
-    running = sum(status["state"] == RUNNING for _, status in states)
-    before = [other.name for other in waiting(states)]
+    statuses = _statuses()
+    running = sum(status.state == RUNNING for _, status in statuses)
+    before = [other.name for other in waiting(statuses)]
     return running + (before.index(run.name) if run.name in before else 0)
 
 
-def _states() -> list[tuple[Run, dict]]:
+def write_status(run: Run, status: RunStatus, **changes: object) -> None:
+    """Replace the status of a run by `status` with these changes."""
+    status.model_copy(update=changes).write(run.folder / "status.json")
+
+
+def _statuses() -> list[tuple[Run, RunStatus]]:
     return [(run, run.status) for run in listing()]
 
 
@@ -90,47 +93,45 @@ def stop(run: Run) -> None:
     and saves its model, for which large datasets may take longer than these 2 seconds.
 
     Raises:
-        UserError: the run does not run or wait.
+        UserError: the run neither runs nor waits.
     """
     with lock():
         status = run.status
-        if status["state"] == QUEUED:
-            _take_off(run, status)
+        if status.state == QUEUED:
+            _take_off_queue(run, status)
             return
-    if status["state"] != RUNNING:
-        raise UserError("Run {name} has ended already ({state}).", name=run.name, state=status["state"])
+    if status.state != RUNNING:
+        raise UserError("Run {name} has ended already ({state}).", name=run.name, state=status.state)
     (run.folder / STOP_FILE).touch()  # a paused run notices this too
     _wait_for_end(run)
     dispatch()
 
 
-def _take_off(run: Run, status: dict) -> None:
-    """Take a run off the queue; one that was to go on is again what it was."""
-    if before := status.get("before"):
-        run.write("config.json", before["config"])
-        run.write("status.json", before["status"])
+def _take_off_queue(run: Run, status: RunStatus) -> None:
+    """Take a run off the queue; one that was to be continued is restored as it was."""
+    if status.previous and status.previous_config:
+        validated(status.previous_config).write(run.folder / "config.json")
+        write_status(run, status.previous)
     else:
-        run.write("status.json", status | {"state": STOPPED, "message": N_("Taken off the queue.")})
+        write_status(run, status, state=STOPPED, message=msg("Taken off the queue."))
 
 
 def _wait_for_end(run: Run) -> None:
     start = time.monotonic()
-    while (status := run.status)["state"] == RUNNING and processes.alive(status):
+    while (status := run.status).state == RUNNING and processes.alive(status):
         waited = time.monotonic() - start
         if waited > PATIENCE_SECONDS:
             return
-        if waited > STOP_SECONDS and status.get("worker") and _nothing_to_keep(run, status):
+        if waited > STOP_SECONDS and status.worker and _nothing_to_keep(run, status):
             processes.kill(status)
-            message = N_("Stopped before the first epoch, so nothing was learned.")
-            run.write("status.json", run.status | {"state": STOPPED, "message": message, "ended": time.time()})
+            write_status(run, run.status, state=STOPPED, message=pipeline.STOPPED_EARLY, ended=time.time())
             return
         time.sleep(0.05)
 
 
-def _nothing_to_keep(run: Run, status: dict) -> bool:
+def _nothing_to_keep(run: Run, status: RunStatus) -> bool:
     """Tell whether a run may be ended at once: before its first epoch nothing is lost."""
-    stage = status.get("stage")
-    return stage in _BEFORE_TRAINING or (stage == "training" and not run.epochs)
+    return status.stage in _BEFORE_TRAINING or (status.stage == "training" and not run.epochs)
 
 
 def _start(run: Run) -> None:
@@ -141,11 +142,11 @@ def _start(run: Run) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment(),
-            start_new_session=True,  # a server that is stopped with Ctrl-C leaves its runs alone
+            start_new_session=True,  # Ctrl-C of the server does not reach its runs
         )
     now = time.time()
-    running = {"state": RUNNING, "stage": "starting", "stage_started": now, "started": now}
-    run.write("status.json", run.status | running | process_of(process.pid) | {"worker": True})
+    changes = {"state": RUNNING, "stage": "starting", "stage_started": now, "started": now, "worker": True}
+    write_status(run, run.status, **changes, **dict(process_id(process.pid)))
 
 
 def environment() -> dict[str, str]:
@@ -155,17 +156,17 @@ def environment() -> dict[str, str]:
     return os.environ | {"CXR_HOME": str(settings.home()), "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _mark_if_dead(run: Run, status: dict) -> None:
+def _mark_if_dead(run: Run, status: RunStatus) -> None:
     if processes.alive(status):
         return
-    status = run.status  # it may have ended well between the two looks
-    if status["state"] == RUNNING:
+    status = run.status  # it may have ended normally in the meantime
+    if status.state == RUNNING:
         message = msg(
-            "The process ended without a word during the stage '{stage}': it was killed, or the machine ran out of "
-            "memory. What it wrote so far is kept: it can be continued.",
-            stage=status.get("stage", "starting"),
+            "The worker process ended unexpectedly during the stage '{stage}': it was killed, or the machine ran out "
+            "of memory. What it wrote so far is kept: the run can be continued.",
+            stage=status.stage,
         )
-        run.write("status.json", status | {"state": FAILED, "message": message, "ended": time.time()})
+        write_status(run, status, state=FAILED, message=message, ended=time.time())
 
 
 def lock() -> FileLock:

@@ -1,68 +1,76 @@
-"""Work on a finished run, or a sweep, in a process of its own, so that it goes on when the page is left: `python -m
+"""Work on a finished run, or a sweep, in a process of its own, so that it continues when the page is left: `python -m
 cxrcore.jobs.tasks FOLDER TASK`.
 
-`tasks/TASK.json` in the folder says how far it is; it is gone when the work is done, as its result then is
-there.
+`tasks/TASK.json` in the folder holds its progress; the file is removed when the work is done, as its result then
+exists.
 """
 
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
 from cxrcore.errors import UserError
-from cxrcore.files import read_json_if_there, write_json
-from cxrcore.i18n import N_
 from cxrcore.jobs import processes, queue
-from cxrcore.runs import FAILED, RUNNING, Run
-from cxrcore.runs import process as process_of
+from cxrcore.messages import Message, msg, plain
+from cxrcore.progress import StageProgress
+from cxrcore.runs import FAILED, RUNNING, ProcessId, Run, process_id
+from cxrcore.schema import Stored
 
-Listener = Callable[[str, int, int], None]
 _WRITE_SECONDS = 0.3
 
 
-class Place(Protocol):
-    """Whatever has a folder to work in: a run, a sweep."""
+class HasFolder(Protocol):
+    """What a task works on: a run or a sweep."""
 
     @property
     def folder(self) -> Path:
-        """Where it is."""
+        """Its folder."""
 
 
-def _shortcut(folder: Path, listen: Listener) -> None:
+class TaskStatus(Stored, ProcessId):
+    """The progress of a task: `done` of `total` steps of a stage; `message` tells why it failed."""
+
+    state: Literal["running", "failed"]
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    message: Message = Message(id="")
+
+
+def _shortcut(folder: Path, progress: StageProgress) -> None:
     from cxrcore.audits import shortcut
 
-    shortcut.audit(Run(folder), listen)
+    shortcut.audit(Run(folder), progress)
 
 
-def _remedies(folder: Path, listen: Listener) -> None:
+def _mitigations(folder: Path, progress: StageProgress) -> None:
     from cxrcore.audits import mitigations
 
-    mitigations.compare(Run(folder), listen)
+    mitigations.compare(Run(folder), progress)
 
 
-def _faithfulness(folder: Path, listen: Listener) -> None:
+def _faithfulness(folder: Path, progress: StageProgress) -> None:
     from cxrcore.explain import faithfulness
 
-    faithfulness.measure(Run(folder), progress=listen)
+    faithfulness.measure(Run(folder), progress=progress)
 
 
-def _sweep(folder: Path, listen: Listener) -> None:
+def _sweep(folder: Path, progress: StageProgress) -> None:
     from cxrcore.sweeps import search
     from cxrcore.sweeps.sweep import Sweep
 
-    search.search(Sweep(folder), listen)
+    search.search(Sweep(folder), progress)
 
 
-TASKS = {"sweep": _sweep, "shortcut": _shortcut, "remedies": _remedies, "faithfulness": _faithfulness}
+TASKS = {"sweep": _sweep, "shortcut": _shortcut, "mitigations": _mitigations, "faithfulness": _faithfulness}
 
 
-def start(place: Place, task: str) -> None:
-    """Start `task`, a key of `TASKS`, in its own process; nothing happens if it runs already."""
+def start(place: HasFolder, task: str) -> None:
+    """Start `task`, a key of `TASKS`, in its own process; nothing happens if it is running already."""
     with queue.lock():
-        if (found := status(place, task)) and found["state"] == RUNNING:
+        if (found := status(place, task)) and found.state == RUNNING:
             return
         log = place.folder / "tasks" / f"{task}.log"
         log.parent.mkdir(exist_ok=True)
@@ -75,25 +83,23 @@ def start(place: Place, task: str) -> None:
                 env=queue.environment(),
                 start_new_session=True,
             )
-        _write(place.folder, task, "", 0, 0, process_of(process.pid))
+        _write(place.folder, task, "", 0, 0, process_id(process.pid))
 
 
-def status(place: Place, task: str) -> dict[str, Any] | None:
-    """Return `state`, `stage`, `done`, `total`, perhaps `message`; None for a task that is done or was never begun."""
+def status(place: HasFolder, task: str) -> TaskStatus | None:
+    """Return the status of a task; None for one that is done or was never started."""
     path = _file(place.folder, task)
-    found = read_json_if_there(path)
-    if found and found["state"] == RUNNING and not processes.alive(found):
-        found = read_json_if_there(path)  # it may have ended well between the two looks
-        if found and found["state"] == RUNNING:
-            return found | {
-                "state": FAILED,
-                "message": N_("The process ended without a word: it was killed, or the memory ran out."),
-            }
+    found = TaskStatus.read_if_present(path)
+    if found and found.state == RUNNING and not processes.alive(found):
+        found = TaskStatus.read_if_present(path)  # it may have ended normally in the meantime
+        if found and found.state == RUNNING:
+            message = msg("The worker process ended unexpectedly: it was killed, or the machine ran out of memory.")
+            return found.model_copy(update={"state": FAILED, "message": message})
     return found
 
 
-def stop(place: Place, task: str) -> None:
-    """End a task at once. What it computed for the cache stays; nothing else does."""
+def stop(place: HasFolder, task: str) -> None:
+    """End a task at once. Activations that it computed are kept."""
     with queue.lock():
         if found := status(place, task):
             processes.kill(found)
@@ -101,29 +107,30 @@ def stop(place: Place, task: str) -> None:
 
 
 def main(folder: Path, task: str) -> int:
-    """Do a task and say how far it is. Return the exit code."""
+    """Do a task and write its progress. Return the exit code."""
     with queue.lock():
-        pass  # whoever started this process writes its number first
+        pass  # the process that started this one writes the first status
     written = 0.0
 
-    def listen(stage: str, done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         nonlocal written
         if time.monotonic() - written > _WRITE_SECONDS:
             written = time.monotonic()
-            _write(folder, task, stage, done, total, process_of())
+            _write(folder, task, stage, done, total, process_id())
 
     try:
-        TASKS[task](folder, listen)
+        TASKS[task](folder, progress)
     except Exception as error:
-        message = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        write_json(_file(folder, task), {"state": FAILED, "message": message})
+        message = error.message if isinstance(error, UserError) else plain(f"{type(error).__name__}: {error}")
+        TaskStatus(state="failed", message=message).write(_file(folder, task))
         return 2
     _file(folder, task).unlink(missing_ok=True)
     return 0
 
 
-def _write(folder: Path, task: str, stage: str, done: int, total: int, process: dict[str, Any]) -> None:
-    write_json(_file(folder, task), {"state": RUNNING, "stage": stage, "done": done, "total": total} | process)
+def _write(folder: Path, task: str, stage: str, done: int, total: int, process: ProcessId) -> None:
+    found = TaskStatus(state="running", stage=stage, done=done, total=total, **process.model_dump())
+    found.write(_file(folder, task))
 
 
 def _file(folder: Path, task: str) -> Path:

@@ -4,7 +4,6 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import UserError
 from cxrcore.jobs import queue
 from cxrcore.runs import Run
@@ -12,17 +11,17 @@ from cxrcore.training.pipeline import run
 
 
 def _log_stage(stage: str, done: int, total: int) -> None:
-    """Write the beginning of each stage into the log, so that a killed run's log says how far it came."""
+    """Write the beginning of each stage into the log, so that the log of a killed run tells how far it came."""
     if done == 0:
         print(f"{datetime.now():%H:%M:%S} {stage}", flush=True)
 
 
 def main(folder: Path) -> int:
-    """Run what the folder's config says, then start whoever waits. Return the exit code."""
+    """Train the folder's config, then start the next run of the queue. Return the exit code."""
     with queue.lock():
-        pass  # whoever started this process writes its number first
+        pass  # the process that started this one writes the first status
     try:
-        run(RunConfig(**Run(folder).config), folder, _log_stage)
+        run(Run(folder).config, folder, _log_stage)
     except UserError as error:
         print(error)
         return 2

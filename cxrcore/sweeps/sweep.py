@@ -1,41 +1,48 @@
-"""A sweep's folder: `plan.json`, Optuna's `journal.log`, a folder a trial, and which trials were opened.
+"""A sweep's folder: `plan.json`, Optuna's `journal.log`, a folder for each trial, and which trials became runs.
 
-A trial is the same `run` as any other, up to the end of its learning: it is not tested, so nobody can choose by the
-test. Opened, it is trained again as a run of its own, which takes seconds: its activations are kept and its seed gives
-the same curves.
+A trial is a run like any other up to the end of training. It is not tested, so that no trial can be chosen by its test
+result. A trial that is promoted is trained again as a run of its own, which takes seconds: its activations are kept,
+and its seed gives the same curves.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cxrcore import settings
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
-from cxrcore.files import read_json, read_json_if_there, write_json
+from cxrcore.messages import Message, msg
 from cxrcore.runs import Run
-from cxrcore.sweeps import plan
+from cxrcore.schema import Stored
 from cxrcore.sweeps.plan import Plan
 from cxrcore.training import pipeline
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 
 
+class Promoted(Stored):
+    """`promoted.json`: the runs that trials became, by the trial's number."""
+
+    runs: dict[int, str]
+
+
 @dataclass(frozen=True)
 class Sweep:
-    """One sweep, read from disk whenever asked."""
+    """One sweep, read from disk whenever asked. A file that is damaged raises `DamagedFileError`."""
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """The folder's name, which is the sweep's."""
+        """The folder's name, which identifies the sweep."""
         return self.folder.name
 
     @property
     def plan(self) -> Plan:
         """What it tries."""
-        return plan.make(read_json(self.folder / "plan.json"))
+        return Plan.read(self.folder / "plan.json")
 
     @property
     def journal(self) -> Path:
@@ -43,36 +50,54 @@ class Sweep:
         return self.folder / "journal.log"
 
     @property
-    def opened(self) -> dict[int, str]:
-        """The runs that were made of trials, by the trial's number."""
-        found = read_json_if_there(self.folder / "opened.json") or {}
-        return {int(number): name for number, name in found.items()}
+    def promoted(self) -> dict[int, str]:
+        """The names of the runs that trials became, by the trial's number."""
+        if found := Promoted.read_if_present(self.folder / "promoted.json"):
+            return found.runs
+        older = _PromotedOfVersion1.read_if_present(self.folder / "opened.json")
+        return older.runs if older else {}
 
     def trial(self, number: int) -> Run:
         """Return the folder of a trial."""
         return Run(self.folder / "trials" / f"{number:05d}")
 
-    def mark_opened(self, number: int, run: Run) -> None:
-        """Write down which run a trial became."""
-        write_json(self.folder / "opened.json", {str(k): v for k, v in self.opened.items()} | {str(number): run.name})
+    def mark_promoted(self, number: int, run: Run) -> None:
+        """Record which run a trial became."""
+        Promoted(runs=self.promoted | {number: run.name}).write(self.folder / "promoted.json")
 
 
-def create(name: str, chosen: Plan) -> Sweep:
+class _PromotedOfVersion1(Promoted):
+    """`opened.json` of version 1: run by number."""
+
+    @classmethod
+    def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        return {"runs": values}
+
+
+@dataclass(frozen=True)
+class DamagedSweep:
+    """A sweep folder that cannot be opened, and why."""
+
+    name: str
+    message: Message
+
+
+def create(name: str, plan: Plan) -> Sweep:
     """Make a new sweep.
 
     Raises:
-        UserError: the name is no name, or taken; the dataset is not there, or cannot be split.
+        UserError: the name is not valid, or taken; the dataset does not exist, or cannot be split.
     """
     if not _NAME.fullmatch(name):
         raise UserError("name: expected letters, digits, '.', '_' or '-', at most 61. Received: {name!r}", name=name)
-    data = dataset.load(chosen.base.dataset, chosen.base.dataset_version)
-    pipeline.check(chosen.base)
-    # Every trial is to see the same images, whatever becomes of the dataset meanwhile.
-    chosen = chosen.model_copy(update={"base": chosen.base.model_copy(update={"dataset_version": data.version})})
+    data = dataset.load(plan.base.dataset, plan.base.dataset_version)
+    pipeline.check(plan.base)
+    # Every trial is to use the same images, also if the dataset is edited meanwhile.
+    plan = plan.model_copy(update={"base": plan.base.model_copy(update={"dataset_version": data.version})})
     made = Sweep(_folder() / name)
     if made.folder.exists():
-        raise UserError("There is a sweep {name!r} already. Choose another name, or go on with it.", name=name)
-    write_json(made.folder / "plan.json", chosen.model_dump(mode="json"))
+        raise UserError("There is a sweep {name!r} already. Choose another name, or continue it.", name=name)
+    plan.write(made.folder / "plan.json")
     return made
 
 
@@ -85,9 +110,29 @@ def load(name: str) -> Sweep:
 
 
 def listing() -> list[Sweep]:
-    """Return all sweeps, the newest first."""
-    paths = [path.parent for path in _folder().glob("[!.]*/plan.json")]
-    return [Sweep(path) for path in sorted(paths, key=lambda path: -(path / "plan.json").stat().st_mtime)]
+    """Return the sweeps that can be opened, the newest first."""
+    return [sweep for sweep, problem in _inspected() if problem is None]
+
+
+def damaged() -> list[DamagedSweep]:
+    """Return the sweeps that cannot be opened, the newest first."""
+    return [DamagedSweep(sweep.name, problem) for sweep, problem in _inspected() if problem is not None]
+
+
+def _inspected() -> list[tuple[Sweep, Message | None]]:
+    folders = [path for path in _folder().glob("[!.]*") if path.is_dir()]
+    folders.sort(key=lambda path: -path.stat().st_ctime)
+    return [(Sweep(folder), _problem(Sweep(folder))) for folder in folders]
+
+
+def _problem(sweep: Sweep) -> Message | None:
+    try:
+        _ = sweep.plan, sweep.promoted
+    except FileNotFoundError:
+        return msg("{file} is missing.", file="plan.json")
+    except UserError as error:
+        return error.message
+    return None
 
 
 def _folder() -> Path:
