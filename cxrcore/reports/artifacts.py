@@ -36,7 +36,7 @@ def _predictions(summary: RunSummary) -> bytes:
     table = summary.table.drop(columns=["lungs", "lesions"], errors="ignore").rename(columns={"path": "file"})
     table["file"] = [Path(path).name for path in table["file"]]
     table["patient"] = pd.factorize(table["patient"])[0] + 1
-    return table.to_csv(index=False).encode()
+    return str(table.to_csv(index=False)).encode()
 
 
 _ALL = (

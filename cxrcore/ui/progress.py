@@ -8,6 +8,7 @@ import streamlit as st
 from cxrcore.i18n import N_, t, translate
 from cxrcore.progress import Progress, StageProgress
 from cxrcore.runs.models import RunStatus
+from cxrcore.training.pipeline import STAGES
 from cxrcore.ui.feedback import duration
 
 STATES = {
@@ -16,18 +17,6 @@ STATES = {
     "finished": N_("finished"),
     "stopped": N_("stopped"),
     "failed": N_("failed"),
-}
-# In their order. The first lasts until the process reports.
-STAGES = {
-    "starting": N_("Starting: loading the libraries takes some seconds"),
-    "reading": N_("Reading the dataset"),
-    "weights": N_("Loading the weights"),
-    "backbone": N_("Building the backbone"),
-    "features": N_("Computing activations, once for each image"),
-    "training": N_("Training the head"),
-    "evaluating": N_("Testing on images held out from training"),
-    "saving": N_("Saving the model"),
-    "resampling": N_("Training and testing the other folds or repeats"),
 }
 _REDRAW = 0.2  # seconds between two drawings of a bar
 

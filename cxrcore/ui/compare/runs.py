@@ -60,17 +60,18 @@ def _choose(listed: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> l
     differing = run_comparison.differing(listed)
     rows = []
     for run, row in zip(listed, table.to_dict("records"), strict=True):
-        metrics, resampling = run.metrics, run.resampling
+        metrics = run.metrics
+        mean = run.resampling.mean["accuracy"] if run.resampling else None
         state = translate(progress.STATES[run.status.state])
         rows.append(
             {
                 t("run"): labels[run.name],
                 t("test accuracy"): formatting.with_interval(metrics.test.accuracy) if metrics else state,
-                t("mean over folds or repeats"): formatting.with_interval(resampling and resampling.mean["accuracy"]),
+                t("mean over folds or repeats"): formatting.with_interval(mean),
             }
             | {name: _text(row[name]) for name in differing}
             | {
-                t("macro F1"): formatting.with_interval(metrics and metrics.test.macro_f1),
+                t("macro F1"): formatting.with_interval(metrics.test.macro_f1 if metrics else None),
                 t("test images"): metrics.n_test if metrics else None,
                 t("tags"): row["tags"],
             }

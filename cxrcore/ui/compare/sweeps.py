@@ -3,23 +3,22 @@
 import pandas as pd
 import streamlit as st
 
-from cxrcore.config.run_config import RunConfig
-from cxrcore.fields import Range, setting_fields
+from cxrcore.fields import Range
 from cxrcore.figures import comparison
-from cxrcore.i18n import N_, bind, format_number, nt, t, translate
+from cxrcore.i18n import bind, format_number, nt, t, translate
 from cxrcore.jobs import queue, tasks
 from cxrcore.runs import RUNNING
 from cxrcore.sweeps import leaderboard, promote, search, sweep
+from cxrcore.sweeps.plan import SWEPT
 from cxrcore.sweeps.sweep import Sweep
 from cxrcore.ui import feedback, query_params
-from cxrcore.ui.progress import STATES
 
 _SHOWN = 100
-_STATES = STATES | {"pruned": N_("pruned")}
 
 
 def show() -> None:
     """Show the choice of a sweep and the chosen one, which is drawn again every two seconds while it runs."""
+    feedback.damaged({found.name: found.message for found in sweep.damaged()})
     names = [found.name for found in sweep.listing()]
     if not names:
         st.info(t("There is no sweep yet. Start one on the Train page, under *Sweep*."), icon=":material/info:")
@@ -39,16 +38,16 @@ def _view(chosen: Sweep, was_live: bool) -> None:
         live, plan, table = _is_live(chosen), chosen.plan, leaderboard.table(chosen)
         if was_live and not live:
             st.rerun()
-        failed = table[table["state"] == "failed"]
-        done = int(table["val_loss"].notna().sum()) + len(failed)
+        failures = leaderboard.failures(chosen)
+        done = int(table["val_loss"].notna().sum()) + len(failures)
         st.progress(min(1.0, done / plan.trials) if plan.trials else 0.0, text=_progress(done, plan.trials, live))
         _buttons(chosen, live)
-        if len(failed):
+        if failures:
             text = nt(
                 "{n} trial failed: {message}",
                 "{n} trials failed, the first with: {message}",
-                len(failed),
-                message=translate(failed["message"].iloc[0]),
+                len(failures),
+                message=failures[0],
             )
             st.warning(feedback.plain_text(text), icon=":material/warning:")
         if table["val_loss"].notna().any():
@@ -69,7 +68,7 @@ def _buttons(chosen: Sweep, live: bool) -> None:
         if st.button(t("Stop (finished trials are kept)"), icon=":material/stop_circle:"):
             tasks.stop(chosen, "sweep")
             st.rerun()
-    elif search.left(chosen) > 0 and st.button(t("Resume"), icon=":material/play_arrow:"):
+    elif search.remaining(chosen) > 0 and st.button(t("Resume"), icon=":material/play_arrow:"):
         with feedback.friendly():
             tasks.start(chosen, "sweep")
             st.rerun()
@@ -87,10 +86,10 @@ def _leaderboard(chosen: Sweep, table: pd.DataFrame) -> None:
         "run": t("run"),
     }
     accuracies = [format_number(value, ".1%") if pd.notna(value) else "–" for value in shown["val_accuracy"]]
-    states = [translate(_STATES[state]) for state in shown["state"]]
+    states = [translate(leaderboard.STATES[state]) for state in shown["state"]]
     view = shown.assign(state=states, val_accuracy=accuracies).rename(columns=columns | _titles(chosen))
     event = st.dataframe(
-        view.drop(columns=["seconds", "n_validation", "message"]),
+        view.drop(columns=["seconds", "n_validation"]),
         hide_index=True,
         selection_mode="single-row",
         on_select="rerun",
@@ -110,7 +109,7 @@ def _leaderboard(chosen: Sweep, table: pd.DataFrame) -> None:
 
 
 def _promote(chosen: Sweep, number: int) -> None:
-    if before := promote.opened(chosen, number):
+    if before := promote.promoted_run(chosen, number):
         st.page_link("pages/train.py", label=t("Show the run"), query_params={"run": before.name})
     elif st.button(t("Train and test trial {number} as a run", number=number), type="primary"):
         with feedback.friendly():
@@ -121,12 +120,11 @@ def _promote(chosen: Sweep, number: int) -> None:
 
 def _titles(chosen: Sweep) -> dict[str, str]:
     """Return the titles of the settings that a sweep varies, in the current language."""
-    labels = {field.name: field.setting.label for field in setting_fields(RunConfig)}
-    return {name: translate(labels[name]) for name in chosen.plan.knobs}
+    return {name: translate(SWEPT[name].setting.label) for name in chosen.plan.settings}
 
 
 def _figures(chosen: Sweep, table: pd.DataFrame) -> None:
-    varied, titles = chosen.plan.knobs, _titles(chosen)
+    varied, titles = chosen.plan.settings, _titles(chosen)
     logs = [name for name, values in varied.items() if isinstance(values, Range) and values.log]
     st.subheader(t("All trials"))
     figure = comparison.parallel(table, titles, logs)

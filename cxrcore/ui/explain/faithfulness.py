@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import streamlit as st
 
 from cxrcore.explain import faithfulness
-from cxrcore.explain.faithfulness import Faithfulness, MethodChecks, RandomMapChecks
+from cxrcore.explain.faithfulness import Faithfulness, RandomMapChecks
+from cxrcore.explain.faithfulness_summary import MethodChecks
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 from cxrcore.figures import formatting
 from cxrcore.i18n import N_, t, translate

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from cxrcore.audits.shortcut import CornerResult, ShortcutAudit
+from cxrcore.audits.corner_occlusion import CornerResult
+from cxrcore.audits.shortcut import ShortcutAudit
 from cxrcore.figures import formatting
 from cxrcore.i18n import format_number, t, translate
 from cxrcore.metric import Metric
@@ -71,11 +72,12 @@ def _row(visible: str, metric: Metric) -> dict[str, str]:
 
 
 def _energy(found: ShortcutAudit) -> list[tuple[str, Metric]]:
-    """Return where the share of the Grad-CAM was measured, and the share; audits of older versions have none."""
-    if not found.energy:
-        return []
-    places = [(t("in the outer 15% of each side (51% of the area)"), found.energy.frame)]
-    return places + ([(t("outside the lungs"), found.energy.outside)] if found.energy.outside else [])
+    """Return where a share of the Grad-CAM was measured, and the share."""
+    frame, outside = found.energy.frame, found.energy.outside
+    return [
+        *([(t("in the outer 15% of each side (51% of the area)"), frame)] if frame else []),
+        *([(t("outside the lungs"), outside)] if outside else []),
+    ]
 
 
 def _whole_percent(metric: Metric) -> str:
