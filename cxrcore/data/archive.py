@@ -1,7 +1,7 @@
-"""ZIP files, read without unpacking: whatever could harm is refused before anything is read or written.
+"""ZIP files, read without unpacking; unsafe archives are refused before anything is read or written.
 
-Refused whole: names that leave the folder ("zip slip"), links, encryption, archives in archives in archives, and more
-entries or bytes than `Budget` allows. The sizes are those the archive claims; zipfile reads no more than claimed.
+An archive is refused for names that leave the folder ("zip slip"), links, encryption, archives nested three deep, and
+more entries or bytes than `Budget` allows. Sizes are those that the archive claims; zipfile reads no more than claimed.
 """
 
 import io
@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from cxrcore.data.errors import ImageError
+from cxrcore.data.images import MAX_FILE
 from cxrcore.errors import UserError
 
 MAX_FILES = 100_000
 MAX_BYTES = 50 * 2**30  # of all files unpacked; ChestX-ray14 has 45 GB
-MAX_FILE = 256 * 2**20  # of one image: 40 million pixels of 16 bits have 80 MB
 MAX_TABLE = 100 * 2**20  # of a CSV
 MAX_ARRAY = 2**30  # of one .npy
 MAX_HELD = 2**30  # of all inner archives together, which are held in memory
@@ -42,8 +42,8 @@ class Budget:
     bytes: int = MAX_BYTES
     held: int = MAX_HELD
 
-    def take(self, files: int, size: int, name: str) -> None:
-        """Raise `UserError` when `files` more of `size` bytes together are too much."""
+    def add(self, files: int, size: int, name: str) -> None:
+        """Count `files` more of `size` bytes together; raise `UserError` when that is too much."""
         self.files -= files
         self.bytes -= size
         if self.files < 0:
@@ -60,7 +60,7 @@ class Budget:
             )
 
     def hold(self, size: int, name: str) -> None:
-        """Raise `UserError` when `size` more bytes are too much to be held in memory."""
+        """Count `size` more bytes held in memory; raise `UserError` when that is too much."""
         self.held -= size
         if self.held < 0:
             raise UserError(
@@ -74,21 +74,21 @@ def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: in
     """Return the files of an archive by name, after `prefix`.
 
     Raises:
-        UserError: it is no ZIP, is damaged, or is refused.
+        UserError: it is not a ZIP, is damaged, or is refused.
     """
     name = source.name if isinstance(source, Path) else prefix.rstrip("/") + ".zip"
     if depth > DEPTH:
         raise UserError("{name}: archives in archives in archives are refused. Unpack the inner ones first.", name=name)
     try:
         archive = zipfile.ZipFile(source)
-    except Exception as error:  # damaged archives reach corners of zipfile that raise anything
+    except Exception as error:  # zipfile raises errors of any type on damaged archives
         raise UserError(
             "{name} cannot be opened as a ZIP ({error}). Download or export it again.", name=name, error=error
         ) from error
     found: dict[str, File] = {}
     for entry in archive.infolist():
         _check(entry, name)
-        budget.take(1, entry.file_size, name)
+        budget.add(1, entry.file_size, name)
         if entry.is_dir() or _is_hidden(entry.filename):
             continue
         if entry.filename.lower().endswith(".zip"):

@@ -1,4 +1,4 @@
-"""What the compressed pixels of a DICOM file claim of themselves, read before a decoder allocates it."""
+"""The size that the compressed pixels of a DICOM file claim, read before a decoder allocates memory for it."""
 
 import struct
 from typing import TYPE_CHECKING
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 
-def refuse_false_size(data: "Dataset") -> None:
-    """Raise `ImageError` if a compressed frame claims another size than the header: a decoder would allocate it."""
+def check_size_matches_header(data: "Dataset") -> None:
+    """Raise `ImageError` if a compressed frame claims another size than the header, as a decoder would allocate it."""
     from pydicom.encaps import get_frame
 
     claimed = claimed_size(get_frame(data.PixelData, 0, number_of_frames=1))
@@ -23,7 +23,7 @@ def refuse_false_size(data: "Dataset") -> None:
 
 
 def claimed_size(frame: bytes) -> tuple[int, int] | None:
-    """Return (rows, columns) as a JPEG, JPEG-LS or JPEG 2000 stream claims them; None if it tells nothing."""
+    """Return (rows, columns) as a JPEG, JPEG-LS or JPEG 2000 stream claims them; None if the size is not found."""
     start = frame.find(b"\xff\x4f\xff\x51")  # JPEG 2000: SOC, SIZ
     if start >= 0:
         width, height, left, top = struct.unpack(">4I", frame[start + 8 : start + 24])

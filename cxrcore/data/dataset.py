@@ -4,41 +4,55 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
-from cxrcore import settings
-from cxrcore.data import classes, versions
-from cxrcore.errors import UserError
-from cxrcore.files import read_json, read_lines
+from cxrcore import schema, settings
+from cxrcore.data import classes, exclusions, versions
+from cxrcore.data.info import DatasetInfo
+from cxrcore.data.versions import Edit
+from cxrcore.errors import DamagedFileError, UserError
+from cxrcore.i18n import N_
+from cxrcore.messages import Message, msg
 
-# `path`, `lungs` and `lesions` (mask files, "" where there is none) are absolute, or relative to the
-# dataset's folder. `patient` is never "": an image whose patient is unknown counts as a patient of its
-# own. `left_out` is "" for the images in use, else `kind: detail`. `age` is a band, `sex` M, F or O,
-# `given_split` one of PARTS, `burned_in` the DICOM mark for burned-in text; each "" where not known.
-# Width and height are in pixels, `bits` of a channel, 0 where the image could not be opened.
-TEXT = [
-    "path", "sha256", "label", "patient", "source", "view", "sex", "age", "finding", "given_split", "format",
-    "modality", "burned_in", "left_out", "lungs", "lesions",
-]  # fmt: skip
-NUMBERS = ["width", "height", "bits"]
 PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
-MEASURES = "measures.parquet"  # see `measures`; the index is the SHA-256
+PART_TITLES = {TRAIN: N_("training"), VALIDATION: N_("validation"), TEST: N_("test")}
+INFO = "dataset.json"
+TABLE = "table.parquet"
+MEASURES = "measures.parquet"  # statistics of the images, see `image_statistics.measure`; the index is the SHA-256
+TEXT = [  # "" where not known
+    "path",  # absolute, or relative to the dataset's folder
+    "sha256",
+    "label",
+    "patient",  # an image whose patient is unknown counts as a patient of its own
+    "source",
+    "view",
+    "sex",  # M, F or O
+    "age",  # a band, see `dicom.age_band`
+    "finding",
+    "given_split",  # the part that the source gives, one of PARTS
+    "format",
+    "modality",
+    "burned_in",  # the DICOM mark for burned-in text
+    "left_out",  # a code of `exclusions.KINDS`, "" for an image in use
+    "left_out_reason",  # see `exclusions.reason`
+    "lungs",  # path of a mask
+    "lesions",  # path of a mask
+]
+NUMBERS = ["width", "height", "bits"]  # pixels and bits of a channel; 0 where the image could not be opened
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """`table` has the columns `TEXT`, `NUMBERS` and `row`, its number; `about` is the content of dataset.json.
-
-    Version 1 is as imported, each edit makes the next (see `editing`).
-    """
+    """`table` has the columns `TEXT`, `NUMBERS` and `row`, its number. Version 1 is as imported, see `versions`."""
 
     name: str
     folder: Path
     table: pd.DataFrame
-    about: dict
+    info: DatasetInfo
     version: int = 1
 
     @property
@@ -58,8 +72,8 @@ class Dataset:
 
     @property
     def is_phantom(self) -> bool:
-        """Whether every image was drawn by this project."""
-        return bool(self.about.get("phantom"))
+        """Whether every image is synthetic, made by this program."""
+        return self.info.phantom is not None
 
     def counts(self) -> dict[str, int]:
         """Return the number of images in use by class."""
@@ -67,9 +81,16 @@ class Dataset:
         return {name: int(found[name]) for name in self.classes}
 
     def left_out_counts(self) -> dict[str, int]:
-        """Return the number of images left out by kind of reason."""
-        kinds = self.left_out["left_out"].str.split(":").str[0]
-        return {str(kind): int(count) for kind, count in kinds.value_counts().items()}
+        """Return the number of images left out by code of `exclusions.KINDS`, the most frequent first."""
+        return {str(kind): int(count) for kind, count in self.left_out["left_out"].value_counts().items()}
+
+
+@dataclass(frozen=True)
+class DamagedDataset:
+    """A dataset that cannot be opened, and why."""
+
+    name: str
+    message: Message
 
 
 def check_name(name: str) -> str:
@@ -84,7 +105,7 @@ def check_name(name: str) -> str:
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `table` with exactly the columns `TEXT` and `NUMBERS`, in their order; what is absent is "" or 0."""
+    """Return `table` with exactly the columns `TEXT` and `NUMBERS`, in this order; absent values are "" or 0."""
     table = table.reindex(columns=[*TEXT, *NUMBERS])
     table[TEXT] = table[TEXT].astype(object).fillna("").astype(str)
     table[NUMBERS] = table[NUMBERS].fillna(0).astype(int)
@@ -95,42 +116,93 @@ def load(name: str, version: int = 0) -> Dataset:
     """Return a version of the dataset `name` with absolute paths, 0 for the newest.
 
     Raises:
-        UserError: there is no such dataset or version.
+        UserError: there is no such dataset or version, or a file of it is damaged or newer than this program.
     """
     folder = settings.datasets_folder() / check_name(name)
-    if not (folder / "dataset.json").is_file():
-        known = ", ".join(names()) or "none yet"
-        raise UserError("There is no dataset {name!r}. Datasets: {known}.", name=name, known=known)
-    edits = read_lines(folder / versions.LOG)
-    if not 0 <= version <= len(edits) + 1:
+    if not (folder / INFO).is_file():
+        known = names()
+        raise UserError("There is no dataset {name!r}. Datasets: {known}.", name=name, known=known or msg("none yet"))
+    info, edits, table = _read(folder)
+    newest = len(edits) + 1
+    if not 0 <= version <= newest:
         raise UserError(
             "version of {name}: expected 1 to {newest}. Received: {version}",
             name=name,
-            newest=len(edits) + 1,
+            newest=newest,
             version=version,
         )
-    version = version or len(edits) + 1
-    table = versions.applied(complete(pd.read_parquet(folder / "table.parquet")), edits[: version - 1])
+    version = version or newest
+    table = versions.apply(table, edits[: version - 1])
     for column in ("path", "lungs", "lesions"):
         table[column] = [os.path.join(folder, value) if value else "" for value in table[column]]  # noqa: PTH118 - fast
-    return Dataset(name, folder, table.assign(row=table.index), read_json(folder / "dataset.json"), version)
+    return Dataset(name, folder, table.assign(row=table.index), info, version)
 
 
 def names() -> list[str]:
-    """Return the names of all datasets, sorted."""
-    return sorted(path.parent.name for path in settings.datasets_folder().glob("[!.]*/dataset.json"))
+    """Return the names of the datasets that can be opened, sorted."""
+    return [folder.name for folder in _folders() if _damage(folder) is None]
+
+
+def damaged() -> list[DamagedDataset]:
+    """Return the datasets that cannot be opened, sorted by name."""
+    found = ((folder.name, _damage(folder)) for folder in _folders())
+    return [DamagedDataset(name, message) for name, message in found if message is not None]
+
+
+def exists(name: str) -> bool:
+    """Tell whether there is a dataset of this name, damaged or not."""
+    return (settings.datasets_folder() / name / INFO).exists()
 
 
 def free_name(stem: str) -> str:
     """Return `stem` if no dataset has this name, else `stem-2` or the next number that is free."""
-    taken, number, name = set(names()), 1, stem
-    while name in taken:
+    number, name = 1, stem
+    while exists(name):
         number += 1
         name = f"{stem}-{number}"
     return name
 
 
 def delete(name: str) -> None:
-    """Remove a dataset. Images that were imported from elsewhere stay where they are."""
+    """Remove a dataset, damaged or not. Images that were imported from elsewhere stay where they are."""
     settings.require_writable()
-    shutil.rmtree(load(name).folder)
+    shutil.rmtree(settings.datasets_folder() / name if exists(check_name(name)) else load(name).folder)
+
+
+def _folders() -> list[Path]:
+    return sorted(path.parent for path in settings.datasets_folder().glob(f"[!.]*/{INFO}"))
+
+
+def _read(folder: Path) -> tuple[DatasetInfo, list[Edit], pd.DataFrame]:
+    """Return what is kept of a dataset, with a table of the current schema."""
+    info, edits = DatasetInfo.read(folder / INFO), versions.read(folder)
+    path = folder / TABLE
+    try:
+        table, _ = schema.read_table(path)
+    except FileNotFoundError as error:
+        raise DamagedFileError("{path} is missing.", path=path) from error
+    if not {"path", "sha256", "label", "left_out"} <= set(table.columns):
+        raise DamagedFileError("{path} is damaged, or was written by another program.", path=path)
+    table = complete(table if "left_out_reason" in table else exclusions.migrate(table))
+    if any(row not in table.index for edit in edits for row in edit.rows):
+        raise DamagedFileError("{path} names rows that the table does not have.", path=folder / versions.LOG)
+    return info, edits, table
+
+
+def _damage(folder: Path) -> Message | None:
+    """Return why a dataset cannot be opened, None if it can; looked up again when a file has changed."""
+    stamps = []
+    for name in (INFO, TABLE, versions.LOG):
+        path = folder / name
+        status = path.stat() if path.exists() else None
+        stamps.append((status.st_mtime_ns, status.st_size) if status else None)
+    return _checked(folder, tuple(stamps))
+
+
+@lru_cache(maxsize=1024)
+def _checked(folder: Path, stamps: tuple[tuple[int, int] | None, ...]) -> Message | None:
+    try:
+        _read(folder)
+    except (UserError, OSError) as error:
+        return getattr(error, "message", None) or Message(id=str(error))
+    return None

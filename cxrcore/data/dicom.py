@@ -9,6 +9,8 @@ import io
 import logging
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from PIL import Image
 
 from cxrcore.data import codestream, dicom_decoder
 from cxrcore.data.errors import ImageError, check_size
+from cxrcore.messages import Message, msg
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -25,13 +28,14 @@ if TYPE_CHECKING:
 SUFFIXES = {".dcm", ".dicom", ""}  # files of a PACS export often have no suffix
 MODALITIES = ("DX", "CR", "PX")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+_BAND_ROWS = 1000
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _BANDS = ((18, "0-17"), (40, "18-39"), (60, "40-59"), (80, "60-79"), (200, "80+"))
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a header tells; "" where it does not. `patient` is the identifier itself: hash it before it is kept."""
+    """What a header says; "" where it does not. `patient` is the identifier itself: hash it before it is kept."""
 
     patient: str = ""
     view: str = ""
@@ -49,22 +53,50 @@ def is_dicom(content: bytes) -> bool:
     return content[128:132] == b"DICM"
 
 
-def decode(content: bytes) -> tuple[Image.Image, int, Facts]:
-    """Return the 8-bit grey image, the bits stored for a pixel, and the facts of the header.
+def parse(content: bytes) -> "Dataset":
+    """Return the data set of a DICOM file of one grey frame.
 
     Raises:
         ImageError: damaged, or not one frame of a grey radiograph.
     """
-    try:
-        data = _parse(content)
-        _refuse_others(data)
+    with _dicom_errors():
+        if _DEFLATED in content:  # pydicom would unpack a file of any claimed size
+            raise ImageError("a deflated DICOM file: export it uncompressed, as it could unpack to any size")
+        data: Dataset = _pydicom().dcmread(io.BytesIO(content))
+        _check_is_radiograph(data)
+        return data
+
+
+def decode(data: "Dataset", content: bytes) -> tuple[Image.Image, int, Facts]:
+    """Return the 8-bit grey image, the bits stored for a pixel, and the facts of the header.
+
+    Args:
+        data: of `parse`.
+        content: the bytes of the file.
+
+    Raises:
+        ImageError: the pixels are damaged.
+    """
+    with _dicom_errors():
         return Image.fromarray(_grey(data, content)), int(data.BitsStored), _facts(data)
+
+
+def memory_needed(data: "Dataset") -> int:
+    """Return about how many bytes `decode` takes: the stored values three times, float32 and an 8-bit copy."""
+    depth = 1 if int(data.get("BitsAllocated", 16)) <= 8 else 2
+    return int(data.Rows) * int(data.Columns) * (3 * depth + 5)
+
+
+@contextmanager
+def _dicom_errors() -> Iterator[None]:
+    """Turn what the parser raises into an `ImageError`; messages of the parser may hold words of the header."""
+    try:
+        yield
     except ImageError:
         raise
     except Exception as error:
-        # Damaged files reach corners of the parser that raise anything, with words of the header in the message.
         raise ImageError(
-            "the DICOM file is cut off, damaged or of a kind unknown here ({name})", name=type(error).__name__
+            "the DICOM file is cut off, damaged or of an unknown kind ({name})", name=type(error).__name__
         ) from error
 
 
@@ -82,15 +114,9 @@ def _number(text: str) -> float:
         return -1.0
 
 
-def _parse(content: bytes) -> "Dataset":
-    if _DEFLATED in content:  # pydicom would unpack whatever it claims
-        raise ImageError("a deflated DICOM file: export it without that, as it could unpack to any size")
-    return _pydicom().dcmread(io.BytesIO(content))
-
-
 @lru_cache(maxsize=1)
 def _pydicom() -> Any:
-    """Return pydicom, told once not to comment on each flaw of a header."""
+    """Return pydicom, with its warnings on faulty headers turned off."""
     import pydicom
 
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -99,11 +125,11 @@ def _pydicom() -> Any:
     return pydicom
 
 
-def _refuse_others(data: "Dataset") -> None:
+def _check_is_radiograph(data: "Dataset") -> None:
     modality = str(data.get("Modality", ""))
     if modality not in MODALITIES:
-        modality = modality if re.fullmatch("[A-Z]{2,8}", modality) else "unknown modality"
-        raise ImageError("{modality} is no plain radiograph (DX, CR or PX)", modality=modality, kind="modality")
+        shown: Message | str = modality if re.fullmatch("[A-Z]{2,8}", modality) else msg("unknown modality")
+        raise ImageError("{modality} is not a plain radiograph (DX, CR or PX)", modality=shown, kind="modality")
     if "PixelData" not in data:
         raise ImageError("the DICOM file holds no pixels")
     frames = int(data.get("NumberOfFrames", 1) or 1)
@@ -115,15 +141,23 @@ def _refuse_others(data: "Dataset") -> None:
 
 
 def _grey(data: "Dataset", content: bytes) -> np.ndarray:
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+    from pydicom.pixels.utils import pixel_array
 
-    compressed = data.file_meta.TransferSyntaxUID.is_encapsulated
-    if compressed:
-        codestream.refuse_false_size(data)
-    values = apply_modality_lut(dicom_decoder.stored_values(content) if compressed else pixel_array(data), data)
+    if data.file_meta.TransferSyntaxUID.is_encapsulated:
+        codestream.check_size_matches_header(data)
+        stored = dicom_decoder.stored_values(content)
+    else:
+        stored = pixel_array(data)
     windowed = _is_windowed(data)
-    low, high = _range(data, values, windowed)
-    shown = np.array(apply_voi_lut(values, data) if windowed else values, dtype=np.float32)
+    shown = np.empty(stored.shape, np.float32)
+    ranges: list[float] = []
+    for top in range(0, len(stored), _BAND_ROWS):  # the lookup tables make float64 of the pixels
+        values = apply_modality_lut(stored[top : top + _BAND_ROWS], data)
+        if not windowed:
+            ranges += [float(values.min()), float(values.max())]
+        shown[top : top + _BAND_ROWS] = apply_voi_lut(values, data) if windowed else values
+    low, high = _range(data, ranges)
     shown -= low
     shown *= 255 / (high - low) if high > low else 0.0
     grey = np.clip(np.round(shown, out=shown), 0, 255, out=shown).astype(np.uint8)
@@ -135,18 +169,20 @@ def _is_windowed(data: "Dataset") -> bool:
     return has_window or bool(data.get("VOILUTSequence"))
 
 
-def _range(data: "Dataset", values: np.ndarray, windowed: bool) -> tuple[float, float]:
+def _range(data: "Dataset", found: list[float]) -> tuple[float, float]:
     """Return the values that become black and white.
+
+    `found`: the least and largest values after the modality LUT; empty if there is a window or a VOI LUT.
 
     After a VOI LUT: the range of its entries. After a window: the range pydicom spreads it over, which is that of the
     stored bits after the modality LUT. Without either: all of 8 bits, or the range found in the image.
     """
     bits = int(data.BitsStored)
     lut = data.get("VOILUTSequence")
-    if windowed and lut:
+    if lut and not found:
         return 0.0, 2.0 ** int(lut[0].LUTDescriptor[2]) - 1
-    if not windowed and bits != 8:
-        return float(values.min()), float(values.max())
+    if found and bits != 8:
+        return min(found), max(found)
     modality_lut = data.get("ModalityLUTSequence")
     if modality_lut:
         return 0.0, 2.0 ** int(modality_lut[0].LUTDescriptor[2]) - 1

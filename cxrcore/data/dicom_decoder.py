@@ -1,9 +1,9 @@
-"""Compressed DICOM pixels, decoded in a process of its own.
+"""Compressed DICOM pixels, decoded in a child process.
 
-GDCM reads every compression a radiograph may have, and a damaged file can crash it, hang it or make it ask for all
-memory: we saw all three when feeding it mutated files. So it runs in a child that may die: it has `SECONDS` of
-processor time for a file and `MEMORY` bytes, and the next file gets a new child. Children wait for the next file, as
-starting one takes half a second, and leave when none comes for `IDLE` seconds.
+GDCM reads every compression that a radiograph may have, but a damaged file can crash it, hang it or make it allocate
+all memory (all three occurred with mutated files). So it runs in a child process with `SECONDS` of processor time for a
+file and `MEMORY` bytes; after a crash the next file gets a new child. Starting a child takes half a second, so it waits
+for the next file and exits when none comes for `IDLE` seconds.
 """
 
 import io
@@ -23,7 +23,7 @@ import numpy as np
 from cxrcore.data.errors import ImageError
 
 SECONDS = 4
-PATIENCE = 60.0  # seconds by the clock, for a child that waits for something or a machine without that limit
+PATIENCE = 60.0  # seconds of wall time, for a child that waits for something, or a system without the limit above
 IDLE = 60
 MEMORY = 700 * 2**20
 _READY, _PIXELS, _REFUSED = b"R", b"P", b"E"
@@ -31,7 +31,7 @@ _READY, _PIXELS, _REFUSED = b"R", b"P", b"E"
 
 @dataclass(frozen=True)
 class _Child:
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     questions: IO[bytes]
     answers: IO[bytes]
 
@@ -48,13 +48,14 @@ def stored_values(content: bytes) -> np.ndarray:
     try:
         kind, answer = _ask(_idle_or_new(), content)
     except (OSError, EOFError):
-        try:  # a child may have left or been killed for want of memory in that moment
+        try:  # the child may have exited, or been killed for lack of memory, at that moment
             kind, answer = _ask(_new(), content)
         except (OSError, EOFError) as error:
             raise ImageError("the compressed pixels are damaged: decoding them failed or took too long") from error
     if kind == _REFUSED:
         raise ImageError("the compressed pixels cannot be decoded ({answer})", answer=answer.decode(errors="replace"))
-    return np.load(io.BytesIO(answer), allow_pickle=False)
+    values: np.ndarray = np.load(io.BytesIO(answer), allow_pickle=False)
+    return values
 
 
 def _ask(child: _Child, content: bytes) -> tuple[bytes, bytes]:
@@ -82,12 +83,12 @@ def _idle_or_new() -> _Child:
 
 
 def _new() -> _Child:
-    command, pipe = [sys.executable, "-m", "cxrcore.data.decoder"], subprocess.PIPE
+    command, pipe = [sys.executable, "-m", __name__], subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
     assert process.stdin and process.stdout
     child = _Child(process, process.stdin, process.stdout)
     with _deadline(child):
-        child.answers.read(1)  # ready, or nothing if it could not start: then asking it fails
+        child.answers.read(1)  # ready, or nothing if it could not start; the next request fails then
     return child
 
 
@@ -119,9 +120,9 @@ def _receive(stream: IO[bytes]) -> tuple[bytes, bytes]:
 
 
 def _serve() -> None:
-    """Answer until the parent closes the pipe or is gone."""
+    """Answer until the parent closes the pipe or exits."""
     import pydicom
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels.utils import pixel_array
 
     _limit_memory()
     questions, answers = sys.stdin.buffer, sys.stdout.buffer

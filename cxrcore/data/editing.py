@@ -4,45 +4,38 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
 from cxrcore import settings
-from cxrcore.data import classes, dataset
-from cxrcore.data.versions import LOG, standing
+from cxrcore.data import classes, dataset, exclusions, versions
+from cxrcore.data.versions import Edit
 from cxrcore.errors import UserError
-from cxrcore.files import append_line, read_lines
-from cxrcore.i18n import N_
+from cxrcore.messages import Message, msg
 
-_IN_WORDS = {
-    "relabel": N_("images relabelled to {label}: {n}"),
-    "exclude": N_("images excluded: {n}"),
-    "restore": N_("images restored: {n}"),
-    "undo": N_("undid the last edit"),
-}
+BY_HAND = msg("by hand")
 
 
 def relabel(name: str, rows: Sequence[int], label: str) -> dataset.Dataset:
     """Give the images in `rows` (column `row` of the table) another class; return the new version.
 
     Raises:
-        UserError: no class of this name, or a row that is not there.
+        UserError: no class of this name, or no such row.
     """
     if label not in classes.CLASSES:
         raise UserError(
             "class: expected one of {expected}. Received: {label!r}", expected=", ".join(classes.CLASSES), label=label
         )
     with _locked(name) as data:
-        return _append(data, {"do": "relabel", "label": label, "rows": _known(data, rows)})
+        return _append(data, Edit(do="relabel", label=label, rows=_checked(data, rows)))
 
 
-def exclude(name: str, rows: Sequence[int], reason: str = "by hand") -> dataset.Dataset:
+def exclude(name: str, rows: Sequence[int], reason: Message = BY_HAND) -> dataset.Dataset:
     """Leave out the images in `rows`; return the new version. Raises `UserError` as `relabel`, or if none is left."""
     with _locked(name) as data:
         if set(data.table.index[data.table["left_out"] == ""]) <= set(rows):
             raise UserError("That would exclude every image of the dataset. Keep some, or delete the dataset.")
-        return _append(data, {"do": "exclude", "reason": reason, "rows": _known(data, rows)})
+        return _append(data, Edit(do="exclude", reason=reason, rows=_checked(data, rows)))
 
 
 def restore(name: str, rows: Sequence[int]) -> dataset.Dataset:
@@ -52,22 +45,22 @@ def restore(name: str, rows: Sequence[int]) -> dataset.Dataset:
         UserError: an image was never opened, for example because its finding has no class.
     """
     with _locked(name) as data:
-        known, table = _known(data, rows), data.table
-        for row in known:
+        checked, table = _checked(data, rows), data.table
+        for row in checked:
             if not table["sha256"][row] or not table["label"][row]:
                 raise UserError(
-                    "{name} cannot be used as it is ({reason}). Mend the file or give its finding a class, and import "
-                    "again.",
+                    "{name} cannot be used as it is ({reason}). Repair the file or assign a class to its finding, and "
+                    "import again.",
                     name=Path(table["path"][row]).name,
-                    reason=table["left_out"][row],
+                    reason=exclusions.reason(table["left_out_reason"][row]),
                 )
-        return _append(data, {"do": "restore", "rows": known})
+        return _append(data, Edit(do="restore", rows=checked))
 
 
 def undo(name: str, seen: int = 0) -> dataset.Dataset:
-    """Take back the last edit that is not taken back; return the new version.
+    """Revert the last edit that is in effect; return the new version.
 
-    `seen` is the version that the user looked at, 0 for whichever.
+    `seen` is the version that the user looked at, 0 for any.
 
     Raises:
         UserError: there is no edit to undo, or the dataset has changed since.
@@ -75,47 +68,52 @@ def undo(name: str, seen: int = 0) -> dataset.Dataset:
     with _locked(name) as data:
         if seen not in (0, data.version):
             raise UserError(
-                "{name} was edited meanwhile, in another tab or window. Look again before you undo.", name=name
+                "{name} was edited meanwhile, in another tab or window. Check it again before you undo.", name=name
             )
         if not can_undo(data):
             raise UserError("There is no edit of {name!r} to undo.", name=name)
-        return _append(data, {"do": "undo"})
+        return _append(data, Edit(do="undo"))
 
 
 def can_undo(data: dataset.Dataset) -> bool:
-    """Tell whether there is an edit that is not taken back."""
-    return bool(standing(read_lines(data.folder / LOG)))
+    """Tell whether an edit is in effect."""
+    return bool(versions.in_effect(versions.read(data.folder)))
 
 
-def history(data: dataset.Dataset) -> list[str]:
-    """Return what was done for each version after the first, in words."""
-    lines = []
-    for line in read_lines(data.folder / LOG)[: data.version - 1]:
-        values = {"n": len(line.get("rows", [])), "label": line.get("label", "")}
-        lines.append(_IN_WORDS[line["do"]].format(**values))
-    return lines
+def history(data: dataset.Dataset) -> list[Message]:
+    """Return what was done for each version after the first."""
+    return [_description(edit) for edit in versions.read(data.folder)[: data.version - 1]]
+
+
+def _description(edit: Edit) -> Message:
+    if edit.do == "relabel":
+        return msg("images relabelled to {label}: {n}", label=classes.display(edit.label), n=len(edit.rows))
+    if edit.do == "exclude":
+        return msg("images excluded: {n}", n=len(edit.rows))
+    return msg("images restored: {n}", n=len(edit.rows)) if edit.do == "restore" else msg("undid the last edit")
 
 
 @contextmanager
 def _locked(name: str) -> Iterator[dataset.Dataset]:
-    """Yield the newest version; nobody else edits it until the block ends."""
+    """Yield the newest version; no other process edits it until the block ends."""
     settings.require_writable()
     with FileLock(dataset.load(name).folder / ".lock"):
         yield dataset.load(name)
 
 
-def _known(data: dataset.Dataset, rows: Sequence[int]) -> list[int]:
+def _checked(data: dataset.Dataset, rows: Sequence[int]) -> list[int]:
+    """Return the distinct rows, sorted; raise `UserError` for none, or one that is not in the table."""
     wanted = sorted({int(row) for row in rows})
     unknown = [row for row in wanted if row not in data.table.index]
     if unknown or not wanted:
         raise UserError(
             "rows: expected numbers from 0 to {last}. Received: {unknown}",
             last=len(data.table) - 1,
-            unknown=unknown or "none",
+            unknown=unknown or msg("none"),
         )
     return wanted
 
 
-def _append(data: dataset.Dataset, line: dict[str, Any]) -> dataset.Dataset:
-    append_line(data.folder / LOG, line | {"at": datetime.now(UTC).isoformat(timespec="seconds")})
+def _append(data: dataset.Dataset, edit: Edit) -> dataset.Dataset:
+    versions.append(data.folder, edit.model_copy(update={"at": datetime.now(UTC).isoformat(timespec="seconds")}))
     return dataset.load(data.name)

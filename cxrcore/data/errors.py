@@ -1,10 +1,12 @@
-"""Why one image cannot be used."""
+"""Errors of single images, and the limits on their size."""
 
 from cxrcore.messages import msg
 
-# A chest radiograph has at most about 20 million pixels; a header that claims far more is an accident
-# or an attack (a "decompression bomb") and would need gigabytes to open.
+# A chest radiograph has at most about 20 million pixels. A header that claims far more is an accident or an attack (a
+# "decompression bomb").
 MAX_PIXELS = 40_000_000
+# What images that are being opened may take together, in bytes: unpacked pixels and 8-bit copies of them.
+MAX_BYTES = 480_000_000
 AT_MOST = msg("at most {most} million are opened", most=MAX_PIXELS // 10**6)
 
 
@@ -21,7 +23,7 @@ class ImageError(Exception):
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise `ImageError` for a size in pixels that is nothing, or too much."""
+    """Raise `ImageError` for a size in pixels that is not positive, or too large."""
     if width < 1 or height < 1:
         raise ImageError("the image claims {width} x {height} pixels", width=width, height=height)
     if width * height > MAX_PIXELS:

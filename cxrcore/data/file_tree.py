@@ -1,8 +1,8 @@
-"""Named files to read from, wherever they lie: a folder, an archive, or memory. Readers know nothing else."""
+"""Named files in a folder, an archive or memory. Readers read from these only."""
 
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -11,6 +11,7 @@ from cxrcore.data import archive
 from cxrcore.data.archive import File
 from cxrcore.data.errors import ImageError
 from cxrcore.data.images import Upload, read
+from cxrcore.data.roots import contain
 from cxrcore.errors import UserError
 
 
@@ -18,14 +19,15 @@ from cxrcore.errors import UserError
 class FileTree:
     """`files`: relative names with `/`, sorted, to the file.
 
-    `name` is the folder's or archive's own, `origin` where it was found, for people. `table` names the CSV that was
-    given in place of the folder, "" otherwise.
+    `name` is that of the folder or archive, `origin` the place to show to users. `table` is the CSV that was chosen
+    instead of the folder, "" otherwise. `name_is_folder`: whether `name` is a folder's, and so may be a finding.
     """
 
     name: str
     origin: str
     files: Mapping[str, File]
     table: str = ""
+    name_is_folder: bool = True
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file. Raises `ImageError`."""
@@ -37,23 +39,23 @@ class FileTree:
 
 
 def absolute(text: str | Path) -> Path:
-    """Return what a user named as an absolute path without links; raise `UserError` if it can be none."""
+    """Return a path given by a user, absolute and without links; raise `UserError` if it is not a path."""
     try:
         return Path(os.path.expanduser(text)).resolve()  # noqa: PTH111 - Path's own raises for an unknown user
     except (ValueError, OSError, RuntimeError) as error:
         raise UserError(
-            "{received!r} is no path on this machine ({error}).", received=str(text), error=error
+            "{received!r} is not a path on this machine ({error}).", received=str(text), error=error
         ) from error
 
 
 def open_file_tree(path: Path, roots: Sequence[Path] | None = None) -> FileTree:
     """Return the files below a folder, those in a ZIP, or a single CSV with the files beside it.
 
-    Hidden files and links to folders are left alone. A ZIP in a folder or in a ZIP is a folder of its name. With
+    Hidden files and links to folders are skipped. A ZIP in a folder or in a ZIP is a folder of its name. With
     `roots`, a link to a file outside of them is not followed.
 
     Raises:
-        UserError: no such path, one too wide to search, or an archive that is refused (see `archive`).
+        UserError: no such path, one too broad to search, or an archive that is refused (see `archive`).
     """
     path = absolute(path)
     if path.is_dir():
@@ -84,16 +86,16 @@ def of_uploads(uploads: Iterable[Upload], name: str = "upload") -> FileTree:
         if file.lower().endswith(".zip"):
             inside = archive.files(archive.in_memory(upload.content), budget, file[: -len(".zip")] + "/")
         else:
-            budget.take(1, len(upload.content), name)
+            budget.add(1, len(upload.content), name)
             mark = f"{zlib.crc32(upload.content):08x}-{len(upload.content)}"
             inside = {file: File(partial(_content, upload), mark)}
         _add(found, inside)
-    return FileTree(name, "uploaded", _sorted(found))
+    return FileTree(name, "uploaded", _sorted(found), name_is_folder=False)
 
 
 def _of_folder(folder: Path, roots: Sequence[Path] | None) -> FileTree:
     if folder in (Path(folder.anchor), Path.home().resolve()):
-        raise UserError("{folder} is too wide to search. Give the folder that holds the images.", folder=folder)
+        raise UserError("{folder} is too broad to search. Give the folder that holds the images.", folder=folder)
     budget = archive.Budget()
     found: dict[str, File] = {}
     for place, folders, names in os.walk(folder):
@@ -113,13 +115,13 @@ def _of_folder(folder: Path, roots: Sequence[Path] | None) -> FileTree:
     return FileTree(folder.name, str(folder), _sorted(found))
 
 
-def _refused(path: Path, roots: Sequence[Path] | None) -> partial | None:
-    """Return what raises why a file is not read, None for one that is."""
+def _refused(path: Path, roots: Sequence[Path] | None) -> Callable[[], bytes] | None:
+    """Return a function that raises the reason why a file is not read, None if it may be read."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
         return partial(_raise, ImageError("the file's name is not in UTF-8: rename it"))
-    if roots is not None and path.is_symlink() and not any(path.resolve().is_relative_to(root) for root in roots):
+    if path.is_symlink() and not contain(roots, path):
         return partial(_raise, ImageError("a link to a file outside of CXR_DATA_ROOTS", kind="outside"))
     return None
 
@@ -127,7 +129,7 @@ def _refused(path: Path, roots: Sequence[Path] | None) -> partial | None:
 def _mark(path: Path) -> str:
     try:
         status = path.stat()
-    except OSError:  # a link to nothing: reading it will tell
+    except OSError:  # a broken link; reading it raises the error
         return "gone"
     return f"{status.st_size}-{status.st_mtime_ns}"
 

@@ -1,4 +1,4 @@
-"""What can be measured on one image in milliseconds, and what the audit of a dataset is made from."""
+"""Statistics of one image, computed in milliseconds; the dataset audit is made from them."""
 
 import hashlib
 from functools import lru_cache
@@ -9,14 +9,17 @@ import numpy as np
 from PIL import Image
 
 from cxrcore.data import perceptual_hashes, text_detection
+from cxrcore.data.images import bands
 
 _SIDE, _VIEW = perceptual_hashes.SIDE, 32
-# The statistics that say nothing of the lungs' content: geometry and brightness of borders and corners ...
+# Statistics that do not depend on the lungs: geometry and brightness of borders and corners.
 BORDER = [
-    "log_pixels", "aspect", "border_top", "border_bottom", "border_left", "border_right", "border_spread",
-    "corner_top_left", "corner_top_right", "corner_bottom_left", "corner_bottom_right",
-]  # fmt: skip
-# ... and of the whole image. Together the 20 trivial statistics of the source probe.
+    "log_pixels",
+    "aspect",
+    *(f"border_{name}" for name in ("top", "bottom", "left", "right", "spread")),
+    *(f"corner_{name}" for name in ("top_left", "top_right", "bottom_left", "bottom_right")),
+]
+# Statistics of the whole image. With `BORDER`, these are the 20 statistics of the statistics probe.
 WHOLE = ["mean", *(f"histogram_{k}" for k in range(8))]
 STATISTICS = [*BORDER, *WHOLE]
 SCORES = ["upright", "turned", "letters", "chroma", "spread"]
@@ -25,7 +28,7 @@ SCORES = ["upright", "turned", "letters", "chroma", "spread"]
 def measure(image: Image.Image) -> dict[str, str | float]:
     """Return `pixels`, `hashes`, `STATISTICS` and `SCORES` of an RGB image.
 
-    `pixels`: a hash of them. `hashes`: hexadecimal, see `hashes`.
+    `pixels`: a hash of the size and the pixels. `hashes`: hexadecimal, see `perceptual_hashes`.
 
     `upright`: correlation with a frontal chest radiograph, -1 to 1; near -1 if inverted. `turned`: the higher one of
     the two after a quarter turn. `letters`: letter-like shapes in one row in the border zone. `chroma`: the mean
@@ -37,7 +40,7 @@ def measure(image: Image.Image) -> dict[str, str | float]:
     view = normalised(pixels)
     colour = np.asarray(image.resize((64, 64), Image.Resampling.BOX)).astype(np.int16)
     return {
-        "pixels": hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()[:32],
+        "pixels": _pixel_hash(image),
         "hashes": perceptual_hashes.packed(small).tobytes().hex(),
         **_statistics(pixels, image.width, image.height),
         "upright": float((view * _template()).sum()),
@@ -46,6 +49,13 @@ def measure(image: Image.Image) -> dict[str, str | float]:
         "chroma": float((colour.max(axis=2) - colour.min(axis=2)).mean()),
         "spread": float(pixels.std()),
     }
+
+
+def _pixel_hash(image: Image.Image) -> str:
+    digest = hashlib.sha256(f"{image.size}".encode())
+    for top, bottom in bands(image.height, image.width):
+        digest.update(image.crop((0, top, image.width, bottom)).tobytes())
+    return digest.hexdigest()[:32]
 
 
 def bits(text: str) -> np.ndarray:
@@ -67,25 +77,25 @@ def _template() -> np.ndarray:
 
 def _unit(view: np.ndarray) -> np.ndarray:
     centred = view - view.mean()
-    return centred / (np.linalg.norm(centred) + 1e-6)
+    unit: np.ndarray = centred / (np.linalg.norm(centred) + 1e-6)
+    return unit
 
 
 def _statistics(pixels: np.ndarray, width: int, height: int) -> dict[str, float]:
     edge, corner = _SIDE // 12, _SIDE // 6
-    ring = np.concatenate(
-        [pixels[:edge].ravel(), pixels[-edge:].ravel(), pixels[:, :edge].ravel(), pixels[:, -edge:].ravel()]
-    )
     corners = (
         pixels[:corner, :corner],
         pixels[:corner, -corner:],
         pixels[-corner:, :corner],
         pixels[-corner:, -corner:],
     )
+    strips = (pixels[:edge], pixels[-edge:], pixels[:, :edge], pixels[:, -edge:])
     border = [
-        float(np.log2(max(width * height, 1))), width / max(height, 1),
-        *(float(strip.mean()) for strip in (pixels[:edge], pixels[-edge:], pixels[:, :edge], pixels[:, -edge:])),
-        float(ring.std()),
+        float(np.log2(max(width * height, 1))),
+        width / max(height, 1),
+        *(float(strip.mean()) for strip in strips),
+        float(np.concatenate([strip.ravel() for strip in strips]).std()),
         *(float(np.percentile(patch, 95)) for patch in corners),
-    ]  # fmt: skip
+    ]
     shares = np.histogram(pixels, bins=8, range=(0, 256))[0] / pixels.size
     return dict(zip(STATISTICS, [*border, float(pixels.mean()), *map(float, shares)], strict=True))

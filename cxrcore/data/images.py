@@ -1,8 +1,11 @@
-"""One image file to uint8 RGB pixels, or a sentence that says why not."""
+"""One image file to uint8 RGB pixels, or an `ImageError` with the reason."""
 
 import io
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -11,13 +14,17 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cxrcore.data import dicom
 from cxrcore.data.errors import AT_MOST, ImageError, check_size
+from cxrcore.data.memory import MemoryBudget
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
-# Others, such as EPS, would hand a stranger's file to further programs.
+# Others, such as EPS, would hand an untrusted file to further programs.
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _ORIENTATION = 0x0112  # of EXIF
 _WIDE_MODES = {"I": 32, "F": 32, "I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16}
+_BAND_PIXELS = 4_000_000
+MAX_FILE = 256 * 2**20  # bytes of one image file; 40 million pixels of 16 bits have 80 MB
 
+_budget = MemoryBudget()
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `check_size` refuses less
 
 
@@ -31,8 +38,9 @@ class Upload:
 
 @dataclass(frozen=True)
 class Decoded:
-    """An opened image: upright, 8 bits a channel, of mode L where the file holds grey alone, else RGB; the format and
-    bits a channel of its file; what its header told.
+    """An opened image: upright, 8 bits a channel, of mode L where the file holds one grey channel, else RGB.
+
+    `format` and `bits` (of a channel) are those of the file, `facts` those of a DICOM header.
     """
 
     image: Image.Image
@@ -45,36 +53,61 @@ class Decoded:
         return np.asarray(self.image.convert("L"))
 
 
-def decode(content: bytes) -> Decoded:
-    """Return the image in the bytes of a file.
+@contextmanager
+def opened(content: bytes) -> Iterator[Decoded]:
+    """Yield the image in the bytes of a file; its share of the memory budget is held until the block ends.
 
-    More than 8 bits a pixel are scaled by the range found in the image, not clipped; transparency is
-    composed on black; the EXIF orientation is obeyed; DICOM goes through its lookup tables (see `dicom`).
+    More than 8 bits a channel are scaled by the range found in the image, not clipped; transparency is composed on
+    black; the EXIF orientation is applied; DICOM goes through its lookup tables (see `dicom`).
 
     Raises:
-        ImageError: no image, cut off, of another kind than a grey radiograph (DICOM), or too large.
+        ImageError: not an image, cut off, not a grey radiograph (DICOM), or too large.
     """
     if not content:
         raise ImageError("the file is empty (0 bytes)")
-    if dicom.is_dicom(content):
-        grey, bits, facts = dicom.decode(content)
-        return Decoded(grey, "DICOM", bits, facts)
+    with ExitStack() as stack:
+        with _image_errors():
+            if dicom.is_dicom(content):
+                data = dicom.parse(content)
+                stack.enter_context(_budget.reserve(dicom.memory_needed(data)))
+                grey, bits, facts = dicom.decode(data, content)
+                decoded = Decoded(grey, "DICOM", bits, facts)
+            else:
+                image = Image.open(io.BytesIO(content), formats=_FORMATS)
+                check_size(image.width, image.height)
+                stack.enter_context(_budget.reserve(_memory_needed(image)))
+                decoded = _decoded(image, content)
+        yield decoded
+
+
+def decode(content: bytes) -> Decoded:
+    """Return the image in the bytes of a file, see `opened`."""
+    with opened(content) as decoded:
+        return decoded
+
+
+@contextmanager
+def _image_errors() -> Iterator[None]:
+    """Turn what a decoder raises into an `ImageError`."""
     try:
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
-        check_size(image.width, image.height)
-        bits = _bits(image)
-        picture = _deep_colour(image, content) if bits == 16 and image.mode not in _WIDE_MODES else image
-        picture.load()
-        ImageOps.exif_transpose(picture, in_place=True)
-        return Decoded(_eight_bits(picture), str(image.format), bits)
+        yield
     except Image.DecompressionBombError as error:
         raise ImageError("the image claims over 178 million pixels; {at_most}", at_most=AT_MOST) from error
     except UnidentifiedImageError as error:
         raise ImageError("the file is not an image, whatever its name says") from error
     except ImageError:
         raise
-    except Exception as error:  # damaged files reach corners of the decoders that raise anything
+    except Exception as error:  # decoders raise errors of any type on damaged files
         raise ImageError("the image is cut off or damaged ({error})", error=error) from error
+
+
+def _decoded(image: Image.Image, content: bytes) -> Decoded:
+    bits, name = _bits(image), str(image.format)
+    if bits == 16 and image.mode not in _WIDE_MODES:
+        image = _deep_colour(image, content)
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    return Decoded(_eight_bits(image), name, bits)
 
 
 def open_rgb(source: Path | Upload) -> Image.Image:
@@ -96,7 +129,7 @@ def load(source: Path | Upload, size: int) -> np.ndarray:
 
 
 def display(source: Path | Upload, longest: int = 640) -> np.ndarray:
-    """Return uint8 (H, W, 3) for looking at: undistorted, at most `longest` pixels a side."""
+    """Return uint8 (H, W, 3) to be displayed: undistorted, at most `longest` pixels a side."""
     image = _open(source)
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(image.convert("RGB"))
@@ -108,7 +141,8 @@ def load_mask(path: Path, size: int | None = None) -> np.ndarray:
     if size is not None:
         image = image.resize((size, size), Image.Resampling.NEAREST)
     values = np.asarray(image)
-    return values > values.max() / 2
+    inside: np.ndarray = values > values.max() / 2
+    return inside
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -119,8 +153,10 @@ def png(picture: np.ndarray) -> bytes:
 
 
 def read(path: Path) -> bytes:
-    """Return the bytes of a file. Raises `ImageError`."""
+    """Return the bytes of a file. Raises `ImageError`, also for one over `MAX_FILE`."""
     try:
+        if path.stat().st_size > MAX_FILE:
+            raise ImageError("the file is larger than {most} MB", most=MAX_FILE // 2**20)
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError("the file is missing", kind="missing") from error
@@ -133,7 +169,7 @@ def _open(source: Path | Upload) -> Image.Image:
 
 
 def _bits(image: Image.Image) -> int:
-    """Return the bits a channel in the file; Pillow opens 16-bit colour as 8 bits."""
+    """Return the bits of a channel in the file; Pillow opens 16-bit colour as 8 bits."""
     if image.mode in _WIDE_MODES:
         return _WIDE_MODES[image.mode]
     tiles = getattr(image, "tile", [])
@@ -141,32 +177,71 @@ def _bits(image: Image.Image) -> int:
     return 16 if ";16" in raw else 1 if image.mode == "1" else 8
 
 
+def _memory_needed(image: Image.Image) -> int:
+    """Return about how many bytes opening takes: pixels x channels x depth, and 4 bytes a pixel for 8-bit RGB."""
+    depth = max(1, _bits(image) // 8)
+    return image.width * image.height * (len(image.getbands()) * depth + 4)
+
+
 def _deep_colour(image: Image.Image, content: bytes) -> Image.Image:
     """Return 16-bit colour scaled by its range, on black; Pillow would cut it to the upper 8 bits."""
-    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.ndim != 3:
-        raise ImageError("the image is cut off or damaged")
-    colour = values[..., :3].astype(np.float32)
-    if values.shape[2] == 4:
-        colour *= values[..., 3:] / np.float32(65535)
-    picture = Image.fromarray(cv2.cvtColor(_scaled(colour), cv2.COLOR_BGR2RGB))
+    picture = Image.fromarray(_scaled_colour(content))
     picture.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
     return picture
 
 
+def _scaled_colour(content: bytes) -> np.ndarray:
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.ndim != 3:
+        raise ImageError("the image is cut off or damaged")
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        colour = values[top:bottom, :, 2::-1].astype(np.float32)  # BGR to RGB
+        if values.shape[2] == 4:
+            colour *= values[top:bottom, :, 3:] / np.float32(65535)
+        return colour
+
+    return _scaled(rows, values.shape[0], (values.shape[1], 3))
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
+    width, height = image.size
     if image.mode in _WIDE_MODES:
-        return Image.fromarray(_scaled(np.asarray(image)))
+        return Image.fromarray(
+            _scaled(lambda top, bottom: np.asarray(image.crop((0, top, width, bottom))), height, (width,))
+        )
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
-        picture = image.convert("RGBA")
-        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, picture).convert("RGB")
-    return image if image.mode == "L" else image.convert("RGB")
+        picture = Image.new("RGB", image.size)
+        for top, bottom in bands(height, width):
+            band = image.crop((0, top, width, bottom)).convert("RGBA")
+            black = Image.new("RGBA", band.size, (0, 0, 0, 255))
+            picture.paste(Image.alpha_composite(black, band).convert("RGB"), (0, top))
+        return picture
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
-    """Return uint8 of the same shape: the smallest value becomes 0, the largest 255."""
-    finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(finite.min()), float(finite.max())
+def bands(height: int, width: int) -> list[tuple[int, int]]:
+    """Return the first row and the row after the last of the bands in which large pictures are worked on."""
+    step = max(1, _BAND_PIXELS // width)
+    return [(top, min(top + step, height)) for top in range(0, height, step)]
+
+
+def _scaled(rows: Callable[[int, int], np.ndarray], height: int, row_shape: tuple[int, ...]) -> np.ndarray:
+    """Return uint8 (height, *row_shape): the smallest value of an image becomes 0, the largest 255.
+
+    `rows` returns the values of the rows from one to another. What is not finite counts as 0.
+    """
+
+    @lru_cache(maxsize=1)  # an image of one band is converted once
+    def finite(top: int, bottom: int) -> np.ndarray:
+        values = rows(top, bottom).astype(np.float32)
+        return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+
+    places = bands(height, row_shape[0])
+    ranges = [(float(finite(*place).min()), float(finite(*place).max())) for place in places]
+    low, high = min(least for least, _ in ranges), max(most for _, most in ranges)
     scale = 255 / (high - low) if high > low else 0.0
-    return np.round((finite - low) * scale).astype(np.uint8)
+    result = np.empty((height, *row_shape), np.uint8)
+    for top, bottom in places:
+        result[top:bottom] = np.round((finite(top, bottom) - low) * scale)
+    return result

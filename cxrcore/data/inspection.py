@@ -1,79 +1,112 @@
-"""Opening one listed image: its hash, its size, what its header tells, what can be measured; or why it is left out."""
+"""Opening one listed image at the import: its hash, size, header and statistics, or why it is left out."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
+from cxrcore.data import exclusions, roots
 from cxrcore.data.dicom import is_dicom
+from cxrcore.data.errors import ImageError
 from cxrcore.data.image_statistics import measure
-from cxrcore.data.images import Decoded, ImageError, decode, png, read
+from cxrcore.data.images import Decoded, opened, png, read
 from cxrcore.data.readers.base import not_frontal
 from cxrcore.files import write_bytes
 
 
+class InspectedImage(BaseModel):
+    """What was found in one image: the columns of the table that are set, and its statistics if it can be used."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str = ""
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    format: str = ""
+    bits: int = 0
+    modality: str = ""
+    burned_in: str = ""
+    view: str = ""
+    sex: str = ""
+    age: str = ""
+    patient: str = ""
+    left_out: str = ""
+    left_out_reason: str = ""
+    measures: dict[str, str | float] = {}
+
+    def columns(self) -> dict[str, str | int]:
+        """Return the columns that were found, to replace those of the listed row."""
+        return self.model_dump(exclude={"measures"}, exclude_unset=True)
+
+
 @dataclass(frozen=True)
 class ImageInspector:
-    """`folder`: the dataset's own; images that are no files of their own on disk are copied into it.
+    """`folder`: the dataset's own; images that are not files on disk are copied into it.
 
-    `roots`: the folders that files may lie in, None for anywhere. `salt`: what the patients of DICOM files are hashed
-    with.
+    `allowed`: the folders that files may lie in, None for anywhere. `salt`: patient identifiers of DICOM files are
+    hashed with it.
     """
 
     folder: Path
-    roots: Sequence[Path] | None
+    allowed: Sequence[Path] | None
     salt: str
 
-    def open(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return what was found, to be laid over `record`: columns of the table, and `measures` if it can be used."""
-        if record["left_out"]:
-            return {}
+    def inspect(self, row: Mapping[str, Any]) -> InspectedImage:
+        """Return what was found in the image of a listed row (see `readers.base`)."""
+        if row["left_out"]:
+            return InspectedImage()
         try:
-            content = self._content(record)
-            opened = decode(content)
-            view = opened.facts.view or record["view"]
-            if not_frontal(view):
-                raise ImageError(not_frontal(view).removeprefix("view: "), kind="view")
-            path, content = self._keep(record, content, opened)
+            content = self._content(row)
+            with opened(content) as image:
+                return self._inspected(row, content, image)
         except ImageError as error:
-            return {"left_out": f"{error.kind}: {error}"}
-        return {
-            "path": path,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "width": opened.image.width,
-            "height": opened.image.height,
-            "format": opened.format,
-            "modality": opened.facts.modality,
-            "burned_in": opened.facts.burned_in,
-            "bits": opened.bits,
-            "view": view,
-            "measures": measure(opened.image.convert("RGB")),
-            **self._person(record, opened),
-        }
+            return InspectedImage(**exclusions.columns(error.kind, error.message))
 
-    def _content(self, record: dict[str, Any]) -> bytes:
-        if record["content"] is not None:
-            return record["content"]()
-        path = Path(record["path"])
-        if self.roots is not None and not any(path.resolve().is_relative_to(root) for root in self.roots):
-            raise ImageError("the file lies outside of the folders that may be read (CXR_DATA_ROOTS)", kind="outside")
+    def _inspected(self, row: Mapping[str, Any], content: bytes, image: Decoded) -> InspectedImage:
+        facts = image.facts
+        view = facts.view or row["view"]
+        if reason := not_frontal(view):
+            return InspectedImage(**exclusions.columns("view", reason))
+        path, content = self._keep(row, content, image)
+        patient = {}
+        if facts.patient and not row["patient"]:
+            patient["patient"] = "dicom:" + hashlib.sha256((self.salt + facts.patient).encode()).hexdigest()[:16]
+        return InspectedImage(
+            path=path,
+            sha256=hashlib.sha256(content).hexdigest(),
+            width=image.image.width,
+            height=image.image.height,
+            format=image.format,
+            bits=image.bits,
+            modality=facts.modality,
+            burned_in=facts.burned_in,
+            view=view,
+            sex=row["sex"] or facts.sex,
+            age=row["age"] or facts.age,
+            measures=measure(image.image if image.image.mode == "RGB" else image.image.convert("RGB")),
+            **patient,
+        )
+
+    def _content(self, row: Mapping[str, Any]) -> bytes:
+        if row["content"] is not None:
+            content: bytes = row["content"]()
+            return content
+        path = Path(row["path"])
+        if not roots.contain(self.allowed, path):
+            raise ImageError("the file lies outside the permitted folders (CXR_DATA_ROOTS)", kind="outside")
         return read(path)
 
-    def _keep(self, record: dict[str, Any], content: bytes, opened: Decoded) -> tuple[str, bytes]:
+    def _keep(self, row: Mapping[str, Any], content: bytes, image: Decoded) -> tuple[str, bytes]:
         """Return the path and the bytes to be used from now on; of a DICOM file only the pixels are copied."""
-        if record["content"] is None:
-            return record["path"], content
+        if row["content"] is None:
+            return row["path"], content
         of_dicom = is_dicom(content)  # its name may be a patient's, as in many exports
-        name = ".png" if of_dicom else f"-{Path(record['path']).name[-80:]}"
-        content = png(opened.grey()) if of_dicom else content
+        name = ".png" if of_dicom else f"-{Path(row['path']).name[-80:]}"
+        content = png(image.grey()) if of_dicom else content
         relative = Path("images") / f"{hashlib.sha256(content).hexdigest()[:16]}{name}"
         write_bytes(self.folder / relative, content)
         return str(relative), content
-
-    def _person(self, record: dict[str, Any], opened: Decoded) -> dict[str, str]:
-        facts = opened.facts
-        found = {"sex": record["sex"] or facts.sex, "age": record["age"] or facts.age}
-        if facts.patient and not record["patient"]:
-            found["patient"] = "dicom:" + hashlib.sha256((self.salt + facts.patient).encode()).hexdigest()[:16]
-        return found

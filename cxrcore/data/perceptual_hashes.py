@@ -2,7 +2,7 @@
 
 The hash is ImageHash's pHash of 256 bits: the low 16 x 16 frequencies of the discrete cosine transform (DCT) of the
 image at 64 x 64, each above their median or not. For the crops, resampling and DCT are one matrix an axis, made once:
-H = A S B^T for the image S, with 25 pairs of A and B; that takes a tenth of the time of 25 calls.
+H = A S B^T for the image S, with 25 pairs of A and B, which takes a tenth of the time of 25 calls.
 """
 
 from functools import lru_cache

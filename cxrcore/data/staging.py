@@ -1,7 +1,6 @@
-"""A new dataset comes to its place in one step: it is there whole or not at all."""
+"""A new dataset is prepared in a hidden folder and published by one rename: it is there complete or not at all."""
 
 import hashlib
-import json
 import secrets
 import shutil
 import tempfile
@@ -10,28 +9,31 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
 from cxrcore import settings
 from cxrcore.data import dataset
+from cxrcore.data.info import DatasetInfo
+from cxrcore.data.inspection import InspectedImage
 from cxrcore.errors import UserError
-from cxrcore.files import append_line, atomic_path, read_json, read_lines, write_json, write_text
+from cxrcore.files import append_line, read_lines, write_text
+from cxrcore.schema import Stored, write_table
 
-_KEPT_DAYS = 7  # an interrupted import that nobody went on with
+_KEPT_DAYS = 7  # interrupted imports are deleted after this time
+_FOUND, _SALT = "found.jsonl", "salt.json"
 
 
-def refuse_taken(name: str, replace: bool) -> None:
+def check_name_is_free(name: str, replace: bool = False) -> None:
     """Raise `UserError` when `name` cannot be used for a new dataset."""
-    if dataset.check_name(name) in dataset.names() and not replace:
+    if dataset.exists(dataset.check_name(name)) and not replace:
         raise UserError("A dataset named {name!r} exists already. Choose another name, or replace it.", name=name)
 
 
 @contextmanager
 def staging() -> Iterator[Path]:
-    """Yield a temporary folder on the datasets' disk; what is not published when the block ends is gone."""
+    """Yield a temporary folder on the datasets' disk; it is removed when the block ends, unless published."""
     settings.require_writable()
     settings.datasets_folder().mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".importing-", dir=settings.datasets_folder()))
@@ -41,6 +43,12 @@ def staging() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class Salt(Stored):
+    """What the patient identifiers of one import are hashed with."""
+
+    salt: str
+
+
 @dataclass(frozen=True)
 class Unfinished:
     """An import under way: `found.jsonl` holds what was found in each image so far, in the order of the rows."""
@@ -48,18 +56,18 @@ class Unfinished:
     folder: Path
     salt: str
 
-    def found(self) -> list[dict[str, Any]]:
-        """Return what an interrupted import found; a line that was being written is dropped."""
-        lines = read_lines(self.folder / "found.jsonl")
-        write_text(self.folder / "found.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-        return lines
+    def found(self) -> list[InspectedImage]:
+        """Return what an interrupted import found; a line that was cut off is removed."""
+        found = [InspectedImage.model_validate(line) for line in read_lines(self.folder / _FOUND)]
+        write_text(self.folder / _FOUND, "".join(image.model_dump_json(exclude_unset=True) + "\n" for image in found))
+        return found
 
-    def keep(self, found: dict[str, Any]) -> None:
+    def append(self, found: InspectedImage) -> None:
         """Append what was found in the next image."""
-        append_line(self.folder / "found.jsonl", found)
+        append_line(self.folder / _FOUND, found.model_dump(mode="json", exclude_unset=True))
 
     def discard(self) -> None:
-        """Remove all of it: nobody will go on with it."""
+        """Remove the folder, if the import cannot succeed."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -67,10 +75,10 @@ class Unfinished:
 def resumable(name: str, plan: Sequence[str]) -> Iterator[Unfinished]:
     """Yield the folder of the import of `plan` into `name`: an interrupted one of the same plan, or a new one.
 
-    `plan` says all that the outcome depends on. What was found stays, unless it is published or discarded, for a week.
+    `plan` holds everything that the outcome depends on. Unless published or discarded, the folder stays for a week.
 
     Raises:
-        UserError: the same import runs already.
+        UserError: the same import is running already.
     """
     settings.require_writable()
     settings.datasets_folder().mkdir(parents=True, exist_ok=True)
@@ -78,31 +86,32 @@ def resumable(name: str, plan: Sequence[str]) -> Iterator[Unfinished]:
     folder = settings.datasets_folder() / f".importing-{key}"
     try:
         with FileLock(folder.with_suffix(".lock")).acquire(timeout=0):
-            _clean(besides=folder)
+            _remove_old(besides=folder)
             (folder / "images").mkdir(parents=True, exist_ok=True)
-            if not (folder / "salt.json").is_file():
-                write_json(folder / "salt.json", secrets.token_hex(16))
-            yield Unfinished(folder, read_json(folder / "salt.json"))
+            salt = Salt.read_if_present(folder / _SALT)
+            if salt is None:
+                salt = Salt(salt=secrets.token_hex(16))
+                salt.write(folder / _SALT)
+            yield Unfinished(folder, salt.salt)
     except Timeout as error:
         raise UserError(
             "These images are being imported as {name!r} already, in another tab or window.", name=name
         ) from error
 
 
-def publish(folder: Path, name: str, table: pd.DataFrame, about: dict, replace: bool) -> dataset.Dataset:
-    """Write the table and rename the staged folder to its place: a dataset is there whole or not at all.
+def publish(folder: Path, name: str, table: pd.DataFrame, info: DatasetInfo, replace: bool) -> dataset.Dataset:
+    """Write the table and rename the staged folder to its place.
 
     Raises:
         UserError: the name was taken meanwhile, or the disk is full.
     """
-    with atomic_path(folder / "table.parquet") as temporary:
-        dataset.complete(table).to_parquet(temporary, index=False)
-    write_json(folder / "dataset.json", about)
-    for leftover in ("found.jsonl", "salt.json"):
+    write_table(folder / dataset.TABLE, dataset.complete(table))
+    info.write(folder / dataset.INFO)
+    for leftover in (_FOUND, _SALT):
         (folder / leftover).unlink(missing_ok=True)
     target = settings.datasets_folder() / name
     with FileLock(settings.datasets_folder() / ".lock"), staging() as old:
-        refuse_taken(name, replace)
+        check_name_is_free(name, replace)
         if target.exists():
             target.replace(old / name)
         try:
@@ -113,7 +122,7 @@ def publish(folder: Path, name: str, table: pd.DataFrame, about: dict, replace: 
     return dataset.load(name)
 
 
-def _clean(besides: Path) -> None:
+def _remove_old(besides: Path) -> None:
     """Remove what interrupted imports left behind long ago."""
     for path in settings.datasets_folder().glob(".importing-*"):
         if path.stem != besides.stem and time.time() - path.stat().st_mtime > _KEPT_DAYS * 86400:

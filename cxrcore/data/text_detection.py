@@ -1,18 +1,18 @@
-"""Writing burned in near the borders of an image: the longest row of shapes that could be letters."""
+"""Burned-in text near the borders of an image: the longest row of letter-like shapes."""
 
 import cv2
 import numpy as np
 
-SIDE = 512  # the longer side at which is looked
-ZONE = 0.18  # of each side counts as border
-_MOST = 400  # shapes; more is texture
+SIDE = 512  # the longer side after resizing
+ZONE = 0.18  # share of each side that counts as border
+_MOST = 400  # shapes; more of them are texture
 _KERNEL = cv2.getStructuringElement(cv2.MORPH_RECT, (13, 13))
 
 
 def longest_row(grey: np.ndarray) -> int:
-    """Return how many letter-like shapes stand in one row in the border zone of uint8 (H, W); 0 if none.
+    """Return how many letter-like shapes are in one row in the border zone of uint8 (H, W); 0 if none.
 
-    Bright strokes thinner than 13 pixels (a top-hat) of the size and fill of letters, each following the other at the
+    Bright strokes thinner than 13 pixels (a top-hat) of the size and fill of letters, each beside the last at the
     same height with a gap below a letter's height. A lone L or R gives 1.
     """
     height, width = grey.shape

@@ -1,36 +1,78 @@
-"""Versions of a dataset: the table stays as imported, edits are lines in a log.
+"""Versions of a dataset: the table stays as imported, and edits are lines in a log.
 
-Version 1 is the table as imported, and each line of `edits.jsonl` makes the next version, undo included. So every
-version can be had again, and nothing that an earlier run saw is lost.
+Version 1 is the table as imported. Each line of `edits.jsonl` makes the next version, undo included, so every version
+can be opened again and earlier runs keep their data.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import Literal
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cxrcore import schema
+from cxrcore.data.exclusions import leave_out
+from cxrcore.errors import DamagedFileError
+from cxrcore.files import append_line, read_lines
+from cxrcore.messages import Message
 
 LOG = "edits.jsonl"
 
 
-def standing(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the edits that no later undo took back."""
-    stack: list[dict[str, Any]] = []
-    for line in lines:
-        if line["do"] != "undo":
-            stack.append(line)
+class Edit(BaseModel):
+    """One line of the log: `rows` are numbers of the table, `label` the new class, `at` an ISO time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    do: Literal["relabel", "exclude", "restore", "undo"]
+    rows: list[int] = []
+    label: str = ""
+    reason: Message = Message(id="")
+    at: str = ""
+
+
+def read(folder: Path) -> list[Edit]:
+    """Return the edits of a dataset.
+
+    Raises:
+        DamagedFileError: a line is no edit.
+        NewerFileError: a newer version of the program has written it.
+    """
+    path = folder / LOG
+    try:
+        lines = read_lines(path)
+        for line in lines:
+            schema.check_version(line.get(schema.KEY, 1), path)
+        return [Edit.model_validate(line) for line in lines]
+    except (ValueError, ValidationError, AttributeError) as error:
+        raise DamagedFileError("{path} is damaged, or was written by another program.", path=path) from error
+
+
+def append(folder: Path, edit: Edit) -> None:
+    """Add an edit to the log: the next version."""
+    append_line(folder / LOG, {schema.KEY: schema.VERSION} | edit.model_dump(mode="json", exclude_defaults=True))
+
+
+def in_effect(edits: Iterable[Edit]) -> list[Edit]:
+    """Return the edits that no later undo reverted."""
+    stack: list[Edit] = []
+    for edit in edits:
+        if edit.do != "undo":
+            stack.append(edit)
         elif stack:
             stack.pop()
     return stack
 
 
-def applied(table: pd.DataFrame, lines: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Return `table` after the edits in `lines`."""
+def apply(table: pd.DataFrame, edits: Iterable[Edit]) -> pd.DataFrame:
+    """Return `table` after the edits."""
     table = table.copy()
-    for line in standing(lines):
-        if line["do"] == "relabel":
-            table.loc[line["rows"], "label"] = line["label"]
-        elif line["do"] == "exclude":
-            table.loc[line["rows"], "left_out"] = f"excluded: {line['reason']}"
+    for edit in in_effect(edits):
+        if edit.do == "relabel":
+            table.loc[edit.rows, "label"] = edit.label
+        elif edit.do == "exclude":
+            table = leave_out(table, table.index.isin(edit.rows), "excluded", edit.reason)
         else:
-            table.loc[line["rows"], "left_out"] = ""
+            table.loc[edit.rows, ["left_out", "left_out_reason"]] = ""
     return table

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from cxrcore.data import dataset
-from cxrcore.data.importing import Choices, import_folders
+from cxrcore.data.importing import ImportOptions, import_folders
 from cxrcore.errors import UserError
 
 
@@ -61,7 +61,7 @@ def test_the_collection_names_why_rows_are_left_out(collection):
 
 
 def test_several_sources_merge_and_the_mapping_can_be_changed(collection, folders):
-    data = import_folders([collection, folders], "both", Choices({"sars": "OTHER INFECTION", "set/PNEUMONIA": ""}))
+    data = import_folders([collection, folders], "both", ImportOptions({"sars": "OTHER INFECTION", "set/PNEUMONIA": ""}))
     assert data.counts() == {"COVID": 2, "NORMAL": 3, "OTHER INFECTION": 1}
     assert data.left_out_counts()["finding"] == 6
 
@@ -79,7 +79,7 @@ def test_a_folder_above_known_layouts_is_searched(collection, folders, tmp_path)
 
 def test_a_choice_for_one_source_leaves_the_others_alone(folders, save, tmp_path):
     save("other/PNEUMONIA/x.png", _pixels(77))
-    data = import_folders([folders, tmp_path / "other"], "both", Choices({"other/pneumonia": ""}))
+    data = import_folders([folders, tmp_path / "other"], "both", ImportOptions({"other/pneumonia": ""}))
     assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 6}
 
 
@@ -93,7 +93,7 @@ def test_a_choice_for_one_source_leaves_the_others_alone(folders, save, tmp_path
 )
 def test_wrong_names_are_named(folders, options, message):
     with pytest.raises(UserError, match=message):
-        import_folders([folders], "kids", Choices(**options))
+        import_folders([folders], "kids", ImportOptions(**options))
 
 
 def test_the_same_picture_twice_counts_once_and_with_two_classes_not_at_all(folders):
@@ -106,7 +106,7 @@ def test_the_same_picture_twice_counts_once_and_with_two_classes_not_at_all(fold
 
 
 def test_limits_keep_the_first_images_and_say_so(folders):
-    data = import_folders([folders], "few", Choices(limits={"OTHER INFECTION": 2}))
+    data = import_folders([folders], "few", ImportOptions(limits={"OTHER INFECTION": 2}))
     assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 2}
     assert data.left_out_counts() == {"limit": 4}
 

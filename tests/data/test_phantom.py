@@ -5,27 +5,27 @@ import pytest
 from cxrcore.data import dataset, split
 from cxrcore.data.images import load_mask
 from cxrcore.data.phantom import dataset as phantoms
-from cxrcore.data.phantom.images import BACKBONE_STREAM, DISEASES, PhantomImage, shots, take
+from cxrcore.data.phantom.images import BACKBONE_STREAM, DISEASES, PhantomSpec, generate, specs
 from cxrcore.errors import UserError
 
 
 def test_the_same_shot_gives_the_same_pixels_whatever_was_drawn_before():
-    shot = PhantomImage("COVID", 3, 1)
-    first = take(shot, seed=1)
-    take(PhantomImage("NORMAL", 0, 0), seed=9)
-    assert (first.image == take(shot, seed=1).image).all()
-    assert (first.image != take(shot, seed=2).image).any()
+    spec = PhantomSpec("COVID", 3, 1)
+    first = generate(spec, seed=1)
+    generate(PhantomSpec("NORMAL", 0, 0), seed=9)
+    assert (first.image == generate(spec, seed=1).image).all()
+    assert (first.image != generate(spec, seed=2).image).any()
 
 
 def test_the_backbone_learns_from_other_pictures_than_any_dataset_holds():
-    shot = PhantomImage("OTHER INFECTION", 0, 0)
-    assert (take(shot, 0).image != take(shot, 0, stream=BACKBONE_STREAM).image).any()
+    spec = PhantomSpec("OTHER INFECTION", 0, 0)
+    assert (generate(spec, 0).image != generate(spec, 0, stream=BACKBONE_STREAM).image).any()
 
 
 @pytest.mark.parametrize("disease", DISEASES)
 def test_masks_are_where_the_disease_says(disease):
     for patient in range(12):
-        phantom = take(PhantomImage(disease, patient, 0), seed=4)
+        phantom = generate(PhantomSpec(disease, patient, 0), seed=4)
         lungs, lesions = phantom.lungs > 0, phantom.lesions > 0
         assert 0.12 < lungs.mean() < 0.5
         assert (lesions & ~lungs).sum() <= 0.02 * max(lesions.sum(), 1)
@@ -41,17 +41,17 @@ def test_masks_are_where_the_disease_says(disease):
 def test_lesions_are_brighter_than_the_same_lung_without():
     brighter = []
     for patient in range(10):
-        phantom = take(PhantomImage("OTHER INFECTION", patient, 0), seed=4)
+        phantom = generate(PhantomSpec("OTHER INFECTION", patient, 0), seed=4)
         lung = (phantom.lungs > 0) & (phantom.lesions == 0)
         brighter.append(phantom.image[phantom.lesions > 0].mean() - phantom.image[lung].mean())
     assert min(brighter) > 15
 
 
 def test_the_planted_marker_is_on_every_image_of_its_class_and_no_other():
-    for shot in shots(3, 2):
+    for spec in specs(3, 2):
         corner = (slice(234, 244), slice(8, 24))
-        difference = cv2.absdiff(take(shot, 0).image, take(shot, 0, planted_class="COVID").image)
-        assert difference.any() == (shot.disease == "COVID")
+        difference = cv2.absdiff(generate(spec, 0).image, generate(spec, 0, planted_class="COVID").image)
+        assert difference.any() == (spec.disease == "COVID")
         difference[corner] = 0
         assert difference[:230].sum() == 0
 
@@ -59,7 +59,7 @@ def test_the_planted_marker_is_on_every_image_of_its_class_and_no_other():
 def test_the_letter_says_nothing_about_the_class():
     """Left or right half of the top rows holds the letter; both sides occur in each class."""
     for disease in DISEASES:
-        sides = {bool(take(PhantomImage(disease, p, 0), 0).image[6:48, :32].max() > 220) for p in range(12)}
+        sides = {bool(generate(PhantomSpec(disease, p, 0), 0).image[6:48, :32].max() > 220) for p in range(12)}
         assert sides == {True, False}
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cxrcore.data import file_tree, split
-from cxrcore.data.importing import Choices, import_folders, import_trees
+from cxrcore.data.importing import ImportOptions, import_folders, import_trees
 from cxrcore.errors import UserError
 from tests.data.dicom_files import radiograph
 
@@ -46,14 +46,14 @@ def test_a_table_with_usual_columns(listed, by):
 
 
 def test_columns_can_be_chosen(listed):
-    data = import_folders([listed], "nih", Choices(columns={"finding": "Verdict"}))
+    data = import_folders([listed], "nih", ImportOptions(columns={"finding": "Verdict"}))
     assert data.counts() == {"COVID": 2, "NORMAL": 1}
 
 
 @pytest.mark.parametrize("columns", [{"finding": "Diagnose"}, {"colour": "Verdict"}])
 def test_a_column_that_is_not_there(listed, columns):
     with pytest.raises(UserError, match=r"column to read: expected a role of path, finding.* Received"):
-        import_folders([listed], "nih", Choices(columns=columns))
+        import_folders([listed], "nih", ImportOptions(columns=columns))
 
 
 def test_a_table_without_labels(tmp_path):
@@ -149,7 +149,7 @@ def test_patients_of_dicom_files_are_the_headers_whatever_the_name_and_the_folde
 
 
 def test_a_column_can_be_unchosen(listed):
-    data = import_folders([listed], "nih", Choices(columns={"patient": ""}))
+    data = import_folders([listed], "nih", ImportOptions(columns={"patient": ""}))
     assert data.usable["patient"].nunique() == 3
 
 

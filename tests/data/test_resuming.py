@@ -92,8 +92,8 @@ def test_other_choices_start_anew(folder, home):
     with pytest.raises(KeyboardInterrupt):
         importing.import_folders([folder], "mine", progress=_interrupt_at(10))
     seen = []
-    choices = importing.Choices({"COVID": "OTHER INFECTION"})
-    importing.import_folders([folder], "mine", choices, lambda count, total: seen.append(count))
+    options = importing.ImportOptions({"COVID": "OTHER INFECTION"})
+    importing.import_folders([folder], "mine", options, lambda count, total: seen.append(count))
     assert seen[0] == 1
 
 

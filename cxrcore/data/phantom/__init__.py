@@ -1,1 +1,1 @@
-"""Synthetic chest radiographs with a known truth: who is ill, where the lungs and the lesions are."""
+"""Phantoms: synthetic chest radiographs with known class, lungs and lesions."""

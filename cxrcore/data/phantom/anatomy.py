@@ -48,7 +48,7 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Pose:
-    """How one image was taken: rotation (radians), shift and zoom of the patient in the picture."""
+    """The position of the patient in one image: rotation (radians), shift and zoom of the patient in the picture."""
 
     angle: float
     dx: float
@@ -57,7 +57,7 @@ class Pose:
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> "Pose":
-        """Draw a pose within what a technician would accept."""
+        """Draw a pose within the range of clinical images."""
         return cls(rng.normal(0, 0.035), rng.uniform(-0.06, 0.06), rng.uniform(-0.06, 0.06), rng.uniform(0.9, 1.08))
 
     def grid(self, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,8 +69,9 @@ class Pose:
 
 
 def soft(distance: np.ndarray, width: float) -> np.ndarray:
-    """Return a smooth inside: 1 where `distance` is well below 0, 0 well above, over about `width`."""
-    return expit(distance * np.float32(-1 / width))
+    """Return a smooth step: 1 where `distance` is well below 0, 0 well above, over about `width`."""
+    inside: np.ndarray = expit(distance * np.float32(-1 / width))
+    return inside
 
 
 def lungs(body: Anatomy, x: np.ndarray, y: np.ndarray) -> dict[int, np.ndarray]:
@@ -90,7 +91,7 @@ def lungs(body: Anatomy, x: np.ndarray, y: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def heart_distance(body: Anatomy, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return a value below 0 inside the heart; it reaches further to the image's right."""
+    """Return a value below 0 inside the heart; the heart extends further to the image's right."""
     u, v = x - 0.10, y - body.heart_y
     across, along = (0.88 * u - 0.47 * v) / body.heart_width, (0.47 * u + 0.88 * v) / 0.38
     return across**2 + along**2 - 1
@@ -104,7 +105,8 @@ def skeleton(body: Anatomy, x: np.ndarray, y: np.ndarray, lung: np.ndarray) -> n
     ribs = (0.075 * soft(0.45 - wave, 0.12) + 0.02 * wave) * soft(run - 0.72, 0.02) * (0.35 + 0.65 * lung)
     spine = 0.16 * soft(run - 0.075, 0.012) * (0.85 + 0.15 * np.cos(2 * np.pi * y / 0.13))
     bone = np.abs(y - body.clavicle + 0.16 * (run - 0.1)) - 0.022
-    return ribs + spine + 0.12 * soft(bone, 0.008) * soft(run - 0.62, 0.02) * soft(0.07 - run, 0.02)
+    bones: np.ndarray = ribs + spine + 0.12 * soft(bone, 0.008) * soft(run - 0.62, 0.02) * soft(0.07 - run, 0.02)
+    return bones
 
 
 def chest(body: Anatomy, x: np.ndarray, y: np.ndarray, lung: np.ndarray) -> np.ndarray:
@@ -115,4 +117,5 @@ def chest(body: Anatomy, x: np.ndarray, y: np.ndarray, lung: np.ndarray) -> np.n
     picture += 0.13 * soft(heart_distance(body, x, y), 0.16) + 0.14 * soft(np.abs(x) - 0.13, 0.03) * torso
     picture += 0.12 * soft(body.diaphragm + 0.02 - y, 0.05) * torso * (1 - lung)
     picture -= 0.16 * soft(np.abs(x) - 0.035, 0.01) * soft(y + 0.35, 0.05)  # the air in the trachea
-    return picture + skeleton(body, x, y, lung) * torso
+    whole: np.ndarray = picture + skeleton(body, x, y, lung) * torso
+    return whole

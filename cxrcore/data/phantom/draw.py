@@ -34,11 +34,11 @@ class Patient:
         return cls(disease, body, tuple(lesions.sample(disease, body, rng)))
 
 
-def draw(patient: Patient, rng: np.random.Generator, planted_marker: bool = False) -> Phantom:
+def draw(patient: Patient, rng: np.random.Generator, marker: bool = False) -> Phantom:
     """Return one radiograph of `patient`; `rng` sets pose, exposure, course of disease and noise.
 
-    `planted_marker` burns a small bright token into a corner: linked to a class by the caller, it is a
-    shortcut that an honest audit has to find. The ordinary L or R letter is drawn on every image.
+    `marker` draws a small bright rectangle into a corner: a confounding marker if the caller links it to a class. The
+    side letter L or R is drawn on every image.
     """
     x, y = anatomy.Pose.sample(rng).grid(SIZE)
     fields = anatomy.lungs(patient.body, x, y)
@@ -47,7 +47,7 @@ def draw(patient: Patient, rng: np.random.Generator, planted_marker: bool = Fals
     illness, mask = _illness(patient, fields, x, y, rng)
     pixels = _expose(picture + illness, rng)
     _letter(pixels, rng)
-    if planted_marker:
+    if marker:
         cv2.rectangle(pixels, (8, SIZE - 22), (24, SIZE - 12), 235, -1)
     return Phantom(pixels, _mask(lung > 0.5), _mask(mask))
 
@@ -74,13 +74,14 @@ def _illness(
 def _vessels(
     body: anatomy.Anatomy, x: np.ndarray, y: np.ndarray, lung: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the hilar vessels: a fan of streaks that fades away from the hilum, the same in a patient."""
+    """Return the hilar vessels: streaks that fade away from the hilum, the same in every image of a patient."""
     own = np.random.default_rng(body.vessel_seed)
     run = np.abs(x) - 0.16
     angle = np.arctan2(y + 0.02, np.maximum(run, 1e-3))
     streaks = sum(own.uniform(0.5, 1) * np.cos(f * angle + own.uniform(0, 6.3)) for f in (7, 11, 17))
     fade = np.exp(-np.hypot(run, y + 0.02) / np.float32(0.28))
-    return (0.05 * np.maximum(streaks, 0) + 0.10) * fade * lung + 0.012 * _noise(rng, 12) * lung
+    vessels: np.ndarray = (0.05 * np.maximum(streaks, 0) + 0.10) * fade * lung + 0.012 * _noise(rng, 12) * lung
+    return vessels
 
 
 def _noise(rng: np.random.Generator, cells: int) -> np.ndarray:
@@ -90,16 +91,17 @@ def _noise(rng: np.random.Generator, cells: int) -> np.ndarray:
 
 
 def _expose(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return uint8 pixels: blur, gain, gamma and quantum noise as a detector would give them."""
+    """Return uint8 pixels with blur, gain, gamma and quantum noise, as of a detector."""
     picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), rng.uniform(0.5, 1.1))
     picture = np.clip(picture * rng.uniform(0.88, 1.12) + rng.uniform(-0.02, 0.05), 0, 1.2)
     picture = picture ** np.float32(rng.uniform(0.85, 1.2)) * rng.uniform(0.85, 0.98)
     picture += rng.standard_normal(picture.shape, dtype=np.float32) * rng.uniform(0.008, 0.02)
-    return (np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    exposed: np.ndarray = (np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    return exposed
 
 
 def _letter(pixels: np.ndarray, rng: np.random.Generator) -> None:
-    """Burn in the side letter: R at the image's left or L at its right, whatever the disease."""
+    """Draw the side letter, R at the image's left or L at its right, independent of the disease."""
     left = rng.random() < 0.5
     column = int(rng.integers(6, 20)) if left else SIZE - int(rng.integers(22, 36))
     row, scale = int(rng.integers(20, 48)), float(rng.uniform(0.45, 0.7))

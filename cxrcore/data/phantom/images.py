@@ -9,14 +9,14 @@ from cxrcore.data.phantom.draw import Patient, Phantom, draw
 from cxrcore.data.phantom.lesions import Disease
 
 DISEASES: tuple[Disease, ...] = ("COVID", "NORMAL", "OTHER INFECTION")
-# The first word of every seed. CXRTiny learns from its own stream, so that no dataset a user
-# draws, whatever its seed, can hold a picture or a patient the backbone has seen.
+# The first word of every seed. CXRTiny is trained on a stream of its own, so that no dataset of a user, whatever its
+# seed, holds an image or a patient that the backbone was trained on.
 DATASET_STREAM, BACKBONE_STREAM = 1, 2
 
 
 @dataclass(frozen=True)
-class PhantomImage:
-    """Which picture: the disease, the patient's number within it and the picture's number."""
+class PhantomSpec:
+    """Which image: the disease, the patient's number within it and the image's number."""
 
     disease: Disease
     patient: int
@@ -28,20 +28,20 @@ class PhantomImage:
         return f"{self.disease.split()[0].lower()}_p{self.patient:03d}_{self.number}"
 
 
-def shots(patients: int, images: int) -> Iterator[PhantomImage]:
-    """Yield the shots of `patients` patients a disease with `images` pictures each, patient by patient."""
+def specs(patients: int, images: int) -> Iterator[PhantomSpec]:
+    """Yield the images of `patients` patients a disease with `images` images each, patient by patient."""
     for patient in range(patients):
         for disease in DISEASES:
             for number in range(images):
-                yield PhantomImage(disease, patient, number)
+                yield PhantomSpec(disease, patient, number)
 
 
-def take(shot: PhantomImage, seed: int, planted_class: str | None = None, stream: int = DATASET_STREAM) -> Phantom:
-    """Draw `shot`; the same arguments give the same pixels.
+def generate(spec: PhantomSpec, seed: int, planted_class: str | None = None, stream: int = DATASET_STREAM) -> Phantom:
+    """Draw the image of `spec`; the same arguments give the same pixels.
 
-    `planted_class` names the disease whose images all carry the planted marker (see `draw`).
+    `planted_class` names the disease whose images all carry the confounding marker (see `draw`).
     """
-    person = [stream, seed, DISEASES.index(shot.disease), shot.patient]
-    patient = Patient.sample(shot.disease, np.random.default_rng(person))
-    rng = np.random.default_rng([*person, shot.number])
-    return draw(patient, rng, planted_marker=shot.disease == planted_class)
+    patient_seed = [stream, seed, DISEASES.index(spec.disease), spec.patient]
+    patient = Patient.sample(spec.disease, np.random.default_rng(patient_seed))
+    rng = np.random.default_rng([*patient_seed, spec.number])
+    return draw(patient, rng, marker=spec.disease == planted_class)

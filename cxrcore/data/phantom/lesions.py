@@ -1,4 +1,4 @@
-"""The opacities that make a phantom ill, drawn in body coordinates (see `anatomy`)."""
+"""The opacities of a phantom's disease, in body coordinates (see `anatomy`)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -23,7 +23,7 @@ class Opacity:
     density: float
 
     def field(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return its opacity, 0 to 1, before the lung's outline cuts it."""
+        """Return its opacity, 0 to 1, before it is cut by the lung's outline."""
         distance = np.sqrt(((x - self.x) / self.width) ** 2 + ((y - self.y) / self.height) ** 2) - 1
         return soft(distance, self.edge)
 

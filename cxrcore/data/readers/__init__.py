@@ -1,1 +1,1 @@
-"""One reader a file layout: a folder in, a table of what it holds out. `detect` chooses the reader."""
+"""One reader for each file layout: from a tree of files to a table of images. `detect` chooses the reader."""

@@ -22,7 +22,7 @@ def pairs(tree: FileTree) -> list[tuple[str, str]]:
 
 
 def read(tree: FileTree, images: str, labels: str) -> Reading:
-    """Return one row an image of a pair; each image becomes a PNG when it is imported."""
+    """Return one row an image of a pair; each image is written as PNG at the import."""
     x, y = _load(tree, images), _load(tree, labels)
     _check(images, x, labels, y)
     file = PurePosixPath(images)
@@ -48,7 +48,8 @@ def _load(tree: FileTree, name: str) -> np.ndarray:
     file = tree.files[name]
     try:
         if file.path is not None:
-            return np.load(file.path, mmap_mode="r", allow_pickle=False)
+            values: np.ndarray = np.load(file.path, mmap_mode="r", allow_pickle=False)
+            return values
         return _parse(file.read())
     except Exception as error:  # NumPy hands a damaged header to Python's parser, which raises anything
         raise UserError(
@@ -78,14 +79,14 @@ def _check(images: str, x: np.ndarray, labels: str, y: np.ndarray) -> None:
             "{images}: expected uint8 of shape (N, H, W, 3). Received: {dtype} {shape}",
             images=images,
             dtype=x.dtype,
-            shape=x.shape,
+            shape=str(x.shape),
         )
     if y.shape != (len(x), len(CLASSES)):
         raise UserError(
             "{labels}: expected one-hot of shape {expected}. Received: {shape}",
             labels=labels,
-            expected=(len(x), len(CLASSES)),
-            shape=y.shape,
+            expected=str((len(x), len(CLASSES))),
+            shape=str(y.shape),
         )
     if not (np.isin(y, (0, 1)).all() and (np.sum(y, axis=1) == 1).all()):
         raise UserError("{labels}: expected exactly one 1 in each row and 0 elsewhere.", labels=labels)

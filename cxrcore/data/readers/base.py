@@ -1,4 +1,4 @@
-"""What every reader returns."""
+"""The result of every reader."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,38 +6,62 @@ from typing import Any
 
 import pandas as pd
 
+from cxrcore.data import exclusions
 from cxrcore.data.dataset import TEST, TRAIN, VALIDATION
 from cxrcore.data.file_tree import FileTree
 from cxrcore.i18n import N_
-from cxrcore.messages import msg
+from cxrcore.messages import Message, msg
 
-# One row an image. `path` is absolute, or a name in an archive; `finding` is what the source calls it;
-# `patient` is unique among all sources and "" when the source does not tell; `given_split` is the part
-# that the source puts it into, "" if none; `left_out` is "" or `kind: detail`, for example `view: Axial`.
-# `mark` changes with the image's file. `content` gives the bytes of an image that is not a file of its own on
-# disk, else None.
-TEXT = ["path", "finding", "patient", "source", "view", "sex", "age", "given_split", "left_out", "mark"]
+# Columns of the rows, "" where not known. `path` is absolute, or a name in an archive; `finding` is the source's word
+# for what is seen; `patient` is unique among all sources; `given_split` is the part that the source gives; `left_out`
+# and `left_out_reason` as in a dataset (see `exclusions`); `mark` changes with the image's file. The column `content`
+# holds a function that returns the bytes of an image that is not a file on disk, else None.
+NO_CITATION = Message(id="")
+TEXT = [
+    "path",
+    "finding",
+    "patient",
+    "source",
+    "view",
+    "sex",
+    "age",
+    "given_split",
+    "left_out",
+    "left_out_reason",
+    "mark",
+]
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
     **dict.fromkeys(("test", "testing"), TEST),
 }
 FRONTAL = {"", "PA", "AP", "AP SUPINE", "AP ERECT", "FRONTAL"}
+# Code of a layout, as kept in `Source.layout` -> its text.
+LAYOUTS = {
+    "phantom": N_("Synthetic X-rays"),
+    "class folders": N_("Class folders"),
+    "arrays": N_("NumPy arrays"),
+    "CSV": N_("CSV"),
+    "covid-chestxray-dataset": N_("COVID-19 image data collection"),
+}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The images found in one place, before any is opened."""
+    """The images listed in one place, before any is opened.
+
+    `layout`: a code of `LAYOUTS`; `origin`: the place to show to users; `known`: class by finding.
+    """
 
     layout: str
     origin: str
     rows: pd.DataFrame
     known: Mapping[str, str]
-    citation: str = ""
+    citation: Message = NO_CITATION
 
 
-def rows(records: list[dict]) -> pd.DataFrame:
-    """Return records as a table with `TEXT` and `content`; what a record lacks is ""."""
+def rows(records: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return records as a table with `TEXT` and `content`; absent values are ""."""
     table = pd.DataFrame.from_records(records, columns=[*TEXT, "content"])
     table[TEXT] = table[TEXT].astype(object).fillna("").astype(str)
     table["content"] = table["content"].astype(object).where(table["content"].notna(), None)
@@ -45,15 +69,22 @@ def rows(records: list[dict]) -> pd.DataFrame:
 
 
 def located(tree: FileTree, name: str) -> dict[str, Any]:
-    """Return `path`, `mark`, `content` and `left_out` of a file that may not be there, as far as they are known."""
+    """Return `path`, `mark`, `content` and why it is left out of a file that may be missing, as far as known."""
     file = tree.files.get(name)
     if file is None:
-        return {"path": f"{tree.origin}/{name}", "left_out": N_("missing: the file is missing")}
+        missing = exclusions.columns("missing", msg("the file is missing"))
+        return {"path": f"{tree.origin}/{name}"} | missing
     if file.path is not None:
         return {"path": str(file.path), "mark": file.mark}
     return {"path": f"{tree.name}/{name}", "mark": file.mark, "content": file.read}
 
 
-def not_frontal(view: str) -> str:
-    """Return why an image of this view is left out, "" for a frontal or unknown view."""
-    return "" if view.upper() in FRONTAL else msg("view: {view} (not frontal)", view=view)
+def not_frontal(view: str) -> Message | None:
+    """Return why an image of this view is left out, None for a frontal or unknown view."""
+    return None if view.upper() in FRONTAL else msg("{view} (not frontal)", view=view)
+
+
+def view_columns(view: str) -> dict[str, str]:
+    """Return the columns that leave out a view that is not frontal, none for a frontal or unknown view."""
+    reason = not_frontal(view)
+    return exclusions.columns("view", reason) if reason else {}

@@ -2,16 +2,17 @@
 
 import io
 from pathlib import PurePosixPath
+from typing import Any
 
 import pandas as pd
 
+from cxrcore.data import exclusions
 from cxrcore.data.dicom import age_band
+from cxrcore.data.errors import ImageError
 from cxrcore.data.file_tree import FileTree
-from cxrcore.data.images import ImageError
-from cxrcore.data.readers.base import Reading, located, not_frontal, rows
+from cxrcore.data.readers.base import Reading, located, rows, view_columns
 from cxrcore.errors import UserError
-from cxrcore.i18n import N_
-from cxrcore.messages import msg
+from cxrcore.messages import msg, plain
 
 NEEDED = ["patientid", "finding", "view", "modality", "filename"]
 CITATION = (
@@ -30,25 +31,23 @@ def places(tree: FileTree) -> list[str]:
 def read(tree: FileTree, folder: str) -> Reading:
     """Return the collection's rows; those that are not frontal X-rays are marked as left out.
 
-    Only COVID-19 is mapped to a class by default: the tutorials take the other classes elsewhere.
+    Only COVID-19 is mapped to a class by default: the tutorials use other sources for the other classes.
     """
     table = read_csv(tree, _join(folder, "metadata.csv"))
     missing = [name for name in NEEDED if name not in table.columns]
     if missing:
-        raise UserError(
-            "{origin}: metadata.csv lacks the columns {missing}.", origin=tree.origin, missing=", ".join(missing)
-        )
+        raise UserError("{origin}: metadata.csv lacks the columns {missing}.", origin=tree.origin, missing=missing)
     repeated = table[["filename", "finding", "view", "modality"]].duplicated()
     source = PurePosixPath(folder).name or tree.name
     records = [
         _record(tree, folder, row, again) | {"source": source, "patient": f"{source}:{row['patientid']}"}
         for row, again in zip(table.to_dict("records"), repeated, strict=True)
     ]
-    return Reading("covid-chestxray-dataset", tree.origin, rows(records), {"COVID-19": "COVID"}, CITATION)
+    return Reading("covid-chestxray-dataset", tree.origin, rows(records), {"COVID-19": "COVID"}, plain(CITATION))
 
 
 def read_csv(tree: FileTree, name: str, rows: int | None = None) -> pd.DataFrame:
-    """Return a CSV of `tree` as text, `rows` of it or all; raise `UserError` if it is none."""
+    """Return a CSV of `tree` as text, the first `rows` or all; raise `UserError` if it is not a table."""
     try:
         content = io.BytesIO(tree.read(name))
         return pd.read_csv(content, dtype=str, keep_default_na=False, encoding_errors="replace", nrows=rows)
@@ -58,26 +57,28 @@ def read_csv(tree: FileTree, name: str, rows: int | None = None) -> pd.DataFrame
         ) from error
 
 
-def _record(tree: FileTree, folder: str, row: dict[str, str], again: bool) -> dict:
-    file = located(tree, _join(folder, f"images/{row['filename']}"))
-    left_out = N_("repeated: the file is listed before") if again else _left_out(row)
-    return file | {
+def _record(tree: FileTree, folder: str, row: dict[str, str], again: bool) -> dict[str, Any]:
+    left_out = exclusions.columns("repeated", msg("the file is listed before")) if again else _left_out(row)
+    return located(tree, _join(folder, f"images/{row['filename']}")) | {
         "finding": "COVID-19" if "COVID-19" in row["finding"] else row["finding"],
         "view": row["view"],
         "sex": row.get("sex", ""),
         "age": age_band(row.get("age", "")),
-        "left_out": left_out or file.get("left_out", ""),
+        **left_out,
     }
 
 
-def _left_out(row: dict[str, str]) -> str:
+def _left_out(row: dict[str, str]) -> dict[str, str]:
     if row["modality"] != "X-ray":
-        return msg(
-            "view: {view} ({modality}, not an X-ray)",
-            view=row["view"] or N_("unknown"),
-            modality=row["modality"] or N_("unknown modality"),
+        reason = msg(
+            "{view} ({modality}, not an X-ray)",
+            view=row["view"] or msg("unknown"),
+            modality=row["modality"] or msg("unknown modality"),
         )
-    return not_frontal(row["view"]) if row["view"] else N_("view: unknown (not known to be frontal)")
+        return exclusions.columns("view", reason)
+    if not row["view"]:
+        return exclusions.columns("view", msg("unknown (not known to be frontal)"))
+    return view_columns(row["view"])
 
 
 def _join(folder: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Choose the readers by what lies in a tree of files."""
+"""Choose the readers by the files in a tree."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -15,7 +15,7 @@ def read(tree: FileTree, columns: Mapping[str, str] | None = None) -> list[Readi
     `columns` names the columns of a CSV by role (see `readers.table`).
 
     Raises:
-        UserError: nothing in it that a reader knows.
+        UserError: no layout in it that a reader knows.
     """
     readings = _given(tree, columns or {}) if tree.table else _found(tree, columns or {})
     if not readings:
@@ -35,12 +35,12 @@ def _given(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
 
 def _found(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
     collections, pairs = covid_chestxray.places(tree), arrays.pairs(tree)
-    taken = [*collections, *(_folder(images) for images, _ in pairs)]
+    covered = [*collections, *(_folder(images) for images, _ in pairs)]
     lists = [name for name in table.tables(tree) if _folder(name) not in collections]
     readings = [covid_chestxray.read(tree, place) for place in collections]
     readings += [arrays.read(tree, images, labels) for images, labels in pairs]
     readings += [table.read(tree, name, columns) for name in lists]
-    others = class_folders.read(tree, without=[*taken, *(_folder(name) for name in lists)])
+    others = class_folders.read(tree, without=[*covered, *(_folder(name) for name in lists)])
     return readings if others.rows.empty else [*readings, others]
 
 

@@ -1,18 +1,21 @@
-"""A CSV that lists images and labels, with columns that the user names or that have a usual name."""
+"""A CSV that lists images and labels, in columns that the user chooses or that have a usual name."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
 from cxrcore.data.classes import FOLDER_NAMES
 from cxrcore.data.dicom import age_band
 from cxrcore.data.file_tree import FileTree
-from cxrcore.data.readers.base import SPLIT_NAMES, Reading, located, not_frontal, rows
+from cxrcore.data.readers.base import SPLIT_NAMES, Reading, located, rows, view_columns
 from cxrcore.data.readers.covid_chestxray import read_csv
 from cxrcore.errors import UserError
+from cxrcore.i18n import N_
 
-# Role -> names by which a column is taken for it, in small letters; the first that is there counts.
+# Role -> usual names of its column in lower case; the first one present is used.
 USUAL = {
     "path": ("path", "file", "filename", "file_name", "filepath", "image", "image_path", "image index", "image_id"),
     "finding": ("finding", "label", "class", "diagnosis", "finding labels", "category", "target"),
@@ -23,13 +26,23 @@ USUAL = {
     "split": ("split", "part", "set", "fold"),
     "source": ("source", "hospital", "site", "institution"),
 }
-ROLES = tuple(USUAL)
+# Code of a role -> its text.
+ROLES = {
+    "path": N_("path"),
+    "finding": N_("finding"),
+    "patient": N_("patient"),
+    "view": N_("view"),
+    "sex": N_("sex"),
+    "age": N_("age"),
+    "split": N_("split"),
+    "source": N_("source"),
+}
 
 
 def guess(columns: list[str]) -> dict[str, str]:
-    """Return role to column for the columns of usual names."""
-    small = {name.strip().lower(): name for name in columns}
-    found = {role: next((small[name] for name in names if name in small), "") for role, names in USUAL.items()}
+    """Return role to column for the columns that have a usual name."""
+    lower = {name.strip().lower(): name for name in columns}
+    found = {role: next((lower[name] for name in names if name in lower), "") for role, names in USUAL.items()}
     return {role: name for role, name in found.items() if name}
 
 
@@ -41,20 +54,20 @@ def tables(tree: FileTree) -> list[str]:
 
 
 def read(tree: FileTree, name: str, chosen: Mapping[str, str]) -> Reading:
-    """Return one row a line of the CSV. `chosen` names the column of a role, over the usual ones, "" for none.
+    """Return one row a line of the CSV. `chosen` is the column of a role, before the usual ones, "" for none.
 
     A path is absolute, relative to the CSV, or a file name that occurs once below the CSV's folder.
 
     Raises:
-        UserError: a column is not there, or none tells path or finding.
+        UserError: a column does not exist, or none has the role path or finding.
     """
     table = read_csv(tree, name)
     for role, column in chosen.items():
         if role not in ROLES or (column and column not in table.columns):
-            expected = f"a role of {', '.join(ROLES)} and a column of {', '.join(table.columns[:30])}"
             raise UserError(
-                "column to read: expected {expected}. Received: {role}={column}",
-                expected=expected,
+                "column to read: expected a role of {roles} and a column of {columns}. Received: {role}={column}",
+                roles=list(ROLES),
+                columns=list(table.columns[:30]),
                 role=role,
                 column=column,
             )
@@ -66,7 +79,7 @@ def read(tree: FileTree, name: str, chosen: Mapping[str, str]) -> Reading:
                 "{name} has no column known as {role}. Choose one of {names}.",
                 name=name,
                 role=role,
-                names=", ".join(table.columns[:30]),
+                names=list(table.columns[:30]),
             )
     folder = PurePosixPath(name).parent
     elsewhere = _by_file_name(tree.below("" if str(folder) == "." else str(folder)))
@@ -82,10 +95,10 @@ def _lists_images(tree: FileTree, name: str) -> bool:
         return False
 
 
-def _record(tree: FileTree, folder: PurePosixPath, elsewhere: Mapping[str, str], row: dict[str, str]) -> dict:
+def _record(tree: FileTree, folder: PurePosixPath, elsewhere: Mapping[str, str], row: dict[str, str]) -> dict[str, Any]:
     listed = row["path"].strip().replace("\\", "/")
     if Path(listed).is_absolute():
-        file = {"path": listed}
+        file: dict[str, Any] = {"path": listed}
     else:
         own = str(folder / listed)
         file = located(tree, own if own in tree.files else elsewhere.get(PurePosixPath(listed).name, own))
@@ -99,11 +112,11 @@ def _record(tree: FileTree, folder: PurePosixPath, elsewhere: Mapping[str, str],
         "sex": row.get("sex", "").strip()[:1].upper(),
         "age": age_band(row.get("age", "")),
         "given_split": SPLIT_NAMES.get(split, ""),
-        "left_out": not_frontal(view) or file.get("left_out", ""),
+        **view_columns(view),
     }
 
 
 def _by_file_name(names: list[str]) -> dict[str, str]:
     """Return file name to full name, for the file names that occur once."""
-    files = pd.Series(names, index=[PurePosixPath(name).name for name in names], dtype=object)
-    return files[~files.index.duplicated(keep=False)].to_dict()
+    count = Counter(PurePosixPath(name).name for name in names)
+    return {file: name for name in names if count[file := PurePosixPath(name).name] == 1}
