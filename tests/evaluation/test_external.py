@@ -1,62 +1,77 @@
-"""A run on other data."""
+"""A run on another dataset."""
 
-import json
 import shutil
 
-import pandas as pd
 import pytest
 
 from cxrcore.data import dataset, editing
 from cxrcore.data.phantom import dataset as phantoms
-from cxrcore.errors import UserError
+from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.evaluation import external
+from cxrcore.evaluation.external import ExternalEvaluation
 
 
-def test_a_run_on_other_phantoms_keeps_its_own_result(trained):
+def test_result_is_kept_beside_that_of_the_run(trained):
     phantoms.create("other", patients=4, images=2, seed=99)
-    before = trained.metrics
+    before = trained.results
     found = external.evaluate(trained, "other")
-    assert found["n"] == 24 and found["dataset"] == "other" and trained.metrics == before
-    assert external.kept(trained) == [found]
-    internal = before["accuracy"]["value"]
-    assert found["drop"]["value"] == pytest.approx(internal - found["accuracy"]["value"])
-    assert found["drop"]["ci95"][0] <= found["drop"]["value"] <= found["drop"]["ci95"][1]
-    assert f"({found['accuracy']['successes']} of 24)" in found["sentence"]
+    assert found.metrics.n == 24 and found.dataset == "other" and trained.results == before
+    assert external.load_all(trained) == [found] and not found.elsewhere
+    internal, accuracy = before.test.accuracy.value, found.metrics.accuracy
+    assert found.drop.value == pytest.approx(internal - accuracy.value)
+    assert found.drop.low <= found.drop.value <= found.drop.high
+    assert f"({accuracy.successes} of 24)" in str(found.sentence)
 
 
-def _again(name, like):
-    """The phantoms of `like` under another name: the same pictures."""
-    source, copy = dataset.load(like), dataset.load(like).folder.parent / name
-    shutil.copytree(source.folder, copy)
-
-
-def test_its_own_data_are_not_elsewhere(trained):
-    with pytest.raises(UserError, match="phantom is what this run learned from"):
+def test_own_images_are_not_tested(trained):
+    with pytest.raises(UserError, match="phantom is the dataset that this run was trained on"):
         external.evaluate(trained, "phantom")
-    _again("copy", "phantom")
-    with pytest.raises(UserError, match="0 are of classes it does not know, 60 it has seen"):
+    source = dataset.load("phantom").folder
+    shutil.copytree(source, source.parent / "copy")
+    with pytest.raises(UserError, match="0 are of classes that it does not know, 60 are images that it already has"):
         external.evaluate(trained, "copy")
 
 
-def test_phantoms_are_never_a_test_elsewhere_and_other_sources_are(trained, home):
+def test_only_real_images_of_other_sources_are_elsewhere(trained, monkeypatch):
     phantoms.create("other", patients=3, images=1, seed=99)
-    assert external.evaluate(trained, "other")["elsewhere"] is False
-    about = dataset.load("other").about
-    (home / "datasets" / "other" / "dataset.json").write_text(json.dumps(about | {"phantom": None}))
-    table = pd.read_parquet(home / "datasets" / "other" / "table.parquet")
-    assert external.evaluate(trained, "other")["elsewhere"] is False  # the same source
-    table.assign(source="a hospital").to_parquet(home / "datasets" / "other" / "table.parquet")
-    assert external.evaluate(trained, "other")["elsewhere"] is True
+    loaded = dataset.load("other")
+    monkeypatch.setattr(dataset.Dataset, "is_phantom", False)
+    assert external.evaluate(trained, "other").elsewhere is False  # the same source
+    monkeypatch.setattr(dataset.Dataset, "usable", loaded.usable.assign(source="a hospital"))
+    assert external.evaluate(trained, "other").elsewhere is True
 
 
-def test_classes_that_are_not_there_are_said(trained):
+def test_absent_classes_are_named_and_have_no_sensitivity(trained):
     phantoms.create("other", patients=3, images=1, seed=99)
     rows = dataset.load("other").table
     editing.exclude("other", list(rows["row"][rows["label"] == "COVID"]))
     found = external.evaluate(trained, "other")
-    assert found["absent_classes"] == ["COVID"] and found["by_class"]["COVID"]["recall"]["value"] is None
+    assert found.absent_classes == ["COVID"] and found.metrics.by_class["COVID"].recall.value is None
 
 
-def test_an_unknown_dataset_is_an_error(trained):
+def test_unknown_dataset_raises(trained):
     with pytest.raises(UserError, match="There is no dataset 'nowhere'"):
         external.evaluate(trained, "nowhere")
+
+
+def test_damaged_evaluation_raises(trained):
+    folder = trained.folder / external.FOLDER / "other"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text('{"n": 3')
+    with pytest.raises(DamagedFileError):
+        external.load_all(trained)
+
+
+def test_evaluation_of_version_1_is_read(tmp_path):
+    path = tmp_path / "metrics.json"
+    metric = '{"value": 0.5, "ci95": [0.1, 0.9], "n": 2, "successes": 1}'
+    names = ("accuracy", "balanced_accuracy", "macro_f1", "kappa", "matthews")
+    overall = ", ".join(f'"{name}": {metric}' for name in names)
+    path.write_text(
+        f'{{"n": 2, "patients": 2, "classes": ["A"], {overall}, "confusion": [[2]], "by_class": {{}}, "dataset": "d", '
+        '"version": 3, "elsewhere": true, "unknown_classes": [], "absent_classes": ["A"], "known_images": 4, '
+        '"drop": {"value": 0.1, "ci95": [-0.2, 0.4]}, "sentence": "On d it is right."}'
+    )
+    found = ExternalEvaluation.read(path)
+    assert (found.metrics.accuracy.low, found.metrics.n, found.version, found.known_images) == (0.1, 2, 3, 4)
+    assert (found.drop.low, found.drop.high) == (-0.2, 0.4) and str(found.sentence) == "On d it is right."

@@ -1,4 +1,6 @@
-"""The paired test of two runs, against known tables; runs side by side."""
+"""McNemar's test, against known tables and of two runs."""
+
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -6,14 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxrcore import runs
-from cxrcore.config import run_config
 from cxrcore.errors import UserError
-from cxrcore.evaluation import mcnemar, run_comparison
-from cxrcore.training import pipeline
+from cxrcore.evaluation import mcnemar
+from cxrcore.runs import Run
 
 
-def _table(both, only_first, only_second, neither):
+def _pairs(both, only_first, only_second, neither):
     counts = [both, only_first, only_second, neither]
     return np.repeat([True, True, False, False], counts), np.repeat([True, False, True, False], counts)
 
@@ -30,63 +30,61 @@ def _table(both, only_first, only_second, neither):
         ((5, 0, 0, 1), 1.0),
     ],
 )
-def test_mcnemar_of_known_tables(table, p):
-    found = mcnemar.mcnemar(*_table(*table))
-    assert found["p"] == pytest.approx(p, abs=5e-5)
-    assert (found["both"], found["only_first"], found["only_second"], found["neither"]) == table
+def test_exact_p_of_known_tables(table, p):
+    test = mcnemar.mcnemar(*_pairs(*table))
+    assert test.p == pytest.approx(p, abs=5e-5)
+    assert (test.both, test.only_first, test.only_second, test.neither) == table
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
-def test_the_test_does_not_depend_on_who_is_first(pairs):
+def test_order_of_the_classifiers_does_not_matter(pairs):
     first, second = np.array(pairs).T
     one, other = mcnemar.mcnemar(first, second), mcnemar.mcnemar(second, first)
-    assert one["p"] == other["p"] and one["only_first"] == other["only_second"]
-    assert one["n"] == one["both"] + one["only_first"] + one["only_second"] + one["neither"]
+    assert one.p == other.p and one.only_first == other.only_second
+    assert one.n == one.both + one.only_first + one.only_second + one.neither
 
 
-def _again(trained, right):
-    """A copy of the run whose first `right` test images are right and the others wrong."""
-    config_, status = trained.config | {"learning_rate": 1e-4}, trained.status
-    run = runs.create(config_)
-    for path in trained.folder.iterdir():
-        if path.is_file() and path.name not in ("config.json",):
-            (run.folder / path.name).write_bytes(path.read_bytes())
-    run.write("status.json", status)
-    table = pd.read_parquet(run.folder / "predictions.parquet")
-    tests = np.flatnonzero(table["split"] == "test")
-    table.loc[tests, "correct"] = np.arange(len(tests)) < right
-    run.write_table("predictions.parquet", table)
-    return run
+@pytest.fixture
+def copies(trained):
+    """Copies of a run with other predictions of its twelve test images, all NORMAL in truth."""
+    names = iter("abcd")
+
+    def copy(correct=12, labels=None, **columns):
+        run = Run(trained.folder.with_name(next(names)))
+        shutil.copytree(trained.folder, run.folder)
+        rows = run.predictions("test").assign(label=labels or ["NORMAL"] * 12)
+        predicted = np.where(np.arange(12) < correct, "NORMAL", "COVID")
+        rows = rows.assign(predicted=predicted, correct=predicted == rows["label"].to_numpy(), **columns)
+        run.write_table("predictions.parquet", rows)
+        return run
+
+    return copy
 
 
-def test_two_runs_are_compared_on_the_images_both_were_tested_on(trained):
-    good, bad = _again(trained, 12), _again(trained, 4)
+def test_two_runs_on_the_same_images(copies):
+    good, bad, medium = copies(12), copies(4), copies(10)
     found = mcnemar.compare(good, bad)
-    assert found["n"] == 12 and found["only_first"] == 8 and found["p"] == pytest.approx(2 / 2**8)
-    assert "only the baseline has 8 right" in found["sentence"] and "the baseline is better" in found["sentence"]
-    assert found["patients"] == 6 and "several images come from one patient (6 patients)" in found["sentence"]
-    assert "the other is better" in mcnemar.compare(bad, good)["sentence"]
-    assert "nothing speaks for either" in mcnemar.compare(good, good)["sentence"]
-    assert "may well be chance" in mcnemar.compare(good, _again(trained, 10))["sentence"]
+    assert (found.test.n, found.test.only_first, found.tested, found.relabelled) == (12, 8, (12, 12), 0)
+    assert found.test.p == pytest.approx(2 / 2**8) and found.patients == 6
+    sentence = str(found.sentence)
+    assert "8 are correct only in the baseline and 0 only in the other run" in sentence
+    assert "the baseline is better" in sentence and "come from only 6 patients" in sentence
+    assert "the other run is better" in str(mcnemar.compare(bad, good).sentence)
+    assert "no evidence of a difference" in str(mcnemar.compare(good, good).sentence)
+    assert "may be due to chance" in str(mcnemar.compare(good, medium).sentence)
 
 
-def test_runs_without_a_common_image_cannot_be_compared(trained):
-    made = run_config.make(dataset="phantom", size=64, epochs=1, split={"seed": 3})
-    other = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
-    table = pd.read_parquet(other.folder / "predictions.parquet")
-    table["sha256"] = [f"other {k}" for k in range(len(table))]
-    other.write_table("predictions.parquet", table)
-    assert "no image in common" in mcnemar.compare(trained, other)["sentence"]
-    (other.folder / "metrics.json").unlink()
+def test_images_whose_label_was_edited_are_left_out(copies):
+    """Identical predictions; 9 labels were edited in between: nothing differs but the labels."""
+    first, second = copies(12), copies(12, labels=["COVID"] * 9 + ["NORMAL"] * 3)
+    found = mcnemar.compare(first, second)
+    assert (found.test.n, found.relabelled, found.test.p) == (3, 9, 1.0)
+    assert "9 images were left out because their label differs" in str(found.sentence)
+
+
+def test_runs_without_a_common_image_cannot_be_compared(copies):
+    first, second = copies(), copies(sha256=[f"other {k}" for k in range(12)])
+    assert "no test image in common" in str(mcnemar.compare(first, second).sentence)
+    (second.folder / "metrics.json").unlink()
     with pytest.raises(UserError, match="has no results"):
-        mcnemar.compare(trained, other)
-
-
-def test_the_table_shows_results_and_only_settings_that_differ(trained):
-    other = _again(trained, 6)
-    other.describe(title="slower", tags=["a", "b"])
-    table = run_comparison.table([trained, other])
-    assert run_comparison.differing([trained, other]) == ["learning_rate"]
-    assert list(table["learning_rate"]) == [5e-3, 1e-4] and list(table["title"]) == ["", "slower"]
-    assert table["tags"][1] == "a, b" and table["accuracy_low"][0] == trained.metrics["accuracy"]["ci95"][0]
-    assert "head" not in table and list(table["rounds"]) == [1, 1]
+        mcnemar.compare(first, second)
