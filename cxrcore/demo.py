@@ -1,45 +1,43 @@
-"""The demonstration: phantoms, CXRTiny, and whether Grad-CAM points at the lesions. Needs no network."""
-
-from typing import Any
+"""The demo: synthetic X-rays, CXRTiny, and whether Grad-CAM points at the lesions. Needs no network."""
 
 import numpy as np
 
 from cxrcore import runs
 from cxrcore.config import run_config
 from cxrcore.data import dataset
+from cxrcore.data.info import PhantomSettings
 from cxrcore.data.phantom import dataset as phantoms
+from cxrcore.evaluation import intervals
 from cxrcore.explain import pointing_game
+from cxrcore.inference.labels import class_indices
+from cxrcore.metric import Metric
+from cxrcore.progress import StageProgress, ignore_stages, of_stage
 from cxrcore.runs import Run
 from cxrcore.training import pipeline
-from cxrcore.training.run_recorder import Listener
 
 
-def prepare(listener: Listener | None = None) -> dataset.Dataset:
-    """Return a phantom dataset as `phantoms.create` draws it by default; draw it if it is not there yet."""
+def prepare(progress: StageProgress = ignore_stages) -> dataset.Dataset:
+    """Return a phantom dataset with default settings; generate it if there is none yet."""
     for name in dataset.names():
-        if (data := dataset.load(name)).about.get("phantom") == phantoms.DEFAULTS:
+        if (data := dataset.load(name)).info.phantom == PhantomSettings():
             return data
-    progress = (lambda done, total: listener("drawing phantoms", done, total)) if listener else None
-    return phantoms.create(dataset.free_name("phantom"), progress=progress)
+    return phantoms.create(dataset.free_name("phantom"), progress=of_stage(progress, "generating X-rays"))
 
 
-def demo(listener: Listener | None = None) -> tuple[Run, dict[str, Any]]:
+def demo(progress: StageProgress = ignore_stages) -> tuple[Run, Metric]:
     """Train CXRTiny's head on phantoms, by patient; return the run and its pointing game."""
-    chosen = run_config.make(dataset=prepare(listener).name)
-    run = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder, listener)
-    return run, pointing_game_of(run)
+    config = run_config.make(dataset=prepare(progress).name)
+    run = pipeline.run(config, runs.create(config).folder, progress)
+    return run, lesion_hits(run)
 
 
-def pointing_game_of(run: Run) -> dict[str, Any]:
-    """Return the share of hits among the test images with lesions that were predicted right.
+def lesion_hits(run: Run) -> Metric:
+    """Return the share of hits of the pointing game among correctly predicted test images with lesions.
 
-    The heatmap is that of the true class; see `explain.pointing`. The value is a `metrics.proportion`.
+    The heatmap is that of the true class; see `explain.pointing_game`.
     """
-    from cxrcore.evaluation.metrics import proportion
-
-    table, classes = run.predictions("test"), run.about["classes"]
+    table = run.predictions("test")
     rows = np.flatnonzero((table["lesions"] != "") & table["correct"])
-    labels = table["label"].map({name: number for number, name in enumerate(classes)}).to_numpy()
-    heatmaps = run.heatmaps()[rows, labels[rows]]
+    heatmaps = run.heatmaps()[rows, class_indices(table["label"], run.classes)[rows]]
     hits = pointing_game.hits(heatmaps, pointing_game.read_masks(list(table["lesions"].iloc[rows])))
-    return proportion(int(hits.sum()), len(rows))
+    return intervals.proportion(int(hits.sum()), len(rows))

@@ -1,4 +1,4 @@
-"""The command line, `cxr` or `python -m cxrcore`: one call into cxrcore a command."""
+"""The command line, `cxr` or `python -m cxrcore`: one call into cxrcore per command."""
 
 import sys
 
@@ -33,9 +33,7 @@ app.command()(report.report)
 
 
 def main() -> None:
-    """Name the workspace on stderr and run the command; a user's mistake ends with code 2 and one line."""
-    if "--help" not in sys.argv:
-        print(f"Workspace: {settings.home_description()}", file=sys.stderr)
+    """Run the command and name the workspace on stderr; a user's mistake ends with code 2 and one line."""
     try:
         code = app(standalone_mode=False)
     except OSError as error:
@@ -49,4 +47,6 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
+    if "--help" not in sys.argv:
+        print(f"Workspace: {settings.home_description()}", file=sys.stderr)
     sys.exit(code or 0)

@@ -8,9 +8,10 @@ import typer
 
 from cxrcore import runs
 from cxrcore.cli import terminal
-from cxrcore.cli.data import Json
+from cxrcore.cli.options import Json
 from cxrcore.evaluation import mcnemar, run_comparison
 from cxrcore.files import write_text
+from cxrcore.schema import to_plain
 
 
 def compare(
@@ -28,10 +29,17 @@ def compare(
     tests = {other.name: mcnemar.compare(chosen[0], other) for other in chosen[1:]}
     rows = table.astype(object).where(pd.notna(table), None).to_dict("records")
     lines = []
-    for row in rows:
-        value = {"value": row["accuracy"], "ci95": (row["accuracy_low"], row["accuracy_high"])}
-        known = row["accuracy"] is not None
-        lines.append(f"{row['run']}  {terminal.share(value)} of {row['n_test']} images" if known else row["run"])
+    for found, row in zip(chosen, rows, strict=True):
+        label = f"{found.title} ({found.name})" if found.title else found.name
+        metrics = found.metrics
+        accuracy = f"  {terminal.proportion(metrics.test.accuracy)}" if metrics else ""
+        lines.append(label + accuracy)
         lines += [f"  {name}: {row[name]}" for name in run_comparison.differing(chosen)]
-    lines += [f"{name} against the baseline: {found['sentence']}" for name, found in tests.items()]
-    terminal.result({"runs": rows, "baseline": chosen[0].name, "tests": tests}, "\n".join(lines), json)
+    lines += [f"{name} against the baseline: {test.sentence}" for name, test in tests.items()]
+    value = {"runs": rows, "baseline": chosen[0].name, "tests": {name: _plain(test) for name, test in tests.items()}}
+    terminal.result(value, "\n".join(lines), json)
+
+
+def _plain(test: mcnemar.PairedComparison) -> dict[str, object]:
+    found: dict[str, object] = to_plain(test)
+    return found | {"sentence": str(test.sentence)}

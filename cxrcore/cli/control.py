@@ -6,8 +6,7 @@ import typer
 
 from cxrcore import runs
 from cxrcore.cli import terminal, train
-from cxrcore.cli.data import Json
-from cxrcore.cli.runs import RunName
+from cxrcore.cli.options import Json, RunName
 from cxrcore.jobs import control, queue
 from cxrcore.training import pipeline
 
@@ -20,42 +19,42 @@ def add(app: typer.Typer) -> None:
 
 
 def pause(run: RunName, json: Json = False) -> None:
-    """Make a run wait before its next batch or epoch."""
+    """Pause a run before its next batch or epoch."""
     chosen = runs.load(run)
     control.pause(chosen)
-    _say(chosen, "pauses", json)
+    _confirm(chosen, "pauses", json)
 
 
 def resume(run: RunName, json: Json = False) -> None:
-    """Let a paused run go on."""
+    """Resume a paused run."""
     chosen = runs.load(run)
     control.resume(chosen)
-    _say(chosen, "goes on", json)
+    _confirm(chosen, "resumes", json)
 
 
 def stop(run: RunName, json: Json = False) -> None:
     """Stop a run; it keeps its best epoch so far."""
     chosen = runs.load(run)
     queue.stop(chosen)
-    _say(chosen, "has stopped", json)
+    _confirm(chosen, "has stopped", json)
 
 
 def continue_(
     run: RunName,
-    epochs: Annotated[int, typer.Option(min=0, help="More epochs than it was to have.")] = 0,
+    epochs: Annotated[int, typer.Option(min=0, help="Epochs in addition to those planned.")] = 0,
     json: Json = False,
 ) -> None:
-    """Let a run that has ended go on from its last epoch, here; Ctrl-C stops it again."""
+    """Continue the training of a run that has ended, from its last epoch; Ctrl-C stops it again."""
     chosen = runs.load(run)
-    config = control.prepare_to_go_on(chosen, epochs)
-    with terminal.progress() as listen, train.interrupt_stops(chosen):
-        pipeline.run(config, chosen.folder, listen)
+    config = control.prepare_to_continue(chosen, epochs)
+    with terminal.progress() as progress, train.stop_on_interrupt(chosen):
+        pipeline.run(config, chosen.folder, progress)
     train.report(chosen, json)
 
 
 def describe(
     run: RunName,
-    title: Annotated[str | None, typer.Option(help="What it is called on the pages.")] = None,
+    title: Annotated[str | None, typer.Option(help="Its title on the pages.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; all tags are replaced.")] = None,
     note: Annotated[str | None, typer.Option(help="A note.")] = None,
     json: Json = False,
@@ -65,14 +64,15 @@ def describe(
     given = {"title": title, "tags": tag, "note": note}
     chosen.describe(**{name: value for name, value in given.items() if value is not None})
     card = chosen.card
-    terminal.result({"run": chosen.name} | card, f"{chosen.name}: {card['title']} {card['tags']} {card['note']}", json)
+    text = f"{chosen.name}: {card.title} {card.tags} {card.note}"
+    terminal.result({"run": chosen.name} | card.plain(), text, json)
 
 
 def delete(run: RunName, json: Json = False) -> None:
-    """Put a run into the trash, where it stays for a week."""
+    """Move a run to the trash, where it stays for a week."""
     chosen = runs.load(run)
     control.delete(chosen)
-    _say(chosen, f"is in the trash; `cxr runs restore {chosen.name}` takes it back", json)
+    _confirm(chosen, f"is in the trash; `cxr runs restore {chosen.name}` restores it", json)
 
 
 def trash(json: Json = False) -> None:
@@ -82,9 +82,9 @@ def trash(json: Json = False) -> None:
 
 
 def restore(name: Annotated[str, typer.Argument(metavar="RUN", help="Its whole name.")], json: Json = False) -> None:
-    """Take a run back from the trash."""
-    _say(runs.restore(name), "is back", json)
+    """Restore a run from the trash."""
+    _confirm(runs.restore(name), "is restored", json)
 
 
-def _say(run: runs.Run, what: str, json: bool) -> None:
+def _confirm(run: runs.Run, what: str, json: bool) -> None:
     terminal.result({"run": run.name, "done": what}, f"Run {run.name} {what}.", json)

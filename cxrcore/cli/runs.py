@@ -1,37 +1,42 @@
-"""`cxr runs`, `cxr evaluate` and `cxr explain`: what came of a training."""
+"""`cxr runs`, `cxr evaluate`, `cxr explain`, `cxr faithfulness` and `cxr shortcut`: results of a training."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 from cxrcore import runs
 from cxrcore.cli import terminal
-from cxrcore.cli.data import Json
-from cxrcore.data.images import ImageError, png
+from cxrcore.cli.options import Json, RunName
+from cxrcore.data.errors import ImageError
+from cxrcore.data.images import png
 from cxrcore.errors import UserError
 from cxrcore.files import write_bytes
 from cxrcore.jobs import queue
+from cxrcore.metric import ClassificationMetrics, Metric
+from cxrcore.progress import of_stage
+from cxrcore.schema import to_plain
 
-app = typer.Typer(no_args_is_help=True, help="List the runs.")
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or its beginning, or `latest`.")]
+app = typer.Typer(no_args_is_help=True, help="List and control runs.")
 
 
 @app.command("list")
 def list_(json: Json = False) -> None:
-    """List the runs, newest first."""
-    queue.dispatch()  # a worker that died is said to have, and whoever waits starts
-    rows = []
+    """List the runs, newest first, and run folders that are damaged."""
+    queue.dispatch()  # marks workers that died, and starts waiting runs
+    rows, lines = [], []
     for run in runs.listing():
-        metrics, status = run.metrics, run.status
-        accuracy = metrics["accuracy"] if metrics else None
-        rows.append({"run": run.name, "state": status["state"], "accuracy": accuracy})
-    lines = [
-        f"{row['run']}  {row['state']}" + (f"  {terminal.percent(row['accuracy'])}" if row["accuracy"] else "")
-        for row in rows
-    ]
-    terminal.result({"runs": rows}, "\n".join(lines) or "No run yet: `cxr demo`, or `cxr train --data NAME`.", json)
+        metrics, title = run.metrics, run.title
+        accuracy = metrics.test.accuracy if metrics else None
+        row = {"run": run.name, "title": title, "state": run.status.state}
+        rows.append(row | {"accuracy": to_plain(accuracy) if accuracy else None})
+        words = [run.name, title, run.status.state, terminal.proportion(accuracy) if accuracy else ""]
+        lines.append("  ".join(filter(None, words)))
+    damaged = {run.name: str(run.message) for run in runs.damaged()}
+    lines += [f"{name}  damaged: {reason}" for name, reason in damaged.items()]
+    text = "\n".join(lines) or "No run yet: `cxr demo`, or `cxr train --data NAME`."
+    terminal.result({"runs": rows, "damaged": damaged}, text, json)
 
 
 @app.command("show")
@@ -42,7 +47,7 @@ def show(run: RunName, json: Json = False) -> None:
 
 @app.command("hide")
 def hide(run: RunName, json: Json = False) -> None:
-    """Show a run no longer where the dashboard is read-only."""
+    """No longer show a run where the dashboard is read-only."""
     _mark(run, False, json)
 
 
@@ -58,42 +63,40 @@ def evaluate(
     data: Annotated[str, typer.Option(help="Another dataset to test on; default: the run's own test images.")] = "",
     json: Json = False,
 ) -> None:
-    """Test the saved model again, from raw pixels: on the run's test images, or on another dataset."""
+    """Test the saved model on raw images: on the run's test images, or on another dataset (external validation)."""
     chosen = runs.load(run)
     if data:
         _external(chosen, data, json)
         return
-    from cxrcore.evaluation import metrics as numbers
-    from cxrcore.features.extract import Hooks
-    from cxrcore.inference import predict
+    from cxrcore.evaluation import saved_model
+    from cxrcore.evaluation.metrics import probability_columns
+    from cxrcore.features.extract import ExtractionCallbacks
 
-    with terminal.progress() as listen:
-        hooks = Hooks(progress=lambda done, total: listen("predicting", done, total))
-        table, metrics = predict.evaluate(chosen, hooks)
-    columns = numbers.probability_columns(metrics["classes"])
-    apart = float(np.abs(table[columns].to_numpy() - chosen.predictions("test")[columns].to_numpy()).max())
-    value = {"run": chosen.name, "largest_difference": apart} | metrics
-    lines = [f"Test accuracy {terminal.percent(metrics['accuracy'])}."]
-    for name, row in metrics["by_class"].items():
-        lines.append(f"  {name}: sensitivity {terminal.percent(row['recall'])}")
-    lines.append(f"Largest difference from the stored probabilities: {apart:.1e}.")
+    with terminal.progress() as progress:
+        table, metrics = saved_model.evaluate(chosen, ExtractionCallbacks(of_stage(progress, "predicting")))
+    columns = probability_columns(metrics.classes)
+    difference = float(np.abs(table[columns].to_numpy() - chosen.predictions("test")[columns].to_numpy()).max())
+    lines = [f"Test accuracy {terminal.proportion(metrics.accuracy)}.", *_sensitivities(metrics)]
+    lines.append(f"Largest difference from the stored probabilities: {difference:.1e}.")
+    value = {"run": chosen.name, "largest_difference": difference} | to_plain(metrics)
     terminal.result(value, "\n".join(lines), json)
 
 
 def _external(chosen: runs.Run, data: str, json: bool) -> None:
     from cxrcore.evaluation import external
-    from cxrcore.features.extract import Hooks
+    from cxrcore.features.extract import ExtractionCallbacks
 
-    with terminal.progress() as listen:
-        found = external.evaluate(chosen, data, Hooks(progress=lambda done, total: listen("predicting", done, total)))
-    lines = [found["sentence"]]
-    lines += [f"  {name}: sensitivity {terminal.percent(row['recall'])}" for name, row in found["by_class"].items()]
-    lines += (
-        [f"Not tested, as the run does not know them: {', '.join(found['unknown_classes'])}."]
-        if found["unknown_classes"]
-        else []
-    )
-    terminal.result({"run": chosen.name} | found, "\n".join(lines), json)
+    with terminal.progress() as progress:
+        found = external.evaluate(chosen, data, ExtractionCallbacks(of_stage(progress, "predicting")))
+    lines = [str(found.sentence), *_sensitivities(found.metrics)]
+    if found.unknown_classes:
+        lines.append(f"Not tested, as the run does not know them: {', '.join(found.unknown_classes)}.")
+    value = {"run": chosen.name} | found.plain() | {"sentence": str(found.sentence)}
+    terminal.result(value, "\n".join(lines), json)
+
+
+def _sensitivities(metrics: ClassificationMetrics) -> list[str]:
+    return [f"  {name}: sensitivity {terminal.proportion(row.recall)}" for name, row in metrics.by_class.items()]
 
 
 def explain(
@@ -108,18 +111,18 @@ def explain(
     from cxrcore.explain import rendering
 
     chosen = runs.load(run)
-    _ = chosen.results  # said here, before anything is written
-    written, refused = [], {}
-    with terminal.progress() as listen:
+    _ = chosen.results  # raises before anything is written
+    written: list[str] = []
+    refused: dict[str, str] = {}
+    with terminal.progress() as progress:
         tests = [Path(path) for path in chosen.predictions("test")["path"]]
-        total, kept = len(images or tests), method == "grad-cam" and not images
-        drawn = (
-            rendering.of_tests(chosen, opacity)
-            if kept
-            else rendering.of_files(chosen, images or tests, opacity, method)
-        )
+        total = len(images or tests)
+        if method == "grad-cam" and not images:
+            drawn = rendering.test_images(chosen, opacity)
+        else:
+            drawn = rendering.image_files(chosen, images or tests, opacity, method)
         for done, (path, picture) in enumerate(drawn, 1):
-            listen("drawing", done, total)
+            progress("drawing", done, total)
             if isinstance(picture, ImageError):
                 refused[str(path)] = str(picture)
                 continue
@@ -127,59 +130,65 @@ def explain(
             write_bytes(target, png(picture))
             written.append(str(target))
     if not written:
-        reasons = "; ".join(f"{path}: {reason}" for path, reason in refused.items())
-        raise UserError(reasons)
-    lines = [f"{len(written)} pictures in {out}.", *(f"{path}: {why}" for path, why in refused.items())]
+        raise UserError("{reasons}", reasons="; ".join(f"{path}: {reason}" for path, reason in refused.items()))
+    lines = [f"{len(written)} pictures in {out}.", *(f"{path}: {reason}" for path, reason in refused.items())]
     terminal.result({"run": chosen.name, "files": written, "refused": refused}, "\n".join(lines), json)
 
 
 def faithfulness(
     run: RunName,
-    method: Annotated[list[str] | None, typer.Option(help="Methods to measure; default: all quick ones.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Methods to test; default: all gradient methods.")] = None,
     json: Json = False,
 ) -> None:
-    """Measure whether a run's heatmaps can be believed: every method, on its test images."""
+    """Test the faithfulness of a run's heatmaps: every method, on its test images."""
     from cxrcore.explain import faithfulness as checks
     from cxrcore.explain import methods
 
     chosen = runs.load(run)
     for name in method or []:
         methods.get(name)
-    with terminal.progress() as listen:
-        found = checks.measure(chosen, method or methods.GRADIENT_METHODS, listen)
+    with terminal.progress() as progress:
+        found = checks.measure(chosen, method or methods.GRADIENT_METHODS, progress)
     columns = ["deletion", "insertion", "random_weights", "stability", "pointing", "in_lesions", "in_lungs"]
     lines = ["  ".join(["method".ljust(22), *columns])]
-    for name, row in found["methods"].items():
-        cells = [f"{row[column]['value']:.2f}" if row[column] else "-" for column in columns]
-        padded = [cell.ljust(len(column)) for cell, column in zip(cells, columns, strict=True)]
-        lines.append("  ".join([name.ljust(22), *padded]))
-    worst = found["worst"]
-    lines.append(f"Least to be believed: {methods.get(worst).title}. " + " ".join(found["flaws"][worst]))
-    terminal.result({"run": chosen.name} | found, "\n".join(lines), json)
+    for name, row in found.methods.items():
+        cells = [_cell(getattr(row, column)).ljust(len(column)) for column in columns]
+        lines.append("  ".join([name.ljust(22), *cells]))
+    flaws = " ".join(map(str, found.flaws[found.worst]))
+    lines.append(f"Least faithful: {methods.get(found.worst).title}. {flaws}")
+    value = {"run": chosen.name} | found.plain()
+    value["flaws"] = {name: [str(flaw) for flaw in flaws] for name, flaws in found.flaws.items()}
+    terminal.result(value, "\n".join(lines), json)
+
+
+def _cell(metric: Metric | None) -> str:
+    return "-" if metric is None or metric.value is None else f"{metric.value:.2f}"
 
 
 def shortcut(
     run: RunName,
-    remedies: Annotated[bool, typer.Option("--remedies", help="Also measure what can be done against it.")] = False,
+    mitigations: Annotated[bool, typer.Option("--mitigations", help="Also measure the mitigations.")] = False,
     json: Json = False,
 ) -> None:
-    """Audit a run for shortcuts: can the class be told from the border alone, and can the source be told?"""
-    from cxrcore.audits import mitigations as cleanings
-    from cxrcore.audits import shortcut as shortcuts
+    """Audit a run for shortcuts: can the class be predicted from the border alone, and can the source be predicted?"""
+    from cxrcore.audits import mitigations as mitigation_audit
+    from cxrcore.audits import shortcut as shortcut_audit
 
     chosen = runs.load(run)
-    with terminal.progress() as listen:
-        found = shortcuts.audit(chosen, listen)
-        found |= {"remedies": cleanings.compare(chosen, listen)} if remedies else {}
-    rows = {"whole image": found["full"]}
-    for key, means in (("border", "backbone"), ("border_pixels", "plain pixels")):
-        rows |= {f"border of {width} pixels, {means}": part for width, part in found[key].items()}
-    if found["lungs"]:
-        rows |= {"only the lungs": found["lungs"]["only"], "all but the lungs": found["lungs"]["without"]}
-    if found["source"]:
-        rows["telling the source"] = found["source"]
-    for name, row in found.get("remedies", {}).get("cleanings", {}).items():
-        rows[f"{name or 'no cleaning'}, border of {found['remedies']['width']} pixels"] = row["border"]
-    lines = [f"{name}: {part['accuracy']:.1%}" for name, part in rows.items()]
-    lines.append(f"chance: {found['chance']:.1%}")
-    terminal.result({"run": chosen.name} | found, "\n".join([*lines, found["sentence"]]), json)
+    with terminal.progress() as progress:
+        found = shortcut_audit.audit(chosen, progress)
+        measured = mitigation_audit.compare(chosen, progress) if mitigations else None
+    rows: dict[str, Metric | None] = {"whole image": found.full}
+    rows |= {f"border of {width} pixels, backbone": metric for width, metric in found.border.items()}
+    rows |= {f"border of {width} pixels, plain pixels": metric for width, metric in found.border_pixels.items()}
+    if found.lungs:
+        rows |= {"only the lungs": found.lungs.only, "all but the lungs": found.lungs.without}
+    rows |= {"source": found.source}
+    value: dict[str, Any] = {"run": chosen.name} | found.plain() | {"sentence": str(found.sentence)}
+    if measured:
+        for name, row in measured.transforms.items():
+            rows[f"{name or 'no transform'}, border of {measured.width} pixels"] = row.border
+        value["mitigations"] = measured.plain()
+    lines = [f"{name}: {terminal.share(metric)}" for name, metric in rows.items() if metric]
+    lines += [f"chance: {found.chance:.1%}", str(found.sentence)]
+    terminal.result(value, "\n".join(lines), json)

@@ -1,4 +1,4 @@
-"""What a command shows: progress on a terminal, nothing in a pipe, one JSON object at the end if asked."""
+"""Output of the commands: progress on a terminal, nothing in a pipe, one JSON object at the end if asked."""
 
 import json
 from collections.abc import Iterator
@@ -18,30 +18,31 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from cxrcore.training.run_recorder import Listener
+from cxrcore.metric import Metric
+from cxrcore.progress import StageProgress
 
 
 class _Rate(ProgressColumn):
-    """Steps a second."""
+    """Steps per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
 @contextmanager
-def progress() -> Iterator[Listener]:
-    """Yield a listener that draws one bar a stage, with rate and time left, if stderr is a terminal."""
+def progress() -> Iterator[StageProgress]:
+    """Yield a callback that draws one bar per stage, with rate and time left, if stderr is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn(), _Rate())
     bars: dict[str, TaskID] = {}
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as shown:
 
-        def listen(stage: str, done: int, total: int) -> None:
+        def update(stage: str, done: int, total: int) -> None:
             if stage not in bars:
                 bars[stage] = shown.add_task(stage, total=total or None)
             shown.update(bars[stage], completed=done, total=total or None)
 
-        yield listen
+        yield update
 
 
 def result(value: dict[str, Any], text: str, as_json: bool) -> None:
@@ -49,20 +50,18 @@ def result(value: dict[str, Any], text: str, as_json: bool) -> None:
     print(json.dumps(value, ensure_ascii=False) if as_json else text)
 
 
-def percent(metric: dict[str, Any]) -> str:
+def proportion(metric: Metric) -> str:
     """Return for example `97.3 % (73 of 75; 95 % interval 90.8 to 99.3 %)`."""
-    if metric["value"] is None:
-        return "not defined (0 of 0)"
-    low, high = metric["ci95"]
-    return (
-        f"{100 * metric['value']:.1f} % ({metric['successes']} of {metric['n']}; 95 % interval "
-        f"{100 * low:.1f} to {100 * high:.1f} %)"
-    )
+    if metric.value is None or metric.low is None or metric.high is None:
+        return f"not defined (0 of {metric.n})"
+    interval = f"95 % interval {100 * metric.low:.1f} to {100 * metric.high:.1f} %"
+    return f"{100 * metric.value:.1f} % ({metric.successes} of {metric.n}; {interval})"
 
 
-def share(metric: dict[str, Any]) -> str:
+def share(metric: Metric) -> str:
     """Return the same without counts: `97.3 % (95 % interval 90.8 to 99.3 %)`, or that there is no interval."""
-    low, high = metric["ci95"]
-    if low is None:
-        return f"{100 * metric['value']:.1f} % (no interval)"
-    return f"{100 * metric['value']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
+    if metric.value is None:
+        return "not defined"
+    if metric.low is None or metric.high is None:
+        return f"{100 * metric.value:.1f} % (no interval)"
+    return f"{100 * metric.value:.1f} % (95 % interval {100 * metric.low:.1f} to {100 * metric.high:.1f} %)"
