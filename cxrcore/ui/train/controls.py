@@ -1,20 +1,21 @@
-"""What one can do with a run while it waits, learns, or has ended."""
+"""Control of a run while it waits, trains, or has ended."""
 
-from typing import Any
+from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from cxrcore.config import command
-from cxrcore.i18n import t
+from cxrcore.config.command import command
+from cxrcore.i18n import t, translate
 from cxrcore.jobs import control, queue
-from cxrcore.runs import FAILED, FINISHED, RUNNING, STOPPED, Run
+from cxrcore.runs import FINISHED, LIVE, RUNNING, Run, RunEvent, RunStatus
 from cxrcore.ui import feedback
 
 
-def live(run: Run, status: dict[str, Any]) -> None:
+def live(run: Run, status: RunStatus) -> None:
     """Show the buttons of a run that waits or runs."""
     row = st.container(horizontal=True)
-    if status["state"] == RUNNING:
+    if status.state == RUNNING:
         _pause(row, run)
     elif queue.waiting()[:1] != [run] and row.button(
         t("Move up"), icon=":material/arrow_upward:", key=f"up {run.name}"
@@ -23,12 +24,12 @@ def live(run: Run, status: dict[str, Any]) -> None:
     if row.button(t("Stop"), icon=":material/stop_circle:", key=f"stop {run.name}"):
         with st.spinner(t("Stopping")):
             _do(lambda: queue.stop(run))
-    if status["state"] == RUNNING and status.get("stage") == "training":
+    if status.state == RUNNING and status.stage == "training":
         with row.popover(t("Learning rate"), icon=":material/speed:"):
-            _rate(run)
+            _learning_rate(run)
 
 
-def _pause(row: Any, run: Run) -> None:
+def _pause(row: DeltaGenerator, run: Run) -> None:
     if control.paused(run):
         if row.button(t("Resume"), icon=":material/play_arrow:", key=f"resume {run.name}", type="primary"):
             _do(lambda: control.resume(run))
@@ -36,9 +37,9 @@ def _pause(row: Any, run: Run) -> None:
         _do(lambda: control.pause(run))
 
 
-def _rate(run: Run) -> None:
+def _learning_rate(run: Run) -> None:
     epochs = run.epochs
-    now = epochs[-1]["learning_rate"] if epochs else run.config["learning_rate"]
+    now = epochs[-1].learning_rate if epochs else run.config.learning_rate
     rate = st.number_input(
         t("From the next epoch on"),
         1e-9,
@@ -49,52 +50,66 @@ def _rate(run: Run) -> None:
         key=f"rate of {run.name}",
     )
     if st.button(t("Set"), key=f"set rate {run.name}"):
-        _do(lambda: control.set_rate(run, rate))
+        _do(lambda: control.set_learning_rate(run, rate))
 
 
-def ended(run: Run, status: dict[str, Any]) -> None:
-    """Show how a run that has ended can go on, its note, and the command that repeats it."""
-    if status["state"] in {FINISHED, STOPPED, FAILED}:
-        with st.popover(t("Go on"), icon=":material/forward:"):
-            more = st.number_input(
-                t("More epochs"), 0, 100_000, 0 if status["state"] != FINISHED else 50, key=f"more {run.name}",
-                help=t("Than it was to have. It goes on from its last epoch, with the same weights and optimiser. "
-                       "What was measured on the old model (shortcuts, checks of heatmaps, other data) is then gone."),
-            )  # fmt: skip
-            if st.button(t("Go on"), key=f"go on {run.name}", type="primary"):
-                _do(lambda: control.go_on(run, int(more)))
+def ended(run: Run, status: RunStatus) -> None:
+    """Show how a run that has ended can be continued."""
+    if status.state in LIVE:
+        return
+    with st.popover(t("Continue training"), icon=":material/forward:"):
+        more = st.number_input(
+            t("Additional epochs"),
+            0,
+            100_000,
+            50 if status.state == FINISHED else 0,
+            key=f"more {run.name}",
+            help=t(
+                "In addition to those planned. Training continues from the last epoch with the same weights and "
+                "optimiser. Audits, faithfulness checks and external validation of the old model are removed."
+            ),
+        )
+        if st.button(t("Continue"), key=f"continue {run.name}", type="primary"):
+            _do(lambda: control.continue_run(run, int(more)))
 
 
 def notes(run: Run) -> None:
     """Show the run's note, which is saved when the field is left, and the command that repeats the run."""
-    with st.expander(t("Note, and the command that repeats this run")):
+    with st.expander(t("Note and command")):
         key = f"note {run.name}"
         st.text_area(
-            t("Note"), run.card["note"], key=key, on_change=_note, args=(run, key), height=80,
+            t("Note"),
+            run.card.note,
+            key=key,
+            on_change=_save_note,
+            args=(run, key),
+            height=80,
             placeholder=t("What you tried, and what you saw."),
-        )  # fmt: skip
-        st.caption(t("The same training on the command line:"))
-        st.code(command.command(run.config), language="bash", wrap_lines=True)
+        )
+        st.caption(t("The command that trains this run again:"))
+        st.code(command(run.config), language="bash", wrap_lines=True)
 
 
 def events(run: Run) -> None:
-    """Say what was done to the run while it learned."""
+    """Show the changes of the learning rate by the user and by the plateau schedule."""
     for event in run.events:
-        st.caption(
-            t(
-                "From epoch {epoch} on, the learning rate was set to {rate:g}.",
-                epoch=event["epoch"],
-                rate=event["value"],
-            )
-        )
+        st.caption(_event_text(event))
 
 
-def _note(run: Run, key: str) -> None:
+def _event_text(event: RunEvent) -> str:
+    values = {"epoch": event.epoch, "rate": event.value}
+    if event.event == "reduced":
+        return t("Epoch {epoch}: the schedule reduced the learning rate to {rate:g} on a plateau.", **values)
+    text = t("Epoch {epoch}: the learning rate was set to {rate:g}.", **values)
+    return f"{text} {translate(event.message)}".strip()
+
+
+def _save_note(run: Run, key: str) -> None:
     with feedback.friendly():
         run.describe(note=st.session_state[key])
 
 
-def _do(action: Any) -> None:
+def _do(action: Callable[[], object]) -> None:
     with feedback.friendly():
         action()
         st.rerun()

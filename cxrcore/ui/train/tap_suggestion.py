@@ -1,4 +1,4 @@
-"""The button that tries every layer of the backbone, and what it found."""
+"""The button that tries every layer of the backbone, and its result."""
 
 from typing import Any
 
@@ -6,56 +6,50 @@ import streamlit as st
 
 from cxrcore.config import run_config
 from cxrcore.figures import formatting
-from cxrcore.i18n import N_, format_number, t
+from cxrcore.i18n import format_number, t
+from cxrcore.training import tap_selection
+from cxrcore.training.tap_selection import TapSuggestion
 from cxrcore.ui import feedback, progress
 
-_STAGES = {
-    "backbone": N_("Building the backbone"),
-    "features": N_("Passing images through the backbone, once for all layers"),
-    "probing": N_("Trying each layer"),
-}
+_USED = ("dataset", "backbone", "weights", "weights_file", "size", "image_transform", "split")
 
 
-def offer(values: dict[str, Any], preset: str, tap_key: str) -> None:
-    """Offer to try the layers for the config of `values`; `tap_key` is the widget that a suggestion sets."""
-    chosen = {name: values[name] for name in ("dataset", "backbone", "weights", "size", "cleaning", "split")}
+def offer(layer: dict[str, Any], tap_key: str) -> None:
+    """Offer to try the layers for the config of `layer`; `tap_key` is the widget that a suggestion sets."""
+    chosen = {name: layer[name] for name in _USED if name in layer}
     memory = f"taps {sorted(chosen.items(), key=str)}"
     st.caption(
         t(
-            "Not sure which layer? A quick linear classifier can try each of them on images that will be trained and "
-            "validated on; those of the test stay unseen, unless it is tested several times. It takes one pass of "
-            "up to 320 images through the backbone."
+            "Which layer? A linear classifier can try each of them on images of the training and validation parts; "
+            "test images are not used, unless there are several folds or repeats. It takes one pass of up to 320 images "
+            "through the backbone."
         )
     )
     if st.button(t("Suggest a layer"), icon=":material/lightbulb:"):
         with feedback.friendly():
-            from cxrcore.training import tap_selection  # TensorFlow is imported here, when it computes
-
-            made = run_config.make(preset, **chosen, weights_file=values.get("weights_file"))
-            st.session_state[memory] = tap_selection.suggest(made, progress.stages(_STAGES))
+            config = run_config.make("recommended", chosen)
+            titles = {stage: t(title) for stage, title in tap_selection.STAGES.items()}
+            st.session_state[memory] = tap_selection.suggest(config, progress.stages(titles))
             st.rerun()
     if memory in st.session_state:
-        _found(st.session_state[memory], tap_key)
+        _result(st.session_state[memory], tap_key)
 
 
-def _found(found: dict[str, Any], tap_key: str) -> None:
+def _result(found: TapSuggestion, tap_key: str) -> None:
     rows = [
         {
-            t("layer"): row["tap"],
-            t("map"): " x ".join(map(str, row["map"])),
-            t("time an image"): f"{format_number(row['milliseconds'], '.1f')} ms",
-            t("accuracy of a linear probe"): formatting.with_interval({"value": row["accuracy"], "ci95": row["ci95"]}),
-            t("images"): row["n"],
-            "": t("suggested") if row["tap"] == found["suggested"] else "",
+            t("layer"): row.tap,
+            t("map"): " x ".join(map(str, row.map_shape)),
+            t("time per image"): f"{format_number(row.milliseconds, '.1f')} ms",
+            t("accuracy of a linear probe"): formatting.with_interval(row.accuracy),
+            t("images"): row.accuracy.n,
+            "": t("suggested") if row.tap == found.suggested else "",
         }
-        for row in found["taps"]
+        for row in found.taps
     ]
     st.dataframe(rows, hide_index=True)
-    st.caption(t("Suggested is the cheapest layer within one standard error of the best: deeper is not always better."))
-    st.button(
-        t("Use the suggested layer"), on_click=_use, args=(tap_key, found["suggested"]),
-        icon=":material/check:",
-    )  # fmt: skip
+    st.caption(t("Suggested is the fastest layer within one standard error of the best one."))
+    st.button(t("Use the suggested layer"), on_click=_use, args=(tap_key, found.suggested), icon=":material/check:")
 
 
 def _use(tap_key: str, tap: str) -> None:
