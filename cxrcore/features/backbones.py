@@ -1,4 +1,4 @@
-"""The one table of backbones; the code, the selector, the README and the tests all read it."""
+"""The table of backbones; the code, the selector, the README and the tests read it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +17,14 @@ class Backbone:
         constructor: a function of keras.applications, or "" for CXRTiny.
         preprocessing: what its weights were trained with, a key of `preprocessing.MODES`.
         size: default input height and width in pixels.
-        sizes: smallest and largest input that make sense.
+        sizes: smallest and largest input height and width.
         taps: layer names from shallow to deep; the last is the default.
         megabytes: size of the weights file.
-        rate: images a second at `size` on two laptop-class cores, measured by `python -m benchmarks.rates`.
+        rate: images per second at `size` on two laptop cores, measured by `python -m benchmarks.rates`.
         licence: of the weights.
         download: where Keras keeps the ImageNet weights, and their MD5 ("" where Keras knows none).
+        normalises_itself: whether Keras's network has layers that normalise its input, which are then switched off in
+            favour of `preprocessing`. A network whose layers cannot be switched off has the preprocessing `none`.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Backbone:
     rate: float
     licence: str
     download: tuple[str, str] | None = None
+    normalises_itself: bool = False
 
     @property
     def weights_kinds(self) -> tuple[str, ...]:
@@ -43,9 +46,9 @@ class Backbone:
         return ("imagenet", "file", "random") if self.download else ("bundled", "file", "random")
 
     def before(self, tap: str) -> tuple[str, ...]:
-        """Return the taps behind which layers learn before `tap` is reached; () for a layer that is none.
+        """Return the taps after which layers with weights follow before `tap`; () for a layer that is not a tap.
 
-        A pooling layer learns nothing, so a convolution of its own block does not count.
+        A pooling layer has no weights, so a convolution of its own block does not count.
         """
         shallower = self.taps[: self.taps.index(tap)] if tap in self.taps else ()
         block = tap.removesuffix("pool")
@@ -60,8 +63,8 @@ class Backbone:
         import keras
 
         arguments: dict[str, Any] = {"weights": None, "include_top": False, "input_shape": (size, size, 3)}
-        if self.constructor.startswith("EfficientNetV2"):
-            arguments["include_preprocessing"] = False  # ours is a layer before the backbone, for all alike
+        if self.normalises_itself:
+            arguments["include_preprocessing"] = False  # it is a layer before the backbone, as for all others
         return getattr(keras.applications, self.constructor)(**arguments)
 
 
@@ -69,52 +72,104 @@ BACKBONES = {
     backbone.key: backbone
     for backbone in (
         Backbone(
-            "cxrtiny", "CXRTiny", "", "minus_one_to_one", 128, (64, 512),
+            "cxrtiny",
+            "CXRTiny",
+            "",
+            "minus_one_to_one",
+            128,
+            (64, 512),
             ("block3a_out", "block3b_out", "block4a_out", "block4b_out", "block4c_out", "block5_out"),
-            0.3, 580, N_("MIT, trained by this project on phantoms"),
+            0.3,
+            580,
+            N_("MIT, trained by this project on phantoms"),
         ),
         Backbone(
-            "mobilenetv2", "MobileNetV2", "MobileNetV2", "minus_one_to_one", 224, (64, 640),
+            "mobilenetv2",
+            "MobileNetV2",
+            "MobileNetV2",
+            "minus_one_to_one",
+            224,
+            (64, 640),
             ("block_5_add", "block_9_add", "block_12_add", "block_15_add", "out_relu"),
-            9, 43, "Apache 2.0",
+            9,
+            43,
+            "Apache 2.0",
             ("mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5", ""),
         ),
         Backbone(
-            "efficientnetv2b0", "EfficientNetV2B0", "EfficientNetV2B0", "torch", 224, (64, 640),
+            "efficientnetv2b0",
+            "EfficientNetV2B0",
+            "EfficientNetV2B0",
+            "torch",
+            224,
+            (64, 640),
             ("block2b_add", "block3b_add", "block4c_add", "block5e_add", "block6h_add", "top_activation"),
-            24, 51, "Apache 2.0",
+            24,
+            51,
+            "Apache 2.0",
             ("efficientnet_v2/efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"),
+            normalises_itself=True,
         ),
         Backbone(
-            "densenet121", "DenseNet121", "DenseNet121", "torch", 224, (64, 640),
+            "densenet121",
+            "DenseNet121",
+            "DenseNet121",
+            "torch",
+            224,
+            (64, 640),
             ("conv2_block6_concat", "conv3_block12_concat", "conv4_block24_concat", "relu"),
-            29, 14, "MIT (Keras)",
-            ("densenet/densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5",
-             "30ee3e1110167f948a6b9946edeeb738"),
+            29,
+            14,
+            "MIT (Keras)",
+            ("densenet/densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5", "30ee3e1110167f948a6b9946edeeb738"),
         ),
         Backbone(
-            "resnet50v2", "ResNet50V2", "ResNet50V2", "minus_one_to_one", 237, (64, 640),
+            "resnet50v2",
+            "ResNet50V2",
+            "ResNet50V2",
+            "minus_one_to_one",
+            237,
+            (64, 640),
             ("conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "post_relu"),
-            94, 15, "MIT (Keras)",
-            ("resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
-             "fac2f116257151a9d068a22e544a4917"),
+            94,
+            15,
+            "MIT (Keras)",
+            ("resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "fac2f116257151a9d068a22e544a4917"),
         ),
         Backbone(
-            "vgg16", "VGG16", "VGG16", "caffe", 237, (64, 640),
+            "vgg16",
+            "VGG16",
+            "VGG16",
+            "caffe",
+            237,
+            (64, 640),
             ("block2_pool", "block3_pool", "block4_pool", "block5_conv3", "block5_pool"),
-            59, 3.8, "CC BY 4.0",
+            59,
+            3.8,
+            "CC BY 4.0",
             ("vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
         ),
         Backbone(
-            "xception", "Xception", "Xception", "minus_one_to_one", 237, (96, 640),
-            ("block4_sepconv1_act", "block5_sepconv1_act", "block9_sepconv1_act",
-             "block13_sepconv1_act", "block14_sepconv2_act"),
-            84, 10, "MIT (Keras)",
-            ("xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
-             "b0042744bf5b25fce3cb969f33bebb97"),
+            "xception",
+            "Xception",
+            "Xception",
+            "minus_one_to_one",
+            237,
+            (96, 640),
+            (
+                "block4_sepconv1_act",
+                "block5_sepconv1_act",
+                "block9_sepconv1_act",
+                "block13_sepconv1_act",
+                "block14_sepconv2_act",
+            ),
+            84,
+            10,
+            "MIT (Keras)",
+            ("xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5", "b0042744bf5b25fce3cb969f33bebb97"),
         ),
     )
-}  # fmt: skip
+}
 
 
 def get(key: str) -> Backbone:

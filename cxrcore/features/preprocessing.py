@@ -11,7 +11,8 @@ MODES = {
     "minus_one_to_one": "x / 127.5 - 1",
     "torch": "(x / 255 - mean) / standard deviation",
     "caffe": "blue, green, red; x - mean",
-    "unit": "x / 255 (the tutorials', whatever the backbone)",
+    "unit": "x / 255 (as in the tutorials, for any backbone)",
+    "none": "x (the network normalises its input itself)",
 }
 
 
@@ -22,6 +23,8 @@ def apply(pixels: Any, mode: str) -> Any:
     layers = keras.layers
     if mode == "minus_one_to_one":
         return layers.Rescaling(1 / 127.5, -1.0, name="preprocess")(pixels)
+    if mode == "none":
+        return layers.Rescaling(1.0, name="preprocess")(pixels)
     if mode == "unit":
         return layers.Rescaling(1 / 255, name="preprocess")(pixels)
     if mode == "torch":
