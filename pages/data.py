@@ -1,4 +1,4 @@
-"""Data: look at a dataset, check it before anything is learned from it, or add one."""
+"""Data: inspect, audit and edit a dataset, or add one."""
 
 import streamlit as st
 
@@ -9,15 +9,17 @@ from cxrcore.ui.data import add, audit, images, overview
 
 entry.required()
 st.title(t("Data"))
+st.caption(t("Inspect, audit and edit a dataset, or add one."))
 
 names = dataset.names()
 if not names:
-    st.info(t("No dataset yet. Add one: phantoms need no files and take some seconds."), icon=":material/info:")
+    st.info(t("No dataset yet. Add one: synthetic X-rays need no files and take seconds."), icon=":material/info:")
+feedback.damaged({found.name: found.message for found in dataset.damaged()})
 name = selection.choose_dataset()
 views = {
     N_("Overview"): overview.show,
     N_("Images"): images.show,
-    N_("Check"): audit.show,
+    N_("Audit"): audit.show,
     N_("Add a dataset"): None,
 }
 tabs = query_params.tabs("view", list(views), default="Overview" if names else "Add a dataset")
@@ -29,6 +31,6 @@ for code, view in views.items():
         if view is None:
             add.show()
         elif name is None:
-            st.caption(t("This shows a dataset, once there is one."))
+            st.caption(t("Add a dataset first."))
         else:
             view(dataset.load(name))

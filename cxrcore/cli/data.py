@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from cxrcore.cli import terminal
-from cxrcore.data import dataset, editing, importing
+from cxrcore.data import dataset, editing, exclusions, importing
 from cxrcore.data.download import PUBLIC, fetch
 from cxrcore.errors import UserError
+from cxrcore.figures.formatting import with_interval
+from cxrcore.progress import of_stage
 
 app = typer.Typer(no_args_is_help=True, help="Import, audit, edit and list datasets.")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
@@ -19,7 +21,7 @@ Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
 def import_(
     paths: Annotated[list[Path], typer.Argument(help="Folders, ZIPs or CSVs, in any known layout.")],
     name: Annotated[str, typer.Option(help="Name of the dataset.")] = "mydata",
-    limit: Annotated[str, typer.Option(help="Most images of a class, e.g. COVID=175,NORMAL=100.")] = "",
+    limit: Annotated[str, typer.Option(help="Largest number of images of a class, e.g. COVID=175,NORMAL=100.")] = "",
     map_: Annotated[
         list[str] | None, typer.Option("--map", help="Finding to class, e.g. 'SARS=OTHER INFECTION'.")
     ] = None,
@@ -29,29 +31,28 @@ def import_(
     replace: Annotated[bool, typer.Option(help="Replace a dataset of this name.")] = False,
     json: Json = False,
 ) -> None:
-    """Merge images into one dataset. Those in folders stay where they are. Run again, it goes on where it was."""
-    choices = importing.Choices(
+    """Merge images into one dataset. Images in folders stay where they are. An interrupted import can be continued."""
+    options = importing.ImportOptions(
         mapping=dict(_pair(text, "--map", "FINDING=CLASS") for text in map_ or []),
         limits=dict(_limit(text) for text in limit.split(",") if text),
         columns=dict(_pair(text, "--column", "ROLE=COLUMN") for text in column or []),
     )
-    with terminal.progress() as listen:
-        data = importing.import_folders(
-            paths, name, choices, lambda done, total: listen("images", done, total), replace
-        )
+    with terminal.progress() as progress:
+        data = importing.import_folders(paths, name, options, of_stage(progress, "images"), replace)
     left_out = data.left_out
-    missing = [Path(path).name for path in left_out["path"][left_out["left_out"].str.startswith("missing")]]
-    unreadable = left_out[left_out["left_out"].str.startswith("unreadable")]
+    missing = [Path(path).name for path in left_out["path"][left_out["left_out"] == "missing"]]
+    unreadable = left_out[left_out["left_out"] == "unreadable"]
+    reasons = [str(exclusions.reason(stored)) for stored in unreadable["left_out_reason"]]
     lines = [f"Dataset {name}: " + ", ".join(f"{count} {label}" for label, count in data.counts().items())]
-    lines += [f"Left out by {kind}: {count}" for kind, count in data.left_out_counts().items()]
+    lines += [f"Left out, {exclusions.KINDS[kind]}: {count}" for kind, count in data.left_out_counts().items()]
     lines += [f"Missing: {file}" for file in missing]
-    lines += [f"{row.path}: {row.left_out}" for row in unreadable.itertuples()]
+    lines += [f"{path}: {reason}" for path, reason in zip(unreadable["path"], reasons, strict=True)]
     value = {
         "dataset": name,
         "classes": data.counts(),
         "left_out": data.left_out_counts(),
         "missing": missing,
-        "unreadable": dict(zip(unreadable["path"], unreadable["left_out"], strict=True)),
+        "unreadable": dict(zip(unreadable["path"], reasons, strict=True)),
     }
     terminal.result(value, "\n".join(lines), json)
 
@@ -62,19 +63,21 @@ def list_(json: Json = False) -> None:
     found = [dataset.load(name) for name in dataset.names()]
     value = {"datasets": [{"name": data.name, "classes": data.counts(), "version": data.version} for data in found]}
     lines = [f"{data.name}, version {data.version}: {data.counts()}" for data in found]
+    lines += [f"Damaged: {bad.name}. {bad.message}" for bad in dataset.damaged()]
     terminal.result(value, "\n".join(lines) or "No dataset yet: `cxr data import PATH`, or `cxr demo`.", json)
 
 
 @app.command()
 def download(
-    key: Annotated[str, typer.Argument(metavar="SET", help=f"One of {', '.join(PUBLIC)}.")], json: Json = False
+    key: Annotated[str, typer.Argument(metavar="DATASET", help=f"One of {', '.join(PUBLIC)}.")], json: Json = False
 ) -> None:
-    """Fetch a public set once, with its licence; interrupted, it goes on. Then import the file."""
+    """Download a public dataset once, with its licence. An interrupted download is resumed. Then import the file."""
     if key in PUBLIC and not json:
         print(f"{PUBLIC[key].title}. Licence: {PUBLIC[key].licence}. {PUBLIC[key].citation}")
-    with terminal.progress() as listen:
-        path = fetch(key, lambda done, total: listen("bytes", done, total))
-    value = {"set": key, "path": str(path), "licence": PUBLIC[key].licence, "citation": PUBLIC[key].citation}
+    with terminal.progress() as progress:
+        path = fetch(key, of_stage(progress, "bytes"))
+    licence, citation = str(PUBLIC[key].licence), PUBLIC[key].citation
+    value = {"dataset": key, "path": str(path), "licence": licence, "citation": citation}
     terminal.result(value, f"{path}\nNext: cxr data import {path}", json)
 
 
@@ -84,36 +87,34 @@ def audit(
     exclude: Annotated[
         str,
         typer.Option(
-            help="Exclude what settles a kind of finding, e.g. near-duplicate or outlier:inverted; a new version."
+            help="Exclude the images that resolve a kind of issue, e.g. near-duplicate or outlier:inverted; makes a "
+            "new version."
         ),
     ] = "",
     json: Json = False,
 ) -> None:
-    """Say what could mislead a model: duplicates, confounding, leaks between parts, outliers."""
+    """Audit a dataset: duplicates, possible confounders, patients in two parts, outliers."""
     from cxrcore.audits.dataset import audit as audits
 
     data = dataset.load(name)
-    with terminal.progress() as listen:
-        report = audits.run(data, listen)
-    lines = [f"{finding['kind']}: {finding['sentence']}" for finding in report["findings"]]
-    lines += [f"Class {label} has {count} patients only." for label, count in report["small_classes"].items()]
-    lines += [f"{report['gone']} images are no longer where they were."] if report["gone"] else []
-    if probed := report["source_probe"]:
-        low, high = probed["ci95"]
-        lines.append(
-            f"Source probe: 20 trivial image statistics tell the class in {probed['accuracy']:.0%} "
-            f"(95 % interval {low:.0%} to {high:.0%}; chance {probed['chance']:.0%})."
-        )
+    with terminal.progress() as progress:
+        found = audits.run(data, progress)
+    lines = [f"{audits.title(issue)}. {issue.sentence}" for issue in found.issues]
+    lines += [f"Class {label} has only {count} patients." for label, count in found.small_classes.items()]
+    lines += [f"Images whose file is missing: {found.missing_files}."] if found.missing_files else []
+    if probe := found.statistics_probe:
+        lines.append(f"Accuracy from 20 image statistics: {with_interval(probe.accuracy)}; chance {probe.chance:.0%}.")
+    value = found.plain()
     if exclude:
-        changed = audits.exclude(data, report, exclude)
-        report["new_version"] = changed.version
+        changed = audits.exclude(data, found, exclude)
+        value["new_version"] = changed.version
         lines.append(f"Version {changed.version} of {name} has {len(changed.usable)} images in use.")
-    terminal.result(report, "\n".join(lines), json)
+    terminal.result(value, "\n".join(lines), json)
 
 
 @app.command()
 def undo(name: Name, json: Json = False) -> None:
-    """Take back the last edit of a dataset."""
+    """Undo the last edit of a dataset."""
     data = editing.undo(name)
     value = {"dataset": name, "version": data.version, "classes": data.counts()}
     terminal.result(value, f"Version {data.version} of {name}: {data.counts()}", json)

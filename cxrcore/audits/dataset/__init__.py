@@ -1,1 +1,1 @@
-"""What could mislead a model, found in a dataset before anything is learned from it."""
+"""The dataset audit: duplicates, leaks between parts, possible confounders and outliers."""

@@ -1,4 +1,4 @@
-"""The same picture more than once: the same pixels, or a copy that was rescaled, compressed again or cropped."""
+"""Repeated images: the same pixels, or a copy that was rescaled, compressed again or cropped."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
@@ -8,13 +8,21 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from cxrcore.audits.dataset.issues import EXACT, NEAR, Issue, images
-from cxrcore.audits.dataset.measurements import Progress
+from cxrcore.audits.dataset.issues import EXACT, NEAR, Issue, image_count, issue
+from cxrcore.data import exclusions
 from cxrcore.data.image_statistics import bits
 from cxrcore.data.perceptual_hashes import BITS, CROPS
 from cxrcore.i18n import N_
-from cxrcore.messages import msg
+from cxrcore.messages import Message, msg
+from cxrcore.progress import StageProgress
 
+STAGE = {"comparing": N_("Comparing images")}
+_LEFT_OUT, _WITHIN, _ACROSS = "left out already", "inside a class", "across classes"
+TITLES = {
+    _LEFT_OUT: N_("left out at the import"),
+    _WITHIN: N_("within a class"),
+    _ACROSS: N_("across classes"),
+}
 # Of 256 bits. Copies at half size, at JPEG quality 50 or without a twentieth of a side differ by up to 10 in 99 of 100;
 # the nearest two of 2,000 phantoms differ by 12, two different patients of the real sets by 40 and more.
 NEAR_BITS = 10
@@ -23,12 +31,12 @@ _BLOCK = 1000
 MOST_WITH_CROPS = 30_000
 
 
-def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, progress: Progress) -> list[Issue]:
-    """Return findings on exact and near duplicates.
+def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, progress: StageProgress) -> list[Issue]:
+    """Return issues of exact and near duplicates.
 
     Args:
         table: images in use, with `label`, `sha256`, `row` and `part` (of the split).
-        left_out: the other rows; those that were left out as repeated count as found.
+        left_out: the other rows; those that were left out as repeated are reported too.
         measures: of `table`, row by row.
         progress: called while hashes are compared.
     """
@@ -36,14 +44,15 @@ def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, pr
     same = {row: group[0] for group in exact for row in group}
     pairs = near_pairs(measures["hashes"], progress)
     near = [(a, b) for a, b in pairs if same.get(a, a) != same.get(b, b)]
-    found = _already_left_out(left_out)
-    found += _findings(EXACT, N_("the same pixels"), exact, table)
-    found += _findings(NEAR, N_("copies, rescaled, compressed again or cropped"), _groups(len(table), near), table)
-    return found
+    return [
+        *_left_out_at_import(left_out),
+        *_issues(EXACT, msg("the same pixels"), exact, table),
+        *_issues(NEAR, msg("copies, rescaled, compressed again or cropped"), _groups(len(table), near), table),
+    ]
 
 
-def near_pairs(hashes: Sequence[str], progress: Progress) -> list[tuple[int, int]]:
-    """Return the pairs (a, b), a < b, of which one's whole image looks like the other's or like a crop of it."""
+def near_pairs(hashes: Sequence[str], progress: StageProgress) -> list[tuple[int, int]]:
+    """Return the pairs (a, b), a < b, where a whole image looks like the other or like a crop of it."""
     packed = np.stack([bits(text) for text in hashes])
     crops = range(CROPS) if len(packed) <= MOST_WITH_CROPS else [0]
     blank = ~np.any(packed[:, 0], axis=1)
@@ -80,41 +89,53 @@ def _groups(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     return [group for group in members if len(group) > 1]
 
 
-def _findings(kind: str, what: str, groups: list[list[int]], table: pd.DataFrame) -> list[Issue]:
-    inside = [group for group in groups if table["label"].iloc[group].nunique() == 1]
+def _issues(kind: str, what: Message, groups: list[list[int]], table: pd.DataFrame) -> list[Issue]:
+    within = [group for group in groups if table["label"].iloc[group].nunique() == 1]
     across = [group for group in groups if table["label"].iloc[group].nunique() > 1]
     found = []
-    if inside:
-        later = [row for group in inside for row in group[1:]]
-        advice = N_("One of each is enough; the others make a test easier than it seems.")
-        found.append(_finding(kind, N_("inside a class"), what, advice, inside, later, table))
+    if within:
+        later = [row for group in within for row in group[1:]]
+        advice = msg("Keep one of each; copies make the test easier than it seems.")
+        found.append(_issue(kind, _WITHIN, what, advice, within, later, table))
     if across:
-        advice = N_("Which class is true cannot be known from here.")
-        found.append(_finding(kind, N_("across classes"), what, advice, across, [*chain(*across)], table))
+        advice = msg("The true class of these images is unknown.")
+        found.append(_issue(kind, _ACROSS, what, advice, across, [*chain(*across)], table))
     return found
 
 
-def _finding(
-    kind: str, relation: str, what: str, advice: str, groups: list[list[int]], exclude: list[int], table: pd.DataFrame
+def _issue(
+    kind: str,
+    relation: str,
+    what: Message,
+    advice: Message,
+    groups: list[list[int]],
+    exclude: list[int],
+    table: pd.DataFrame,
 ) -> Issue:
     rows = table["row"].to_numpy()
     split = sum(table["part"].iloc[group].nunique() > 1 for group in groups)
     members = [*chain(*groups)]
     sentence = msg(
         "{images}, {relation} (groups: {groups}): {what}. {advice}",
-        images=images(len(members)), relation=relation, groups=len(groups), what=what, advice=advice,
-    )  # fmt: skip
+        images=image_count(len(members)),
+        relation=Message(id=TITLES[relation]),
+        groups=len(groups),
+        what=what,
+        advice=advice,
+    )
     if split:
         sentence = msg(
-            "{sentence} Groups on both sides of the split: {split}, so that the test is on what was learned.",
-            sentence=sentence, split=split,
-        )  # fmt: skip
-    return Issue(kind, relation, sentence, rows[members], rows[exclude], [rows[group] for group in groups])
+            "{sentence} Groups in two parts of the split: {split}; the test includes images that were trained on.",
+            sentence=sentence,
+            split=split,
+        )
+    return issue(kind, relation, sentence, rows[members], rows[exclude], [rows[group] for group in groups])
 
 
-def _already_left_out(left_out: pd.DataFrame) -> list[Issue]:
-    again = left_out[left_out["left_out"].str.startswith(("repeated: the same picture", "conflict"))]
-    if again.empty:
+def _left_out_at_import(left_out: pd.DataFrame) -> list[Issue]:
+    same = left_out["left_out_reason"].map(exclusions.reason) == exclusions.SAME_IMAGE
+    repeated = left_out[same | (left_out["left_out"] == "conflict")]
+    if repeated.empty:
         return []
-    sentence = msg("{images}, the same byte by byte as another, left out at the import.", images=images(len(again)))
-    return [Issue(EXACT, "left out already", sentence, list(again["row"]))]
+    sentence = msg("{images}, identical files, left out at the import.", images=image_count(len(repeated)))
+    return [issue(EXACT, _LEFT_OUT, sentence, repeated["row"])]

@@ -1,56 +1,67 @@
-"""What an audit says."""
+"""Issues that the dataset audit finds."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict
 
 from cxrcore.i18n import N_
-from cxrcore.messages import msg
+from cxrcore.messages import Message, msg
 
-KINDS = EXACT, NEAR, LEAK, CONFOUND, OUTLIER = (
-    "exact-duplicate",
-    "near-duplicate",
-    "patient-leak",
-    "confound",
-    "outlier",
-)
+EXACT, NEAR, LEAK, CONFOUNDER, OUTLIER = "exact-duplicate", "near-duplicate", "patient-leak", "confounder", "outlier"
+# Code of a kind -> its title.
+KINDS = {
+    EXACT: N_("Exact duplicates"),
+    NEAR: N_("Near duplicates"),
+    LEAK: N_("Patients in two parts of the split"),
+    CONFOUNDER: N_("Possible confounder"),
+    OUTLIER: N_("Outliers"),
+}
+SEVERE = (LEAK, CONFOUNDER)
 
 
-@dataclass(frozen=True)
-class Issue:
-    """One finding. `rows`: the images it is about (column `row` of the dataset's table), to look at.
+class Issue(BaseModel):
+    """One issue.
 
-    `exclude`: the images whose exclusion settles it, none where excluding does not help. `groups`: for duplicates, the
-    images that belong together.
+    Attributes:
+        kind: a code of `KINDS`.
+        what: a code within the kind, for example the column of a confounder.
+        sentence: what was found.
+        rows: the images it is about (column `row` of the dataset's table).
+        images: their paths.
+        exclude: the rows whose exclusion resolves it, empty where excluding does not help.
+        groups: for duplicates, the rows that belong together.
     """
+
+    model_config = ConfigDict(frozen=True)
 
     kind: str
     what: str
-    sentence: str
-    rows: Sequence[int]
-    exclude: Sequence[int] = ()
-    groups: Sequence[Sequence[int]] = field(default_factory=list)
-
-    def as_json(self, table: pd.DataFrame) -> dict[str, Any]:
-        """Return plain values; `images` are the paths of `rows`."""
-        return {
-            "kind": self.kind,
-            "what": self.what,
-            "sentence": self.sentence,
-            "images": [table["path"][row] for row in self.rows],
-            "rows": integers(self.rows),
-            "exclude": integers(self.exclude),
-            "groups": [integers(group) for group in self.groups],
-        }
+    sentence: Message
+    rows: list[int]
+    images: list[str] = []
+    exclude: list[int] = []
+    groups: list[list[int]] = []
 
 
-def integers(values: Iterable[Any]) -> list[int]:
-    """Return plain integers, as JSON knows no other."""
-    return [int(value) for value in values]
+def issue(
+    kind: str,
+    what: str,
+    sentence: Message,
+    rows: Iterable[int],
+    exclude: Iterable[int] = (),
+    groups: Sequence[Iterable[int]] = (),
+) -> Issue:
+    """Return an issue from rows of any integer type."""
+    plain = [[int(row) for row in group] for group in (rows, exclude, *groups)]
+    return Issue(kind=kind, what=what, sentence=sentence, rows=plain[0], exclude=plain[1], groups=plain[2:])
 
 
-def images(count: int) -> str:
+def image_count(count: int) -> Message:
     """Return for example `1 image` or `2 images`."""
-    return N_("1 image") if count == 1 else msg("{n} images", n=count)
+    return msg("1 image") if count == 1 else msg("{n} images", n=count)
+
+
+def examples(table: pd.DataFrame) -> list[int]:
+    """Return some rows of each class."""
+    return list(table.groupby("label").head(4)["row"])

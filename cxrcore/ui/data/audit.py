@@ -1,178 +1,167 @@
-"""The check of a dataset: what could mislead a model, on the screen before training."""
-
-from typing import Any
+"""The audit of a dataset: issues that could mislead a model, found before training."""
 
 import pandas as pd
 import streamlit as st
 
 from cxrcore.audits.dataset import audit, confounders
-from cxrcore.data import editing
+from cxrcore.audits.dataset.audit import DatasetAudit
+from cxrcore.audits.dataset.issues import KINDS, SEVERE, Issue
+from cxrcore.audits.dataset.statistics_probe import StatisticsProbe
+from cxrcore.data import classes, editing
 from cxrcore.data.dataset import Dataset
-from cxrcore.i18n import N_, format_number, nt, t, translate
+from cxrcore.errors import UserError
+from cxrcore.figures import formatting
+from cxrcore.i18n import format_number, nt, t, translate
 from cxrcore.ui import feedback, gallery, progress
 from cxrcore.ui.data import edit_history
 
-_TITLES = {
-    "exact-duplicate": N_("The same picture twice"),
-    "near-duplicate": N_("Nearly the same picture"),
-    "patient-leak": N_("Patients on both sides of the split"),
-    "confound": N_("Something else tells the class"),
-    "outlier": N_("Unlike the others"),
-}
-_GRAVE = {"confound", "patient-leak"}
 _SHOWN = 12
 
 
+def last_audit(data: Dataset) -> DatasetAudit | None:
+    """Return the last audit of the dataset, None if there is none; a damaged file is shown as a warning."""
+    try:
+        return audit.load(data)
+    except UserError as error:
+        st.warning(feedback.error_text(error.message) + " " + t("Run the audit again."), icon=":material/warning:")
+        return None
+
+
 def show(data: Dataset) -> None:
-    """Show the last check of the dataset, or offer one."""
-    edit_history.bar(data)
-    report = audit.last(data)
-    again = report is not None and report["version"] == data.version
-    if report is None:
+    """Show the last audit of the dataset and a button that runs it."""
+    st.caption(t("Looks for duplicates, patients in two parts of the split, possible confounders and outliers."))
+    edit_history.show(data)
+    found = last_audit(data)
+    current = found is not None and found.version == data.version
+    if found is None:
         st.markdown(
             t(
-                "Looks for what could mislead a model: pictures that occur twice, patients on both sides of a "
-                "split, classes that the hospital, the view or the file tells, and images that are no "
-                "frontal X-ray or lie on their side. Nothing leaves this machine."
+                "The audit compares all images with each other, and source, view, age, sex and file properties with "
+                "the class. All images are processed on this machine."
             )
         )
-    elif not again:
-        st.warning(
-            t("This is the check of version {version}; the dataset has changed since.", version=report["version"])
-        )
-    label = t("Check again") if report else t("Check this dataset")
-    if st.button(label, type="secondary" if again else "primary", icon=":material/fact_check:"):
-        audit.run(data, progress.stages({"measuring": t("Measuring images"), "comparing": t("Looking for copies")}))
+    elif not current:
+        st.warning(t("This is the audit of version {version}; the dataset has changed since.", version=found.version))
+    label = t("Run the audit again") if found else t("Run the audit")
+    if st.button(label, type="secondary" if current else "primary", icon=":material/fact_check:"):
+        stages = {code: translate(title) for code, title in audit.STAGES.items()}
+        audit.run(data, progress.stages(stages))
         st.rerun()
-    if report:
-        _report(data, report)
+    if found:
+        _show_audit(data, found)
 
 
-def _report(data: Dataset, report: dict[str, Any]) -> None:
-    findings = report["findings"]
-    if not findings and not report["small_classes"]:
+def _show_audit(data: Dataset, found: DatasetAudit) -> None:
+    if not found.issues and not found.small_classes:
         st.success(
             t(
-                "Nothing was found in {n} images. That does not prove that there is nothing: a shortcut inside "
-                "the lungs, or a wrong label, cannot be seen here.",
-                n=report["n"],
+                "No issue was found in {n} images. The audit cannot see shortcuts inside the lungs or wrong labels.",
+                n=found.n,
             )
         )
-    if report["gone"]:
-        st.warning(
-            t(
-                "{gone} images are no longer where they were. Put them back, or import the dataset again.",
-                gone=report["gone"],
-            )
+    if found.missing_files:
+        text = t("Images whose file is missing: {n}. Put the files back, or import again.", n=found.missing_files)
+        st.warning(text)
+    for label, patients in found.small_classes.items():
+        name = feedback.plain_text(classes.label(label))
+        text = t(
+            "{name} has only {patients} patients; its metrics will be very uncertain.", name=name, patients=patients
         )
-    for label, patients in report["small_classes"].items():
-        st.warning(
-            t(
-                "{label} has {patients} patients only. Whatever is measured on them will be very uncertain.",
-                label=translate(label),
-                patients=patients,
-            )
-        )
-    for number, finding in enumerate(findings):
-        _finding(data, finding, number)
-    _measures(report)
+        st.warning(text)
+    for number, issue in enumerate(found.issues):
+        _show_issue(data, issue, number)
+    _show_association(found)
 
 
-def _finding(data: Dataset, finding: dict[str, Any], number: int) -> None:
-    icon = ":material/error:" if finding["kind"] in _GRAVE else ":material/info:"
+def _show_issue(data: Dataset, issue: Issue, number: int) -> None:
+    icon = ":material/error:" if issue.kind in SEVERE else ":material/info:"
     with st.container(border=True):
-        st.markdown(
-            f"{icon} **{translate(_TITLES[finding['kind']])}**: {feedback.plain_text(translate(finding['sentence']))}"
-        )
+        title = translate(KINDS.get(issue.kind, issue.kind))
+        st.markdown(f"{icon} **{title}**: {feedback.plain_text(translate(issue.sentence))}")
         in_use = set(data.usable["row"])
-        exclude = [row for row in finding["exclude"] if row in in_use]
+        exclude = [row for row in issue.exclude if row in in_use]
         with st.container(horizontal=True, vertical_alignment="center"):
             look = st.toggle(t("Show images"), key=f"look {number}")
             if exclude and st.button(
-                nt("Exclude {n} image", "Exclude {n} images", len(exclude)), key=f"exclude {number}",
+                nt("Exclude {n} image", "Exclude {n} images", len(exclude)),
                 help=t("Makes a new version of the dataset. Can be undone."),
-            ):  # fmt: skip
-                editing.exclude(data.name, exclude, finding["kind"])
+                key=f"exclude {number}",
+            ):
+                editing.exclude(data.name, exclude, audit.title(issue))
                 st.rerun()
         if look:
-            _images(data, finding)
+            _show_images(data, issue)
 
 
-def _images(data: Dataset, finding: dict[str, Any]) -> None:
-    rows = [row for row in finding["rows"] if row in data.table.index]
-    names = {
-        row: t("group {number}", number=number + 1) for number, group in enumerate(finding["groups"]) for row in group
-    }
+def _show_images(data: Dataset, issue: Issue) -> None:
+    rows = [row for row in issue.rows if row in data.table.index]
+    groups = {row: t("group {number}", number=number) for number, group in enumerate(issue.groups, 1) for row in group}
     cards = [
-        gallery.Card(path, label, translate(label) or t("no class"), (names.get(row, ""), path.rsplit("/", 1)[-1]))
+        gallery.Card(path, label, classes.label(label) or t("no class"), (groups.get(row, ""), path.rsplit("/", 1)[-1]))
         for row, path, label in data.table.loc[rows[:_SHOWN], ["row", "path", "label"]].itertuples(index=False)
     ]
     gallery.show(cards, data.classes)
     if len(rows) > _SHOWN:
         st.caption(
             t(
-                "{shown} of {rows}. All are under Images, by the finding's name (Which: all).",
+                "{shown} of {rows}. All are on the tab Images: choose the issue, and all images.",
                 shown=_SHOWN,
                 rows=len(rows),
             )
         )
 
 
-def _table(report: dict[str, Any]) -> None:
-    name = st.selectbox(
-        t("Images by class and"), list(report["tables"]), format_func=lambda name: translate(confounders.COLUMNS[name])
-    )
-    table = pd.DataFrame(report["tables"][name]).T.fillna(0).astype(int)
-    st.dataframe(table.rename(index=translate, columns=translate), height="content")
-
-
-def _measures(report: dict[str, Any]) -> None:
-    st.subheader(t("What goes with the class"))
+def _show_association(found: DatasetAudit) -> None:
+    st.subheader(t("Association with the class"))
     left, right = st.columns(2)
-    table = pd.DataFrame(
-        {
-            t("what"): [translate(confounders.COLUMNS[name]) for name in report["cramers_v"]],
-            "V": list(report["cramers_v"].values()),
-        }
-    )
-    left.dataframe(
-        table, hide_index=True, height="content",
-        column_config={
-            "V": st.column_config.ProgressColumn(t("Cramér's V"), min_value=0.0, max_value=1.0, format="%.2f")
-        },
-    )  # fmt: skip
+    columns = [translate(confounders.COLUMNS.get(name, name)) for name in found.cramers_v]
+    table = pd.DataFrame({t("property"): columns, "V": list(found.cramers_v.values())})
+    v = st.column_config.ProgressColumn(t("Cramér's V"), min_value=0.0, max_value=1.0, format="%.2f")
+    left.dataframe(table, hide_index=True, height="content", column_config={"V": v})
     left.caption(
         t(
-            "0: nothing to do with the class. 1: it tells the class. Empty: the same for all images, or "
-            "known for one class only. View, age and sex count where they are known."
+            "0: no association with the class. 1: it determines the class. Empty: one value for all images, or known "
+            "for one class only. View, age and sex count where they are known."
         )
     )
-    probed = report["source_probe"]
     with right:
-        _table(report)
-        if probed is None:
+        _show_table(found)
+        if found.statistics_probe is None:
             st.caption(t("The probe needs two classes with two patients each."))
-            return
-        low, high = probed["ci95"]
-        feedback.numbers(
-            {
-                t("Told by 20 trivial statistics"): format_number(probed["accuracy"], ".0%"),
-                t("Chance"): format_number(probed["chance"], ".0%"),
-            }
+        else:
+            _show_probe(found.statistics_probe)
+
+
+def _show_table(found: DatasetAudit) -> None:
+    name = st.selectbox(
+        t("Images by class and"),
+        list(found.tables),
+        format_func=lambda name: translate(confounders.COLUMNS.get(name, name)),
+    )
+    if name is None:
+        return
+    table = pd.DataFrame(found.tables[name]).T.fillna(0).astype(int)
+    values = {
+        value: shown if isinstance(shown := confounders.display(value), str) else translate(shown)
+        for value in table.index
+    }
+    st.dataframe(table.rename(index=values, columns=classes.label), height="content")
+
+
+def _show_probe(probe: StatisticsProbe) -> None:
+    feedback.numbers(
+        {
+            t("Accuracy from 20 image statistics"): formatting.percent(probe.accuracy),
+            t("Chance"): format_number(probe.chance, ".1%"),
+        }
+    )
+    st.markdown(
+        t(
+            "A linear classifier that sees only size, aspect, histogram and border brightness reaches {accuracy} (95% "
+            "interval, n = {n}, cross-validated by patient). Without the histogram, which disease changes too: "
+            "{border}. A model that uses the lungs should be much better than this.",
+            accuracy=formatting.with_interval(probe.accuracy),
+            n=probe.accuracy.n,
+            border=formatting.with_interval(probe.border),
         )
-        border = probed["border"]
-        st.markdown(
-            t(
-                "A linear classifier that sees only size, aspect, histogram and border brightness is right on "
-                "{accuracy:.0%} (95% interval {low:.0%} to {high:.0%}, n = {n}, by patient). Without the "
-                "histogram, which disease changes too: {borders:.0%} ({border_low:.0%} to {border_high:.0%}). A model "
-                "has to be much better than this to have learned from the lungs.",
-                accuracy=probed["accuracy"],
-                low=low,
-                high=high,
-                n=probed["n"],
-                borders=border["accuracy"],
-                border_low=border["ci95"][0],
-                border_high=border["ci95"][1],
-            )
-        )
+    )

@@ -1,4 +1,4 @@
-"""Which version of a dataset is shown, what was edited, and the way back."""
+"""The version of a dataset, its last edit, and the button that undoes it."""
 
 import streamlit as st
 
@@ -8,17 +8,17 @@ from cxrcore.i18n import t, translate
 from cxrcore.ui import feedback
 
 
-def bar(data: Dataset) -> None:
-    """Show the version and the last edit with a button that undoes it; nothing for a dataset never edited."""
+def show(data: Dataset) -> None:
+    """Show the version and the last edit with an undo button; nothing for a dataset that was never edited."""
     if data.version == 1:
         return
-    done = editing.history(data)
+    last = editing.history(data)[-1]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             t(
-                "**Version {version}**: {done}. Earlier runs keep what they saw.",
+                "**Version {version}**: {edit}. Earlier runs keep their version.",
                 version=data.version,
-                done=translate(done[-1]),
+                edit=feedback.plain_text(translate(last)),
             ),
             width="content",
         )

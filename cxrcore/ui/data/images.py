@@ -1,52 +1,64 @@
-"""The images of a dataset: filtered, paged, opened large; relabelled, excluded, restored."""
+"""The images of a dataset: filter, enlarge, relabel, exclude and restore."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from cxrcore.audits.dataset import audit
-from cxrcore.data import classes, editing, split
-from cxrcore.data.dataset import PARTS, Dataset
-from cxrcore.data.images import ImageError, display
+from cxrcore.data import classes, editing, exclusions, split
+from cxrcore.data.dataset import PART_TITLES, PARTS, Dataset
+from cxrcore.data.errors import ImageError
+from cxrcore.data.images import display
 from cxrcore.i18n import N_, bind, t, translate
 from cxrcore.ui import feedback, gallery, query_params
 from cxrcore.ui.data import edit_history
+from cxrcore.ui.data.audit import last_audit
 
 _PER_PAGE = 24
-_USED, _LEFT_OUT, _BOTH = N_("in use"), N_("left out"), N_("all")
-_SHOWN = ["label", "finding", "patient", "source", "view", "sex", "age", "given_split", "format", "left_out", "path"]
+_USED, _LEFT_OUT, _ALL = N_("in use"), N_("left out"), N_("all")
+# Column -> its title in the list of an image's properties.
+_PROPERTIES = {
+    "label": N_("class"),
+    "finding": N_("finding"),
+    "patient": N_("patient"),
+    "source": N_("source"),
+    "view": N_("view"),
+    "sex": N_("sex"),
+    "age": N_("age"),
+    "given_split": N_("given split"),
+    "format": N_("format"),
+    "left_out": N_("left out"),
+    "path": N_("path"),
+}
 
 
 def show(data: Dataset) -> None:
-    """Show the filters and the page of images that they leave."""
-    edit_history.bar(data)
+    """Show the filters and one page of the images that fit them."""
+    edit_history.show(data)
     shown = _filtered(data)
     if shown.empty:
-        st.info(t("No image fits these choices. Choose more classes or another finding."), icon=":material/info:")
+        st.info(t("No image fits these filters. Choose more classes or another issue."), icon=":material/info:")
         return
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        st.caption(
-            t(
-                "{shown} of {table} images. Enlarge one to relabel or exclude it.",
-                shown=len(shown),
-                table=len(data.table),
-            )
-        )
+        counted = t("{shown} of {table} images.", shown=len(shown), table=len(data.table))
+        st.caption(f"{counted} {t('Enlarge one to relabel or exclude it.')}")
         _edit_all(data, shown)
     with right:
         page = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, "images page")]
-    opened = gallery.clickable([_card(row) for row in page.itertuples()], data.classes, key="images")
+    cards = [_card(row) for _, row in page.iterrows()]
+    opened = gallery.clickable(cards, data.classes, key="images")
     if opened is not None:
         st.dialog(t("Image"), width="large")(bind(_image))(data, int(page["row"].iloc[opened]))
 
 
 def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
-    """Offer one edit for all images that the filters leave."""
+    """Offer one edit for all images that fit the filters."""
     with st.popover(t("Edit all {shown}", shown=len(shown)), icon=":material/edit:"), feedback.friendly():
-        st.caption(t("Applies to every image that these choices leave, on all pages. One new version; can be undone."))
-        label = st.selectbox(t("Relabel all as"), classes.CLASSES, format_func=translate, key="relabel all as")
+        st.caption(t("Applies to every image that fits the filters, on all pages. One new version; can be undone."))
+        label = st.selectbox(t("Relabel all as"), classes.CLASSES, format_func=classes.label, key="relabel all as")
         rows = shown["row"].tolist()
         if st.button(t("Relabel all")):
             editing.relabel(data.name, rows, label)
@@ -54,53 +66,54 @@ def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
         if st.button(t("Exclude all")):
             editing.exclude(data.name, rows)
             st.rerun()
-        if st.button(t("Use all again")):
+        if st.button(t("Restore all")):
             editing.restore(data.name, rows)
             st.rerun()
 
 
 def _filtered(data: Dataset) -> pd.DataFrame:
     table = data.table
-    a, b, c, d = st.columns(4)
-    use = query_params.selectbox(a, t("Which"), "use", [_USED, _LEFT_OUT, _BOTH])
-    label = query_params.selectbox(b, t("Class"), "class", ["", *data.classes], _or_all)
-    source = query_params.selectbox(
-        c, t("Source"), "source", ["", *sorted(table["source"].unique())], lambda name: name or t("all")
+    places = st.columns(4)
+    use = query_params.selectbox(places[0], t("Which"), "use", [_USED, _LEFT_OUT, _ALL])
+    label = query_params.selectbox(
+        places[1], t("Class"), "class", ["", *data.classes], lambda name: classes.label(name) if name else t("all")
     )
-    findings = {f"{f['kind']}: {f['what']}": f["rows"] for f in (audit.last(data) or {"findings": []})["findings"]}
-    finding = query_params.selectbox(
-        d, t("Finding of the check"), "finding", ["", *findings], _or_all,
-        help=t("What Check found in this dataset. Empty until it was run."),
-    )  # fmt: skip
+    source = query_params.selectbox(
+        places[2], t("Source"), "source", ["", *sorted(table["source"].unique())], lambda name: name or t("all")
+    )
+    found = last_audit(data)
+    issues = {f"{issue.kind}:{issue.what}": issue for issue in (found.issues if found else [])}
+    chosen = query_params.selectbox(
+        places[3],
+        t("Issue"),
+        "issue",
+        ["", *issues],
+        lambda code: translate(audit.title(issues[code])) if code else t("all"),
+        help=t("Issues that the audit found in this dataset. Empty until it was run."),
+    )
     given = (table["given_split"] != "").any()
-    title = t("Part, as the source gives it") if given else t("Part, when split by patient")
-    part = st.pills(title, PARTS, format_func=translate, key=query_params.start("part", PARTS, None))
+    title = t("Given split") if given else t("Split by patient")
+    key = query_params.start("part", PARTS, None)
+    part = st.pills(title, PARTS, format_func=lambda part: translate(PART_TITLES[part]), key=key)
     query_params.keep("part", part, None)
     if part:
-        parts = table["given_split"] if given else _by_patient(data)
+        parts = table["given_split"] if given else split.by_patient(table[table["left_out"] == ""])
         table = table[parts.reindex(table.index) == part]
-    if use != _BOTH:
+    if use != _ALL:
         table = table[(table["left_out"] == "") == (use == _USED)]
     if label:
         table = table[table["label"] == label]
     if source:
         table = table[table["source"] == source]
-    return table if not finding else table[table["row"].isin(findings[finding])]
+    return table[table["row"].isin(issues[chosen].rows)] if chosen else table
 
 
-def _or_all(name: str) -> str:
-    return translate(name) or t("all")
-
-
-def _by_patient(data: Dataset) -> pd.Series:
-    used = data.table[data.table["left_out"] == ""]
-    return split.by_patient(used, test=0.2, validation=0.1, seed=0)
-
-
-def _card(row: tuple) -> gallery.Card:
-    lines = (_short(Path(row.path).name), translate(row.left_out) or row.view or t("view unknown"))  # type: ignore[attr-defined]
-    path = row.path if row.sha256 else ""  # type: ignore[attr-defined] # what was refused at the import stays unread
-    return gallery.Card(path, row.label, translate(row.label) or row.finding, lines)  # type: ignore[attr-defined]
+def _card(row: "pd.Series[Any]") -> gallery.Card:
+    reason = translate(exclusions.reason(row["left_out_reason"]))
+    lines = (_short(Path(row["path"]).name), reason or row["view"] or t("view unknown"))
+    path = row["path"] if row["sha256"] else ""  # a file that the import rejected is not opened
+    title = classes.label(row["label"]) or classes.finding_label(row["finding"])
+    return gallery.Card(path, row["label"], title, lines)
 
 
 def _short(name: str) -> str:
@@ -112,10 +125,12 @@ def _image(data: Dataset, number: int) -> None:
     left, right = st.columns([3, 2])
     with left, feedback.friendly():
         if not row["sha256"]:
-            raise ImageError("Not shown, as it was not opened at the import: {left_out}", left_out=row["left_out"])
-        st.image(display(Path(row["path"]), longest=1200), caption=feedback.plain_text(Path(row["path"]).name))
+            reason = exclusions.reason(row["left_out_reason"])
+            raise ImageError("Not shown, as the import did not accept it: {reason}", reason=reason)
+        name = Path(row["path"]).name
+        st.image(display(Path(row["path"]), longest=1200), caption=feedback.plain_text(name))
     with right:
-        known = {translate(name.replace("_", " ")): translate(str(row[name])) for name in _SHOWN if row[name]}
+        known = {translate(title): _property(row, column) for column, title in _PROPERTIES.items() if row[column]}
         if row["width"]:
             known[t("pixels")] = t(
                 "{width} x {height}, {bits} bits", width=row["width"], height=row["height"], bits=row["bits"]
@@ -125,16 +140,27 @@ def _image(data: Dataset, number: int) -> None:
             _edit(data, row)
 
 
-def _edit(data: Dataset, row: pd.Series) -> None:
+def _property(row: "pd.Series[Any]", column: str) -> str:
+    value = str(row[column])
+    if column == "left_out":
+        reason = translate(exclusions.reason(row["left_out_reason"]))
+        return f"{translate(exclusions.KINDS.get(value, value))}: {reason}"
+    if column == "given_split":
+        return translate(PART_TITLES.get(value, value))
+    shown = {"label": classes.label, "finding": classes.finding_label}
+    return shown[column](value) if column in shown else value
+
+
+def _edit(data: Dataset, row: "pd.Series[Any]") -> None:
     number = int(row["row"])
     others = [name for name in classes.CLASSES if name != row["label"]]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.selectbox(t("Relabel as"), others, format_func=translate, width=190)
+        label = st.selectbox(t("Relabel as"), others, format_func=classes.label, width=190)
         if st.button(t("Relabel"), disabled=not row["sha256"]):
             editing.relabel(data.name, [number], label)
             st.rerun()
     if row["left_out"]:
-        if st.button(t("Use this image again"), icon=":material/restore:"):
+        if st.button(t("Restore this image"), icon=":material/restore:"):
             editing.restore(data.name, [number])
             st.rerun()
     elif st.button(t("Exclude this image"), icon=":material/block:"):

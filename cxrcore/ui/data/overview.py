@@ -1,12 +1,13 @@
-"""A dataset at a glance: how many of what, from where, what was left out and why, and what was edited."""
+"""Overview of a dataset: counts, split, what was left out and why, sources."""
 
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from cxrcore.data import dataset, split
-from cxrcore.data.dataset import Dataset
+from cxrcore.data import classes, dataset, exclusions, split
+from cxrcore.data.dataset import PART_TITLES, Dataset
+from cxrcore.data.readers.base import LAYOUTS
 from cxrcore.figures import charts
 from cxrcore.i18n import t, translate
 from cxrcore.ui import feedback
@@ -24,12 +25,13 @@ def show(data: Dataset) -> None:
             t("Left out"): len(data.left_out),
         }
     )
-    edit_history.bar(data)
-    if data.is_phantom:
-        planted = data.about["phantom"].get("planted_class")
-        text = t("These are phantoms: drawn by this program, not X-rays of people.")
-        marked = t("Every {planted} image carries a planted marker.", planted=translate(planted)) if planted else ""
-        st.info(f"{text} {marked}")
+    edit_history.show(data)
+    if phantom := data.info.phantom:
+        text = t("These are phantoms: synthetic images made by this program, not X-rays of people.")
+        if phantom.planted_class:
+            name = feedback.plain_text(classes.label(phantom.planted_class))
+            text += " " + t("Every {name} image carries a confounding marker.", name=name)
+        st.info(text)
     _counts(data, table)
     _left_out(data)
     _sources(data)
@@ -38,9 +40,9 @@ def show(data: Dataset) -> None:
     with st.popover(t("Delete"), icon=":material/delete:"):
         st.markdown(
             t(
-                "Deletes **{name}**, all versions. Images in folders of yours stay. Runs keep their numbers, but "
-                "not the pictures that were drawn here, uploaded or unpacked.",
-                name=data.name,
+                "Deletes **{name}** with all versions. Images in your own folders stay. Runs keep their results, but "
+                "not the images that were generated here, uploaded or unpacked.",
+                name=feedback.plain_text(data.name),
             )
         )
         if st.button(t("Delete this dataset")):
@@ -51,54 +53,56 @@ def show(data: Dataset) -> None:
 def _counts(data: Dataset, table: pd.DataFrame) -> None:
     left, right = st.columns(2)
     with left:
-        st.markdown(t("**By source**"))
+        st.markdown(t("**Images by source**"))
         _bars(table, table["source"], data.classes, "by-source")
     with right:
         if (table["given_split"] != "").any():
-            st.markdown(t("**By part, as the source gives it**"))
-            _bars(
-                table,
-                table["given_split"].map(lambda part: translate(part) or t("none")),
-                data.classes,
-                "by-given-part",
-            )
-        st.markdown(t("**By part, when split by patient**"))
+            st.markdown(t("**Given split**"))
+            titles = table["given_split"].map(lambda part: translate(PART_TITLES[part]) if part else t("none"))
+            _bars(table, titles, data.classes, "by-given-part")
+        st.markdown(t("**Training, validation and test split**"))
+        st.caption(t("Split by patient, with the default shares."))
         with feedback.friendly():
-            parts = split.by_patient(table, test=0.2, validation=0.1, seed=0)
-            names = [translate(part) for part in split.PARTS]
-            _bars(table, parts.map(translate).astype(pd.CategoricalDtype(names)), data.classes, "by-part")
+            titles = {part: translate(title) for part, title in PART_TITLES.items()}
+            parts = split.by_patient(table).map(titles)
+            _bars(table, parts.astype(pd.CategoricalDtype(list(titles.values()))), data.classes, "by-part")
 
 
-def _bars(table: pd.DataFrame, group: pd.Series, classes: list[str], key: str) -> None:
-    counted = pd.crosstab(group, table["label"]).to_dict("index")
-    alt = "; ".join(f"{name}: {values}" for name, values in counted.items())
-    st.plotly_chart(charts.class_counts(counted, classes), key=key, alt=alt)
+def _bars(table: pd.DataFrame, group: pd.Series, names: list[str], key: str) -> None:
+    crossed = pd.crosstab(group, table["label"])
+    counts = {str(name): {str(label): int(n) for label, n in row.items()} for name, row in crossed.iterrows()}
+    described = [
+        f"{name}: " + ", ".join(f"{classes.label(label)} {n}" for label, n in row.items())
+        for name, row in counts.items()
+    ]
+    st.plotly_chart(charts.class_counts(counts, names), key=key, alt="; ".join(described))
 
 
 def _left_out(data: Dataset) -> None:
-    if data.left_out.empty:
-        return
-    st.subheader(t("Left out, and why"))
-    counts = ", ".join(f"{translate(kind)} {count}" for kind, count in data.left_out_counts().items())
-    st.caption(t("{rows} rows: {counts}.", rows=len(data.left_out), counts=counts))
     left_out = data.left_out
+    if left_out.empty:
+        return
+    st.subheader(t("Images left out"))
+    counts = ", ".join(
+        f"{translate(exclusions.KINDS.get(kind, kind))} {count}" for kind, count in data.left_out_counts().items()
+    )
+    st.caption(t("{rows} rows: {counts}.", rows=len(left_out), counts=counts))
     table = pd.DataFrame(
         {
             t("file"): [Path(path).name for path in left_out["path"]],
-            t("reason"): left_out["left_out"].map(translate),
+            t("why"): [translate(exclusions.KINDS.get(kind, kind)) for kind in left_out["left_out"]],
+            t("reason"): [translate(exclusions.reason(stored)) for stored in left_out["left_out_reason"]],
             t("source"): left_out["source"],
-            t("finding"): left_out["finding"],
+            t("finding"): left_out["finding"].map(classes.finding_label),
             t("view"): left_out["view"],
         }
     )
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=240,
-    )
+    st.dataframe(table, hide_index=True, height=240)
 
 
 def _sources(data: Dataset) -> None:
     with st.expander(t("Sources and citations")):
-        for source in data.about["sources"]:
-            st.markdown(f"**{source['layout']}** {source['path']}  \n{translate(source['citation'])}")
+        for source in data.info.sources:
+            layout = translate(LAYOUTS.get(source.layout, source.layout))
+            path, citation = (feedback.plain_text(text) for text in (source.path, translate(source.citation)))
+            st.markdown(f"**{feedback.plain_text(layout)}** {path}  \n{citation}")

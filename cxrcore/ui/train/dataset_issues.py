@@ -1,27 +1,28 @@
-"""Before training: what the check of the dataset found, or that it was not checked."""
+"""Issues of the chosen dataset before training: the first severe one, or a link to the audit."""
 
 import streamlit as st
 
-from cxrcore.audits.dataset import audit
-from cxrcore.audits.dataset.issues import CONFOUND, LEAK
+from cxrcore.audits.dataset.issues import SEVERE
 from cxrcore.data import dataset
 from cxrcore.i18n import t, translate
 from cxrcore.ui import feedback
+from cxrcore.ui.data.audit import last_audit
 
 
 def show(name: str) -> None:
-    """Show the gravest finding on the dataset with a link to all, or a link to the check."""
+    """Show the first severe issue of the dataset with a link to all, or a link to the audit."""
     data = dataset.load(name)
-    report = audit.last(data)
-    query = {"dataset": name, "view": "Check"}
-    if report is None or report["version"] != data.version:
-        st.page_link(
-            "pages/data.py", label=t("First check the dataset for what misleads a model"), icon=":material/fact_check:",
-            query_params=query,
-        )  # fmt: skip
+    found = last_audit(data)
+    if found is None or found.version != data.version:
+        _link(name, t("Audit the dataset first"))
         return
-    grave = [finding for finding in report["findings"] if finding["kind"] in (CONFOUND, LEAK)]
-    if grave:
-        more = " " + t("And {more} more.", more=len(grave) - 1) if len(grave) > 1 else ""
-        st.warning(feedback.plain_text(translate(grave[0]["sentence"])) + more, icon=":material/error:")
-        st.page_link("pages/data.py", label=t("What the check found"), icon=":material/fact_check:", query_params=query)
+    severe = [issue for issue in found.issues if issue.kind in SEVERE]
+    if severe:
+        more = " " + t("And {more} more.", more=len(severe) - 1) if len(severe) > 1 else ""
+        st.warning(feedback.plain_text(translate(severe[0].sentence)) + more, icon=":material/error:")
+        _link(name, t("Issues of this dataset"))
+
+
+def _link(name: str, label: str) -> None:
+    query = {"dataset": name, "view": "Audit"}
+    st.page_link("pages/data.py", label=label, icon=":material/fact_check:", query_params=query)
