@@ -76,20 +76,14 @@ def widget(place: DeltaGenerator, field: SettingField, base: RunConfig, preset: 
         low, high = backbones.get(base.backbone).sizes
     if field.kind is int:
         top = None if high is None else min(int(high), 2**53 - 1)
-        return int(
-            place.number_input(label, None if low is None else int(low), top, int(default), key=key, help=help_text)
-        )
+        bottom = None if low is None else int(low)
+        return int(place.number_input(label, bottom, top, int(default), key=key, help=help_text))
+    low, high = (None if bound is None else float(bound) for bound in (low, high))
     if low is not None and high is not None and high <= 1 and not _is_small(field, default):
-        return place.slider(label, float(low), float(high), float(default), 0.01, key=key, help=help_text)
+        return place.slider(label, low, high, float(default), 0.01, key=key, help=help_text)
+    form = "%.5f" if default < 1 else "%.1f"
     return place.number_input(
-        label,
-        low,
-        high,
-        float(default),
-        step=_step(default),
-        format="%.5f" if default < 1 else "%.1f",
-        key=key,
-        help=help_text,
+        label, low, high, float(default), step=_step(default), format=form, key=key, help=help_text
     )
 
 

@@ -21,8 +21,8 @@ def offer(layer: dict[str, Any], tap_key: str) -> None:
     st.caption(
         t(
             "Which layer? A linear classifier can try each of them on images of the training and validation parts; "
-            "test images are not used, unless there are several folds or repeats. It takes one pass of up to 320 images "
-            "through the backbone."
+            "test images are not used, unless there are several folds or repeats. It takes one pass of up to 320 "
+            "images through the backbone."
         )
     )
     if st.button(t("Suggest a layer"), icon=":material/lightbulb:"):
