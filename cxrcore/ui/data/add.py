@@ -18,8 +18,8 @@ from cxrcore.ui import feedback, progress, query_params
 from cxrcore.ui.data import import_form
 
 _LAYOUTS = N_(
-    "Known layouts: folders named after classes (NORMAL/, PNEUMONIA/, ..., with or without train/, val/ and test/ above "
-    "them), the COVID-19 image data collection (metadata.csv beside images/), a CSV of paths and labels, and the "
+    "Known layouts: folders named after classes (NORMAL/, PNEUMONIA/, ..., with or without train/, val/ and test/ "
+    "above them), the COVID-19 image data collection (metadata.csv beside images/), a CSV of paths and labels, and the "
     "tutorials' `X_*.npy` with `Y_*.npy`. DICOM, PNG, JPEG, TIFF and WebP, in folders or ZIPs."
 )
 

@@ -64,8 +64,11 @@ def _show_audit(data: Dataset, found: DatasetAudit) -> None:
         st.warning(text)
     for label, patients in found.small_classes.items():
         name = feedback.plain_text(classes.label(label))
-        text = t(
-            "{name} has only {patients} patients; its metrics will be very uncertain.", name=name, patients=patients
+        text = nt(
+            "{name} has only {n} patient; its metrics will be very uncertain.",
+            "{name} has only {n} patients; its metrics will be very uncertain.",
+            patients,
+            name=name,
         )
         st.warning(text)
     for number, issue in enumerate(found.issues):
@@ -102,19 +105,14 @@ def _show_images(data: Dataset, issue: Issue) -> None:
     ]
     gallery.show(cards, data.classes)
     if len(rows) > _SHOWN:
-        st.caption(
-            t(
-                "{shown} of {rows}. All are on the tab Images: choose the issue, and all images.",
-                shown=_SHOWN,
-                rows=len(rows),
-            )
-        )
+        counted = t("{shown} of {rows}.", shown=_SHOWN, rows=len(rows))
+        st.caption(f"{counted} {t('The tab Images shows all: choose this issue, and all images.')}")
 
 
 def _show_association(found: DatasetAudit) -> None:
     st.subheader(t("Association with the class"))
     left, right = st.columns(2)
-    columns = [translate(confounders.COLUMNS.get(name, name)) for name in found.cramers_v]
+    columns = [_column_title(name) for name in found.cramers_v]
     table = pd.DataFrame({t("property"): columns, "V": list(found.cramers_v.values())})
     v = st.column_config.ProgressColumn(t("Cramér's V"), min_value=0.0, max_value=1.0, format="%.2f")
     left.dataframe(table, hide_index=True, height="content", column_config={"V": v})
@@ -133,19 +131,19 @@ def _show_association(found: DatasetAudit) -> None:
 
 
 def _show_table(found: DatasetAudit) -> None:
-    name = st.selectbox(
-        t("Images by class and"),
-        list(found.tables),
-        format_func=lambda name: translate(confounders.COLUMNS.get(name, name)),
-    )
-    if name is None:
-        return
-    table = pd.DataFrame(found.tables[name]).T.fillna(0).astype(int)
-    values = {
-        value: shown if isinstance(shown := confounders.display(value), str) else translate(shown)
-        for value in table.index
-    }
-    st.dataframe(table.rename(index=values, columns=classes.label), height="content")
+    name = st.selectbox(t("Images by class and"), list(found.tables), format_func=_column_title)
+    if name is not None:
+        table = pd.DataFrame(found.tables[name]).T.fillna(0).astype(int)
+        st.dataframe(table.rename(index=_value_title, columns=classes.label), height="content")
+
+
+def _column_title(name: str) -> str:
+    return translate(confounders.COLUMNS.get(name, name))
+
+
+def _value_title(value: str) -> str:
+    shown = confounders.display(value)
+    return shown if isinstance(shown, str) else translate(shown)
 
 
 def _show_probe(probe: StatisticsProbe) -> None:
