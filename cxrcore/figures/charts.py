@@ -11,6 +11,7 @@ from cxrcore.i18n import current, format_number, t
 from cxrcore.runs.models import EpochMetrics
 
 GRID = "rgba(128,128,128,0.25)"
+LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
 
 
 def layout(height: int, title: str = "", **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from cxrcore.figures import palette
-from cxrcore.figures.charts import GRID, layout, metric_axis
+from cxrcore.figures.charts import GRID, LEGEND_BELOW, layout, metric_axis
 from cxrcore.figures.formatting import plotly_text
 from cxrcore.i18n import format_number, t
 from cxrcore.runs.models import EpochMetrics
@@ -18,8 +18,7 @@ _BEST_TO_WORST = [[0, "#D55E00"], [1, "#8A97A5"]]  # visible on light and dark b
 
 def curves(runs: Mapping[str, Sequence[EpochMetrics]], metric: str, title: str) -> go.Figure:
     """Return a validation metric by epoch, one line for each run: `{label: epochs}`."""
-    legend = {"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left"}
-    figure = go.Figure(layout=layout(320, title, legend=legend))
+    figure = go.Figure(layout=layout(340, title, legend=LEGEND_BELOW))
     for colour, (name, epochs) in zip(palette.series(len(runs)), runs.items(), strict=True):
         x, y = [epoch.epoch for epoch in epochs], [getattr(epoch, metric) for epoch in epochs]
         figure.add_scatter(x=x, y=y, name=plotly_text(name), mode="lines", line={"color": colour, "width": 2})

@@ -13,11 +13,12 @@ from cxrcore.evaluation import probability_metrics
 from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.evaluation.probability_metrics import ReliabilityBin
 from cxrcore.figures import palette
-from cxrcore.figures.charts import GRID, layout
+from cxrcore.figures.charts import GRID, LEGEND_BELOW, layout
 from cxrcore.figures.formatting import plotly_label
 from cxrcore.i18n import t
 
 Array = npt.NDArray[Any]
+_MARGIN = {"l": 8, "r": 24, "t": 36, "b": 8}  # room for the last label of the x axis
 _GREY = {"dash": "dot", "color": "#888", "width": 1}
 
 
@@ -96,8 +97,7 @@ def _occurring(true: Sequence[str], probabilities: Mapping[str, Array]) -> Itera
 
 
 def _square(title: str, x: str, y: str) -> go.Figure:
-    legend = {"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0, "xanchor": "left"}
-    figure = go.Figure(layout=layout(340, title, hovermode="closest", legend=legend))
+    figure = go.Figure(layout=layout(360, title, hovermode="closest", legend=LEGEND_BELOW, margin=_MARGIN))
     for axis, name in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
-        axis(title=name, range=[-0.02, 1.02], tickformat=".0%", gridcolor=GRID, zeroline=False)
+        axis(title=name, range=[-0.02, 1.02], dtick=0.25, tickformat=".0%", gridcolor=GRID, zeroline=False)
     return figure

@@ -27,7 +27,7 @@ def drawn(server, chromium):
     return address
 
 
-def test_the_check_is_one_press_and_its_place_is_in_the_url(drawn, page, shot):
+def test_audit_tab_and_url(drawn, page, shot):
     page.goto(drawn)
     page.get_by_role("tab", name="Check").click()
     page.get_by_role("button", name="Check this dataset").click()
@@ -42,7 +42,7 @@ def test_the_check_is_one_press_and_its_place_is_in_the_url(drawn, page, shot):
     expect(other.get_by_role("button", name="Check again")).to_be_visible()
 
 
-def test_an_image_is_opened_relabelled_and_the_edit_undone(drawn, page, shot):
+def test_image_is_enlarged_relabelled_and_undone(drawn, page, shot):
     page.goto(drawn)
     page.get_by_role("tab", name="Images").click()
     expect(page.get_by_text("24 of 24 images")).to_be_visible()
@@ -57,7 +57,7 @@ def test_an_image_is_opened_relabelled_and_the_edit_undone(drawn, page, shot):
     expect(page.get_by_text("undid the last edit")).to_be_visible()
 
 
-def test_a_zip_is_uploaded_mapped_and_imported(drawn, server, page):
+def test_zip_is_uploaded_and_imported(drawn, server, page):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for number in range(6):

@@ -1,4 +1,4 @@
-"""The Results page in a real browser: the matrix as the way in, sliders, notes, languages, what is taken away."""
+"""The Results page in a real browser: confusion matrix, sliders, notes, languages, exports and the HTML report."""
 
 import re
 
@@ -8,14 +8,14 @@ from playwright.sync_api import expect
 from cxrcore import i18n
 from cxrcore.evaluation import decision, error_analysis
 from cxrcore.reports import html_report
-from cxrcore.reports.run_summary import Facts
+from cxrcore.reports.run_summary import RunSummary
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def results(run, server):
-    return f"{server}/results?run={run.name}"
+def results(shared_run, shared_server):
+    return f"{shared_server}/results?run={shared_run.name}"
 
 
 def _click_matrix(page, column, row, wanted):
@@ -39,28 +39,30 @@ def _click_matrix(page, column, row, wanted):
     raise AssertionError(page.url)
 
 
-def test_a_cell_a_row_and_a_column_show_exactly_their_images(results, run, page, shot):
-    table = run.predictions("test")
-    normal, called = table["label"] == "NORMAL", table["predicted"] == "NORMAL"
+def test_click_on_matrix_shows_its_images(results, shared_run, page, shot):
+    table = shared_run.predictions("test")
+    normal, predicted = table["label"] == "NORMAL", table["predicted"] == "NORMAL"
     page.goto(results)
     expect(page.get_by_text("12 of 12 test images")).to_be_visible()
-    expect(page.get_by_role("img", name=re.compile("X-ray, predicted"))).to_have_count(12)
+    expect(page.get_by_role("img", name=re.compile("X-ray .*: predicted"))).to_have_count(12)
     for column, row, wanted, count in (
-        (1, 1, ["true=NORMAL", "predicted=NORMAL"], (normal & called).sum()),
+        (1, 1, ["true=NORMAL", "predicted=NORMAL"], (normal & predicted).sum()),
         (-1, 1, ["true=NORMAL"], normal.sum()),
-        (1, -1, ["predicted=NORMAL"], called.sum()),
+        (1, -1, ["predicted=NORMAL"], predicted.sum()),
     ):
         _click_matrix(page, column, row, wanted)
-        expect(page.get_by_text(f"{count} of 12 test images, the surest first")).to_be_visible()
-        expect(page.get_by_role("img", name=re.compile("X-ray, predicted"))).to_have_count(int(count))
+        expect(page.get_by_text(f"{count} of 12 test images, the highest confidence first")).to_be_visible()
+        expect(page.get_by_role("img", name=re.compile("X-ray .*: predicted"))).to_have_count(int(count))
         assert ("true=" in page.url, "predicted=" in page.url) == (row >= 0, column >= 0)
     shot(page, "results-cell")
     other = page.context.new_page()
     other.goto(page.url)
-    expect(other.get_by_text(f"{called.sum()} of 12 test images, the surest first")).to_be_visible(timeout=60_000)
+    expect(other.get_by_text(f"{predicted.sum()} of 12 test images, the highest confidence first")).to_be_visible(
+        timeout=60_000
+    )
 
 
-def test_the_threshold_slider_says_what_its_matrix_says(results, run, page):
+def test_threshold_slider_moves_the_operating_point(results, shared_run, page):
     page.goto(f"{results}&tab=Probabilities")
     slider = page.get_by_role("slider", name="Decision threshold")
     expect(slider).to_be_visible()
@@ -70,9 +72,9 @@ def test_the_threshold_slider_says_what_its_matrix_says(results, run, page):
     page.wait_for_timeout(1500)
     threshold = float(page.get_by_test_id("stSliderThumbValue").first.inner_text())
     assert threshold < 0.5
-    found = decision.at_threshold(run.predictions("test"), "COVID", threshold)
-    expect(page.get_by_text(f"{found['sensitivity']['value']:.1%} (").first).to_be_visible()
-    expect(page.get_by_text(f"{found['specificity']['value']:.1%} (").first).to_be_visible()
+    found = decision.at_threshold(shared_run.predictions("test"), "COVID", threshold)
+    expect(page.get_by_text(f"{found.sensitivity.value:.1%} (").first).to_be_visible()
+    expect(page.get_by_text(f"{found.specificity.value:.1%} (").first).to_be_visible()
 
 
 def _write_note(page, run, row, text):
@@ -91,26 +93,26 @@ def _write_note(page, run, row, text):
         page.wait_for_timeout(300)
         page.keyboard.press("Enter")
         page.wait_for_timeout(2500)
-        if text in error_analysis.notes(run).values():
+        if text in error_analysis.read_notes(run).values():
             return
-    raise AssertionError(error_analysis.notes(run))
+    raise AssertionError(error_analysis.read_notes(run))
 
 
-def test_a_note_stays_with_the_run_and_takes_no_other_persons_back(results, run, page):
-    page.goto(f"{results}&tab=Mistakes")
+def test_notes_are_kept_beside_those_of_others(results, shared_run, page):
+    page.goto(f"{results}&tab=Errors")
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
-    _write_note(page, run, 0, "a second look")
-    (digest,) = error_analysis.notes(run)
-    error_analysis.write_note(run, digest, "by another person")
-    _write_note(page, run, 1, "mine")
-    assert sorted(error_analysis.notes(run).values()) == ["by another person", "mine"]
+    _write_note(page, shared_run, 0, "a second look")
+    (digest,) = error_analysis.read_notes(shared_run)
+    error_analysis.write_note(shared_run, digest, "by another person")
+    _write_note(page, shared_run, 1, "mine")
+    assert sorted(error_analysis.read_notes(shared_run).values()) == ["by another person", "mine"]
 
 
-TABS = ("Images", "Numbers", "Probabilities", "Mistakes", "Honesty", "Learning", "Take away")
+TABS = ("Images", "Metrics", "Probabilities", "Errors", "Robustness", "Training curves", "Export")
 
 
-def test_the_language_switch_leaves_no_english_word(results, page, shot):
-    page.goto(f"{results}&which=wrong&true=OTHER+INFECTION")
+def test_language_switch_leaves_no_english_text(results, page, shot):
+    page.goto(f"{results}&which=incorrect&true=OTHER+INFECTION")
     expect(page.get_by_text(re.compile(r"\d+ of 12 test images"))).to_be_visible()
     page.get_by_text("Português").click()
     expect(page.get_by_role("heading", name="Resultados")).to_be_visible()
@@ -122,7 +124,7 @@ def test_the_language_switch_leaves_no_english_word(results, page, shot):
         lines = {line.strip() for line in page.locator("body").inner_text().splitlines() if line.strip()}
         lines |= set(page.evaluate("[...document.querySelectorAll('input')].map(box => box.value)"))
         assert len(lines) > 20
-        assert {line for line in lines if i18n.translated(line) != line} == set(), name
+        assert {line for line in lines if i18n.t(line) != line} == set(), name
         shot(page, f"results-pt-{name.lower().replace(' ', '-')}")
     other = page.context.new_page()
     other.goto(page.url)
@@ -132,8 +134,8 @@ def test_the_language_switch_leaves_no_english_word(results, page, shot):
     assert "lang=pt" in other.url
 
 
-def test_a_report_is_prepared_and_downloaded(results, page):
-    page.goto(f"{results}&tab=Take+away")
+def test_report_is_prepared_and_downloaded(results, page):
+    page.goto(f"{results}&tab=Export")
     page.get_by_role("button", name="Prepare").first.click()
     button = page.get_by_test_id("stBaseButton-primary")  # what was prepared
     expect(button).to_be_visible()
@@ -143,9 +145,11 @@ def test_a_report_is_prepared_and_downloaded(results, page):
     assert "not for clinical use" in download.value.path().read_text()
 
 
-def test_the_report_opens_without_a_network_and_without_errors(run, chromium, tmp_path, shot):
+@pytest.fixture
+def report(shared_run, chromium, tmp_path):
+    """The HTML report opened without a network connection; its page must end without an error or a request."""
     file = tmp_path / "report.html"
-    file.write_text(html_report.render(Facts(run)))
+    file.write_text(html_report.render(RunSummary(shared_run)), encoding="utf-8")
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, offline=True)
     page, failures, asked = context.new_page(), [], []
     page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
@@ -153,14 +157,41 @@ def test_the_report_opens_without_a_network_and_without_errors(run, chromium, tm
     page.on("request", lambda request: asked.append(request.url) if request.url.startswith("http") else None)
     page.goto(file.as_uri())
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
-    assert page.locator(".js-plotly-plot").count() == 6
-    over = page.locator(".picture img + img").first
-    assert over.evaluate("image => getComputedStyle(image).opacity") == "0"
-    page.get_by_label("Show where the model looked (Grad-CAM)").check()
-    assert over.evaluate("image => getComputedStyle(image).opacity") == "1"
-    page.set_viewport_size({"width": 420, "height": 900})
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    shot(page, "report-420")
+    yield page
     context.close()
     assert failures == [] and asked == []
+
+
+def test_report_shows_heatmaps_on_request(report, shot):
+    over = report.locator(".picture img + img").first
+    assert over.evaluate("image => getComputedStyle(image).opacity") == "0"
+    report.get_by_label("Show heatmaps (Grad-CAM)").check()
+    assert over.evaluate("image => getComputedStyle(image).opacity") == "1"
+    shot(report, "report-1280")
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+@pytest.mark.parametrize("resized", [False, True])
+def test_figures_of_the_report_do_not_overlap(report, shot, width, resized):
+    """Also when the window is resized after the figures were drawn."""
+    report.set_viewport_size({"width": width, "height": 900})
+    if not resized:
+        report.reload()
+    report.wait_for_timeout(800)
+    plots = report.locator(".js-plotly-plot")
+    assert plots.count() == 6
+    assert report.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    boxes = [
+        plot.evaluate(
+            """plot => [plot, ...plot.querySelectorAll(".main-svg")].map(element => element.getBoundingClientRect())
+               .reduce((a, b) => ({left: Math.min(a.left, b.left), right: Math.max(a.right, b.right),
+                                   top: Math.min(a.top, b.top), bottom: Math.max(a.bottom, b.bottom)}))"""
+        )
+        for plot in plots.all()
+    ]
+    for number, a in enumerate(boxes):
+        assert a["left"] >= 0 and a["right"] <= width + 1 and a["right"] - a["left"] >= 280, (number, a)
+        for b in boxes[number + 1 :]:
+            apart = a["right"] <= b["left"] + 1 or b["right"] <= a["left"] + 1
+            assert apart or a["bottom"] <= b["top"] + 1 or b["bottom"] <= a["top"] + 1, (a, b)
+    shot(report, f"report-{width}")

@@ -71,12 +71,12 @@ def test_a_run_is_paused_takes_another_rate_and_goes_on_after_it_was_stopped(sec
     _stop(page)
     expect(page.get_by_text("The run has ended: stopped.")).to_be_visible()
     run = _of(workspace, second)
-    last = run.epochs[-1]["epoch"]
+    last = run.epochs[-1].epoch
     page.get_by_role("button", name="Go on").click()
     page.get_by_test_id("stPopoverBody").get_by_role("button", name="Go on").click()
     _wait_for_epochs(page, last)
     _stop(page)
-    numbers = [epoch["epoch"] for epoch in run.epochs]
+    numbers = [epoch.epoch for epoch in run.epochs]
     assert numbers == list(range(1, len(numbers) + 1)) and numbers[-1] > last
     page.get_by_text("Note, and the command").click()
     note = page.get_by_role("textbox", name="Note")
@@ -84,7 +84,7 @@ def test_a_run_is_paused_takes_another_rate_and_goes_on_after_it_was_stopped(sec
     note.press("Control+Enter")
     expect(page.get_by_text("cxr train --data phantom").first).to_be_visible()
     page.wait_for_timeout(1500)
-    assert run.card["note"] == "Slow but steady."
+    assert run.card.note == "Slow but steady."
 
 
 def _tick(page, row):
@@ -106,7 +106,7 @@ def test_runs_are_compared_deleted_and_taken_back(second, run, server, workspace
     page.wait_for_timeout(1500)
     page.get_by_role("button", name="Save").click()
     page.wait_for_timeout(2000)
-    assert _of(workspace, second).card["title"] == "slow one"
+    assert _of(workspace, second).card.title == "slow one"
     page.goto(f"{server}/compare")
     page.wait_for_timeout(2500)
     _tick(page, 0)
@@ -152,4 +152,4 @@ def test_a_sweep_is_started_watched_and_a_trial_opened(second, server, workspace
     page.wait_for_url(re.compile("/train"))
     expect(page.get_by_text("Finished after")).to_be_visible(timeout=120_000)
     opened = _of(workspace, page.url)
-    assert opened.card["tags"] == ["sweep browser"] and opened.metrics["n_test"] == 12
+    assert opened.card.tags == ["sweep browser"] and opened.metrics.n_test == 12
