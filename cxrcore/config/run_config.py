@@ -19,7 +19,7 @@ from cxrcore.features import backbones
 from cxrcore.features.config import FeatureConfig
 from cxrcore.fields import Choices, Group, Range, Setting
 from cxrcore.i18n import N_
-from cxrcore.schema import KEY, Stored
+from cxrcore.schema import KEY, VERSION, Stored, check_version
 
 
 class RunConfig(FeatureConfig, Stored):
@@ -184,7 +184,7 @@ class RunConfig(FeatureConfig, Stored):
         """Fill where fine-tuning begins: after the tap before the run's own."""
         if not isinstance(values, dict):
             return values
-        backbone, tune = backbones.BACKBONES.get(values.get("backbone", "cxrtiny")), values.get("tune")
+        backbone, tune = backbones.find(values.get("backbone", "cxrtiny")), values.get("tune")
         if backbone is None or not isinstance(tune, dict) or tune.get("after"):
             return values
         earlier = backbone.before(values.get("tap") or backbone.taps[-1])
@@ -273,17 +273,19 @@ def read(file: Path) -> dict[str, Any]:
     """Return the values of a config in YAML, not yet checked.
 
     Raises:
-        UserError: no such file, or not a table of names and values.
+        UserError: no such file, not a table of names and values, or one of a newer version of the program.
     """
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError("{file} cannot be read as YAML: {error}", file=file, error=error) from error
+        reason = str(error).splitlines()[0]
+        raise UserError("{file} cannot be read as YAML: {error}", file=file, error=reason) from error
     if not isinstance(values, dict):
         raise UserError("{file}: expected names with values. Received: {kind}", file=file, kind=type(values).__name__)
     named = {str(name): value for name, value in values.items()}
     version = named.pop(KEY, 1)
-    return RunConfig.migrate(named, version) if version == 1 else named
+    check_version(version, file)
+    return RunConfig.migrate(named, version) if version < VERSION else named
 
 
 def make(preset: str = "recommended", *layers: dict[str, Any], **values: Any) -> RunConfig:
@@ -315,9 +317,10 @@ def describe(error: ValidationError) -> str:
     """Return what is wrong with a config, each value with its name, what was expected and what was received."""
     parts = []
     for problem in error.errors():
-        name, expected = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Input should be ")
+        name, reason = ".".join(map(str, problem["loc"])), problem["msg"]
         if problem["type"] == "extra_forbidden":
             parts.append(f"{name}: there is no such setting")
         else:
-            parts.append(f"{name}: expected {expected}. Received: {problem['input']!r}")
+            reason = reason.replace("Input should be ", "expected ", 1)
+            parts.append(f"{name}: {reason}. Received: {problem['input']!r}")
     return "; ".join(dict.fromkeys(parts))

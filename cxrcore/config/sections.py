@@ -179,7 +179,9 @@ class FineTuningConfig(BaseModel):
     ] = 10
 
 
-def migrate_resampling(design: dict[str, Any]) -> dict[str, Any]:
-    """Return the section of version 1, `kind` and `rounds`, as `folds` or `repeats`."""
-    kind, count = design.get("kind", "holdout"), design.get("rounds", 0)
+def migrate_resampling(design: Any) -> Any:
+    """Return the section of version 1, `kind` and `rounds`, as `folds` or `repeats`; what is no section as it is."""
+    if not isinstance(design, dict):
+        return design
+    kind, count = design.get("kind", "holdout"), design.get("rounds", 5)
     return {} if kind == "holdout" else {"folds" if kind == "kfold" else "repeats": count}

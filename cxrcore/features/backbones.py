@@ -172,6 +172,11 @@ BACKBONES = {
 }
 
 
+def find(key: object) -> Backbone | None:
+    """Return the backbone `key`, None for what is not in the table."""
+    return BACKBONES.get(key) if isinstance(key, str) else None
+
+
 def get(key: str) -> Backbone:
     """Return the backbone `key`; raise `UserError` for a name that is not in the table."""
     if key not in BACKBONES:

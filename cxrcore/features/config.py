@@ -97,7 +97,7 @@ class FeatureConfig(BaseModel):
         """Fill `size`, `tap` and `weights` from the table of backbones."""
         if not isinstance(values, dict):
             return values
-        backbone = backbones.BACKBONES.get(values.get("backbone", "cxrtiny"))
+        backbone = backbones.find(values.get("backbone", "cxrtiny"))
         if backbone is None:
             return values
         kind = "file" if values.get("weights_file") else backbone.weights_kinds[0]
