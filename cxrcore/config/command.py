@@ -3,6 +3,8 @@
 import shlex
 from typing import Any
 
+from pydantic import BaseModel
+
 from cxrcore.config import run_config
 from cxrcore.config.run_config import RunConfig
 from cxrcore.fields import SettingField, setting_fields
@@ -31,7 +33,7 @@ def value_of(config: RunConfig, name: str) -> Any:
     found: Any = config
     for part in name.split("."):
         found = getattr(found, part, None)
-    return found if not hasattr(found, "model_fields") else True
+    return True if isinstance(found, BaseModel) else found
 
 
 def _follows_from_section(config: RunConfig, field: SettingField) -> bool:

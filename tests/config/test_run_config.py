@@ -126,7 +126,7 @@ def test_override_that_cannot_be_parsed(text, message):
 
 
 def test_unknown_preset():
-    with pytest.raises(UserError, match="preset: expected one of recommended, tutorial. Received: 'fancy'"):
+    with pytest.raises(UserError, match=r"preset: expected one of recommended, tutorial. Received: 'fancy'"):
         make("fancy", dataset="d")
 
 
