@@ -2,35 +2,43 @@
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+PORT ?= 8501
 
-.PHONY: app test demo lint bench fuzz tiny catalogue lock clean
+.PHONY: app test coverage demo lint bench fuzz tiny catalogue readme lock clean
 
-app: .venv/app  ## make the environment and start the dashboard
-	$(BIN)/streamlit run streamlit_app.py
+app: .venv/app  ## create the environment and start the dashboard; PORT=8502 chooses another port
+	$(BIN)/cxr app --port $(PORT)
 
 test: .venv/dev  ## the whole suite, on two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+
+coverage:  ## the same, with the share of lines run of each module
+	$(MAKE) test PYTEST="--cov --cov-report=term"
 
 demo: .venv/app  ## phantoms, CXRTiny and Grad-CAM on the command line
-	$(BIN)/python -m cxrcore demo
+	$(BIN)/cxr demo
 
 lint: .venv/dev  ## format, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/dev  ## our way against the tutorials' way; needs ../shared
+bench: .venv/dev  ## speed relative to the tutorials' code; needs ../shared
 	$(BIN)/python -m benchmarks
 
 fuzz: .venv/dev  ## damaged files of every format through the readers
 	CXR_FUZZ=5500 $(BIN)/python -m pytest tests/data/test_fuzz.py
 
-tiny: .venv/dev  ## train CXRTiny anew
+tiny: .venv/dev  ## train CXRTiny and write its weights
 	$(BIN)/python scripts/train_cxrtiny.py
 
-catalogue: .venv/dev  ## bring the catalogue of each language up to date with the texts in the code
-	$(BIN)/pybabel -q extract -F babel.cfg -k t -k nt:1,2 -k said -k UserError -k ImageError --no-location --sort-output --width 120 --project cxrcore -o build/messages.pot .
+catalogue: .venv/dev  ## update the catalogue of each language with the texts in the code
+	$(BIN)/pybabel -q extract -F babel.cfg -k t -k nt:1,2 -k msg -k UserError -k ImageError --no-location --sort-output --width 120 --project cxrcore -o build/messages.pot .
 	$(BIN)/pybabel -q update -i build/messages.pot -o cxrcore/locale/pt_BR.po -l pt_BR --no-fuzzy-matching --ignore-obsolete --width 120
+
+readme: .venv/dev  ## write the table of training settings in the README
+	$(BIN)/python -c "from pathlib import Path; from cxrcore.config.table import replace_in; \
+	    path = Path('README.md'); path.write_text(replace_in(path.read_text()))"
 
 lock: .venv/dev  ## write the exact versions from pyproject.toml's ranges
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt
@@ -43,14 +51,8 @@ lock: .venv/dev  ## write the exact versions from pyproject.toml's ranges
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.venv/dev: .venv/app requirements-dev.txt .venv/server/ready
+.venv/dev: .venv/app requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@
-
-# A whole MLflow needs older pandas than ours, so the server that the tests start has an environment of its own.
-.venv/server/ready: .venv/app
-	$(PYTHON) -m venv .venv/server
-	.venv/server/bin/python -m pip install --quiet --disable-pip-version-check "mlflow>=3,<4"
 	touch $@
 
 clean:  ## remove the environment; the workspace stays
