@@ -39,7 +39,7 @@ class Stored(BaseModel):
             NewerFileError: a newer version of the program has written it.
         """
         status = path.stat()
-        return _read(cls, path, status.st_mtime_ns, status.st_size)  # type: ignore[return-value]
+        return _read(cls, path, (status.st_ino, status.st_mtime_ns, status.st_size))  # type: ignore[return-value]
 
     @classmethod
     def read_if_present(cls, path: Path) -> Self | None:
@@ -59,8 +59,10 @@ class Stored(BaseModel):
 
 
 @lru_cache(maxsize=4096)
-def _read(cls: type[Stored], path: Path, modified: int, size: int) -> Stored:
-    """Return a value; the file's time and size are part of the key, so a changed file is read again."""
+def _read(cls: type[Stored], path: Path, state: tuple[int, int, int]) -> Stored:
+    """Return a value; the file's number, time and size are part of the key, so a changed file is read again. The number
+    changes with each atomic write, the time may not: its resolution is some milliseconds.
+    """
     values = read_versioned(path)
     version = values.pop(KEY, 1)
     try:
@@ -81,7 +83,7 @@ def read_versioned(path: Path) -> dict[str, Any]:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedFileError("{path} is damaged: it is cut off, or not JSON.", path=path) from error
     if not isinstance(values, dict):
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path)
@@ -125,7 +127,8 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFileError("{path} is damaged: it is cut off, or not a Parquet file.", path=path) from error
-    version = int((content.schema.metadata or {}).get(KEY.encode(), b"1"))
+    text = (content.schema.metadata or {}).get(KEY.encode(), b"1")
+    version = int(text) if text.isdigit() else 0
     check_version(version, path)
     return content.to_pandas(), version
 

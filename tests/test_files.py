@@ -1,32 +1,65 @@
+"""Atomic writes and files of JSON lines."""
+
+import os
+from pathlib import Path
+
 import pytest
 
 from cxrcore import files
 from cxrcore.errors import UserError
 
 
-def test_a_failed_write_keeps_the_old_content_and_leaves_nothing_behind(tmp_path):
+def test_failed_write_keeps_the_old_content_and_leaves_no_other_file(tmp_path):
     target = tmp_path / "a.json"
     files.write_json(target, {"old": 1})
     with pytest.raises(UserError, match="the disk is full"), files.atomic_path(target) as temporary:
         temporary.write_text("half")
         raise OSError(28, "No space left on device")
-    assert files.read_json(target) == {"old": 1}
+    assert target.read_text() == '{\n  "old": 1\n}\n'
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
-def test_other_failures_pass_through(tmp_path):
+def test_other_errors_are_passed_on(tmp_path):
     with pytest.raises(PermissionError), files.atomic_path(tmp_path / "a") as temporary:
         temporary.touch()
         raise PermissionError(13, "no")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_line_still_being_written_is_not_read(tmp_path):
+def test_content_is_on_the_disk_before_it_replaces_the_old_one(tmp_path, monkeypatch):
+    """Else a loss of power after the rename would leave an empty file under the name."""
+    steps, fsync, replace = [], os.fsync, Path.replace
+
+    def recorded_fsync(descriptor):
+        steps.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}"))))
+        fsync(descriptor)
+
+    def recorded_replace(path, target):
+        steps.append(("replace", path))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", recorded_fsync)
+    monkeypatch.setattr(Path, "replace", recorded_replace)
+    files.write_text(tmp_path / "a.txt", "new")
+    (_, temporary), *_ = steps
+    assert temporary.parent == tmp_path and temporary.name != "a.txt"
+    assert steps == [("fsync", temporary), ("replace", temporary), ("fsync", tmp_path)]
+
+
+def test_nothing_is_written_where_the_dashboard_is_read_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    for write in (lambda path: files.write_text(path, "x"), lambda path: files.append_line(path, 1)):
+        with pytest.raises(UserError, match="nothing can be changed"):
+            write(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_line_still_being_written_is_not_read(tmp_path):
     path = tmp_path / "events.jsonl"
     files.append_line(path, {"epoch": 1})
     with path.open("a") as file:
         file.write('{"epoch": 2')
     assert files.read_lines(path) == [{"epoch": 1}]
-    files.append_line(path, {"epoch": 3, "note": "one\u2028two"})  # the crash that left half a line is over
+    files.append_line(path, {"epoch": 3, "note": "one\u2028two"})  # the half line of a crash is cut off
     assert files.read_lines(path) == [{"epoch": 1}, {"epoch": 3, "note": "one\u2028two"}]
     assert files.read_lines(tmp_path / "none") == []
