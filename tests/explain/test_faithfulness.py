@@ -1,27 +1,38 @@
-"""The checks of heatmaps, by hand and on a run."""
+"""The faithfulness checks, by hand and on a run."""
 
 import numpy as np
 import pytest
 
-from cxrcore.explain import deletion_insertion, faithfulness, faithfulness_summary, pointing_game, randomisation
-from cxrcore.explain.gradients import HeadGradients, ModelGradients, heatmaps, of_targets
+from cxrcore.errors import DamagedFileError
+from cxrcore.explain import (
+    deletion_insertion,
+    faithfulness,
+    faithfulness_summary,
+    perturbation,
+    pointing_game,
+    randomisation,
+)
+from cxrcore.explain.faithfulness_summary import MethodChecks
+from cxrcore.explain.gradients import HeadGradients, ModelGradients, heatmaps, target_heatmaps
 from cxrcore.explain.methods import GRADIENT_METHODS
 from cxrcore.features.keras_setup import keras
+from cxrcore.metric import Metric
+from cxrcore.runs import Run
 from cxrcore.training import heads
 
 
-def test_a_map_that_points_at_what_matters_deletes_early_and_one_that_does_not_late():
-    """The answer is 1 while a tenth of the image is untouched: gone after the first of ten steps, or the last."""
+def test_deletion_and_insertion_of_a_faithful_and_an_unfaithful_map():
+    """The probability is 1 while a tenth of the image is untouched: until the first of ten steps, or the last."""
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     heat = np.zeros((16, 16), np.float32)
     heat[:5, :5] = 1
 
-    def ask(images):
+    def probabilities(images):
         whole = [(image[:20, :20] == pixels[:20, :20]).all() for image in images]
         return np.stack([1 - np.array(whole, float), np.array(whole, float)], axis=1)
 
-    assert deletion_insertion.areas(ask, pixels, heat, 1) == pytest.approx((0.05, 0.95))
-    assert deletion_insertion.areas(ask, pixels, 1 - heat, 1) == pytest.approx((0.95, 0.05))
+    assert deletion_insertion.areas(probabilities, pixels, heat, 1) == pytest.approx((0.05, 0.95))
+    assert deletion_insertion.areas(probabilities, pixels, 1 - heat, 1) == pytest.approx((0.95, 0.05))
 
 
 def test_rank_correlation():
@@ -30,10 +41,10 @@ def test_rank_correlation():
     assert randomisation.rank_correlation(first, -first) == pytest.approx(-1)
     assert randomisation.rank_correlation(first, np.array([[1.0, 2.0], [4.0, 3.0]])) == pytest.approx(0.8)
     assert randomisation.rank_correlation(first, np.zeros((2, 2))) == 0
-    assert randomisation.rank_correlation(np.zeros((2, 2)), np.zeros((2, 2))) == 1, "empty, and the same"
+    assert randomisation.rank_correlation(np.zeros((2, 2)), np.zeros((2, 2))) == 1
 
 
-def test_weights_are_shuffled_from_the_top_down_and_nowhere_else(trained):
+def test_weights_are_shuffled_from_the_top_down(trained):
     model = keras.models.load_model(trained.model_file)
     backbone, logits = model.get_layer("features").get_layer("backbone"), model.get_layer("head").get_layer("body")
     before = {layer.name: layer.get_weights() for layer in [*backbone.layers, *logits.layers]}
@@ -60,80 +71,106 @@ def test_energy_by_hand():
     mask = np.array([[True, False], [False, False]])
     heat = np.array([[[3.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
     found = pointing_game.energy(heat, [mask, mask])
-    assert found[0] == 0.75 and np.isnan(found[1]), "an empty map lies nowhere"
+    assert found[0] == 0.75 and np.isnan(found[1])  # an empty map has no energy
 
 
-def test_several_methods_from_one_pass_are_each_by_itself():
+def test_several_methods_from_one_pass_match_single_ones():
     keras.utils.set_random_seed(0)
     head = heads.build("tutorial", (4, 4, 5), 3, 0.0)
     maps = np.random.default_rng(0).normal(size=(6, 4, 4, 5)).astype(np.float32)
     chances, targets = np.asarray(head(maps)), np.array([0, 1, 2, 0, 1, 2])
-    found = of_targets(HeadGradients(head), maps, ["grad-cam", "layercam", "tutorial"], targets, chances)
+    found = target_heatmaps(HeadGradients(head), maps, ["grad-cam", "layercam", "tutorial"], targets, chances)
     for name in ("grad-cam", "layercam"):
         every = heatmaps(HeadGradients(head), maps, name)
         assert found[name] == pytest.approx(every[np.arange(6), targets], abs=1e-6)
-    # The probability of a class has the gradient P (1 - P) of its logit, less what the others add.
+    # dP_k = sum_j (P_k [j = k] - P_k P_j) dS_j
     jacobian = np.diag(chances[3]) - np.outer(chances[3], chances[3])
     assert found["tutorial"][3] == pytest.approx(
         heatmaps(HeadGradients(head), maps[3:4], scores=jacobian[:1])[0, 0], abs=1e-6
     )
 
 
-def _check(over_random, low, random_weights=0.1, stability=0.9, pointing_=0.9):
-    values = {"random_weights": random_weights, "stability": stability, "pointing": pointing_}
-    checks = {name: {"value": value, "n": 8} if value is not None else None for name, value in values.items()}
-    return checks | {"over_random": {"value": over_random, "ci95": [low, 1], "n": 16}}
+def _checks(over_random, low, random_weights=0.1, stability=0.9, pointing=0.9):
+    def metric(value):
+        return None if value is None else Metric(value, n=8)
 
-
-def test_verdicts_name_each_flaw_and_the_worst_method():
-    found = faithfulness_summary.of(
-        {
-            "good": _check(0.3, 0.1),
-            "random": _check(0.3, 0.0),
-            "blind": _check(0.3, 0.1, random_weights=0.3, stability=0.69, pointing_=0.49),
-            "unmeasured": _check(0.4, 0.1, random_weights=None, pointing_=None),
-        },
+    return MethodChecks(
+        deletion=Metric(0.5),
+        insertion=Metric(0.5),
+        over_random=Metric(over_random, low, 1.0, 16),
+        stability=metric(stability),
+        random_weights=metric(random_weights),
+        stages=[],
+        pointing=metric(pointing),
+        in_lesions=None,
+        in_lungs=None,
     )
-    assert {name: len(flaws) for name, flaws in found["flaws"].items()} == {
-        "good": 0, "random": 1, "blind": 3, "unmeasured": 0,
-    }  # fmt: skip
-    assert found["worst"] == "blind"
-    assert faithfulness_summary.of({"a": _check(0.3, 0.1), "b": _check(0.2, 0.1)})["worst"] == "b"
 
 
-def test_a_run_is_measured_and_says_so_on_disk(trained):
-    heard = []
+def test_each_flaw_is_named_and_the_worst_method_has_most():
+    checks = {
+        "good": _checks(0.3, 0.1),
+        "random": _checks(0.3, 0.0),
+        "one patient": _checks(0.3, None),
+        "blind": _checks(0.3, 0.1, random_weights=0.3, stability=0.69, pointing=0.49),
+        "unmeasured": _checks(0.4, 0.1, random_weights=None, pointing=None),
+    }
+    counts = {name: len(faithfulness_summary.flaws(each)) for name, each in checks.items()}
+    assert counts == {"good": 0, "random": 1, "one patient": 1, "blind": 3, "unmeasured": 0}
+    assert faithfulness_summary.worst(checks) == "blind"
+    assert faithfulness_summary.worst({"a": _checks(0.3, 0.1), "b": _checks(0.2, 0.1)}) == "b"
+
+
+def test_checks_of_a_run_are_kept_with_it(trained, monkeypatch):
+    monkeypatch.setattr(perturbation, "GRID", 3)
+    calls = []
     names = ["grad-cam", "eigen-cam", "occlusion"]
-    found = faithfulness.measure(trained, names, lambda *step: heard.append(step))
-    assert found == trained.faithfulness and list(found["methods"]) == names
-    grad_cam, tests = found["methods"]["grad-cam"], trained.predictions("test")
-    assert grad_cam["in_lungs"]["n"] == len(tests) == 12 and found["lungs_from"] == "mask files, of 12 of 12 images"
-    # The same maps as those kept with the run, asked again: the peak of the predicted class in the right lesion.
+    found = faithfulness.measure(trained, names, lambda *call: calls.append(call))
+    assert found == faithfulness.load(trained) and list(found.methods) == names
+    grad_cam, tests = found.methods["grad-cam"], trained.predictions("test")
+    assert grad_cam.in_lungs.n == len(tests) == 12 and str(found.lungs_from) == "mask files, of 12 of 12 images"
+    # The same maps as those kept with the run: the peak of the predicted class in the right lesion.
     ill = tests[(tests["label"] != "NORMAL") & tests["correct"]]
     masks = pointing_game.read_masks(list(trained.table.set_index("path").loc[ill["path"], "lesions"]))
     rows = ill.index.to_numpy()
-    kept = trained.heatmaps()[rows, [trained.about["classes"].index(label) for label in ill["label"]]]
-    assert grad_cam["pointing"]["value"] == pytest.approx(pointing_game.hits(kept, masks).mean())
-    assert grad_cam["in_lesions"]["value"] == pytest.approx(pointing_game.energy(kept, masks).mean(), abs=1e-4)
-    assert [stage for stage, _ in grad_cam["stages"]][:2] == ["head", "block5_out"] and len(grad_cam["stages"]) == 7
-    assert found["methods"]["occlusion"]["random_weights"] is None
-    assert 0 <= grad_cam["deletion"]["ci95"][0] <= grad_cam["deletion"]["value"] <= grad_cam["deletion"]["ci95"][1] <= 1
-    assert {stage for stage, _, _ in heard} == {"heatmaps", "noise", "deletion and insertion", "shuffled weights"}
+    kept = trained.heatmaps()[rows, [trained.classes.index(label) for label in ill["label"]]]
+    assert grad_cam.pointing.value == pytest.approx(pointing_game.hits(kept, masks).mean())
+    assert grad_cam.in_lesions.value == pytest.approx(pointing_game.energy(kept, masks).mean(), abs=1e-4)
+    assert [stage for stage, _ in grad_cam.stages][:2] == ["head", "block5_out"] and len(grad_cam.stages) == 7
+    assert found.methods["occlusion"].random_weights is None
+    assert 0 <= grad_cam.deletion.low <= grad_cam.deletion.value <= grad_cam.deletion.high <= 1
+    assert {stage for stage, _, _ in calls} == {"heatmaps", "noise", "deletion and insertion", "shuffled weights"}
+    # Eigen-CAM of the feature map is the same for every head; Grad-CAM is not.
+    assert dict(found.methods["eigen-cam"].stages)["head"] == pytest.approx(1)
+    assert dict(grad_cam.stages)["head"] < 0.9
 
 
-def test_a_method_that_knows_no_class_passes_no_check_by_accident(trained):
-    """Eigen-CAM on the kept map does not change when the head alone is shuffled."""
-    found = faithfulness.measure(trained, ["eigen-cam", "grad-cam"])
-    assert dict(found["methods"]["eigen-cam"]["stages"])["head"] == pytest.approx(1)
-    assert dict(found["methods"]["grad-cam"]["stages"])["head"] < 0.9
+def test_no_checks_and_damaged_ones(tmp_path):
+    assert faithfulness.load(Run(tmp_path)) is None
+    (tmp_path / "faithfulness.json").write_text('{"methods": {"grad-cam": {}}}')
+    with pytest.raises(DamagedFileError):
+        faithfulness.load(Run(tmp_path))
 
 
-def test_every_quick_method_through_the_whole_model_is_the_same(trained):
+def test_checks_of_version_1_are_read(tmp_path):
+    metric = '{"value": 0.3, "ci95": [0.2, 0.4], "n": 3}'
+    means = ", ".join(f'"{name}": {metric}' for name in ("deletion", "insertion", "over_random", "stability"))
+    (tmp_path / "faithfulness.json").write_text(
+        f'{{"methods": {{"layercam": {{{means}, "random_weights": null, "stages": [["head", 0.5]], "pointing": null, '
+        f'"in_lesions": null, "in_lungs": {metric}}}}}, "random": {{"deletion": {metric}, "insertion": {metric}}}, '
+        '"lungs_from": "mask files", "layer": "block5_out", "flaws": {"layercam": ["It moves."]}, "worst": "layercam"}'
+    )
+    found = faithfulness.load(Run(tmp_path))
+    assert found.methods["layercam"].in_lungs == Metric(0.3, 0.2, 0.4, 3)
+    assert found.methods["layercam"].stages == [("head", 0.5)] and str(found.flaws["layercam"][0]) == "It moves."
+
+
+def test_target_heatmaps_through_the_whole_model_match_those_of_the_head(trained):
     model = keras.models.load_model(trained.model_file)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     chances, targets = np.asarray(model(pixels)), np.array([0, 1])
     maps = model.get_layer("features").predict(pixels, verbose=0)
-    kept = of_targets(HeadGradients(model.get_layer("head")), maps, GRADIENT_METHODS, targets, chances)
-    whole = of_targets(ModelGradients(model, "block5_out"), pixels, GRADIENT_METHODS, targets, chances)
+    kept = target_heatmaps(HeadGradients(model.get_layer("head")), maps, GRADIENT_METHODS, targets, chances)
+    whole = target_heatmaps(ModelGradients(model, "block5_out"), pixels, GRADIENT_METHODS, targets, chances)
     for name in GRADIENT_METHODS:
         assert whole[name] == pytest.approx(kept[name], abs=1e-5 * max(1.0, float(kept[name].max())))

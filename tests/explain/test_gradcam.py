@@ -1,14 +1,18 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from cxrcore.config import run_config
 from cxrcore.explain import layers
-from cxrcore.explain.explainer import Classifier
+from cxrcore.explain.explainer import Explainer
 from cxrcore.explain.gradients import HeadGradients, ModelGradients, heatmaps
 from cxrcore.explain.methods import GRADIENT_METHODS
-from cxrcore.features.config import FeatureSpec
 from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
 from cxrcore.features.keras_setup import keras, tf
+from cxrcore.features.key import FeatureKey
 from cxrcore.features.weights import Weights
+from cxrcore.inference.classifier import Classifier
 from cxrcore.training import heads
 
 
@@ -17,7 +21,11 @@ def _head(kind, shape, seed=0):
     return heads.build(kind, shape, 3, 0.0)
 
 
-def test_a_map_worked_out_by_hand():
+def _explainer(run):
+    return Explainer(Classifier(run), run.config)
+
+
+def test_grad_cam_of_a_linear_head_by_hand():
     """With global average pooling and a linear layer, alpha_k is w_k / Z: the map is ReLU(sum w_k A_k) / Z."""
     head = _head("gap", (2, 2, 2))
     weights = np.array([[1.0, -1.0, 0.0], [2.0, 0.5, 0.0]])
@@ -30,7 +38,7 @@ def test_a_map_worked_out_by_hand():
     assert not found[0, 2].any()
 
 
-def test_the_tutorials_head_agrees_with_a_plain_gradient_of_the_logit():
+def test_tutorial_head_matches_the_gradient_of_the_logit():
     head = _head("tutorial", (4, 4, 5), seed=2)
     maps = np.random.default_rng(0).normal(size=(3, 4, 4, 5)).astype(np.float32)
     found = heatmaps(HeadGradients(head), maps)
@@ -43,8 +51,8 @@ def test_the_tutorials_head_agrees_with_a_plain_gradient_of_the_logit():
         assert found[:, k] == pytest.approx(np.maximum((alpha * maps).sum(axis=-1), 0), abs=1e-6)
 
 
-def test_the_pooled_layer_is_the_tutorials():
-    """On a map that is constant over each 2 x 2 cell, the pooled map tells the same at half the size."""
+def test_pooled_layer_has_the_same_map_at_half_the_size():
+    """For a feature map that is constant over each 2 x 2 cell."""
     head = _head("tutorial", (4, 4, 3), seed=3)
     coarse = np.random.default_rng(1).normal(size=(2, 2, 2, 3)).astype(np.float32)
     fine = coarse.repeat(2, axis=1).repeat(2, axis=2)
@@ -54,17 +62,18 @@ def test_the_pooled_layer_is_the_tutorials():
     assert pooled == pytest.approx(4 * full[:, :, ::2, ::2], abs=1e-5)
 
 
-def test_many_images_are_explained_in_chunks_like_single_ones():
+def test_batches_match_single_images():
     head = _head("gap", (3, 3, 4))
     maps = np.random.default_rng(0).normal(size=(70, 3, 3, 4)).astype(np.float32)
-    flow = HeadGradients(head)
-    assert heatmaps(flow, maps)[69] == pytest.approx(heatmaps(flow, maps[69:])[0], abs=1e-6)
+    gradients = HeadGradients(head)
+    gradients.batch_size = 32
+    assert heatmaps(gradients, maps)[69] == pytest.approx(heatmaps(gradients, maps[69:])[0], abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["gap", "tutorial"])
-def test_kept_activations_and_the_whole_model_give_the_same_map_fresh_and_after_loading(kind, tmp_path):
-    spec = FeatureSpec("cxrtiny", "bundled", 64, "minus_one_to_one", "block4c_out")
-    features = spec.build(Weights(BUNDLED_WEIGHTS, "bundled"))
+def test_whole_model_matches_kept_features_fresh_and_loaded(kind, tmp_path):
+    key = FeatureKey("cxrtiny", "bundled", 64, "minus_one_to_one", "block4c_out")
+    features = key.build(Weights(BUNDLED_WEIGHTS, "bundled"))
     head = _head(kind, features.output_shape[1:])
     model = heads.whole(features, head)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
@@ -76,46 +85,43 @@ def test_kept_activations_and_the_whole_model_give_the_same_map_fresh_and_after_
         assert found == pytest.approx(kept, abs=1e-5 * float(kept.max()))
 
 
-def test_a_shallower_layer_has_a_finer_map(trained):
-    classifier = Classifier(trained)
-    from pathlib import Path
-
+def test_shallower_layer_has_a_finer_map(trained):
+    explainer = _explainer(trained)
     path = Path(trained.predictions("test")["path"][0])
-    deep, shallow = classifier.explain(path, "block5_out"), classifier.explain(path, "block3a_out")
+    deep, shallow = explainer.explain(path, "block5_out"), explainer.explain(path, "block3a_out")
     assert deep.heatmaps.shape == (3, 8, 8) and shallow.heatmaps.shape == (3, 16, 16)
     assert (deep.probabilities == shallow.probabilities).all()
 
 
-def test_the_runs_heatmaps_are_those_of_its_loaded_model(trained):
-    from pathlib import Path
-
-    classifier, tested = Classifier(trained), trained.predictions("test")
+def test_kept_heatmaps_match_the_loaded_model(trained):
+    explainer, tested = _explainer(trained), trained.predictions("test")
     for number in (0, 7):
-        found = classifier.explain(Path(tested["path"][number]), trained.config["tap"])
+        found = explainer.explain(Path(tested["path"][number]), trained.config.tap)
         assert found.heatmaps == pytest.approx(trained.heatmaps()[number], abs=1e-4)
 
 
 def test_layers_to_choose_from():
-    config = {"backbone": "vgg16", "tap": "block4_pool", "head": "tutorial"}
+    config = run_config.make(dataset="d", backbone="vgg16", tap="block4_pool", head="tutorial")
     assert layers.choices(config) == ["block4_pool", "block3_pool", "block2_pool", "fused", "pooled"]
-    assert layers.choices(config | {"head": "gap"})[-2:] == ["block2_pool", "fused"]
+    assert layers.choices(config.model_copy(update={"head": "gap"}))[-2:] == ["block2_pool", "fused"]
 
 
-@pytest.mark.parametrize("method", GRADIENT_METHODS)
-def test_every_method_is_the_same_from_kept_activations_and_through_the_whole_model(method, tmp_path):
-    spec = FeatureSpec("cxrtiny", "bundled", 64, "minus_one_to_one", "block4c_out")
-    features = spec.build(Weights(BUNDLED_WEIGHTS, "bundled"))
+def test_every_method_through_the_loaded_model_matches_kept_features(tmp_path):
+    key = FeatureKey("cxrtiny", "bundled", 64, "minus_one_to_one", "block4c_out")
+    features = key.build(Weights(BUNDLED_WEIGHTS, "bundled"))
     head = _head("tutorial", features.output_shape[1:])
     heads.whole(features, head).save(tmp_path / "model.keras")
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
-    kept = heatmaps(HeadGradients(head), features.predict(pixels, verbose=0), method)
-    whole = heatmaps(ModelGradients(keras.models.load_model(tmp_path / "model.keras"), "block4c_out"), pixels, method)
-    assert kept.max() > 0
-    assert whole == pytest.approx(kept, abs=1e-5 * float(kept.max()))
+    maps = features.predict(pixels, verbose=0)
+    through_model = ModelGradients(keras.models.load_model(tmp_path / "model.keras"), "block4c_out")
+    for method in GRADIENT_METHODS:
+        kept = heatmaps(HeadGradients(head), maps, method)
+        assert kept.max() > 0
+        assert heatmaps(through_model, pixels, method) == pytest.approx(kept, abs=1e-5 * float(kept.max())), method
 
 
-def test_the_difference_of_two_classes_is_explained_by_the_difference_of_their_gradients():
-    """With global average pooling and a linear layer, "A rather than B" has the map ReLU(sum (w_A - w_B) A) / Z."""
+def test_contrast_of_two_classes_by_hand():
+    """With global average pooling and a linear layer, A against B has the map ReLU(sum (w_A - w_B) A) / Z."""
     head = _head("gap", (2, 2, 2))
     head.get_layer("body").set_weights([np.array([[1.0, -1.0, 0.0], [2.0, 0.5, 0.0]]), np.zeros(3)])
     maps = np.array([[[[4.0, 0.0], [0.0, 4.0]], [[-4.0, 0.0], [1.0, 1.0]]]], np.float32)
@@ -124,9 +130,7 @@ def test_the_difference_of_two_classes_is_explained_by_the_difference_of_their_g
     assert found[0, 0].tolist() == [[2.0, 1.5], [0.0, 0.875]]  # (2 A0 + 1.5 A1) / 4, cut at 0
 
 
-def test_all_layers_fused_and_another_method_for_an_image(trained):
-    from pathlib import Path
-
-    classifier, path = Classifier(trained), Path(trained.predictions("test")["path"][0])
-    found = classifier.explain(path, layers.FUSED, "layercam", lambda _: np.array([[1.0, -1.0, 0.0]]))
+def test_fused_layers_with_another_method_and_a_contrast(trained):
+    explainer, path = _explainer(trained), Path(trained.predictions("test")["path"][0])
+    found = explainer.explain(path, layers.FUSED, "layercam", lambda _: np.array([[1.0, -1.0, 0.0]]))
     assert found.heatmaps.shape == (1, 16, 16) and 0 < found.heatmaps.max() <= 1

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrcore.explain import methods
-from cxrcore.explain.explainer import fused
+from cxrcore.explain.explainer import fuse
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 
 # One cell row of two cells, two channels.
@@ -26,14 +26,14 @@ def test_hires_cam_by_hand():
 
 
 def test_layer_cam_by_hand():
-    """Only what speaks for the class: 1 * 1 = 1; 2 * 0 + 0 * 3 = 0."""
+    """Only positive gradients: 1 * 1 = 1; 2 * 0 + 0 * 3 = 0."""
     assert methods.layer_cam(A, G).tolist() == [[1.0, 0.0]]
 
 
 def test_grad_cam_plus_plus_by_hand():
     """Sums of A: (4, 2). Channel 0: only cell 0, alpha = 1 / (2 + 4) = 1/6, w = 1/6. Channel 1: only cell 1 has G > 0,
     alpha = 4 / (8 + 8 * 2) = 1/6, w = 2/6. Cells: 1/6 + 4/6 = 5/6 and 3/6.
-    """  # fmt: skip
+    """
     assert methods.grad_cam_plus_plus(A, G) == pytest.approx(np.array([[5 / 6, 0.5]]))
 
 
@@ -54,7 +54,7 @@ maps = st.integers(0, 2**32 - 1).map(
 @pytest.mark.parametrize("name", GRADIENT_METHODS)
 @settings(max_examples=25, deadline=None)
 @given(drawn=maps)
-def test_several_scores_at_once_are_each_by_itself_and_never_negative(name, drawn):
+def test_several_scores_at_once_match_single_ones_and_are_not_negative(name, drawn):
     a, g = drawn
     cam_fn = METHODS[name].cam_fn
     together = cam_fn(a[:, None], np.stack([g, -g], axis=1))
@@ -66,20 +66,20 @@ def test_several_scores_at_once_are_each_by_itself_and_never_negative(name, draw
 
 @settings(max_examples=25, deadline=None)
 @given(drawn=maps)
-def test_with_the_same_gradient_in_all_cells_grad_cam_and_hires_cam_agree(drawn):
-    """Draelos & Carin 2020: the two agree after global average pooling, where no cell differs in its gradient."""
+def test_grad_cam_and_hires_cam_agree_with_the_same_gradient_in_all_cells(drawn):
+    """Draelos & Carin 2020: the two agree after global average pooling, where the gradient is the same in all cells."""
     a, g = drawn
     even = np.broadcast_to(g[:, :1, :1], g.shape)
     assert methods.grad_cam(a, even) == pytest.approx(methods.hires_cam(a, even), abs=1e-9)
 
 
-def test_no_gradient_gives_an_empty_map_and_no_warning():
+def test_zero_gradient_gives_an_empty_map_without_warning():
     for name in GRADIENT_METHODS:
         found = METHODS[name].cam_fn(np.ones((2, 2, 3)), np.zeros((2, 2, 3)))
         assert np.isfinite(found).all() and (found.any() == (name == "eigen-cam"))
 
 
-def test_layers_are_fused_at_the_largest_size_with_equal_weight():
+def test_fused_layers_have_the_largest_size_and_equal_weight():
     coarse, fine = np.array([[[4.0]]]), np.array([[[1.0, 0.0], [0.0, 0.5]]])
-    assert fused([coarse, fine])[0].tolist() == [[1.0, 0.5], [0.5, 0.75]]
-    assert fused([np.zeros((1, 1, 1)), fine])[0].tolist() == [[0.5, 0.0], [0.0, 0.25]]
+    assert fuse([coarse, fine])[0].tolist() == [[1.0, 0.5], [0.5, 0.75]]
+    assert fuse([np.zeros((1, 1, 1)), fine])[0].tolist() == [[0.5, 0.0], [0.0, 0.25]]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from cxrcore.data.images import ImageError
+from cxrcore.data.errors import ImageError
 from cxrcore.explain import pointing_game, rendering
-from cxrcore.explain.overlay import banner, enlarge, label_text, overlay
+from cxrcore.explain.overlay import banner, label_text, overlay, resize
 
 
 def test_opacity_goes_from_the_image_to_the_map():
@@ -14,18 +14,18 @@ def test_opacity_goes_from_the_image_to_the_map():
     assert (dark == dark[0, 0]).all() and (dark != 100).any()
 
 
-def test_the_brightest_place_is_the_maps_peak():
+def test_brightest_pixel_is_the_peak_of_the_map():
     image = np.zeros((40, 60, 3), np.uint8)
     heatmap = np.zeros((4, 6), np.float32)
-    heatmap[3, 1] = 0.01  # its own maximum counts
+    heatmap[3, 1] = 0.01  # scaled to its own maximum
     found = overlay(image, heatmap, 1.0, "viridis").astype(int)
     yellow = np.abs(found - [253, 231, 37]).sum(axis=-1)
     row, column = np.unravel_index(yellow.argmin(), yellow.shape)
     assert 30 <= row < 40 and 10 <= column < 20 and yellow.min() < 6
 
 
-def test_enlarging_keeps_values():
-    assert enlarge(np.full((2, 2), 7.5), 5, 9) == pytest.approx(np.full((5, 9), 7.5))
+def test_resizing_keeps_values():
+    assert resize(np.full((2, 2), 7.5), 5, 9) == pytest.approx(np.full((5, 9), 7.5))
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ def test_banner_text(probability, text):
     assert label_text("COVID", probability) == text
 
 
-def test_the_banner_stands_above_the_untouched_image():
+def test_banner_is_above_the_unchanged_image():
     image = np.random.default_rng(0).integers(0, 256, (100, 80, 3), dtype=np.uint8)
     found = banner(image, "COVID: 97%")
     assert found.shape == (120, 80, 3) and (found[20:] == image).all() and found[:20].max() == 255
 
 
-def test_the_pointing_game_by_hand():
+def test_pointing_game_by_hand():
     mask = np.zeros((16, 16), bool)
     mask[0:8, 8:16] = True
     inside, outside = np.zeros((2, 2)), np.zeros((2, 2))
@@ -51,16 +51,16 @@ def test_the_pointing_game_by_hand():
     assert found.tolist() == [True, False, False]
 
 
-def test_pictures_of_all_test_images(trained):
-    drawn = list(rendering.of_tests(trained, 0.5))
+def test_overlays_of_all_test_images(trained):
+    drawn = list(rendering.test_images(trained, 0.5))
     assert len(drawn) == 12
     assert all(picture.shape == (256 + 25, 256, 3) for _, picture in drawn)
 
 
-def test_an_image_that_is_gone_does_not_end_the_rest(trained):
+def test_missing_image_does_not_stop_the_others(trained):
     table = trained.predictions("test")
     table.loc[0, "path"] = "/nowhere/gone.png"
     trained.write_table("predictions.parquet", table)
-    drawn = [picture for _, picture in rendering.of_tests(trained, 0.5)]
+    drawn = [picture for _, picture in rendering.test_images(trained, 0.5)]
     assert isinstance(drawn[0], ImageError) and "missing" in str(drawn[0])
     assert all(isinstance(picture, np.ndarray) for picture in drawn[1:])
