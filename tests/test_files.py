@@ -31,7 +31,7 @@ def test_content_is_on_the_disk_before_it_replaces_the_old_one(tmp_path, monkeyp
     steps, fsync, replace = [], os.fsync, Path.replace
 
     def recorded_fsync(descriptor):
-        steps.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}"))))
+        steps.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink()))
         fsync(descriptor)
 
     def recorded_replace(path, target):

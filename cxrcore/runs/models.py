@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cxrcore.config.run_config import RunConfig
 from cxrcore.data.info import DatasetInfo
 from cxrcore.i18n import N_
 from cxrcore.messages import Message
@@ -174,9 +175,9 @@ class ResamplingResult(Stored):
 
     @classmethod
     def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
-        """Rename `recipe`."""
+        """Rename `recipe`, and the settings in it."""
         found: dict[str, Any] = migrate_metrics(values)
-        return found | {"settings": found.get("recipe", {})}
+        return found | {"settings": RunConfig.migrate(found.get("recipe", {}), version)}
 
 
 class ShownMark(Stored):

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cxrcore.config import run_config
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset, split
+from cxrcore.errors import UserError
 from cxrcore.evaluation import intervals, metrics
 from cxrcore.metric import ClassificationMetrics, Metric
 from cxrcore.runs import ResamplingResult, Run
@@ -81,8 +83,16 @@ class _StopAndPause(Callback):
 def remove_outdated(config: RunConfig, run: Run) -> None:
     """Remove the results of folds or repeats of other settings, as of a run that is continued for more epochs."""
     found = run.resampling
-    if found and found.settings != _settings(config):
+    if found and not _same_settings(found.settings, config):
         run.resampling_file(RESAMPLING).unlink()
+
+
+def _same_settings(stored: dict[str, Any], config: RunConfig) -> bool:
+    """Tell whether stored settings are those of the config; a setting that was added since had its default."""
+    try:
+        return _settings(run_config.validated(stored)) == _settings(config)
+    except UserError:
+        return False
 
 
 def _settings(config: RunConfig) -> dict[str, Any]:
