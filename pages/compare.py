@@ -9,6 +9,7 @@ from cxrcore.ui.compare import edit, runs, sweeps
 
 entry.required()
 st.title(t("Compare"))
+st.caption(t("Runs side by side, and sweeps of settings."))
 
 edit.undo()
 views = {N_("Runs"): runs.show_all, N_("Sweeps"): sweeps.show}

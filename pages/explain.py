@@ -8,6 +8,7 @@ from cxrcore.ui.explain import view
 
 entry.required()
 st.title(t("Explain"))
+st.caption(t("Heatmaps of the image regions that contribute to a prediction."))
 
 with feedback.friendly():
     run = selection.choose_run()

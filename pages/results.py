@@ -8,6 +8,7 @@ from cxrcore.ui.results import view
 
 entry.required()
 st.title(t("Results"))
+st.caption(t("Test accuracy of a run, its errors and its robustness."))
 
 with feedback.friendly():
     run = selection.choose_run()

@@ -50,7 +50,7 @@ class Card:
 def show(cards: Sequence[Card], classes: Sequence[str]) -> None:
     """Show the cards; incorrect ones have a red frame and the word."""
     colours = palette.class_colours(classes)
-    st.html(_STYLE + f'<div class="cxr-grid">{"".join(_figure(card, colours) for card in cards)}</div>')
+    st.html(_STYLE + f'<div class="cxr-grid">{"".join(figure(card, colours) for card in cards)}</div>')
 
 
 def clickable(cards: Sequence[Card], classes: Sequence[str], key: str) -> int | None:
@@ -58,11 +58,11 @@ def clickable(cards: Sequence[Card], classes: Sequence[str], key: str) -> int | 
     colours = palette.class_colours(classes)
     pressed = None
     # All are drawn before the first is shown: a grid that grows under the pointer gets clicks in the wrong place.
-    figures = [_figure(card, colours) for card in cards]
+    html = [figure(card, colours) for card in cards]
     with st.container(horizontal=True, gap="small"):
-        for number, figure in enumerate(figures):
+        for number, content in enumerate(html):
             with st.container(width=168, gap=None):
-                st.html(_STYLE + f'<div class="cxr-grid">{figure}</div>')
+                st.html(_STYLE + f'<div class="cxr-grid">{content}</div>')
                 if st.button(t("Enlarge"), key=f"{key} {number}", width="stretch", type="tertiary"):
                     pressed = number
     return pressed
@@ -77,7 +77,8 @@ def page_of(count: int, size: int, key: str) -> slice:
     return slice((int(number) - 1) * size, int(number) * size)
 
 
-def _figure(card: Card, colours: dict[str, str]) -> str:
+def figure(card: Card, colours: dict[str, str]) -> str:
+    """Return the HTML of a card; `colours` are those of the classes."""
     dot = f'<span class="dot" style="background:{colours.get(card.label, "#888")}"></span>'
     mark = "<b>" + t("incorrect") + "</b> · " if card.wrong else ""
     lines = "<br>".join(escape(line) for line in card.lines)

@@ -13,6 +13,8 @@ APP = str(Path(__file__).parents[2] / "streamlit_app.py")
 
 @pytest.fixture
 def open_page():
+    """Open a page by its name, with a language and query parameters; it must show no unexpected error."""
+
     def go(page, lang="", **query):
         test = AppTest.from_file(APP, default_timeout=60)
         if lang:
@@ -23,9 +25,10 @@ def open_page():
             test.query_params[name] = value
         test.switch_page(f"pages/{page}.py").run()
         assert not test.exception, test.exception
+        assert not [error.value for error in test.error if "Unexpected error" in error.value]
         return test
 
     yield go
     for run in runs.listing():
-        if run.status["state"] in runs.LIVE:
+        if run.status.state in runs.LIVE:
             processes.kill(run.status)

@@ -1,6 +1,7 @@
-"""CXR_READ_ONLY=1: a demonstration in which nothing can be changed, by page or by call."""
+"""CXR_READ_ONLY=1: nothing can be changed, by a page or by a call, and only runs marked as shown are visible."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.errors import UserError
 from cxrcore.evaluation import error_analysis, external
 from cxrcore.jobs import queue
+from cxrcore.runs import Run
 from cxrcore.training import pipeline
 
 
@@ -66,43 +68,68 @@ def test_direct_calls_are_refused_and_leave_no_trace(name, shown, home):
     assert _everything(home) == before
 
 
-def test_a_wrong_setting_is_said(monkeypatch):
+def test_invalid_setting_is_an_error(monkeypatch):
     monkeypatch.setenv("CXR_READ_ONLY", "yes")
     with pytest.raises(UserError, match="must be 0 or 1"):
         files.write_text(Path("x"), "x")
 
 
-# What a person may press: it changes what is looked at, or makes a file for the person who looks.
+# Buttons that change what is shown, or make a file for the visitor.
 HARMLESS = {"Prepare"}
 
 
-def test_no_page_has_a_control_that_changes_anything(open_page, shown, home):
+def test_pages_have_no_control_that_changes_anything(open_page, shown, home):
     before = _everything(home)
-    pages = [("home", {}), ("explain", {})]
-    pages += [("results", {"tab": tab}) for tab in ("Images", "Numbers", "Mistakes", "Honesty", "Take away")]
+    pages = [("home", {}), ("explain", {}), ("compare", {})]
+    pages += [("results", {"tab": tab}) for tab in ("Images", "Metrics", "Errors", "Robustness", "Export")]
     for page, query in pages:
         test = open_page(page, run=shown.name, **query)
         assert {button.label for button in test.button} <= HARMLESS, (page, query)
-        for kind in ("text_input", "text_area", "data_editor", "chat_input", "form"):
+        for kind in ("text_area", "data_editor", "chat_input", "form"):
             assert not test.get(kind), (page, query)
         assert "read-only" not in " ".join(toggle.label for toggle in test.toggle)
     assert _everything(home) == before
 
 
-def test_pages_that_change_something_are_not_there(open_page, shown):
+def test_data_and_train_are_not_offered(open_page, shown):
     test = open_page("home")
     assert [link.proto.page for link in test.get("page_link")] == ["results", "explain"]
 
 
-def test_only_runs_marked_as_shown_can_be_seen(open_page, trained, monkeypatch):
+def test_only_runs_marked_as_shown_are_visible(open_page, trained, monkeypatch):
     monkeypatch.setenv("CXR_READ_ONLY", "1")
-    for page in ("home", "results", "explain"):
+    for page in ("home", "results", "explain", "compare"):
         test = open_page(page, run=trained.name)
         assert "No run is shown here yet" in " ".join(info.value for info in test.info)
         assert not test.selectbox
 
 
-def test_the_command_line_marks_runs(trained, monkeypatch):
+@pytest.fixture
+def hidden(shown, monkeypatch):
+    """A copy of the shown run that is not marked."""
+    other = shown.folder.parent / f"{shown.name[:-4]}0000"
+    shutil.copytree(shown.folder, other)
+    (other / "shown.json").unlink()
+    return Run(other)
+
+
+def test_runs_that_are_not_marked_are_nowhere_offered(open_page, shown, hidden):
+    test = open_page("explain", run=shown.name, show="Comparison")
+    assert next(box for box in test.multiselect if box.label == "Another run").options == []
+    test = open_page("compare")
+    assert len(test.dataframe[0].value) == 1
+    for page in ("results", "explain"):
+        test = open_page(page, run=hidden.name)
+        assert len(test.selectbox[0].options) == 1 and test.query_params["run"] == shown.name
+
+
+def test_damaged_runs_are_not_listed_to_an_audience(open_page, shown, hidden):
+    (hidden.folder / "status.json").write_text("{")
+    for page in ("home", "compare", "results", "explain"):
+        assert not any("Damaged" in expander.label for expander in open_page(page, run=shown.name).expander), page
+
+
+def test_command_line_marks_runs(trained, monkeypatch):
     from typer.testing import CliRunner
 
     from cxrcore.cli import app

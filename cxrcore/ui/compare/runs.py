@@ -57,8 +57,8 @@ def _words(run: Run) -> str:
 
 
 def _choose(listed: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> list[Run]:
-    differing = run_comparison.differing(listed)
-    rows = []
+    differing, rows = run_comparison.differing(listed), []
+    resampled = any(run.resampling for run in listed)
     for run, row in zip(listed, table.to_dict("records"), strict=True):
         metrics = run.metrics
         mean = run.resampling.mean["accuracy"] if run.resampling else None
@@ -67,8 +67,8 @@ def _choose(listed: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> l
             {
                 t("run"): labels[run.name],
                 t("test accuracy"): formatting.with_interval(metrics.test.accuracy) if metrics else state,
-                t("mean over folds or repeats"): formatting.with_interval(mean),
             }
+            | ({t("mean over folds or repeats"): formatting.with_interval(mean)} if resampled else {})
             | {name: _text(row[name]) for name in differing}
             | {
                 t("macro F1"): formatting.with_interval(metrics.test.macro_f1 if metrics else None),
