@@ -5,7 +5,6 @@ import numpy as np
 from cxrcore import runs
 from cxrcore.config import run_config
 from cxrcore.data import dataset
-from cxrcore.data.info import PhantomSettings
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.evaluation import intervals
 from cxrcore.explain import pointing_game
@@ -19,7 +18,7 @@ from cxrcore.training import pipeline
 def prepare(progress: StageProgress = ignore_stages) -> dataset.Dataset:
     """Return a phantom dataset with default settings; generate it if there is none yet."""
     for name in dataset.names():
-        if (data := dataset.load(name)).info.phantom == PhantomSettings():
+        if (data := dataset.load(name)).info.phantom == phantoms.DEFAULTS:
             return data
     return phantoms.create(dataset.free_name("phantom"), progress=of_stage(progress, "generating X-rays"))
 

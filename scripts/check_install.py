@@ -60,7 +60,8 @@ class Place:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("CXR_", "PYTHON", "STREAMLIT_", "PIPX_")) and name not in ("VIRTUAL_ENV", "MAKEFLAGS")
+            if not name.startswith(("CXR_", "PYTHON", "STREAMLIT_", "PIPX_"))
+            and name not in ("VIRTUAL_ENV", "MAKEFLAGS")
         }
         pipx = {"PIPX_HOME": str(self.work / "pipx"), "PIPX_BIN_DIR": str(self.work / "bin")}
         return kept | pipx | {"XDG_DATA_HOME": str(self.work / "data"), "TF_CPP_MIN_LOG_LEVEL": "3"}

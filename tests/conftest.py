@@ -71,7 +71,7 @@ def _trained(tmp_path_factory, _drawn):
     before = os.environ.get("CXR_HOME")
     os.environ["CXR_HOME"] = str(folder)
     chosen = run_config.make(dataset="phantom", size=64, epochs=20)
-    name = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder).name
+    name = pipeline.run(chosen, runs.create(chosen).folder).name
     os.environ.pop("CXR_HOME") if before is None else os.environ.update(CXR_HOME=before)
     return folder, name
 

@@ -1,15 +1,19 @@
-"""The command line as its users meet it."""
+"""The command line."""
 
+import io
 import json
+import shutil
 import subprocess
 import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cxrcore import runs
-from cxrcore.cli import app
+from cxrcore.cli import app, main
+from cxrcore.schema import to_plain
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,15 +26,29 @@ def cxr(*words):
 
 
 def mistake(*words):
-    """Run a command that must fail in a process of its own; return its one line."""
-    command = [sys.executable, "-m", "cxrcore", *words]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert result.returncode == 2, result.stderr
-    (line,) = result.stderr.strip().splitlines()
+    """Run a command that must fail, as `cxr` does; return its one line on stderr."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as stderr:
+        patch.setattr(sys, "argv", ["cxr", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 2, stderr.getvalue()
+    (line,) = stderr.getvalue().strip().splitlines()
     return line
 
 
-def test_train_prints_what_is_promised(phantom):
+def test_a_mistake_ends_the_process_with_code_two_and_one_line():
+    command = [sys.executable, "-m", "cxrcore", "evaluate", "latest"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr == "Error: There is no run 'latest'. `cxr runs list` lists the runs.\n"
+
+
+def test_a_command_names_the_workspace(home):
+    result = subprocess.run([sys.executable, "-m", "cxrcore", "runs", "list"], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0 and f"Workspace: {home}" in result.stderr
+
+
+def test_train_prints_its_result(phantom):
     value = cxr("train", "--data", "phantom", "--size", "64", "--epochs", "3", "--seed", "1")
     assert set(value) >= {"run", "backbone", "n_train", "n_val", "n_test", "accuracy", "accuracy_ci95", "seconds"}
     assert (value["backbone"], value["n_train"] + value["n_val"] + value["n_test"]) == ("cxrtiny", 60)
@@ -40,9 +58,9 @@ def test_train_prints_what_is_promised(phantom):
     assert cxr("runs", "list")["runs"][0]["run"] == value["run"]
 
 
-def test_evaluate_repeats_the_stored_result(trained):
+def test_evaluate_gives_the_stored_result(trained):
     value = cxr("evaluate", trained.name[:12])
-    assert value["accuracy"] == trained.metrics["accuracy"] and value["largest_difference"] < 1e-4
+    assert value["accuracy"] == to_plain(trained.metrics.test.accuracy) and value["largest_difference"] < 1e-4
 
 
 def test_explain_all_test_images_and_named_ones(trained, tmp_path):
@@ -72,30 +90,38 @@ def test_import_and_list(save, tmp_path):
         (["train", "--data", "x", "--epochs", "many"], "Error: Invalid value for '--epochs'"),
         (["data", "import", "/no/such/folder"], "Error: There is no folder /no/such/folder"),
         (["evaluate", "latest"], "Error: There is no run 'latest'"),
+        (["train", "--data", "x", "--set", "head.x=1"], "Error: head: expected 'gap', 'tutorial', 'probe' or 'hidden'"),
+        (["train", "--data", "x", "--set", "l2=[1"], "Error: --set l2: [1 is not a value"),
+        (["train", "--data", "x", "--set", "colour"], "Error: --set: expected name=value. Received: colour"),
+        (["sweep", "s", "--data", "x", "--knob", "batch_size=8,abc"], "Error: batch_size: expected a range"),
+        (
+            ["train", "--data", "x", "--folds", "5", "--repeats", "5"],
+            "Error: resampling: choose folds or repeats, not both",
+        ),
         (["train", "--data", "x", "--split", "fair"], "Error: split.kind: expected 'patient', 'tutorial' or 'given'"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_two(words, text):
+def test_invalid_input_is_one_line_and_exit_code_two(words, text):
     assert mistake(*words).startswith(text)
 
 
-def test_a_mistake_leaves_no_run_behind(phantom):
+def test_invalid_config_leaves_no_run(phantom):
     mistake("train", "--data", "phantom", "--learning-rate", "-1")
     assert cxr("runs", "list")["runs"] == []
 
 
-def test_report_writes_what_is_asked_for(trained, tmp_path):
+def test_report_writes_the_requested_files(trained, tmp_path):
     files = {
         name: tmp_path / f"out.{name}" for name in ("html", "pdf", "card", "csv", "config", "keras", "tflite", "zip")
     }
     words = [word for name, path in files.items() for word in (f"--{name}", str(path))]
-    value = cxr("report", "latest", *words, "--a-page", "75", "--lang", "pt")
+    value = cxr("report", "latest", *words, "--per-page", "75", "--lang", "pt")
     assert value == {"run": trained.name, "files": [str(path) for path in files.values()]}
     assert "O que este classificador aprendeu" in files["html"].read_text()
     assert files["pdf"].read_bytes().startswith(b"%PDF") and files["card"].read_text().startswith("# Ficha do modelo")
 
 
-def test_report_says_what_is_missing():
+def test_report_names_what_is_missing():
     assert "Say what to write" in mistake("report", "latest")
     assert "--lang: expected one of en, pt. Received: 'xx'" in mistake(
         "report", "latest", "--html", "x", "--lang", "xx"
@@ -103,7 +129,7 @@ def test_report_says_what_is_missing():
     assert "There is no run 'latest'" in mistake("report", "latest", "--html", "x")
 
 
-def test_train_repeats_a_config_and_an_option_goes_over_it(phantom, tmp_path):
+def test_train_repeats_a_config_and_options_override_it(phantom, tmp_path):
     first = cxr("train", "--data", "phantom", "--size", "64", "--epochs", "2")
     cxr("report", "latest", "--config", str(tmp_path / "run.yaml"))
     again = cxr("train", "--config", str(tmp_path / "run.yaml"))
@@ -112,7 +138,7 @@ def test_train_repeats_a_config_and_an_option_goes_over_it(phantom, tmp_path):
     assert [len(run.epochs) for run in runs.listing()] == [1, 2, 2]
 
 
-def test_a_config_of_another_backbone_and_split_is_what_is_trained(phantom, tmp_path):
+def test_options_keep_the_other_values_of_a_section_of_a_config(phantom, tmp_path):
     file = tmp_path / "run.yaml"
     file.write_text(
         "dataset: phantom\nbackbone: mobilenetv2\nweights: random\nsize: 64\nepochs: 1\n"
@@ -120,14 +146,31 @@ def test_a_config_of_another_backbone_and_split_is_what_is_trained(phantom, tmp_
     )
     value = cxr("train", "--config", str(file), "--split-seed", "7")
     (run,) = runs.listing()
-    assert value["backbone"] == "mobilenetv2" == run.config["backbone"]
-    assert run.config["split"] == {"kind": "tutorial", "test": 0.3, "validation": 0.1, "seed": 7}
+    assert value["backbone"] == "mobilenetv2" == run.config.backbone
+    assert run.config.split.model_dump() == {"kind": "tutorial", "test": 0.3, "validation": 0.1, "seed": 7}
 
 
-def test_train_says_what_is_wrong_with_a_config(tmp_path):
+def test_invalid_config_file_is_named(tmp_path):
     (tmp_path / "list.yaml").write_text("- 1")
     assert "expected names with values. Received: list" in mistake("train", "--config", str(tmp_path / "list.yaml"))
     assert "cannot be read as YAML" in mistake("train", "--config", str(tmp_path / "none.yaml"))
     assert "Name a dataset with --data" in mistake("train")
     (tmp_path / "odd.yaml").write_text("dataset: x\ncolour: red")
     assert "colour" in mistake("train", "--config", str(tmp_path / "odd.yaml"))
+
+
+def test_continuing_with_too_many_epochs_is_an_error(trained):
+    assert mistake("runs", "continue", "latest", "--epochs", "100000").startswith(
+        "Error: epochs: expected less than or equal to 100000. Received: 100020"
+    )
+    assert trained.config.epochs == 20
+
+
+def test_damaged_run_is_listed_and_the_others_open(trained):
+    broken = trained.folder.with_name("20990101-000000-000-cxrtiny-dead")
+    shutil.copytree(trained.folder, broken)
+    (broken / "config.json").write_text('{"dataset": "pha')
+    value = cxr("runs", "list")
+    assert [row["run"] for row in value["runs"]] == [trained.name]
+    assert "cut off" in value["damaged"][broken.name]
+    assert "cannot be opened" in mistake("evaluate", broken.name)

@@ -1,41 +1,42 @@
-"""The demonstration's dataset; its run and its pointing game are figures of the README's command `cxr demo`."""
+"""The demo: its dataset, its run and its pointing game."""
 
 import pytest
 
 from cxrcore import demo
+from cxrcore.data.info import PhantomSettings
 from cxrcore.data.phantom import dataset as phantoms
 
 
 @pytest.fixture
 def small(monkeypatch):
-    """Three patients a class by default, so that drawing takes no time."""
-    monkeypatch.setattr(phantoms, "DEFAULTS", {"seed": 0, "patients": 3, "images": 1, "planted_class": None})
-    draw = phantoms.create
-    monkeypatch.setattr(phantoms, "create", lambda name, **options: draw(name, patients=3, images=1, **options))
-    return draw
+    """Three patients per class by default, so that generating takes no time."""
+    monkeypatch.setattr(phantoms, "DEFAULTS", PhantomSettings(patients=3, images=1))
+    create = phantoms.create
+    monkeypatch.setattr(phantoms, "create", lambda name, **options: create(name, patients=3, images=1, **options))
+    return create
 
 
-def test_it_draws_once_and_takes_what_is_there(small):
+def test_demo_dataset_is_generated_once(small):
     assert demo.prepare().name == "phantom"
     assert demo.prepare().name == "phantom"
 
 
-def test_a_users_dataset_of_that_name_is_not_taken_for_it(small):
+def test_dataset_of_a_user_with_the_same_name_is_not_used(small):
     small("phantom", patients=3, images=1, planted_class="COVID")
     assert demo.prepare().name == "phantom-2"
     assert demo.prepare().name == "phantom-2"
 
 
-def test_the_pointing_game_counts_right_predictions_with_lesions(trained):
-    found = demo.pointing_game(trained)
+def test_pointing_game_counts_correct_predictions_with_lesions(trained):
+    found = demo.lesion_hits(trained)
     table = trained.predictions("test")
-    assert found["n"] == int(((table["lesions"] != "") & table["correct"]).sum()) > 0
-    assert found["value"] == found["successes"] / found["n"]
+    assert found.n == int(((table["lesions"] != "") & table["correct"]).sum()) > 0
+    assert found.value == found.successes / found.n
 
 
-def test_a_third_of_the_demonstration_is_right_and_points_at_the_lesions(monkeypatch):
-    monkeypatch.setattr(phantoms, "DEFAULTS", {"seed": 0, "patients": 20, "images": 2, "planted_class": None})
+def test_demo_model_is_accurate_and_points_at_the_lesions(monkeypatch):
+    monkeypatch.setattr(phantoms, "DEFAULTS", PhantomSettings(patients=20, images=2))
     phantoms.create("phantom", patients=20, images=2)
     run, pointing_game = demo.demo()
-    assert run.metrics["n"] == 24 and run.metrics["accuracy"]["value"] >= 0.9
-    assert pointing_game["n"] >= 14 and pointing_game["value"] >= 0.9
+    assert run.metrics.n_test == 24 and run.metrics.test.accuracy.value >= 0.9
+    assert pointing_game.n >= 14 and pointing_game.value >= 0.9

@@ -1,4 +1,4 @@
-"""The real X-rays and weights in ../shared, where they are at hand."""
+"""The real X-rays and weights in ../shared, where they are available."""
 
 import shutil
 import zipfile
@@ -16,6 +16,7 @@ from cxrcore.training import pipeline
 from tests.conftest import SHARED
 from tests.data.dicom_files import COMPRESSED, compress_files, radiograph
 
+SOURCES = ("covid-chestxray-dataset", "chest_xray")
 pytestmark = [pytest.mark.shared, pytest.mark.timeout(300)]
 
 
@@ -24,7 +25,7 @@ def _imported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CXR_HOME", str(folder))
-        import_folders([SHARED / "data" / "covid-chestxray-dataset", SHARED / "data" / "chest_xray"], "real")
+        import_folders([SHARED / "data" / name for name in SOURCES], "real")
     return folder
 
 
@@ -36,7 +37,7 @@ def real(monkeypatch, home, _imported):
     return dataset.load("real")
 
 
-def test_the_real_folders_import_as_documented(real):
+def test_real_folders_import_as_documented(real):
     assert real.counts() == {"COVID": 175, "NORMAL": 100, "OTHER INFECTION": 100}
     # 110 rows are lateral or CT; six of them name a file a second time
     assert real.left_out_counts() == {"view": 104, "finding": 20, "repeated": 6}
@@ -44,11 +45,12 @@ def test_the_real_folders_import_as_documented(real):
     assert covid["patient"].nunique() == 115 and set(covid["view"]) == {"PA", "AP", "AP Supine"}
 
 
-def test_a_zip_of_the_folders_gives_the_same(real, tmp_path):
+def test_zip_of_the_folders_imports_the_same_images(real, tmp_path):
     with zipfile.ZipFile(tmp_path / "both.zip", "w") as file:
-        for path in sorted((SHARED / "data").rglob("*")):
-            if path.is_file():
-                file.write(path, path.relative_to(SHARED / "data"))
+        for name in SOURCES:
+            for path in sorted((SHARED / "data" / name).rglob("*")):
+                if path.is_file():
+                    file.write(path, path.relative_to(SHARED / "data"))
     zipped = import_folders([tmp_path / "both.zip"], "zipped")
     assert zipped.counts() == real.counts() and zipped.left_out_counts() == real.left_out_counts()
     assert set(zip(zipped.usable["sha256"], zipped.usable["label"], strict=True)) == set(
@@ -59,7 +61,7 @@ def test_a_zip_of_the_folders_gives_the_same(real, tmp_path):
 FOLDER = {"COVID": "COVID", "NORMAL": "NORMAL", "OTHER INFECTION": "PNEUMONIA"}
 
 
-def test_the_same_as_dicom_files_has_the_same_labels_and_pixels(real, tmp_path):
+def test_dicom_files_import_with_the_same_labels_and_pixels(real, tmp_path):
     """A window over 12 bits, MONOCHROME1, and each compression; every fifth image."""
     some, syntaxes, plain = real.usable[::5], list(COMPRESSED.values()), {}
     for k, row in enumerate(some.itertuples()):
@@ -83,27 +85,27 @@ def test_the_same_as_dicom_files_has_the_same_labels_and_pixels(real, tmp_path):
         assert np.abs(found - plain[path]).max() <= 1, path
 
 
-def test_the_same_as_the_tutorials_arrays_has_the_same_labels(real, tmp_path):
+def test_tutorial_arrays_import_with_the_same_labels(real, tmp_path):
     some = real.usable[::5]
     np.save(tmp_path / "X_all.npy", np.stack([images.load(Path(path), 64) for path in some["path"]]))
     np.save(tmp_path / "Y_all.npy", np.eye(3)[some["label"].map({label: k for k, label in enumerate(FOLDER)})])
     assert import_folders([tmp_path], "arrays").table["label"].tolist() == some["label"].tolist()
 
 
-def test_the_check_says_aloud_what_tells_these_classes(real):
+def test_audit_names_the_source_as_a_confounder(real):
     report = audit.run(real)
-    first = report["findings"][0]
-    assert first["kind"] == "confound" and first["sentence"].startswith("Every COVID image comes from one source")
-    assert report["cramers_v"]["source"] == pytest.approx(1)
-    probed = report["source_probe"]
-    assert probed["ci95"][0] > 0.75 and probed["border"]["ci95"][0] > probed["chance"] + 0.25
-    assert not any("duplicate" in finding["kind"] for finding in report["findings"])
+    first = report.issues[0]
+    assert (first.kind, first.what) == ("confounder", "source")
+    assert report.cramers_v["source"] == pytest.approx(1)
+    probe = report.statistics_probe
+    assert probe.accuracy.low > 0.75 and probe.border.low > probe.chance + 0.25
+    assert not any("duplicate" in issue.kind for issue in report.issues)
 
 
-def test_real_weights_make_a_useful_classifier_on_new_patients(real):
+def test_real_weights_classify_new_patients(real):
     """MobileNetV2 at a middle tap; far above chance (0.47), with a wide margin for the split."""
     made = run_config.make(dataset="real", backbone="mobilenetv2", tap="block_12_add", size=160)
-    run = pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
-    assert run.metrics["n_test"] == pytest.approx(75, abs=8)
-    assert run.metrics["accuracy"]["value"] > 0.85
+    run = pipeline.run(made, runs.create(made).folder)
+    assert run.metrics.n_test == pytest.approx(75, abs=8)
+    assert run.metrics.test.accuracy.value > 0.85
     assert np.isfinite(run.heatmaps()).all()

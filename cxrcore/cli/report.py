@@ -7,8 +7,7 @@ import typer
 
 from cxrcore import i18n, runs
 from cxrcore.cli import terminal
-from cxrcore.cli.data import Json
-from cxrcore.cli.runs import RunName
+from cxrcore.cli.options import Json, RunName
 from cxrcore.errors import UserError
 from cxrcore.files import write_bytes
 from cxrcore.progress import of_stage

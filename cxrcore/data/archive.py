@@ -78,7 +78,7 @@ def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: in
     """
     name = source.name if isinstance(source, Path) else prefix.rstrip("/") + ".zip"
     if depth > DEPTH:
-        raise UserError("{name}: archives in archives in archives are refused. Unpack the inner ones first.", name=name)
+        raise UserError("{name}: archives nested three deep are refused. Unpack the inner ones first.", name=name)
     try:
         archive = zipfile.ZipFile(source)
     except Exception as error:  # zipfile raises errors of any type on damaged archives
@@ -111,7 +111,7 @@ def check_name(file: str, archive: str) -> None:
     windows = PureWindowsPath(file)
     if file.startswith("/") or ".." in parts or windows.drive or "\\" in file or "\0" in file:
         raise UserError(
-            "{archive} is refused: the entry {file!r} would lie outside of its folder.", archive=archive, file=file
+            "{archive} is refused: the entry {file!r} would lie outside its folder.", archive=archive, file=file
         )
 
 

@@ -53,8 +53,8 @@ def is_dicom(content: bytes) -> bool:
     return content[128:132] == b"DICM"
 
 
-def parse(content: bytes) -> "Dataset":
-    """Return the data set of a DICOM file of one grey frame.
+def memory_needed(content: bytes) -> int:
+    """Return about how many bytes `decode` takes: the stored values twice, float32 and two 8-bit copies.
 
     Raises:
         ImageError: damaged, or not one frame of a grey radiograph.
@@ -62,29 +62,26 @@ def parse(content: bytes) -> "Dataset":
     with _dicom_errors():
         if _DEFLATED in content:  # pydicom would unpack a file of any claimed size
             raise ImageError("a deflated DICOM file: export it uncompressed, as it could unpack to any size")
-        data: Dataset = _pydicom().dcmread(io.BytesIO(content))
-        _check_is_radiograph(data)
-        return data
+        header = _pydicom().dcmread(io.BytesIO(content), stop_before_pixels=True)
+        _check_is_radiograph(header)
+        depth = 1 if int(header.BitsAllocated) <= 8 else 2
+        return int(header.Rows) * int(header.Columns) * (2 * depth + 6)
 
 
-def decode(data: "Dataset", content: bytes) -> tuple[Image.Image, int, Facts]:
+def decode(content: bytes) -> tuple[Image.Image, int, Facts]:
     """Return the 8-bit grey image, the bits stored for a pixel, and the facts of the header.
 
     Args:
-        data: of `parse`.
-        content: the bytes of the file.
+        content: the bytes of a file that `memory_needed` accepts.
 
     Raises:
-        ImageError: the pixels are damaged.
+        ImageError: the pixels are missing or damaged.
     """
     with _dicom_errors():
+        data: Dataset = _pydicom().dcmread(io.BytesIO(content))
+        if "PixelData" not in data:
+            raise ImageError("the DICOM file holds no pixels")
         return Image.fromarray(_grey(data, content)), int(data.BitsStored), _facts(data)
-
-
-def memory_needed(data: "Dataset") -> int:
-    """Return about how many bytes `decode` takes: the stored values three times, float32 and an 8-bit copy."""
-    depth = 1 if int(data.get("BitsAllocated", 16)) <= 8 else 2
-    return int(data.Rows) * int(data.Columns) * (3 * depth + 5)
 
 
 @contextmanager
@@ -130,8 +127,6 @@ def _check_is_radiograph(data: "Dataset") -> None:
     if modality not in MODALITIES:
         shown: Message | str = modality if re.fullmatch("[A-Z]{2,8}", modality) else msg("unknown modality")
         raise ImageError("{modality} is not a plain radiograph (DX, CR or PX)", modality=shown, kind="modality")
-    if "PixelData" not in data:
-        raise ImageError("the DICOM file holds no pixels")
     frames = int(data.get("NumberOfFrames", 1) or 1)
     if frames > 1:
         raise ImageError("a DICOM file of {frames} frames, not one", frames=frames, kind="multi-frame")

@@ -21,8 +21,10 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _ORIENTATION = 0x0112  # of EXIF
 _WIDE_MODES = {"I": 32, "F": 32, "I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16}
-_BAND_PIXELS = 4_000_000
+_BAND_PIXELS = 1_000_000
 MAX_FILE = 256 * 2**20  # bytes of one image file; 40 million pixels of 16 bits have 80 MB
+
+Rows = Callable[[int, int], np.ndarray]  # the values of the rows from one number to another
 
 _budget = MemoryBudget()
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `check_size` refuses less
@@ -67,16 +69,7 @@ def opened(content: bytes) -> Iterator[Decoded]:
         raise ImageError("the file is empty (0 bytes)")
     with ExitStack() as stack:
         with _image_errors():
-            if dicom.is_dicom(content):
-                data = dicom.parse(content)
-                stack.enter_context(_budget.reserve(dicom.memory_needed(data)))
-                grey, bits, facts = dicom.decode(data, content)
-                decoded = Decoded(grey, "DICOM", bits, facts)
-            else:
-                image = Image.open(io.BytesIO(content), formats=_FORMATS)
-                check_size(image.width, image.height)
-                stack.enter_context(_budget.reserve(_memory_needed(image)))
-                decoded = _decoded(image, content)
+            decoded = (_decode_dicom if dicom.is_dicom(content) else _decode_picture)(content, stack)
         yield decoded
 
 
@@ -101,7 +94,16 @@ def _image_errors() -> Iterator[None]:
         raise ImageError("the image is cut off or damaged ({error})", error=error) from error
 
 
-def _decoded(image: Image.Image, content: bytes) -> Decoded:
+def _decode_dicom(content: bytes, stack: ExitStack) -> Decoded:
+    stack.enter_context(_budget.reserve(dicom.memory_needed(content)))
+    grey, bits, facts = dicom.decode(content)
+    return Decoded(grey, "DICOM", bits, facts)
+
+
+def _decode_picture(content: bytes, stack: ExitStack) -> Decoded:
+    image: Image.Image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    check_size(image.width, image.height)
+    stack.enter_context(_budget.reserve(_memory_needed(image)))
     bits, name = _bits(image), str(image.format)
     if bits == 16 and image.mode not in _WIDE_MODES:
         image = _deep_colour(image, content)
@@ -178,30 +180,58 @@ def _bits(image: Image.Image) -> int:
 
 
 def _memory_needed(image: Image.Image) -> int:
-    """Return about how many bytes opening takes: pixels x channels x depth, and 4 bytes a pixel for 8-bit RGB."""
+    """Return about how many bytes opening takes: pixels x channels x depth, and copies of 8 bits."""
     depth = max(1, _bits(image) // 8)
-    return image.width * image.height * (len(image.getbands()) * depth + 4)
+    unpacked = len(image.getbands()) * depth
+    if depth == 2 and image.mode not in _WIDE_MODES and not _has_16_bit_halves(image):
+        unpacked *= 2  # OpenCV holds the pixels twice
+    return image.width * image.height * max(unpacked + 4, 7)
 
 
 def _deep_colour(image: Image.Image, content: bytes) -> Image.Image:
     """Return 16-bit colour scaled by its range, on black; Pillow would cut it to the upper 8 bits."""
-    picture = Image.fromarray(_scaled_colour(content))
+    rows = _rows_of_halves(image, content) if _has_16_bit_halves(image) else _rows_by_opencv(content)
+    picture = Image.fromarray(_scaled(rows, image.height, (image.width, 3)))
     picture.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
     return picture
 
 
-def _scaled_colour(content: bytes) -> np.ndarray:
-    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.ndim != 3:
-        raise ImageError("the image is cut off or damaged")
+def _has_16_bit_halves(image: Image.Image) -> bool:
+    return image.format == "PNG" and image.mode in ("RGB", "RGBA") and "transparency" not in image.info
+
+
+def _rows_of_halves(image: Image.Image, content: bytes) -> Rows:
+    """Return the rows of a 16-bit PNG, read as two 8-bit images: the upper bytes and the lower bytes.
+
+    OpenCV would need more than twice the memory.
+    """
+    lower = Image.open(io.BytesIO(content), formats=("PNG",))
+    lower.tile = [tile._replace(args=f"{image.mode};16L") for tile in lower.tile]
+    image.load()
+    lower.load()
 
     def rows(top: int, bottom: int) -> np.ndarray:
-        colour = values[top:bottom, :, 2::-1].astype(np.float32)  # BGR to RGB
-        if values.shape[2] == 4:
-            colour *= values[top:bottom, :, 3:] / np.float32(65535)
-        return colour
+        box = (0, top, image.width, bottom)
+        high, low = (np.asarray(half.crop(box)).astype(np.uint16) for half in (image, lower))
+        return _on_black(high * 256 + low)
 
-    return _scaled(rows, values.shape[0], (values.shape[1], 3))
+    return rows
+
+
+def _rows_by_opencv(content: bytes) -> Rows:
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if values is None or values.ndim != 3:
+        raise ImageError("the image is cut off or damaged")
+    order = [2, 1, 0, 3][: values.shape[2]]  # BGR to RGB
+    return lambda top, bottom: _on_black(values[top:bottom, :, order])
+
+
+def _on_black(values: np.ndarray) -> np.ndarray:
+    """Return float32 (H, W, 3) of uint16 (H, W, 3 or 4), composed on black."""
+    colour: np.ndarray = values[..., :3].astype(np.float32)
+    if values.shape[2] == 4:
+        colour *= values[..., 3:] / np.float32(65535)
+    return colour
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -226,10 +256,10 @@ def bands(height: int, width: int) -> list[tuple[int, int]]:
     return [(top, min(top + step, height)) for top in range(0, height, step)]
 
 
-def _scaled(rows: Callable[[int, int], np.ndarray], height: int, row_shape: tuple[int, ...]) -> np.ndarray:
+def _scaled(rows: Rows, height: int, row_shape: tuple[int, ...]) -> np.ndarray:
     """Return uint8 (height, *row_shape): the smallest value of an image becomes 0, the largest 255.
 
-    `rows` returns the values of the rows from one to another. What is not finite counts as 0.
+    Values that are not finite count as 0.
     """
 
     @lru_cache(maxsize=1)  # an image of one band is converted once

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from cxrcore.messages import Message
 from cxrcore.schema import Stored
@@ -33,8 +33,8 @@ class DatasetInfo(Stored):
     """`created` is an ISO time, `mapping` is finding to class as chosen at the import, `phantom` None for X-rays."""
 
     created: str = ""
-    sources: list[Source] = []
-    mapping: dict[str, str] = {}
+    sources: list[Source] = Field(default_factory=list)
+    mapping: dict[str, str] = Field(default_factory=dict)
     phantom: PhantomSettings | None = None
 
     @classmethod

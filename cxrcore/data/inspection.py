@@ -12,9 +12,12 @@ from cxrcore.data import exclusions, roots
 from cxrcore.data.dicom import is_dicom
 from cxrcore.data.errors import ImageError
 from cxrcore.data.image_statistics import measure
-from cxrcore.data.images import Decoded, opened, png, read
+from cxrcore.data.images import MAX_FILE, Decoded, opened, png, read
+from cxrcore.data.memory import MemoryBudget
 from cxrcore.data.readers.base import not_frontal
 from cxrcore.files import write_bytes
+
+_files = MemoryBudget(MAX_FILE)
 
 
 class InspectedImage(BaseModel):
@@ -60,9 +63,10 @@ class ImageInspector:
         if row["left_out"]:
             return InspectedImage()
         try:
-            content = self._content(row)
-            with opened(content) as image:
-                return self._inspected(row, content, image)
+            with _files.reserve(self._size(row)):
+                content = self._content(row)
+                with opened(content) as image:
+                    return self._inspected(row, content, image)
         except ImageError as error:
             return InspectedImage(**exclusions.columns(error.kind, error.message))
 
@@ -90,6 +94,12 @@ class ImageInspector:
             measures=measure(image.image if image.image.mode == "RGB" else image.image.convert("RGB")),
             **patient,
         )
+
+    def _size(self, row: Mapping[str, Any]) -> int:
+        """Return the bytes of a file on disk, which are held in memory; 0 for an unreadable or too large one."""
+        path = Path(row["path"])
+        size = path.stat().st_size if row["content"] is None and path.is_file() else 0
+        return size if size <= MAX_FILE else 0
 
     def _content(self, row: Mapping[str, Any]) -> bytes:
         if row["content"] is not None:

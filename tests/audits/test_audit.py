@@ -39,14 +39,14 @@ def plant(folder, name, change, to=None):
     return path
 
 
-def test_phantoms_are_quiet(phantom):
+def test_phantoms_have_no_issues(phantom):
     report = audit.run(phantom)
     assert report["findings"] == [] and report["small_classes"] == {}
     assert report["n"] == 60 and set(report["cramers_v"].values()) == {None}
     assert json.loads(json.dumps(report)) == report == audit.last(phantom)
 
 
-def test_a_planted_marker_is_found_by_the_borders():
+def test_confounding_marker_is_found_by_border_statistics():
     data = phantoms.create("marked", patients=25, images=2, seed=5, planted_class="NORMAL")
     report = audit.run(data)
     assert kinds(report) == {("confound", "borders")}
@@ -63,7 +63,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("name", COPIES)
-def test_near_duplicates_are_found_and_nothing_else(folder, name):
+def test_near_duplicates_are_found(folder, name):
     planted = plant(folder, "NORMAL", COPIES[name])
     report = audit.run(import_folders([folder], "copies"))
     (finding,) = [finding for finding in report["findings"] if "duplicate" in finding["kind"]]
@@ -71,7 +71,7 @@ def test_near_duplicates_are_found_and_nothing_else(folder, name):
     assert len(finding["images"]) == 2 and str(planted) in finding["images"] and len(finding["exclude"]) == 1
 
 
-def test_the_same_pixels_in_another_file_and_across_classes(folder):
+def test_exact_duplicates_in_other_format_across_classes(folder):
     plant(folder, "NORMAL", lambda image: (image, {"suffix": ".tif"}), to="COVID")
     report = audit.run(import_folders([folder], "copies"))
     assert ("exact-duplicate", "across classes") in kinds(report)
@@ -79,13 +79,13 @@ def test_the_same_pixels_in_another_file_and_across_classes(folder):
     assert len(finding["exclude"]) == 2  # which class is true cannot be known
 
 
-def test_files_left_out_as_repeated_are_told(folder):
+def test_files_left_out_as_repeated_are_reported(folder):
     path = sorted((folder / "NORMAL").glob("*.png"))[0]
     path.with_name("again.png").write_bytes(path.read_bytes())
     assert ("exact-duplicate", "left out already") in kinds(audit.run(import_folders([folder], "copies")))
 
 
-def test_acting_on_a_finding_makes_a_version_without_it(folder):
+def test_excluding_an_issue_makes_a_version_without_it(folder):
     plant(folder, "NORMAL", COPIES["JPEG 50"])
     data = import_folders([folder], "copies")
     changed = audit.exclude(data, audit.run(data), "near-duplicate")
@@ -111,7 +111,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_an_outlier_is_named(what, phantom):
+def test_outlier_checks(what, phantom):
     pixels = np.asarray(Image.open(phantom.usable["path"][0]))
     changed = Image.fromarray(np.ascontiguousarray(CHANGES[what](pixels))).convert("RGB")
     measured = pd.DataFrame(
@@ -123,7 +123,7 @@ def test_an_outlier_is_named(what, phantom):
     }  # fmt: skip
 
 
-def test_letters_are_counted_in_a_row_and_a_lone_side_mark_is_none():
+def test_letters_are_counted_per_row():
     import cv2
 
     from cxrcore.data.text_detection import longest_row
@@ -151,7 +151,7 @@ def test_cramers_v_worked_by_hand():
     assert confounders.cramers_v(values[:40], table["label"][:40]) == {"source": None}
 
 
-def test_a_class_of_one_source_is_said_in_plain_words():
+def test_class_of_one_source_is_a_confounder():
     values, table = _table(["a"] * 20 + ["b"] * 40, ["COVID"] * 20 + ["NORMAL"] * 20 + ["OTHER INFECTION"] * 20)
     (finding,) = confounders.find(values, table)
     assert finding.sentence == (
@@ -160,27 +160,27 @@ def test_a_class_of_one_source_is_said_in_plain_words():
     )
 
 
-def test_what_is_known_for_one_class_only_is_no_confound():
+def test_property_known_for_one_class_only_is_no_confounder():
     values, table = _table(["M", "F"] * 10 + ["unknown"] * 20, ["COVID"] * 20 + ["NORMAL"] * 20)
     values = values.rename(columns={"source": "sex"})
     assert confounders.cramers_v(values, table["label"]) == {"sex": None} and confounders.find(values, table) == []
     assert confounders.tables(values, table["label"])["sex"]["unknown"] == {"COVID": 0, "NORMAL": 20}
 
 
-def test_a_leak_without_training_images_can_be_settled_too():
+def test_leak_between_validation_and_test_can_be_resolved():
     table = pd.DataFrame(
         {"patient": ["a", "a", "a"], "given_split": ["validation", "test", "validation"], "row": range(3), "label": "X"}
     )
     assert list(patients.leaks(table)[0].exclude) == [0, 2]
 
 
-def test_chance_is_no_confound_however_many_images_a_patient_has():
+def test_many_images_of_few_patients_are_no_confounder():
     """Two patients of a class in each source, 30 images each: V is high, and four patients prove nothing."""
     values, table = _table(["a"] * 60 + ["b"] * 60, ["X"] * 60 + ["Y"] * 60, [str(k // 30) for k in range(120)])
     assert confounders.cramers_v(values, table["label"])["source"] == 1 and confounders.find(values, table) == []
 
 
-def test_patients_on_both_sides_of_the_given_split():
+def test_patients_in_two_given_parts_are_a_leak():
     table = pd.DataFrame(
         {
             "patient": ["a", "a", "b", "c"],
@@ -195,7 +195,7 @@ def test_patients_on_both_sides_of_the_given_split():
     assert patients.small_classes(table) == {"X": 3}
 
 
-def test_an_audit_is_of_a_version_and_survives_a_file_that_is_gone(folder):
+def test_audit_counts_missing_files(folder):
     data = import_folders([folder], "some")
     path = Path(data.usable["path"][0])
     content = path.read_bytes()
@@ -210,7 +210,7 @@ def test_an_audit_is_of_a_version_and_survives_a_file_that_is_gone(folder):
     assert audit.run(dataset.load("some"))["gone"] == 0
 
 
-def test_hashes_are_the_librarys_own():
+def test_hashes_match_imagehash():
     from imagehash import phash
 
     pixels = np.random.default_rng(0).integers(0, 256, (192, 192), dtype=np.uint8)

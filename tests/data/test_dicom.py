@@ -10,7 +10,7 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from cxrcore.data import dicom, dicom_decoder, images
-from cxrcore.data.images import ImageError
+from cxrcore.data.errors import ImageError
 from tests.data.dicom_files import COMPRESSED, compress, lookup_table, radiograph
 
 RAMP = np.arange(16).reshape(4, 4) * 17  # 0, 17, ... 255
@@ -21,39 +21,39 @@ def grey(content):
     return images.decode(content).grey().astype(int)
 
 
-def test_eight_bits_are_taken_as_they_are():
+def test_8_bit_values_are_unchanged():
     assert (grey(radiograph(RAMP // 2, bits=8)) == RAMP // 2).all()
 
 
-def test_more_bits_without_a_window_are_scaled_by_their_range():
+def test_more_bits_without_window_are_scaled_by_range():
     assert (grey(radiograph(RAMP * 3 + 500)) == RAMP).all()
 
 
-def test_monochrome1_is_inverted_after_the_window():
+def test_monochrome1_is_inverted_after_windowing():
     plain = radiograph(RAMP * 16, WindowCenter=2048, WindowWidth=4096)
     inverted = radiograph(RAMP * 16, photometric="MONOCHROME1", WindowCenter=2048, WindowWidth=4096)
     assert (grey(inverted) == 255 - grey(plain)).all()
 
 
-def test_a_window_by_the_standards_formula():
+def test_window_matches_dicom_standard_formula():
     """PS3.3 C.11.2.1.2.1, center 100 and width 51: black to 74.5, white above 124.5, between (x - 99.5) / 50 + 0.5."""
     values = np.array([[0, 74, 75, 100], [112, 124, 125, 4000]])
     expected = np.array([[0, 0, (75 - 99.5) / 50 + 0.5, 0.51], [0.75, 0.99, 1, 1]]) * 255
     assert np.abs(grey(radiograph(values, WindowCenter=100, WindowWidth=51)) - expected).max() <= 1
 
 
-def test_the_rescale_comes_before_the_window():
+def test_rescale_is_applied_before_window():
     """Stored 0 to 255 is -1000 to 20 by slope 4; a window from -1000 to 20 shows all of it."""
     content = radiograph(RAMP, RescaleSlope=4, RescaleIntercept=-1000, WindowCenter=-490, WindowWidth=1021)
     assert np.abs(grey(content) - RAMP).max() <= 1
 
 
-def test_a_signed_image_with_a_window():
+def test_signed_image_with_window():
     content = radiograph(RAMP * 16 - 2048, signed=True, WindowCenter=0, WindowWidth=4096)
     assert np.abs(grey(content) - RAMP).max() <= 1
 
 
-def test_lookup_tables_modality_first_then_voi():
+def test_modality_lut_is_applied_before_voi_lut():
     values = np.array([[0, 1], [2, 3]])
     content = radiograph(
         values,
@@ -72,20 +72,21 @@ def test_compressed_pixels_equal_the_source(name, tmp_path):
     assert np.abs(grey(packed) - NOISE).max() <= 1
 
 
-def test_only_these_facts_are_kept():
-    content = radiograph(
-        RAMP, PatientID="123", PatientName="Jane", PatientSex="F", PatientAge="045Y", ViewPosition="PA",
-        BurnedInAnnotation="YES", InstitutionName="St. Nowhere",
-    )  # fmt: skip
+def test_only_listed_header_fields_are_kept():
+    person = {"PatientID": "123", "PatientName": "Jane", "PatientSex": "F", "PatientAge": "045Y"}
+    other = {"ViewPosition": "PA", "BurnedInAnnotation": "YES", "InstitutionName": "St. Nowhere"}
+    content = radiograph(RAMP, **person, **other)
     facts = images.decode(content).facts
     assert facts == dicom.Facts("123", "PA", "F", "40-59", "DX", "yes")
 
 
 @pytest.mark.parametrize(
     ("text", "band"),
-    [("017Y", "0-17"), ("018Y", "18-39"), ("018M", "0-17"), ("040Y", "40-59"), ("60", "60-79"), ("80.5", "80+"),
-     ("", ""), ("unknown", ""), ("-3", ""), ("250", "")],
-)  # fmt: skip
+    [
+        *[("017Y", "0-17"), ("018Y", "18-39"), ("018M", "0-17"), ("040Y", "40-59"), ("60", "60-79"), ("80.5", "80+")],
+        *[("", ""), ("unknown", ""), ("-3", ""), ("250", "")],
+    ],
+)
 def test_age_bands(text, band):
     assert dicom.age_band(text) == band
 
@@ -93,8 +94,8 @@ def test_age_bands(text, band):
 @pytest.mark.parametrize(
     ("header", "kind", "reason"),
     [
-        ({"Modality": "CT"}, "modality", "CT is no plain radiograph"),
-        ({"Modality": ""}, "modality", "unknown modality is no plain radiograph"),
+        ({"Modality": "CT"}, "modality", "CT is not a plain radiograph"),
+        ({"Modality": ""}, "modality", "unknown modality is not a plain radiograph"),
         ({"NumberOfFrames": 30}, "multi-frame", "30 frames"),
         ({"PhotometricInterpretation": "RGB"}, "colour", "in colour"),
         ({"Rows": 60_000, "Columns": 60_000}, "unreadable", "60000 x 60000 pixels"),
@@ -102,31 +103,31 @@ def test_age_bands(text, band):
         ({"BitsStored": 999}, "unreadable", "cut off, damaged"),
     ],
 )
-def test_what_is_no_grey_radiograph_is_named(header, kind, reason):
+def test_other_than_grey_radiograph_is_refused_with_reason(header, kind, reason):
     with pytest.raises(ImageError, match=reason) as caught:
         images.decode(radiograph(RAMP, **header))
     assert caught.value.kind == kind
 
 
-def test_a_deflated_file_is_refused_wherever_its_header_says_so():
+def test_deflated_dicom_is_refused():
     """It could unpack to any size, and pydicom unpacks before it looks."""
     content = radiograph(RAMP, bits=8, syntax=DeflatedExplicitVRLittleEndian)
     with pytest.raises(ImageError, match="a deflated DICOM file"):
         images.decode(content)
 
 
-def test_a_negative_slope_turns_the_image_over():
+def test_negative_rescale_slope_inverts_the_image():
     content = radiograph(RAMP, bits=8, RescaleSlope=-1, RescaleIntercept=255)
     assert (grey(content) == 255 - RAMP).all()
 
 
-def test_no_word_of_the_header_is_in_a_refusal():
+def test_error_message_has_no_header_text():
     with pytest.raises(ImageError) as caught:
         images.decode(radiograph(RAMP, Modality="DOE^JOHN"))
     assert "DOE" not in str(caught.value)
 
 
-def test_pixels_that_claim_another_size_than_the_header_are_refused(tmp_path):
+def test_codestream_size_other_than_header_is_refused(tmp_path):
     packed = bytearray(compress(radiograph(NOISE * 16), COMPRESSED["JPEG 2000"], tmp_path))
     place = packed.index(b"\xff\x4f\xff\x51") + 8
     packed[place : place + 4] = (60_000).to_bytes(4, "big")
@@ -134,7 +135,7 @@ def test_pixels_that_claim_another_size_than_the_header_are_refused(tmp_path):
         images.decode(bytes(packed))
 
 
-def test_a_decoder_that_dies_is_replaced(tmp_path):
+def test_dead_decoder_process_is_replaced(tmp_path):
     packed = compress(radiograph(NOISE * 16), COMPRESSED["RLE"], tmp_path)
     grey(packed)
     child = dicom_decoder._idle.queue[-1]
@@ -143,7 +144,7 @@ def test_a_decoder_that_dies_is_replaced(tmp_path):
     assert np.abs(grey(packed) - NOISE).max() <= 1
 
 
-def test_a_decoder_that_hangs_is_ended(tmp_path, monkeypatch):
+def test_hanging_decoder_process_is_killed(tmp_path, monkeypatch):
     packed = compress(radiograph(NOISE * 16), COMPRESSED["RLE"], tmp_path)
     grey(packed)
     child = dicom_decoder._idle.queue[-1]
@@ -153,7 +154,7 @@ def test_a_decoder_that_hangs_is_ended(tmp_path, monkeypatch):
     assert child.process.poll() == -signal.SIGKILL
 
 
-def test_pydicoms_own_files_are_read_or_named(monkeypatch):
+def test_pydicom_sample_files_are_read_or_refused(monkeypatch):
     """Most are CT, MR or colour; taken for radiographs, their pixels equal pydicom's own after scaling by range."""
     monkeypatch.setattr(dicom, "MODALITIES", ("DX", "CR", "PX", "CT", "MR"))
     files = sorted(Path(pydicom.data.__file__).parent.rglob("*.dcm"))

@@ -1,25 +1,19 @@
-"""The public sets, from a server of the test's own that drops, lies and refuses."""
+"""Downloads of public datasets, from a local server that drops connections or sends wrong files."""
 
 import hashlib
-import io
+import random
 import threading
-import zipfile
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from cxrcore.data import download
 from cxrcore.errors import UserError
+from tests.data.zip_files import zipped
 
-
-def _zip():
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("chest_xray/train/NORMAL/a.png", bytes(range(256)) * 4000)
-    return buffer.getvalue()
-
-
-CONTENT = _zip()
+RANDOM = random.Random(0).randbytes(200_000)  # does not get smaller in a ZIP
+CONTENT = zipped({"chest_xray/train/NORMAL/a.png": RANDOM})
 
 
 class _Server(ThreadingHTTPServer):
@@ -59,10 +53,8 @@ def server(monkeypatch):
     threading.Thread(target=found.serve_forever, daemon=True).start()
     monkeypatch.setenv("CXR_MIRROR", f"http://127.0.0.1:{found.server_port}")
     known = download.PUBLIC["kermany"]
-    monkeypatch.setitem(
-        download.PUBLIC, "kermany",
-        download.PublicSet(**known.__dict__ | {"sha256": hashlib.sha256(CONTENT).hexdigest(), "megabytes": 1}),
-    )  # fmt: skip
+    changed = replace(known, sha256=hashlib.sha256(CONTENT).hexdigest(), megabytes=1)
+    monkeypatch.setitem(download.PUBLIC, "kermany", changed)
     yield found
     found.shutdown()
 
@@ -71,7 +63,7 @@ def _names(home):
     return sorted(path.name for path in (home / "downloads").glob("*") if not path.name.endswith(".lock"))
 
 
-def test_a_set_is_fetched_once_with_progress(server, home):
+def test_dataset_is_downloaded_once_with_progress(server, home):
     seen = []
     path = download.fetch("kermany", lambda done, total: seen.append((done, total)))
     assert path.read_bytes() == CONTENT and seen[-1] == (len(CONTENT), len(CONTENT))
@@ -79,7 +71,7 @@ def test_a_set_is_fetched_once_with_progress(server, home):
     assert download.on_disk(download.PUBLIC["kermany"]) == path
 
 
-def test_a_dropped_connection_is_taken_up_where_it_ended(server):
+def test_dropped_connection_is_resumed(server):
     server.behaviour = "drops"
     assert download.fetch("kermany").read_bytes() == CONTENT
     first, *later = server.requests
@@ -87,21 +79,21 @@ def test_a_dropped_connection_is_taken_up_where_it_ended(server):
     assert first is None and 0 < starts[0] < starts[1] < len(CONTENT)
 
 
-def test_an_interrupted_download_goes_on_another_day(server, home):
+def test_interrupted_download_is_resumed_later(server, home):
     part = home / "downloads" / "ChestXRay2017.zip.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(CONTENT[:1000])
     assert download.fetch("kermany").read_bytes() == CONTENT and server.requests == ["bytes=1000-"]
 
 
-def test_a_part_that_is_whole_already_is_enough(server, home):
+def test_complete_part_file_is_accepted(server, home):
     part = home / "downloads" / "ChestXRay2017.zip.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(CONTENT)
     assert download.fetch("kermany").read_bytes() == CONTENT
 
 
-def test_a_server_that_knows_no_ranges_starts_anew(server, home):
+def test_server_without_ranges_restarts_the_download(server, home):
     server.behaviour = "no ranges"
     part = home / "downloads" / "ChestXRay2017.zip.part"
     part.parent.mkdir(parents=True)
@@ -112,32 +104,32 @@ def test_a_server_that_knows_no_ranges_starts_anew(server, home):
 @pytest.mark.parametrize(
     ("key", "behaviour", "message"),
     [
-        ("kermany", "wrong", "not the published file"),
+        ("kermany", "wrong", "not the published one"),
         ("covid-chestxray", "wrong", "is not a ZIP"),
         ("kermany", "refuses", r"could not be downloaded \(HTTPError\).*Without a network"),
     ],
 )
-def test_what_is_not_the_set_is_not_kept(server, home, key, behaviour, message):
+def test_wrong_download_is_not_kept(server, home, key, behaviour, message):
     server.behaviour = behaviour
     with pytest.raises(UserError, match=message):
         download.fetch(key)
     assert _names(home) == []
 
 
-def test_no_network_says_what_to_do(home, monkeypatch):
+def test_no_network_gives_instructions(home, monkeypatch):
     monkeypatch.setenv("CXR_MIRROR", "http://127.0.0.1:9")
     with pytest.raises(UserError, match=r"could not be downloaded .* put it into .* or set CXR_MIRROR"):
         download.fetch("kermany")
 
 
-def test_a_full_disk_is_said_before_anything_is_written(server, home, monkeypatch):
+def test_full_disk_is_reported_before_writing(server, home, monkeypatch):
     monkeypatch.setattr(download, "SPARE", 10**18)
     with pytest.raises(UserError, match=r"needs \d+ MB of disk"):
         download.fetch("kermany")
     assert _names(home) == []
 
 
-def test_the_same_download_twice_at_once(server):
+def test_concurrent_download_is_refused(server):
     def second(done, total):
         with pytest.raises(UserError, match="being downloaded already"):
             download.fetch("kermany")
@@ -145,6 +137,6 @@ def test_the_same_download_twice_at_once(server):
     download.fetch("kermany", second)
 
 
-def test_an_unknown_set():
+def test_unknown_public_dataset_is_refused():
     with pytest.raises(UserError, match=r"expected one of covid-chestxray, kermany\. Received: 'nih'"):
         download.fetch("nih")

@@ -18,12 +18,12 @@ def test_grey_becomes_three_equal_channels(save):
     assert (found[..., 0] == found[..., 1]).all() and (found[..., 1] == found[..., 2]).all()
 
 
-def test_sixteen_bits_are_scaled_by_their_range_not_clipped(save):
+def test_16_bit_values_are_scaled_by_range_not_clipped(save):
     path = save("deep.png", np.array([[1000, 2000], [3000, 4000]], np.uint16))
     assert np.asarray(images.open_rgb(path))[..., 0].tolist() == [[0, 85], [170, 255]]
 
 
-def test_a_constant_sixteen_bit_image_is_black(save):
+def test_constant_16_bit_image_is_black(save):
     assert not np.asarray(images.open_rgb(save("flat.png", np.full((2, 2), 9000, np.uint16)))).any()
 
 
@@ -32,7 +32,7 @@ def test_transparency_is_composed_on_black(save):
     assert np.asarray(images.open_rgb(save("alpha.png", pixels)))[0, :, 0].tolist() == [200, 0, 100]
 
 
-def test_orientation_in_exif_is_obeyed(tmp_path):
+def test_exif_orientation_is_applied(tmp_path):
     picture = Image.fromarray(np.array([[10, 250]], np.uint8))
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise
@@ -40,13 +40,13 @@ def test_orientation_in_exif_is_obeyed(tmp_path):
     assert images.open_rgb(tmp_path / "turned.png").size == (1, 2)
 
 
-def test_load_resizes_as_pillow_does(save):
+def test_load_resizes_like_pillow(save):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     expected = np.asarray(Image.fromarray(pixels).resize((16, 16)))
     assert (images.load(save("b.png", pixels), 16) == expected).all()
 
 
-def test_a_grey_image_gives_what_three_equal_channels_give(save):
+def test_grey_and_equal_rgb_channels_give_the_same_pixels(save):
     grey = np.random.default_rng(0).integers(0, 256, (40, 30), dtype=np.uint8)
     one, three = save("one.png", grey), save("three.png", np.repeat(grey[..., None], 3, axis=-1))
     assert images.decode(one.read_bytes()).image.mode == "L"
@@ -73,18 +73,18 @@ def _png_header(width, height):
         (_png_header(11_000, 11_000), "at most 40 million"),
     ],
 )
-def test_bad_content_is_refused_with_its_reason(content, reason):
+def test_invalid_content_is_refused_with_reason(content, reason):
     with pytest.raises(ImageError, match=reason):
         images.open_rgb(Upload("x.png", content))
 
 
-def test_a_truncated_jpeg_is_refused(save):
+def test_truncated_jpeg_is_refused(save):
     path = save("whole.jpg", np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
     with pytest.raises(ImageError, match="cut off"):
         images.open_rgb(Upload("cut.jpg", path.read_bytes()[:-400]))
 
 
-def test_a_missing_file_is_refused(tmp_path):
+def test_missing_file_is_refused(tmp_path):
     with pytest.raises(ImageError, match="missing"):
         images.open_rgb(tmp_path / "nowhere.png")
 
@@ -92,7 +92,7 @@ def test_a_missing_file_is_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_mutated_files_give_an_image_or_a_reason(data):
+def test_mutated_files_give_image_or_error(data):
     kind = data.draw(st.sampled_from(["PNG", "JPEG", "TIFF", "WEBP"]))
     import io
 
@@ -107,11 +107,11 @@ def test_mutated_files_give_an_image_or_a_reason(data):
         assert str(error)
 
 
-def test_display_keeps_the_shape_of_the_picture(save):
+def test_display_keeps_the_aspect_ratio(save):
     assert images.display(save("wide.png", np.zeros((500, 1000), np.uint8)), 640).shape == (320, 640, 3)
 
 
-def test_deep_colour_is_scaled_composed_on_black_and_upright(tmp_path):
+def test_16_bit_colour_is_scaled_composed_on_black_and_upright(tmp_path):
     import cv2
 
     values = np.zeros((2, 3, 4), np.uint16)

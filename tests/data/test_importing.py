@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from cxrcore.data import dataset
@@ -51,22 +52,24 @@ def test_class_folders(folders):
     assert (data.usable["width"] == 12).all()
 
 
-def test_the_collection_names_why_rows_are_left_out(collection):
+def test_covid_collection_rows_are_left_out_with_kind(collection):
     data = import_folders([collection], "covid")
     assert data.counts() == {"COVID": 2}
     assert data.usable["patient"].tolist() == ["collection:1", "collection:1"]
     assert data.left_out_counts() == {"view": 2, "finding": 1, "missing": 1, "repeated": 1}
-    missing = data.left_out[data.left_out["left_out"].str.startswith("missing")]
+    missing = data.left_out[data.left_out["left_out"] == "missing"]
     assert missing["path"].iloc[0].endswith("gone.png")
 
 
-def test_several_sources_merge_and_the_mapping_can_be_changed(collection, folders):
-    data = import_folders([collection, folders], "both", ImportOptions({"sars": "OTHER INFECTION", "set/PNEUMONIA": ""}))
+def test_sources_are_merged_with_changed_mapping(collection, folders):
+    data = import_folders(
+        [collection, folders], "both", ImportOptions({"sars": "OTHER INFECTION", "set/PNEUMONIA": ""})
+    )
     assert data.counts() == {"COVID": 2, "NORMAL": 3, "OTHER INFECTION": 1}
     assert data.left_out_counts()["finding"] == 6
 
 
-def test_a_folder_above_known_layouts_is_searched(collection, folders, tmp_path):
+def test_parent_folder_of_known_layouts_is_searched(collection, folders, tmp_path):
     (tmp_path / "all").mkdir()
     collection.rename(tmp_path / "all" / "collection")
     folders.rename(tmp_path / "all" / "set")
@@ -77,7 +80,7 @@ def test_a_folder_above_known_layouts_is_searched(collection, folders, tmp_path)
     }
 
 
-def test_a_choice_for_one_source_leaves_the_others_alone(folders, save, tmp_path):
+def test_mapping_of_one_source_does_not_change_others(folders, save, tmp_path):
     save("other/PNEUMONIA/x.png", _pixels(77))
     data = import_folders([folders, tmp_path / "other"], "both", ImportOptions({"other/pneumonia": ""}))
     assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 6}
@@ -91,12 +94,12 @@ def test_a_choice_for_one_source_leaves_the_others_alone(folders, save, tmp_path
         ({"limits": {"normal": 1}}, "class to limit: expected one of .* Received: 'normal'"),
     ],
 )
-def test_wrong_names_are_named(folders, options, message):
+def test_unknown_names_are_refused(folders, options, message):
     with pytest.raises(UserError, match=message):
         import_folders([folders], "kids", ImportOptions(**options))
 
 
-def test_the_same_picture_twice_counts_once_and_with_two_classes_not_at_all(folders):
+def test_repeated_image_is_used_once_and_conflicting_one_never(folders):
     one, two = (folders / "train" / name for name in ("NORMAL", "PNEUMONIA"))
     (one / "copy.jpeg").write_bytes((one / "IM-0000-0001.jpeg").read_bytes())
     (two / "conflict.jpeg").write_bytes((one / "IM-0001-0001.jpeg").read_bytes())
@@ -105,7 +108,7 @@ def test_the_same_picture_twice_counts_once_and_with_two_classes_not_at_all(fold
     assert data.left_out_counts() == {"repeated": 1, "conflict": 2}
 
 
-def test_limits_keep_the_first_images_and_say_so(folders):
+def test_limits_keep_the_first_images(folders):
     data = import_folders([folders], "few", ImportOptions(limits={"OTHER INFECTION": 2}))
     assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 2}
     assert data.left_out_counts() == {"limit": 4}
@@ -124,7 +127,7 @@ def test_arrays_become_images_with_the_same_pixels(tmp_path):
         assert (load(_path(row.path), 9) == expected).all()
 
 
-def test_two_array_sources_with_the_same_names_stay_apart(tmp_path):
+def test_array_sources_of_equal_names_are_separate(tmp_path):
     for k, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()
         x = np.random.default_rng(k).integers(0, 256, (3, 5, 5, 3), dtype=np.uint8)
@@ -140,7 +143,7 @@ def _path(text):
     return Path(text)
 
 
-def test_arrays_of_objects_are_refused(tmp_path):
+def test_object_arrays_are_refused(tmp_path):
     np.save(tmp_path / "X_a.npy", np.array([{"code": "runs"}], dtype=object), allow_pickle=True)
     np.save(tmp_path / "Y_a.npy", np.eye(3)[:1])
     with pytest.raises(UserError, match="Python objects are refused"):
@@ -156,14 +159,14 @@ def test_arrays_of_objects_are_refused(tmp_path):
         (np.zeros((2, 4, 4, 3), np.uint8), np.ones((2, 3)), "exactly one 1"),
     ],
 )
-def test_wrong_arrays_are_refused(tmp_path, x, y, expected):
+def test_invalid_arrays_are_refused(tmp_path, x, y, expected):
     np.save(tmp_path / "X_a.npy", x)
     np.save(tmp_path / "Y_a.npy", y)
     with pytest.raises(UserError, match=expected):
         import_folders([tmp_path], "bad")
 
 
-def test_bad_files_are_set_aside_by_name(folders):
+def test_unreadable_files_are_left_out_with_reason(folders):
     bad = folders / "train" / "NORMAL"
     (bad / "empty.png").write_bytes(b"")
     (bad / "text.png").write_text("hello")
@@ -171,41 +174,41 @@ def test_bad_files_are_set_aside_by_name(folders):
     (bad / "cut.jpeg").write_bytes(whole[: len(whole) // 2])
     data = import_folders([folders], "some")
     assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 6}
-    reasons = {row.path.rsplit("/", 1)[1]: row.left_out for row in data.left_out.itertuples()}
+    reasons = {row.path.rsplit("/", 1)[1]: row.left_out_reason for row in data.left_out.itertuples()}
     assert "0 bytes" in reasons["empty.png"]
     assert "not an image" in reasons["text.png"]
     assert "cut off" in reasons["cut.jpeg"]
 
 
-def test_an_empty_folder_says_what_was_expected(tmp_path):
+def test_empty_folder_lists_expected_layouts(tmp_path):
     (tmp_path / "nothing").mkdir()
     with pytest.raises(UserError, match=r"No image was found .* metadata\.csv"):
         import_folders([tmp_path / "nothing"], "none")
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match="There is no folder"):
         import_folders([tmp_path / "nope"], "none")
 
 
-def test_unknown_findings_only(save, tmp_path):
+def test_only_unknown_findings_is_an_error(save, tmp_path):
     save("set/cats/a.png", _pixels(0))
-    with pytest.raises(UserError, match="Map a finding to a class"):
+    with pytest.raises(UserError, match="Assign a class to a finding"):
         import_folders([tmp_path / "set"], "cats")
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 65])
-def test_names_that_could_leave_the_folder_are_refused(folders, name):
+def test_unsafe_dataset_names_are_refused(folders, name):
     with pytest.raises(UserError, match="dataset's name"):
         import_folders([folders], name)
 
 
-def test_an_import_that_failed_for_want_of_disk_goes_on_when_there_is_some(folders, monkeypatch):
+def test_import_resumes_after_full_disk(folders, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pd.DataFrame, "to_parquet", full)
+        patch.setattr(pq, "write_table", full)
         with pytest.raises(UserError, match="disk is full"):
             import_folders([folders], "kids")
     assert dataset.names() == []
@@ -214,9 +217,9 @@ def test_an_import_that_failed_for_want_of_disk_goes_on_when_there_is_some(folde
     assert seen == []  # every image had been opened
 
 
-def test_an_import_without_a_usable_image_leaves_nothing_behind(save, tmp_path, home):
+def test_import_without_usable_image_leaves_no_files(save, tmp_path, home):
     save("set/cats/a.png", _pixels(0))
-    with pytest.raises(UserError, match="Map a finding"):
+    with pytest.raises(UserError, match="Assign a class to a finding"):
         import_folders([tmp_path / "set"], "cats")
     assert [path for path in (home / "datasets").iterdir() if path.is_dir()] == []
 
@@ -228,7 +231,7 @@ def test_deleting_a_dataset_keeps_the_imported_images(folders):
     assert len(list(folders.rglob("*.jpeg"))) == 9
 
 
-def test_names_that_are_free(folders):
+def test_free_name_adds_a_number(folders):
     assert dataset.free_name("kids") == "kids"
     import_folders([folders], "kids")
     assert dataset.free_name("kids") == "kids-2"

@@ -9,7 +9,7 @@ from cxrcore.data.phantom.images import BACKBONE_STREAM, DISEASES, PhantomSpec, 
 from cxrcore.errors import UserError
 
 
-def test_the_same_shot_gives_the_same_pixels_whatever_was_drawn_before():
+def test_same_spec_gives_same_pixels_in_any_order():
     spec = PhantomSpec("COVID", 3, 1)
     first = generate(spec, seed=1)
     generate(PhantomSpec("NORMAL", 0, 0), seed=9)
@@ -17,13 +17,13 @@ def test_the_same_shot_gives_the_same_pixels_whatever_was_drawn_before():
     assert (first.image != generate(spec, seed=2).image).any()
 
 
-def test_the_backbone_learns_from_other_pictures_than_any_dataset_holds():
+def test_backbone_stream_differs_from_dataset_stream():
     spec = PhantomSpec("OTHER INFECTION", 0, 0)
     assert (generate(spec, 0).image != generate(spec, 0, stream=BACKBONE_STREAM).image).any()
 
 
 @pytest.mark.parametrize("disease", DISEASES)
-def test_masks_are_where_the_disease_says(disease):
+def test_masks_match_the_disease(disease):
     for patient in range(12):
         phantom = generate(PhantomSpec(disease, patient, 0), seed=4)
         lungs, lesions = phantom.lungs > 0, phantom.lesions > 0
@@ -38,7 +38,7 @@ def test_masks_are_where_the_disease_says(disease):
             assert columns.max() < 140 or columns.min() > 116, "one-sided"
 
 
-def test_lesions_are_brighter_than_the_same_lung_without():
+def test_lesions_are_brighter_than_the_lung():
     brighter = []
     for patient in range(10):
         phantom = generate(PhantomSpec("OTHER INFECTION", patient, 0), seed=4)
@@ -47,7 +47,7 @@ def test_lesions_are_brighter_than_the_same_lung_without():
     assert min(brighter) > 15
 
 
-def test_the_planted_marker_is_on_every_image_of_its_class_and_no_other():
+def test_marker_is_on_every_image_of_its_class_only():
     for spec in specs(3, 2):
         corner = (slice(234, 244), slice(8, 24))
         difference = cv2.absdiff(generate(spec, 0).image, generate(spec, 0, planted_class="COVID").image)
@@ -56,14 +56,14 @@ def test_the_planted_marker_is_on_every_image_of_its_class_and_no_other():
         assert difference[:230].sum() == 0
 
 
-def test_the_letter_says_nothing_about_the_class():
+def test_side_letter_is_independent_of_the_class():
     """Left or right half of the top rows holds the letter; both sides occur in each class."""
     for disease in DISEASES:
         sides = {bool(generate(PhantomSpec(disease, p, 0), 0).image[6:48, :32].max() > 220) for p in range(12)}
         assert sides == {True, False}
 
 
-def test_the_dataset_on_disk(phantom):
+def test_phantom_dataset_on_disk(phantom):
     assert phantom.counts() == {"COVID": 20, "NORMAL": 20, "OTHER INFECTION": 20}
     assert phantom.is_phantom
     assert phantom.usable["patient"].nunique() == 30
@@ -75,11 +75,11 @@ def test_the_dataset_on_disk(phantom):
     assert (part == split.TEST).sum() == 12
 
 
-def test_a_taken_name_is_refused_and_nothing_is_lost(phantom):
+def test_existing_name_is_refused_and_kept(phantom):
     with pytest.raises(UserError, match="exists already"):
         phantoms.create("phantom", 3, 1)
     assert len(dataset.load("phantom").usable) == 60
 
 
-def test_replacing_needs_to_be_asked_for(phantom):
+def test_replace_replaces_the_dataset(phantom):
     assert len(phantoms.create("phantom", 3, 1, replace=True).usable) == 9

@@ -1,4 +1,4 @@
-"""Layouts beyond the tutorials': tables, given splits, DICOM exports; and where a file may lie."""
+"""Layouts: tables, given splits, DICOM exports; and the permitted folders."""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def listed(save, tmp_path):
 
 
 @pytest.mark.parametrize("by", ["the table", "its folder"])
-def test_a_table_with_usual_columns(listed, by):
+def test_table_with_usual_columns(listed, by):
     data = import_folders([listed if by == "the table" else listed.parent], "nih")
     assert data.counts() == {"NORMAL": 1, "OTHER INFECTION": 2}
     assert data.left_out_counts() == {"view": 1, "missing": 1}
@@ -51,18 +51,18 @@ def test_columns_can_be_chosen(listed):
 
 
 @pytest.mark.parametrize("columns", [{"finding": "Diagnose"}, {"colour": "Verdict"}])
-def test_a_column_that_is_not_there(listed, columns):
+def test_unknown_column_is_refused(listed, columns):
     with pytest.raises(UserError, match=r"column to read: expected a role of path, finding.* Received"):
         import_folders([listed], "nih", ImportOptions(columns=columns))
 
 
-def test_a_table_without_labels(tmp_path):
+def test_table_without_labels_is_refused(tmp_path):
     pd.DataFrame({"a": [1]}).to_csv(tmp_path / "some.csv", index=False)
     with pytest.raises(UserError, match="no column known as path"):
         import_folders([tmp_path / "some.csv"], "some")
 
 
-def test_given_parts_are_kept_and_used_if_asked(save, tmp_path):
+def test_given_split_is_kept_and_used(save, tmp_path):
     for k in range(12):
         save(f"chest_xray/{'train' if k < 8 else 'test'}/{'NORMAL' if k % 2 else 'PNEUMONIA'}/{k}.png", _pixels(k))
     whole = import_folders([tmp_path / "chest_xray"], "whole").usable
@@ -73,18 +73,18 @@ def test_given_parts_are_kept_and_used_if_asked(save, tmp_path):
     assert set(apart["source"]) == {"chest_xray"} and sorted(apart["given_split"]) == sorted(whole["given_split"])
 
 
-def test_a_given_split_needs_something_to_test_on(phantom):
-    with pytest.raises(UserError, match="gives no images to test on"):
+def test_given_split_needs_test_images(phantom):
+    with pytest.raises(UserError, match="gives no test images"):
         split.given(phantom.usable, 0.1, 0)
 
 
-def test_a_patient_of_two_given_parts_is_one_patient(save, tmp_path):
+def test_patient_in_two_given_parts_is_one_patient(save, tmp_path):
     save("set/train/PNEUMONIA/person1_virus_1.png", _pixels(1))
     save("set/test/PNEUMONIA/person1_virus_2.png", _pixels(2))
     assert import_folders([tmp_path / "set"], "set").usable["patient"].nunique() == 1
 
 
-def test_a_pacs_export_without_suffixes(tmp_path):
+def test_pacs_export_without_suffixes(tmp_path):
     """Class, patient, series, files without a suffix; the header tells patient and view."""
     for k, (label, view) in enumerate([("NORMAL", "PA"), ("NORMAL", "LL"), ("COVID", "AP"), ("COVID", "")]):
         file = tmp_path / "export" / label / f"PAT{k}" / "SER1" / f"IM{k:06d}"
@@ -105,7 +105,7 @@ def test_a_pacs_export_without_suffixes(tmp_path):
     assert set(used["patient"]).isdisjoint(again["patient"])  # every dataset has a salt of its own
 
 
-def test_of_an_uploaded_dicom_only_the_pixels_are_kept():
+def test_only_pixels_of_uploaded_dicom_are_kept():
     content = radiograph(_pixels(0), bits=8, PatientName="Jane Roe", PatientID="77")
     uploads = [
         file_tree.Upload("NORMAL/a.dcm", content),
@@ -120,7 +120,7 @@ def test_of_an_uploaded_dicom_only_the_pixels_are_kept():
     assert (load(data.usable.set_index("label")["path"].map(file_tree.Path)["NORMAL"], 12)[..., 0] == _pixels(0)).all()
 
 
-def test_files_outside_of_the_allowed_folders_are_left_out(save, tmp_path):
+def test_files_outside_the_permitted_folders_are_left_out(save, tmp_path):
     save("outside/secret.png", _pixels(0))
     save("root/NORMAL/a.png", _pixels(1))
     save("root/COVID/b.png", _pixels(2))
@@ -135,7 +135,7 @@ def test_files_outside_of_the_allowed_folders_are_left_out(save, tmp_path):
     assert data.left_out_counts()["outside"] >= 2 and not data.usable["path"].str.contains("secret|link").any()
 
 
-def test_patients_of_dicom_files_are_the_headers_whatever_the_name_and_the_folder(tmp_path):
+def test_dicom_patient_comes_from_the_header(tmp_path):
     """Exports name every first image IM-0001-0001; one patient may be in two folders."""
     for k, patient in enumerate(["A", "B", "C", "A"]):
         file = (
@@ -148,12 +148,12 @@ def test_patients_of_dicom_files_are_the_headers_whatever_the_name_and_the_folde
     assert used["modality"].tolist() == ["DX"] * 4
 
 
-def test_a_column_can_be_unchosen(listed):
+def test_column_can_be_unset(listed):
     data = import_folders([listed], "nih", ImportOptions(columns={"patient": ""}))
     assert data.usable["patient"].nunique() == 3
 
 
-def test_a_name_that_is_not_utf8_is_set_aside(save, tmp_path):
+def test_file_name_that_is_not_utf8_is_left_out(save, tmp_path):
     import os
 
     save("set/NORMAL/a.png", _pixels(0))
@@ -161,4 +161,4 @@ def test_a_name_that_is_not_utf8_is_set_aside(save, tmp_path):
     file.rename(file.with_name(os.fsdecode(b"caf\xe9.png")))
     save("set/NORMAL/b.png", _pixels(1))
     data = import_folders([tmp_path / "set"], "some")
-    assert data.counts() == {"NORMAL": 1} and "UTF-8" in data.left_out["left_out"][0]
+    assert data.counts() == {"NORMAL": 1} and "UTF-8" in data.left_out["left_out_reason"][0]

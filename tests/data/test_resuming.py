@@ -1,4 +1,4 @@
-"""An import that is killed goes on where it was, with the same table."""
+"""An interrupted import resumes with the same table."""
 
 import signal
 import subprocess
@@ -35,7 +35,7 @@ def _lines(home):
     return sum(len(file.read_text().splitlines()) for file in home.glob("datasets/.importing-*/found.jsonl"))
 
 
-def test_a_killed_import_goes_on_and_gives_the_same_table(folder, home):
+def test_killed_import_resumes_with_the_same_table(folder, home):
     process = subprocess.Popen([sys.executable, "-c", SLOW, str(folder)])
     for _ in range(600):
         if _lines(home) >= 20:
@@ -55,7 +55,7 @@ def test_a_killed_import_goes_on_and_gives_the_same_table(folder, home):
     assert sorted(path.name for path in (home / "datasets").iterdir() if path.is_dir()) == ["fresh", "mine"]
 
 
-def test_a_line_cut_short_by_the_kill_is_read_again(folder, home):
+def test_truncated_progress_line_is_repeated(folder, home):
     with pytest.raises(KeyboardInterrupt):
         importing.import_folders([folder], "mine", progress=_interrupt_at(10))
     (file,) = home.glob("datasets/.importing-*/found.jsonl")
@@ -66,7 +66,7 @@ def test_a_line_cut_short_by_the_kill_is_read_again(folder, home):
     assert seen[0] == 10 and len(data.usable) == 60
 
 
-def test_a_file_that_was_changed_meanwhile_starts_anew(folder, save):
+def test_changed_file_restarts_the_import(folder, save):
     with pytest.raises(KeyboardInterrupt):
         importing.import_folders([folder], "mine", progress=_interrupt_at(10))
     save("set/COVID/0.png", np.zeros((20, 20), np.uint8))
@@ -75,7 +75,7 @@ def test_a_file_that_was_changed_meanwhile_starts_anew(folder, save):
     assert seen[0] == 1 and 20 in set(data.usable["width"])
 
 
-def test_another_upload_of_the_same_names_starts_anew(home):
+def test_other_upload_of_equal_names_restarts_the_import(home):
     def uploaded(first):
         names = [f"{'NORMAL' if k % 2 else 'COVID'}/{k}.png" for k in range(6)]
         return file_tree.of_uploads(
@@ -88,7 +88,7 @@ def test_another_upload_of_the_same_names_starts_anew(home):
     assert {int(images.load(Path(path), 9).max()) for path in data.usable["path"]} == set(range(100, 106))
 
 
-def test_other_choices_start_anew(folder, home):
+def test_other_options_restart_the_import(folder, home):
     with pytest.raises(KeyboardInterrupt):
         importing.import_folders([folder], "mine", progress=_interrupt_at(10))
     seen = []
@@ -97,7 +97,7 @@ def test_other_choices_start_anew(folder, home):
     assert seen[0] == 1
 
 
-def test_the_same_import_twice_at_once_is_refused(folder):
+def test_concurrent_import_is_refused(folder):
     def second(done, total):
         if done == 5:
             with pytest.raises(UserError, match="being imported as 'mine' already"):
@@ -106,7 +106,7 @@ def test_the_same_import_twice_at_once_is_refused(folder):
     assert len(importing.import_folders([folder], "mine", progress=second).usable) == 60
 
 
-def test_what_nobody_went_on_with_is_removed_after_a_week(folder, home, monkeypatch):
+def test_interrupted_import_is_removed_after_a_week(folder, home, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         importing.import_folders([folder], "mine", progress=_interrupt_at(10))
     monkeypatch.setattr(staging, "_KEPT_DAYS", -1)

@@ -44,7 +44,7 @@ def test_no_patient_is_in_two_parts_and_every_row_is_in_one(table, seed):
     assert part.equals(split.by_patient(table, 0.2, 0.1, seed))
 
 
-def test_large_sets_get_the_shares_asked_for_in_every_class():
+def test_large_sets_get_the_requested_shares_in_every_class():
     table = _table({"A": 100, "B": 50, "C": 50})
     part = split.by_patient(table, 0.2, 0.1, seed=3)
     tested = table["label"][part == split.TEST].value_counts()
@@ -68,7 +68,7 @@ def test_another_seed_gives_another_split():
     assert not split.by_patient(table, 0.2, 0.1, 0).equals(split.by_patient(table, 0.2, 0.1, 1))
 
 
-def test_the_tutorial_split_is_theirs():
+def test_tutorial_split_matches_train_test_split():
     table = _table({"A": 175, "B": 100, "C": 100}, images=1)
     part = split.tutorial(table, 0.2, 0.1, 40)
     train, test = train_test_split(np.arange(375), test_size=0.2, random_state=40)
@@ -83,12 +83,12 @@ def test_one_class_is_refused(chosen):
         chosen(_table({"A": 20}), 0.2, 0.1, 0)
 
 
-def test_a_class_with_one_patient_is_refused_by_name():
+def test_class_with_one_patient_is_refused_by_name():
     with pytest.raises(UserError, match=r"Class 'B' has too few patients \(1\); .* at least 3"):
         split.by_patient(_table({"A": 20, "B": 1}, images=9), 0.2, 0.1, 0)
 
 
-def test_too_few_images_for_the_random_split():
+def test_random_split_of_too_few_images_is_refused():
     with pytest.raises(UserError, match="too small"):
         split.tutorial(_table({"A": 1, "B": 1}, images=1), 0.5, 0.1, 0)
 

@@ -1,4 +1,4 @@
-"""Runs as processes: waiting, stopping, being killed. Real worker processes on a small dataset."""
+"""The queue: waiting, stopping, killed workers, with real worker processes on a small dataset."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ LONG = {"dataset": "phantom", "size": 64, "epochs": 100_000, "early_stopping": 0
 def no_leftovers(home):
     yield
     for run in runs.listing():
-        if run.status["state"] in runs.LIVE:
+        if run.status.state in runs.LIVE:
             processes.kill(run.status)
 
 
@@ -33,106 +33,104 @@ def _wait(run, reached, seconds=60):
 
 
 def _state(*states):
-    return lambda run: run.status["state"] in states
+    return lambda run: run.status.state in states
 
 
 def _has_epochs(run):
     return len(run.epochs) > 3
 
 
-def test_one_runs_and_the_next_waits_and_starts_by_itself(phantom):
+def test_second_run_waits_and_starts_when_the_first_ends(phantom):
     first, second = queue.submit(run_config.make(**LONG)), queue.submit(run_config.make(**LONG))
-    assert first.status["state"] == "running" and second.status["state"] == "queued"
+    assert first.status.state == "running" and second.status.state == "queued"
     assert queue.position(second) == 1
-    assert first.status["pid"] != os.getpid()
+    assert first.status.pid != os.getpid()
     _wait(first, _has_epochs)
     queue.stop(first)
-    assert first.status["state"] == "stopped" and first.metrics["n_test"] == 12
+    assert first.status.state == "stopped" and first.metrics.n_test == 12
     _wait(second, _state("running"))
 
 
-def test_stop_in_training_takes_at_most_two_seconds_and_keeps_the_best_epoch(phantom):
+def test_stopped_run_keeps_its_best_epoch(phantom):
     run = queue.submit(run_config.make(**LONG))
     _wait(run, _has_epochs)
     start = time.monotonic()
     queue.stop(run)
     assert time.monotonic() - start < 10  # 2 s on a quiet machine; a test must not fail on a busy one
-    assert run.status["state"] == "stopped"
-    assert run.metrics["accuracy"]["n"] == 12 and (run.folder / "model.keras").is_file()
+    assert run.status.state == "stopped"
+    assert run.metrics.test.accuracy.n == 12 and (run.folder / "model.keras").is_file()
 
 
-def test_stop_while_the_libraries_load(phantom):
+def test_run_is_stopped_while_the_libraries_load(phantom):
     run = queue.submit(run_config.make(**LONG))
-    _wait(run, lambda run: run.status.get("stage") in {"starting", "reading", "backbone"})
+    _wait(run, lambda run: run.status.stage in {"starting", "reading", "backbone"})
     start = time.monotonic()
     queue.stop(run)
     assert time.monotonic() - start < 10
-    assert run.status["state"] == "stopped" and not processes.alive(run.status)
+    assert run.status.state == "stopped" and not processes.alive(run.status)
 
 
-def test_a_waiting_run_can_be_taken_off_the_queue(phantom):
+def test_waiting_run_is_taken_off_the_queue(phantom):
     first, second = queue.submit(run_config.make(**LONG)), queue.submit(run_config.make(**LONG))
     queue.stop(second)
-    assert second.status["state"] == "stopped" and first.status["state"] == "running"
+    assert second.status.state == "stopped" and first.status.state == "running"
 
 
-def test_a_killed_worker_is_shown_as_failed_and_the_next_starts(phantom):
+def test_killed_worker_is_marked_as_failed_and_the_next_run_starts(phantom):
     first, second = queue.submit(run_config.make(**LONG)), queue.submit(run_config.make(**LONG))
     _wait(first, _has_epochs)
-    os.kill(first.status["pid"], signal.SIGKILL)
+    os.kill(first.status.pid, signal.SIGKILL)
     _wait(first, lambda run: not processes.alive(run.status))
     queue.dispatch()
-    assert first.status["state"] == "failed" and "killed" in first.status["message"]
+    assert first.status.state == "failed" and "killed" in str(first.status.message)
     assert len(first.epochs) > 3 and first.log_tail().endswith("training")
-    assert second.status["state"] == "running"
+    assert second.status.state == "running"
 
 
-def test_two_starts_at_once_give_two_runs_of_which_one_waits(phantom):
+def test_of_two_runs_submitted_at_once_one_waits(phantom):
     made = run_config.make(**LONG)
     threads = [threading.Thread(target=queue.submit, args=(made,)) for _ in range(2)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-    assert sorted(run.status["state"] for run in runs.listing()) == ["queued", "running"]
+    assert sorted(run.status.state for run in runs.listing()) == ["queued", "running"]
 
 
-def test_more_places_when_the_server_allows_them(phantom, monkeypatch):
+def test_max_jobs_allows_several_runs_at_once(phantom, monkeypatch):
     monkeypatch.setenv("CXR_MAX_JOBS", "2")
     found = [queue.submit(run_config.make(**LONG)) for _ in range(3)]
-    assert [run.status["state"] for run in found] == ["running", "running", "queued"]
+    assert [run.status.state for run in found] == ["running", "running", "queued"]
 
 
 @pytest.mark.parametrize("text", ["0", "many", "-1"])
-def test_a_wrong_number_of_places_is_named(phantom, monkeypatch, text):
+def test_invalid_max_jobs_is_an_error(phantom, monkeypatch, text):
     monkeypatch.setenv("CXR_MAX_JOBS", text)
     with pytest.raises(UserError, match=f"CXR_MAX_JOBS .* Received: '{text}'"):
         queue.submit(run_config.make(**LONG))
     assert runs.listing() == []
 
 
-def test_a_process_number_used_again_is_not_taken_for_the_run(phantom):
-    assert processes.alive({"pid": os.getpid(), "pid_started": processes.psutil.Process().create_time()})
-    assert not processes.alive({"pid": os.getpid(), "pid_started": 1.0})
+def test_reused_process_number_is_not_the_run(phantom):
+    assert processes.alive(runs.process_id())
+    assert not processes.alive(runs.ProcessId(pid=os.getpid(), pid_started=1.0))
 
 
-def test_a_run_of_another_program_is_asked_to_stop_but_not_killed(phantom, monkeypatch):
+def test_run_of_another_program_is_asked_to_stop_but_not_killed(phantom, monkeypatch):
     monkeypatch.setattr(queue, "STOP_SECONDS", 0.1)
     monkeypatch.setattr(queue, "PATIENCE_SECONDS", 0.3)
-    run = runs.create(
-        run_config.make(**LONG).model_dump(mode="json")
-    )  # this process's own: killing it would end the test
+    run = runs.create(run_config.make(**LONG))  # of this process: killing it would end the test
     queue.dispatch()
-    assert run.status["state"] == "running" and run.status["pid"] == os.getpid()
+    assert run.status.state == "running" and run.status.pid == os.getpid()
     queue.stop(run)
-    assert (run.folder / "stop").exists() and run.status["state"] == "running"
-    run.write("status.json", {"state": "finished"})
+    assert (run.folder / "stop").exists() and run.status.state == "running"
+    queue.write_status(run, run.status, state="finished")
 
 
-def test_an_ended_run_cannot_be_stopped(trained):
+def test_ended_run_cannot_be_stopped(trained):
     with pytest.raises(UserError, match="ended already"):
         queue.stop(trained)
 
 
-def test_a_failing_run_says_why(phantom):
+def test_failed_run_has_a_message(phantom):
     run = queue.submit(run_config.make(dataset="phantom", size=64, weights="file", weights_file="/no.weights.h5"))
     _wait(run, _state("failed"))
-    assert "there is no file" in run.status["message"]
+    assert "there is no file" in str(run.status.message)

@@ -36,7 +36,7 @@ def _set(save):
         save(f"set/FLU/{k}.png", np.full((8, 8), 9 + k, np.uint8))
 
 
-def test_folders_are_imported_with_the_mapping_shown(machine, save, tmp_path):
+def test_folders_are_imported_with_the_shown_mapping(machine, save, tmp_path):
     _set(save)
     test = machine(tmp_path / "set")
     _button(test, "Import").click().run()
@@ -54,14 +54,14 @@ def test_folders_are_imported_with_the_mapping_shown(machine, save, tmp_path):
         ("{root}/some.txt", "neither a folder, a ZIP nor a CSV"),
     ],
 )
-def test_a_path_that_cannot_be_read_is_named(machine, tmp_path, text, message):
+def test_unreadable_path_is_reported(machine, tmp_path, text, message):
     (tmp_path / "some.txt").write_text("hello")
     test = machine(text.format(root=tmp_path))
     assert message in _texts(test) and not any("Import" in button.label for button in test.button)
     assert dataset.names() == []
 
 
-def test_a_table_asks_which_column_is_what(machine, save, tmp_path):
+def test_columns_of_a_table_are_chosen(machine, save, tmp_path):
     save("set/a.png", np.full((8, 8), 1, np.uint8))
     pd.DataFrame({"image": ["a.png"], "was": ["NORMAL"]}).to_csv(tmp_path / "set" / "list.csv", index=False)
     test = machine(tmp_path / "set" / "list.csv")
@@ -71,7 +71,7 @@ def test_a_table_asks_which_column_is_what(machine, save, tmp_path):
     assert dataset.load("mydata").counts() == {"NORMAL": 1}
 
 
-def test_an_upload_stays_in_memory_until_it_is_imported(open_page, home):
+def test_upload_stays_in_memory_until_import(open_page, home):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for k, label in enumerate(("NORMAL", "COVID")):
@@ -86,7 +86,7 @@ def test_an_upload_stays_in_memory_until_it_is_imported(open_page, home):
     assert dataset.load("mydata").counts() == {"COVID": 1, "NORMAL": 1}
 
 
-def test_public_sets_show_licence_and_say_why_a_download_failed(open_page, monkeypatch):
+def test_public_datasets_show_licence_and_download_error(open_page, monkeypatch):
     monkeypatch.setenv("CXR_MIRROR", "http://127.0.0.1:9")
     test = open_page("data", view="Add a dataset", **{"from": "Public sets"})
     assert all(known.licence in _texts(test) for known in download.PUBLIC.values())
@@ -94,7 +94,7 @@ def test_public_sets_show_licence_and_say_why_a_download_failed(open_page, monke
     assert not test.exception and "could not be downloaded" in _texts(test)
 
 
-def test_the_check_runs_from_its_empty_state_and_is_kept(open_page, phantom):
+def test_audit_runs_and_is_kept(open_page, phantom):
     test = open_page("data", view="Check")
     assert "Looks for what could mislead" in _texts(test)
     _button(test, "Check this dataset").click().run()
@@ -103,7 +103,7 @@ def test_the_check_runs_from_its_empty_state_and_is_kept(open_page, phantom):
     assert test.dataframe[0].value["what"].tolist()[0] == "source"
 
 
-def test_a_finding_is_looked_at_excluded_and_undone(open_page, phantom):
+def test_issue_is_excluded_and_undone(open_page, phantom):
     report = audit.run(phantom)
     finding = {
         "kind": "outlier",
@@ -122,7 +122,7 @@ def test_a_finding_is_looked_at_excluded_and_undone(open_page, phantom):
     assert len(dataset.load("phantom").usable) == 60
 
 
-def test_the_train_page_says_what_the_check_found(open_page, phantom):
+def test_train_page_shows_severe_issues(open_page, phantom):
     assert "First check the dataset" in _links(open_page("train"))
     report = audit.run(phantom)
     assert "First check the dataset" not in _links(open_page("train"))

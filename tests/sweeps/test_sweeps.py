@@ -1,4 +1,4 @@
-"""Sweeps: a search over the same run, interrupted and taken up again, that never looks at the test."""
+"""Sweeps: a search over the same pipeline, interrupted and continued, that never uses the test images."""
 
 import os
 import signal
@@ -12,23 +12,20 @@ from cxrcore import runs
 from cxrcore.config import run_config
 from cxrcore.errors import UserError
 from cxrcore.jobs import control, tasks
+from cxrcore.progress import ignore_stages
 from cxrcore.sweeps import leaderboard, plan, promote, search, sweep
 
 BASE = {"dataset": "phantom", "size": 64, "epochs": 12}
-KNOBS = {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}, "head": {"choices": ("gap", "probe")}}
+SETTINGS = {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}, "head": {"choices": ("gap", "probe")}}
 
 
 def _plan(**values):
-    return plan.make({"base": run_config.make(**BASE).model_dump(mode="json"), "knobs": KNOBS, "trials": 6} | values)
+    return plan.make({"base": run_config.make(**BASE).plain(), "settings": SETTINGS, "trials": 6} | values)
 
 
-def _listen(*step):
-    pass
-
-
-def test_trials_are_the_same_run_without_its_test(phantom, home):
+def test_trials_are_trained_but_not_tested(phantom, home):
     made = sweep.create("first", _plan())
-    search.search(made, _listen)
+    search.search(made, ignore_stages)
     table = leaderboard.table(made)
     assert len(table) == 6 and set(table["state"]) <= {"finished", "ended early"}
     assert list(table["val_loss"]) == sorted(table["val_loss"])
@@ -37,26 +34,26 @@ def test_trials_are_the_same_run_without_its_test(phantom, home):
         assert not {"metrics.json", "predictions.parquet", "model.keras", "table.parquet"} & {
             path.name for path in trial.folder.iterdir()
         }
-        best = min(trial.epochs, key=lambda epoch: epoch["val_loss"])
-        assert table.set_index("number")["val_loss"][number] == pytest.approx(best["val_loss"])
+        best = min(trial.epochs, key=lambda epoch: epoch.val_loss)
+        assert table.set_index("number")["val_loss"][number] == pytest.approx(best.val_loss)
     assert runs.listing() == []
 
 
-def test_an_opened_trial_is_a_run_with_the_same_curves(phantom):
+def test_promoted_trial_is_a_run_with_the_same_curves(phantom):
     made = sweep.create("opened", _plan(trials=2))
-    search.search(made, _listen)
+    search.search(made, ignore_stages)
     number = int(leaderboard.table(made)["number"][0])
     run = promote.train(made, number)
     trial = made.trial(number)
-    assert [epoch["loss"] for epoch in run.epochs][: len(trial.epochs)] == pytest.approx(
-        [epoch["loss"] for epoch in trial.epochs], rel=1e-5
+    assert [epoch.loss for epoch in run.epochs][: len(trial.epochs)] == pytest.approx(
+        [epoch.loss for epoch in trial.epochs], rel=1e-5
     )
-    assert run.metrics["n_test"] == 12 and "sweep opened" in run.card["tags"]
+    assert run.metrics.n_test == 12 and "sweep opened" in run.card.tags
     assert leaderboard.table(made)["run"][0] == run.name
     assert promote.train(made, number).name == run.name, "opened once"
 
 
-def test_a_sweep_killed_in_the_middle_goes_on_without_losing_or_repeating_a_trial(phantom, home):
+def test_killed_sweep_continues_without_losing_or_repeating_a_trial(phantom, home):
     made = sweep.create("killed", _plan(trials=8))
     script = "from cxrcore.sweeps import search, sweep\nsearch.search(sweep.load('killed'), lambda *step: None)"
     process = subprocess.Popen([sys.executable, "-c", script], env=os.environ | {"CXR_HOME": str(home)})
@@ -66,77 +63,78 @@ def test_a_sweep_killed_in_the_middle_goes_on_without_losing_or_repeating_a_tria
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = leaderboard.table(made).dropna(subset="val_loss").set_index("number")["val_loss"]
-    search.search(made, _listen)
+    search.search(made, ignore_stages)
     after = leaderboard.table(made)
     done = after.dropna(subset="val_loss")
     assert len(after) == len(done) == 8, "none is lost, and none stays unfinished"
     assert len(done[["learning_rate", "head"]].drop_duplicates()) == 8, "none is trained twice"
     assert before.to_dict().items() <= done.set_index("number")["val_loss"].to_dict().items()
-    search.search(made, _listen)
+    search.search(made, ignore_stages)
     assert len(leaderboard.table(made)) == 8, "the budget is used up"
 
 
 def test_choices_that_were_tried_are_not_trained_again(phantom):
-    made = sweep.create("small", _plan(knobs={"head": {"choices": ("gap", "probe")}}, trials=6))
-    search.search(made, _listen)
+    made = sweep.create("small", _plan(settings={"head": {"choices": ("gap", "probe")}}, trials=6))
+    search.search(made, ignore_stages)
     trained = [path for path in (made.folder / "trials").iterdir() if (path / "events.jsonl").is_file()]
     assert len(leaderboard.table(made)) == 2 and len(trained) == 2
 
 
-def test_a_trial_that_fails_is_counted_and_the_sweep_goes_on(phantom):
+def test_failed_trial_is_counted_and_the_sweep_continues(phantom):
     made = sweep.create(
         "failing",
         _plan(
-            base=run_config.make(**(BASE | {"learning_rate": 1.0, "optimizer": "sgd"})).model_dump(mode="json"),
-            knobs={"tap": {"choices": ("block3a_out", "block5_out")}, "l2": {"low": 0.5, "high": 1.0}},
+            base=run_config.make(**(BASE | {"learning_rate": 1.0, "optimizer": "sgd"})).plain(),
+            settings={"tap": {"choices": ("block3a_out", "block5_out")}, "l2": {"low": 0.5, "high": 1.0}},
             trials=3,
         ),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search.pipeline, "run", _failing)
-        search.search(made, _listen)
+        search.search(made, ignore_stages)
     table = leaderboard.table(made)
     assert len(table) == 3 and set(table["state"]) == {"failed"}
+    assert next(str(message) for message in leaderboard.failures(made)).startswith("Loss became NaN")
 
 
 def _failing(*arguments, **more):
-    raise UserError("The loss is no number any more in epoch {number}. Lower the learning rate.", number=1)
+    raise UserError("Loss became NaN or infinite in epoch {number}. Lower the learning rate.", number=1)
 
 
-def test_a_worse_trial_is_ended_early(phantom, monkeypatch):
+def test_trial_worse_than_the_median_is_ended_early(phantom, monkeypatch):
     """With the median of earlier trials in the journal, a trial that learns nothing is not trained to its end."""
     monkeypatch.setattr(search, "_STARTUP", 2)
-    values = {"base": run_config.make(**(BASE | {"epochs": 60, "early_stopping": 0})).model_dump(mode="json")}
-    made = sweep.create("early", _plan(**values, knobs={"learning_rate": {"low": 1e-8, "high": 0.05}}, trials=4))
+    values = {"base": run_config.make(**(BASE | {"epochs": 60, "early_stopping": 0})).plain()}
+    made = sweep.create("early", _plan(**values, settings={"learning_rate": {"low": 1e-8, "high": 0.05}}, trials=4))
     found = search.study(made)
     for rate in (0.02, 0.03, 0.04, 1e-7):
         found.enqueue_trial({"learning_rate": rate})
-    search.search(made, _listen)
+    search.search(made, ignore_stages)
     table = leaderboard.table(made).set_index("number")
     assert list(table["state"].sort_index()) == ["finished", "finished", "finished", "ended early"]
     assert len(made.trial(3).epochs) == 10, "the first look after the warm-up"
     assert table["val_loss"][3] > table["val_loss"][0]
 
 
-def test_a_budget_of_minutes_ends_the_search(phantom):
+def test_time_limit_ends_the_search(phantom):
     made = sweep.create("short", _plan(trials=0, minutes=0.001))
-    search.search(made, _listen)
+    search.search(made, ignore_stages)
     assert len(leaderboard.table(made)) == 1
 
 
-def test_a_sweep_runs_in_a_process_of_its_own(phantom):
+def test_sweep_runs_in_a_process_of_its_own(phantom):
     made = sweep.create("apart", _plan(trials=2))
     tasks.start(made, "sweep")
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and (found := tasks.status(made, "sweep")):
-        assert found["state"] == "running", found
+        assert found.state == "running", found
         time.sleep(0.2)
     assert len(leaderboard.table(made)) == 2
 
 
-def test_which_knobs_mattered(phantom):
+def test_importance_of_settings(phantom):
     made = sweep.create("knobs", _plan(trials=2))
-    search.search(made, _listen)
+    search.search(made, ignore_stages)
     assert leaderboard.importance(made) == {}, "two trials tell nothing"
     found = search.study(made)
     for k in range(30):
@@ -153,20 +151,20 @@ def test_which_knobs_mattered(phantom):
     ("values", "text"),
     [
         ({"trials": 0}, "needs a limit"),
-        ({"knobs": {"speed": {"choices": (1, 2)}}}, "knob: expected some of learning_rate"),
-        ({"knobs": {"dropout": {"low": 0.4, "high": 0.2}}}, "expected low below high"),
-        ({"knobs": {"dropout": {"low": 0.4, "high": 1.2}}}, "dropout"),
-        ({"knobs": {"tap": {"choices": ("a", "b")}}}, "tap of cxrtiny"),
-        ({"knobs": {}}, "knobs"),
-        ({"base": run_config.make(**BASE, tune={}).model_dump(mode="json")}, "no fine-tuning"),
+        ({"settings": {"speed": {"choices": (1, 2)}}}, "setting to sweep: expected some of tap"),
+        ({"settings": {"dropout": {"low": 0.4, "high": 0.2}}}, "expected low < high"),
+        ({"settings": {"dropout": {"low": 0.4, "high": 1.2}}}, "dropout"),
+        ({"settings": {"tap": {"choices": ("a", "b")}}}, "tap of cxrtiny"),
+        ({"settings": {}}, "settings"),
+        ({"base": run_config.make(**BASE, tune={}).plain()}, "no fine-tuning"),
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused(values, text):
+def test_invalid_plan_is_an_error(values, text):
     with pytest.raises(UserError, match=text):
         _plan(**values)
 
 
-def test_names(phantom):
+def test_names_of_sweeps(phantom):
     sweep.create("one", _plan())
     with pytest.raises(UserError, match="already"):
         sweep.create("one", _plan())
@@ -179,13 +177,13 @@ def test_names(phantom):
     ).plan.base.dataset_version == phantom.version
 
 
-def test_a_demonstration_neither_searches_nor_writes(phantom, monkeypatch):
+def test_read_only_server_neither_searches_nor_writes(phantom, monkeypatch):
     made = sweep.create("shown", _plan(trials=2))
-    search.search(made, _listen)
+    search.search(made, ignore_stages)
     before = made.journal.read_bytes()
     monkeypatch.setenv("CXR_READ_ONLY", "1")
     with pytest.raises(UserError, match="nothing can be changed"):
-        search.search(made, _listen)
+        search.search(made, ignore_stages)
     assert len(leaderboard.table(made)) == 2 and made.journal.read_bytes() == before
 
 
@@ -194,15 +192,15 @@ def test_one_process_searches_at_a_time(phantom):
 
     made = sweep.create("busy", _plan())
     with FileLock(made.folder / "search.lock"), pytest.raises(UserError, match="running already"):
-        search.search(made, _listen)
+        search.search(made, ignore_stages)
 
 
-def test_a_trial_whose_run_was_deleted_can_be_opened_again(phantom):
+def test_trial_whose_run_was_deleted_can_be_promoted_again(phantom):
     made = sweep.create("again", _plan(trials=1))
-    search.search(made, _listen)
+    search.search(made, ignore_stages)
     first = promote.train(made, 0)
     control.delete(first)
     second = promote.train(made, 0)
     assert second.name != first.name
     runs.create(second.config)  # one that is newer and no trial's
-    assert promote.opened(made, 0) == second and promote.opened(made, 1) is None
+    assert promote.promoted_run(made, 0) == second and promote.promoted_run(made, 1) is None

@@ -1,0 +1,57 @@
+"""Memory of opening large images."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from cxrcore.data.errors import ImageError
+from cxrcore.data.memory import MemoryBudget
+
+IMPORT = """
+import resource, sys
+from pathlib import Path
+from cxrcore.data import importing
+data = importing.import_folders([Path(sys.argv[1])], "large")
+print(len(data.usable), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no resource module")
+def test_importing_large_rgba_16_bit_images_takes_under_700_mb(tmp_path):
+    """Each of the two files has 0.3 MB and unpacks to 6300 x 6300 x 4 x 2 bytes = 318 MB."""
+    for number, label in enumerate(("NORMAL", "COVID")):
+        pixels = np.full((6300, 6300, 4), 65535, np.uint16)
+        pixels[: 3000 + number, :, :3] = 1000
+        (tmp_path / "set" / label).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "set" / label / "a.png"), pixels)
+    assert max(path.stat().st_size for path in tmp_path.rglob("*.png")) < 1_000_000
+    command = [sys.executable, "-c", IMPORT, str(tmp_path / "set")]
+    images, megabytes = map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    assert images == 2 and megabytes < 700
+
+
+def test_memory_budget_makes_threads_wait():
+    budget, order = MemoryBudget(100), []
+
+    def second():
+        with budget.reserve(60):
+            order.append("second")
+
+    with budget.reserve(60):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.05)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_memory_budget_refuses_what_never_fits():
+    with pytest.raises(ImageError, match="needs 600 MB of memory; at most 480 MB"):
+        with MemoryBudget(480_000_000).reserve(600_000_000):
+            pass

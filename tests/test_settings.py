@@ -1,0 +1,100 @@
+"""Where the workspace is, and settings with a wrong value."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from platformdirs import user_data_path
+
+import cxrcore
+from cxrcore import settings
+from cxrcore.errors import UserError
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def no_home(monkeypatch):
+    monkeypatch.delenv("CXR_HOME")
+
+
+@pytest.fixture
+def installed(no_home, monkeypatch, tmp_path):
+    """The package as if it were in a folder without a checkout around it."""
+    monkeypatch.setattr(settings, "_ROOT", tmp_path)
+
+
+def test_home_is_the_folder_that_cxr_home_names(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXR_HOME", str(tmp_path / "a" / ".." / "b"))
+    assert settings.home() == tmp_path / "b"
+    assert settings.home_description() == f"{tmp_path / 'b'} (CXR_HOME)"
+
+
+def test_relative_home_is_relative_to_the_working_directory(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CXR_HOME", "here")
+    assert settings.home() == tmp_path / "here"
+
+
+def test_home_of_a_checkout_does_not_depend_on_the_working_directory(no_home, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert settings.source_checkout() == ROOT
+    assert settings.home() == ROOT / "workspace"
+    assert settings.home_description() == f"{ROOT / 'workspace'} (of the source checkout)"
+
+
+def test_home_of_an_installed_package_is_the_users_data_folder(installed):
+    folder = user_data_path("cxrcore", appauthor=False)
+    assert settings.source_checkout() is None
+    assert settings.home() == folder
+    assert settings.home_description() == f"{folder} (the user's data folder)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="XDG folders are Linux's")
+def test_users_data_folder_follows_xdg(installed, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert settings.home() == tmp_path / "data" / "cxrcore"
+
+
+def test_every_command_names_the_workspace_on_stderr(home):
+    command = [sys.executable, "-m", "cxrcore", "data", "list", "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=home.parent, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [f"Workspace: {home} (CXR_HOME)"]
+    assert done.stdout.startswith("{")
+
+
+def test_version_is_that_of_the_installed_metadata():
+    assert cxrcore.__version__ == version("cxrcore")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "read"),
+    [
+        ("CXR_MAX_JOBS", "0", settings.max_jobs),
+        ("CXR_MAX_JOBS", "two", settings.max_jobs),
+        ("CXR_CACHE_GB", "-1", settings.cache_bytes),
+        ("CXR_CACHE_GB", "nan", settings.cache_bytes),
+        ("CXR_READ_ONLY", "yes", settings.read_only),
+        ("CXR_OPENVINO", "true", settings.use_openvino),
+    ],
+)
+def test_bad_value_is_named(monkeypatch, name, text, read):
+    monkeypatch.setenv(name, text)
+    with pytest.raises(UserError, match=f"{name} must be .* Received: '{text}'"):
+        read()
+
+
+def test_values_of_settings(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXR_CACHE_GB", "0.5")
+    monkeypatch.setenv("CXR_MAX_JOBS", "3")
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    monkeypatch.setenv("CXR_DATA_ROOTS", f"{tmp_path}{os.pathsep}~")
+    assert settings.cache_bytes() == 500_000_000
+    assert settings.max_jobs() == 3
+    assert settings.read_only() and pytest.raises(UserError, settings.require_writable)
+    assert settings.data_roots() == [tmp_path, Path.home().resolve()]
