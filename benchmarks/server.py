@@ -1,4 +1,4 @@
-"""The dashboard on a free port, for whoever drives a browser: the benchmarks and the tests."""
+"""The dashboard on a free port, for benchmarks and browser tests."""
 
 import os
 import socket

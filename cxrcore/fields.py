@@ -1,4 +1,4 @@
-"""What a setting of a run carries besides its type and default: label, help, group, option and sweep range.
+"""Metadata of a setting: label, help, group, option and sweep range, besides its type and default.
 
 A setting is a field of a pydantic model, `Annotated[type, Setting(...), Field(ge=..., le=...)]`. From these come the
 command-line options, the form on the Train page, the settings of sweeps, the command that repeats a run and the table
@@ -80,7 +80,8 @@ class SettingField:
     """One setting of a model: `name` is dotted for one of a section (`split.seed`).
 
     `kind` is bool, int, float, str or Path; `choices` are the values of one that has a few, else (). `low` and `high`
-    are its bounds, None for none. A section that can be off is a setting of kind bool with `is_section`.
+    are its bounds, None for none; `above_low` and `below_high` tell whether they are excluded. A section that can be
+    off is a setting of kind bool with `is_section`.
     """
 
     name: str
@@ -90,6 +91,8 @@ class SettingField:
     choices: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    above_low: bool = False
+    below_high: bool = False
     is_section: bool = False
 
     @property
@@ -131,20 +134,27 @@ def _field(name: str, setting: Setting, info: FieldInfo, default: Any) -> Settin
     if typing.get_origin(kind) is Literal:
         choices = typing.get_args(kind)
         kind = type(choices[0])
-    low, high = _bounds(info)
+    low, high, above, below = _bounds(info)
     kind = Path if isinstance(kind, type) and issubclass(kind, Path) else kind
-    return SettingField(name, setting, kind, default, choices, low, high)
+    return SettingField(name, setting, kind, default, choices, low, high, above, below)
 
 
-def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:
+def _bounds(info: FieldInfo) -> tuple[Any, Any, bool, bool]:
+    """Return the bounds of a number, None for none, and whether each is excluded."""
     low: Any = None
     high: Any = None
+    above = below = False
     for bound in info.metadata:
-        if isinstance(bound, annotated_types.Ge | annotated_types.Gt):
-            low = bound.ge if isinstance(bound, annotated_types.Ge) else bound.gt
-        elif isinstance(bound, annotated_types.Le | annotated_types.Lt):
-            high = bound.le if isinstance(bound, annotated_types.Le) else bound.lt
-    return low, high
+        match bound:
+            case annotated_types.Ge():
+                low = bound.ge
+            case annotated_types.Gt():
+                low, above = bound.gt, True
+            case annotated_types.Le():
+                high = bound.le
+            case annotated_types.Lt():
+                high, below = bound.lt, True
+    return low, high, above, below
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:

@@ -9,11 +9,11 @@ StageProgress = Callable[[str, int, int], None]
 
 
 def ignore(done: int, total: int) -> None:
-    """Report to nobody."""
+    """Discard the progress."""
 
 
 def ignore_stages(stage: str, done: int, total: int) -> None:
-    """Report to nobody."""
+    """Discard the progress."""
 
 
 def of_stage(progress: StageProgress, stage: str) -> Progress:

@@ -68,7 +68,7 @@ def _read(cls: type[Stored], path: Path, state: tuple[int, int, int]) -> Stored:
     try:
         return cls.model_validate(cls.migrate(values, version) if version < VERSION else values)
     except UserError as error:  # a validator's own words, which pydantic passes on
-        raise DamagedFileError("{path} holds what is not valid: {error}", path=path, error=error) from error
+        raise DamagedFileError("{path} is not valid: {error}", path=path, error=error) from error
     except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path) from error
 
@@ -84,7 +84,7 @@ def read_versioned(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise DamagedFileError("{path} is damaged: it is cut off, or not JSON.", path=path) from error
+        raise DamagedFileError("{path} is damaged: it is truncated, or not JSON.", path=path) from error
     if not isinstance(values, dict):
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path)
     check_version(values.get(KEY, 1), path)
@@ -126,7 +126,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DamagedFileError("{path} is damaged: it is cut off, or not a Parquet file.", path=path) from error
+        raise DamagedFileError("{path} is damaged: it is truncated, or not a Parquet file.", path=path) from error
     text = (content.schema.metadata or {}).get(KEY.encode(), b"1")
     version = int(text) if text.isdigit() else 0
     check_version(version, path)

@@ -3,7 +3,7 @@
     python scripts/train_lungs.py
 
 A phantom is cleaner than any patient: each is turned, stretched, cropped, hazed, given bright lines and blocks (tubes,
-letters, arms), dark gas below the diaphragm and another exposure, anew in every epoch. The phantoms come from the
+letters, arms), dark gas below the diaphragm and another exposure, drawn again in every epoch. The phantoms come from the
 stream of seeds of the backbone, which no dataset uses.
 """
 

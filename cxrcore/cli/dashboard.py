@@ -26,6 +26,7 @@ def app(
     require_free_port(address, port)
     if read_only:
         os.environ["CXR_READ_ONLY"] = "1"
+    print(f"Workspace: {settings.home_description()}", file=sys.stderr)
     sys.argv = ["streamlit", *streamlit_arguments(address, port)]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
 

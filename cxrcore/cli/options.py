@@ -15,7 +15,7 @@ from cxrcore.fields import SettingField, setting_fields
 from cxrcore.i18n import t
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or its beginning, or `latest`.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run or its first letters, or `latest`.")]
 _FIELDS = list(setting_fields(RunConfig))
 
 

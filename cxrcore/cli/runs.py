@@ -41,13 +41,13 @@ def list_(json: Json = False) -> None:
 
 @app.command("show")
 def show(run: RunName, json: Json = False) -> None:
-    """Show a run where the dashboard is read-only (CXR_READ_ONLY=1)."""
+    """Mark a run as shown in read-only mode (CXR_READ_ONLY=1)."""
     _mark(run, True, json)
 
 
 @app.command("hide")
 def hide(run: RunName, json: Json = False) -> None:
-    """No longer show a run where the dashboard is read-only."""
+    """Remove the mark that shows a run in read-only mode."""
     _mark(run, False, json)
 
 

@@ -136,7 +136,7 @@ class RunConfig(FeatureConfig, Stored):
         float,
         Setting(
             N_("L2 regularisation"),
-            N_("Penalty on the kernels of the head."),
+            N_("L2 penalty on the kernels of the head."),
             Group.REGULARISATION,
             sweep=Range(low=1e-6, high=1e-1, log=True),
         ),

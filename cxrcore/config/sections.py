@@ -18,7 +18,7 @@ class SplitConfig(BaseModel):
         Literal["patient", "tutorial", "given"],
         Setting(
             N_("Split"),
-            N_("Split by patient, the test says how the model does on new patients."),
+            N_("A split by patient measures the performance on new patients."),
             Group.DATA,
             values={
                 "patient": N_("by patient, stratified"),
@@ -29,11 +29,11 @@ class SplitConfig(BaseModel):
         ),
     ] = "patient"
     test: Annotated[
-        float, Setting(N_("Test share"), N_("Share of the images to test on."), Group.DATA), Field(gt=0, le=0.5)
+        float, Setting(N_("Test share"), N_("Share of the images used for testing."), Group.DATA), Field(gt=0, le=0.5)
     ] = 0.2
     validation: Annotated[
         float,
-        Setting(N_("Validation share"), N_("Share of the remaining images to validate on."), Group.DATA),
+        Setting(N_("Validation share"), N_("Share of the remaining images used for validation."), Group.DATA),
         Field(gt=0, le=0.5),
     ] = 0.1
     seed: Annotated[
@@ -54,7 +54,7 @@ class ResamplingConfig(BaseModel):
         int,
         Setting(
             N_("Folds"),
-            N_("k-fold cross-validation with so many folds; 0 for a single split."),
+            N_("Number of folds of cross-validation; 0 for a single split."),
             Group.DATA,
             option="--folds",
         ),
@@ -64,7 +64,7 @@ class ResamplingConfig(BaseModel):
         int,
         Setting(
             N_("Repeats"),
-            N_("Train and test on so many random splits; 0 for a single split."),
+            N_("Number of repeated random splits; 0 for a single split."),
             Group.DATA,
             option="--repeats",
         ),
@@ -97,20 +97,28 @@ class PlateauConfig(BaseModel):
 
     factor: Annotated[
         float,
-        Setting(N_("Plateau factor"), N_("The learning rate is multiplied by it on a plateau."), Group.OPTIMISATION),
+        Setting(
+            N_("Plateau factor"), N_("The learning rate is multiplied by this factor on a plateau."), Group.OPTIMISATION
+        ),
         Field(gt=0, lt=1),
     ] = 0.5
     patience: Annotated[
         int,
-        Setting(N_("Plateau patience"), N_("Epochs without a lower validation loss before that."), Group.OPTIMISATION),
+        Setting(
+            N_("Plateau patience"),
+            N_("Epochs without a lower validation loss before the rate is reduced."),
+            Group.OPTIMISATION,
+        ),
         Field(ge=1),
     ] = 5
     cooldown: Annotated[
-        int, Setting(N_("Plateau cooldown"), N_("Epochs to wait afterwards."), Group.OPTIMISATION), Field(ge=0)
+        int, Setting(N_("Plateau cooldown"), N_("Epochs to wait after a reduction."), Group.OPTIMISATION), Field(ge=0)
     ] = 0
     minimum: Annotated[
         float,
-        Setting(N_("Minimum learning rate"), N_("It is not reduced below this."), Group.OPTIMISATION),
+        Setting(
+            N_("Minimum learning rate"), N_("The learning rate is not reduced below this value."), Group.OPTIMISATION
+        ),
         Field(ge=0),
     ] = 1e-5
 
@@ -126,16 +134,20 @@ class AugmentConfig(BaseModel):
         Field(ge=1, le=20),
     ] = 3
     rotation: Annotated[
-        float, Setting(N_("Rotation"), N_("At most so many degrees."), Group.REGULARISATION), Field(ge=0, le=30)
+        float, Setting(N_("Rotation"), N_("Largest rotation in degrees."), Group.REGULARISATION), Field(ge=0, le=30)
     ] = 7.0
     shift: Annotated[
-        float, Setting(N_("Shift"), N_("At most this share of the side."), Group.REGULARISATION), Field(ge=0, le=0.2)
+        float,
+        Setting(N_("Shift"), N_("Largest shift, as a share of the image side."), Group.REGULARISATION),
+        Field(ge=0, le=0.2),
     ] = 0.05
     zoom: Annotated[
-        float, Setting(N_("Zoom"), N_("At most this share of the size."), Group.REGULARISATION), Field(ge=0, le=0.3)
+        float, Setting(N_("Zoom"), N_("Largest change of size, as a share."), Group.REGULARISATION), Field(ge=0, le=0.3)
     ] = 0.08
     contrast: Annotated[
-        float, Setting(N_("Contrast"), N_("Changed by at most this share."), Group.REGULARISATION), Field(ge=0, le=0.5)
+        float,
+        Setting(N_("Contrast"), N_("Largest change of contrast, as a share."), Group.REGULARISATION),
+        Field(ge=0, le=0.5),
     ] = 0.15
     flip: Annotated[
         bool,
@@ -158,7 +170,7 @@ class FineTuningConfig(BaseModel):
         str,
         Setting(
             N_("Fine-tune after layer"),
-            N_("Tap after which layers are trained; empty for the previous one."),
+            N_("Layers after this tap are trained; empty for the tap before the run's own."),
             Group.MODEL,
         ),
     ] = ""
@@ -166,7 +178,7 @@ class FineTuningConfig(BaseModel):
         float,
         Setting(
             N_("Fine-tuning learning rate"),
-            N_("Much lower than that of the head, or the backbone loses what it was trained for."),
+            N_("Choose it much lower than the head's, so that pretrained features are not destroyed."),
             Group.OPTIMISATION,
             option="--tune-rate",
         ),

@@ -3,6 +3,7 @@
 from cxrcore.config.run_config import RunConfig
 from cxrcore.fields import Group, SettingField, setting_fields
 
+_LARGEST = 2**32  # the bound of seeds, which is not worth naming
 BEGIN, END = "<!-- settings:begin -->", "<!-- settings:end -->"
 
 
@@ -24,17 +25,17 @@ def replace_in(text: str) -> str:
 
 
 def _row(field: SettingField) -> str:
-    default = (
-        ""
-        if field.default in (None, "")
-        else f"`{str(field.default).lower() if field.kind is bool else field.default}`"
-    )
+    value = str(field.default).lower() if field.kind is bool else field.default
+    default = "" if field.default in (None, "") else f"`{value}`"
     return f"| {field.setting.label} | `{field.option}` | {default} | {_range(field)} | {field.setting.help} |"
 
 
 def _range(field: SettingField) -> str:
     if field.choices:
         return ", ".join(f"`{choice}`" for choice in field.choices if choice)
-    if field.low is None and field.high is None:
-        return ""
-    return f"{'' if field.low is None else f'{field.low:g}'} to {'' if field.high is None else f'{field.high:g}'}"
+    bounds = []
+    if field.low is not None:
+        bounds.append(f"{'above' if field.above_low else 'at least'} {field.low:g}")
+    if field.high is not None and field.high < _LARGEST:
+        bounds.append(f"{'below' if field.below_high else 'at most'} {field.high:,g}")
+    return ", ".join(bounds)

@@ -129,7 +129,9 @@ def _check_is_radiograph(data: "Dataset") -> None:
         raise ImageError("{modality} is not a plain radiograph (DX, CR or PX)", modality=shown, kind="modality")
     frames = int(data.get("NumberOfFrames", 1) or 1)
     if frames > 1:
-        raise ImageError("a DICOM file of {frames} frames, not one", frames=frames, kind="multi-frame")
+        raise ImageError(
+            "a DICOM file with {frames} frames (only single frames are supported)", frames=frames, kind="multi-frame"
+        )
     if int(data.get("SamplesPerPixel", 1)) > 1 or not str(data.get("PhotometricInterpretation")).startswith("MONO"):
         raise ImageError("a DICOM file in colour", kind="colour")
     check_size(int(data.get("Columns", 0) or 0), int(data.get("Rows", 0) or 0))

@@ -67,9 +67,7 @@ def undo(name: str, seen: int = 0) -> dataset.Dataset:
     """
     with _locked(name) as data:
         if seen not in (0, data.version):
-            raise UserError(
-                "{name} was edited meanwhile, in another tab or window. Check it again before you undo.", name=name
-            )
+            raise UserError("{name} was edited in another tab or window. Reload before you undo.", name=name)
         if not can_undo(data):
             raise UserError("There is no edit of {name!r} to undo.", name=name)
         return _append(data, Edit(do="undo"))

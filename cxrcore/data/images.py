@@ -87,11 +87,11 @@ def _image_errors() -> Iterator[None]:
     except Image.DecompressionBombError as error:
         raise ImageError("the image claims over 178 million pixels; {at_most}", at_most=AT_MOST) from error
     except UnidentifiedImageError as error:
-        raise ImageError("the file is not an image, whatever its name says") from error
+        raise ImageError("the file is not an image, despite its name") from error
     except ImageError:
         raise
     except Exception as error:  # decoders raise errors of any type on damaged files
-        raise ImageError("the image is cut off or damaged ({error})", error=error) from error
+        raise ImageError("the image is truncated or damaged ({error})", error=error) from error
 
 
 def _decode_dicom(content: bytes, stack: ExitStack) -> Decoded:
@@ -190,29 +190,31 @@ def _memory_needed(image: Image.Image) -> int:
 
 def _deep_colour(image: Image.Image, content: bytes) -> Image.Image:
     """Return 16-bit colour scaled by its range, on black; Pillow would cut it to the upper 8 bits."""
-    rows = _rows_of_halves(image, content) if _has_16_bit_halves(image) else _rows_by_opencv(content)
-    picture = Image.fromarray(_scaled(rows, image.height, (image.width, 3)))
+    picture = Image.fromarray(_scaled_colour(image, content))
     picture.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
     return picture
+
+
+def _scaled_colour(image: Image.Image, content: bytes) -> np.ndarray:
+    rows = _rows_of_halves(image.mode, content) if _has_16_bit_halves(image) else _rows_by_opencv(content)
+    return _scaled(rows, image.height, (image.width, 3))
 
 
 def _has_16_bit_halves(image: Image.Image) -> bool:
     return image.format == "PNG" and image.mode in ("RGB", "RGBA") and "transparency" not in image.info
 
 
-def _rows_of_halves(image: Image.Image, content: bytes) -> Rows:
+def _rows_of_halves(mode: str, content: bytes) -> Rows:
     """Return the rows of a 16-bit PNG, read as two 8-bit images: the upper bytes and the lower bytes.
 
     OpenCV would need more than twice the memory.
     """
-    lower = Image.open(io.BytesIO(content), formats=("PNG",))
-    lower.tile = [tile._replace(args=f"{image.mode};16L") for tile in lower.tile]
-    image.load()
-    lower.load()
+    upper, lower = (Image.open(io.BytesIO(content), formats=("PNG",)) for _ in range(2))
+    lower.tile = [tile._replace(args=f"{mode};16L") for tile in lower.tile]
 
     def rows(top: int, bottom: int) -> np.ndarray:
-        box = (0, top, image.width, bottom)
-        high, low = (np.asarray(half.crop(box)).astype(np.uint16) for half in (image, lower))
+        box = (0, top, upper.width, bottom)
+        high, low = (np.asarray(half.crop(box)).astype(np.uint16) for half in (upper, lower))
         return _on_black(high * 256 + low)
 
     return rows
@@ -221,7 +223,7 @@ def _rows_of_halves(image: Image.Image, content: bytes) -> Rows:
 def _rows_by_opencv(content: bytes) -> Rows:
     values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if values is None or values.ndim != 3:
-        raise ImageError("the image is cut off or damaged")
+        raise ImageError("the image is truncated or damaged")
     order = [2, 1, 0, 3][: values.shape[2]]  # BGR to RGB
     return lambda top, bottom: _on_black(values[top:bottom, :, order])
 

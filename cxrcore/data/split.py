@@ -140,7 +140,7 @@ def _checked(part: pd.Series, table: pd.DataFrame, in_test: bool = False) -> pd.
             raise _too_small(what)
     for name in PARTS:
         if not (part == name).any():
-            raise _too_small(msg("no image is left in the part {part}", part=name))
+            raise _too_small(msg("no image is left in the {part} set", part=name))
     return part
 
 

@@ -1,7 +1,7 @@
-"""Augmented views of an image: turned, moved, enlarged, in another contrast; the same ones whenever they are asked for.
+"""Augmented copies of an image (rotation, shift, zoom, contrast), reproducible by image and number.
 
-What is done is drawn from the image's hash and the view's number, not from the state of a generator: an extraction that
-was interrupted goes on with the views it would have had, and a kept view is the view of that image.
+The changes are drawn from the image's hash and the view's number, not from the state of a generator: an extraction that
+was interrupted continues with the same views, and a kept view belongs to one image.
 """
 
 from collections.abc import Sequence

@@ -87,7 +87,7 @@ class FeatureConfig(BaseModel):
     ] = ""
     seed: Annotated[
         int,
-        Setting(N_("Seed"), N_("Of the initial weights and of the order of batches."), Group.OPTIMISATION),
+        Setting(N_("Seed"), N_("Seed of the initial weights and of the batch order."), Group.OPTIMISATION),
         Field(ge=0, lt=2**32),
     ] = 0
 

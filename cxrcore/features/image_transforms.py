@@ -30,7 +30,7 @@ TRANSFORMS = {
     "": N_("none"),
     "only-lungs": N_("lungs only, all else black"),
     "crop": N_("crop to the lungs"),
-    "match": N_("match the sources (frame, sharpness, histogram)"),
+    "match": N_("harmonise the sources (frame, sharpness, histogram)"),
     "markers": N_("remove markers and letters"),
     "equalise": N_("histogram equalisation"),
 }

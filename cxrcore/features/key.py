@@ -1,4 +1,4 @@
-"""What names kept activations: everything that determines them besides the image itself."""
+"""The cache key of activations: everything that determines them besides the image itself."""
 
 import hashlib
 import json

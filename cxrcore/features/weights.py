@@ -47,7 +47,7 @@ class Weights:
 
 
 def on_disk(backbone: Backbone) -> Path | None:
-    """Return the file of the backbone's own weights if it is at hand: bundled, the user's folder, Keras's."""
+    """Return the file of the backbone's own weights if it is available: bundled, the user's folder, Keras's."""
     if backbone.download is None:
         return BUNDLED_WEIGHTS
     places = [_keras_cache() / Path(backbone.download[0]).name]
@@ -93,7 +93,7 @@ def check_kind(backbone: Backbone, kind: str) -> None:
 
 @lru_cache(maxsize=16)
 def _digest(path: Path, size: int, modified: int) -> str:
-    """Return the SHA-256 of a file; size and time are part of the cache key, so a changed file counts anew."""
+    """Return the SHA-256 of a file; size and time are part of the cache key, so a changed file is hashed again."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -61,7 +61,7 @@ def confusion(
         hoverinfo="skip",
     )
     points = [*_cells(counts, shares, classes), *_names(counts, classes)]
-    click = "<br>" + t("click to see these") if clickable else ""
+    click = "<br>" + t("click to select these images") if clickable else ""
     # The numbers are a trace of their own: the heatmap's would choose their colour without knowing the background.
     _add(
         figure,

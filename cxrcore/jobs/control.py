@@ -115,4 +115,4 @@ def _require(run: Run, states: set[str] | None) -> None:
     settings.require_writable()
     state = run.status.state
     if state not in states if states else state in LIVE:
-        raise UserError("Run {name} cannot do that now: it is {state}.", name=run.name, state=state)
+        raise UserError("Run {name} is {state}; this action is not possible now.", name=run.name, state=state)

@@ -163,7 +163,7 @@ def _mark_if_dead(run: Run, status: RunStatus) -> None:
     if status.state == RUNNING:
         message = msg(
             "The worker process ended unexpectedly during the stage '{stage}': it was killed, or the machine ran out "
-            "of memory. What it wrote so far is kept: the run can be continued.",
+            "of memory. The run can be continued from its last checkpoint.",
             stage=status.stage,
         )
         write_status(run, status, state=FAILED, message=message, ended=time.time())

@@ -81,7 +81,7 @@ def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, 
         label=classes.label(tile.predicted),
         certainty=certainty(tile.probability),
     )
-    first = predicted if tile.correct else t("WRONG") + "  " + predicted
+    first = predicted if tile.correct else t("INCORRECT") + "  " + predicted
     lines = [first, t("True: {label}", label=classes.label(tile.true))]
     size = min(_LARGEST, *(width / stringWidth(line, "Helvetica-Bold", 1) for line in lines))
     free = height - 3 * size

@@ -68,7 +68,7 @@ class RunStatus(Stored, ProcessId):
 
 
 class DatasetSnapshot(BaseModel):
-    """The dataset as a run saw it: its info, its version, images in use by class, and left out by kind of reason."""
+    """The dataset that a run used: its info, its version, images in use by class, and left out by kind of reason."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -123,7 +123,7 @@ class RunMetrics(Stored):
 
 
 class RunCard(Stored):
-    """`card.json`: what people call the run."""
+    """`card.json`: title, tags and note of the run."""
 
     title: str = ""
     tags: list[str] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The search: Optuna proposes, `pipeline.run` trains, the validation loss decides."""
+"""Hyper-parameter search with Optuna over `pipeline.run`, by validation loss."""
 
 import shutil
 from typing import Any

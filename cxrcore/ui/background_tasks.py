@@ -40,7 +40,7 @@ def _watch(run: Run, task: str) -> None:
     share = status.done / status.total if status.total else 0.0
     text = t("{stage}: {done} of {all}", stage=stage, done=status.done, all=status.total)
     st.progress(min(1.0, share), text=text)
-    st.caption(t("This continues when you leave the page."))
+    st.caption(t("The task continues when you leave the page."))
     if st.button(t("Stop"), key=f"stop {task}", disabled=settings.read_only()):
         tasks.stop(run, task)
         st.rerun(scope="app")

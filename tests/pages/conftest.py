@@ -17,14 +17,11 @@ def open_page():
 
     def go(page, lang="", **query):
         test = AppTest.from_file(APP, default_timeout=60)
-        if lang:
-            test.query_params["lang"] = lang
-        test.run()
-        assert test.sidebar.caption[0].value
-        for name, value in query.items():
+        for name, value in (query | ({"lang": lang} if lang else {})).items():
             test.query_params[name] = value
         test.switch_page(f"pages/{page}.py").run()
         assert not test.exception, test.exception
+        assert test.sidebar.caption[0].value  # the notice
         assert not [error.value for error in test.error if "Unexpected error" in error.value]
         return test
 

@@ -1,4 +1,4 @@
-"""Each page speaks the language that the URL names, every word of it."""
+"""Every text of a page is in the language that the URL names."""
 
 import re
 
@@ -9,10 +9,11 @@ from cxrcore.audits import mitigations, shortcut
 from cxrcore.config import run_config
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.explain import faithfulness
+from cxrcore.progress import ignore_stages
 from cxrcore.sweeps import plan, search, sweep
 
 MARK = "⟦"
-# What is data, a name or a sign, the same in any language.
+# Data, names and signs, which are the same in every language.
 DATA = re.compile(
     r"[\W\d_]*|phantom|elsewhere-phantom|\*\*phantom\*\*\s*|.* · CXRTiny · phantom · .*|p_.*|[\w.]+\.png"
     r"|Adam(W)?|SGD, 0\.9|\*\*\d{8}-[\w-]+\*\*|F1|ROC"
@@ -23,7 +24,7 @@ DATA = re.compile(
 
 
 class Marked:
-    """A catalogue in which every text is marked, so that one that was not looked up stands out."""
+    """A catalogue that marks every text, so that a text that was not looked up has no mark."""
 
     def gettext(self, text):
         return f"{MARK}{text}⟧"
@@ -46,43 +47,42 @@ def _texts(test):
 
 PAGES = {
     "home": [{}],
-    "data": [{"view": name} for name in ("Overview", "Images", "Check", "Add a dataset")],
+    "data": [{"view": name} for name in ("Overview", "Images", "Audit", "Add a dataset")],
     "train": [{}, {"run": "none"}],  # with a run in view, and with the form of a new one
     "compare": [{"show": name} for name in ("Runs", "Sweeps")],
     "results": [
-        {"tab": name} for name in ("Images", "Numbers", "Probabilities", "Mistakes", "Honesty", "Learning", "Take away")
+        {"tab": name}
+        for name in ("Images", "Metrics", "Probabilities", "Errors", "Robustness", "Training curves", "Export")
     ],
-    "explain": [{"show": name} for name in ("Test images", "Upload", "Compare", "On average", "To be believed?")],
+    "explain": [
+        {"show": name} for name in ("Test images", "Upload", "Comparison", "Mean heatmap by class", "Faithfulness")
+    ],
 }
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_text_of_a_page_comes_from_the_catalogue(page, open_page, trained, monkeypatch):
+def test_every_text_of_a_page_is_in_the_catalogue(page, open_page, trained, monkeypatch):
     phantoms.create("elsewhere-phantom", patients=3, images=1)
     if page in ("results", "explain"):
         faithfulness.measure(trained, ["grad-cam", "eigen-cam"])
         shortcut.audit(trained)
         mitigations.compare(trained)
     if page == "compare":
-        base = run_config.make(dataset="phantom", size=64, epochs=2).model_dump(mode="json")
-        made = sweep.create(
-            "phantom", plan.make({"base": base, "knobs": {"head": {"choices": ("gap", "probe")}}, "trials": 2})
-        )
-        search.search(made, lambda *step: None)
+        base = run_config.make(dataset="phantom", size=64, epochs=2).plain()
+        values = {"base": base, "settings": {"head": {"choices": ("gap", "probe")}}, "trials": 2}
+        search.search(sweep.create("phantom", plan.make(values)), ignore_stages)
     for query in PAGES[page]:
         with monkeypatch.context() as patch:
             patch.setattr(i18n, "_catalogue", lambda code: Marked())
-            i18n._translated.cache_clear()
             test = open_page(page, lang="pt", **({"run": trained.name, "dataset": "phantom"} | query))
             bare = {text for text in _texts(test) if MARK not in text and not DATA.fullmatch(text)}
             assert bare == set(), query
-    i18n._translated.cache_clear()
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_in_portuguese_has_no_text_that_the_catalogue_would_change(page, open_page, trained):
+def test_page_in_portuguese_has_no_english_text(page, open_page, trained):
     for query in PAGES[page]:
         test = open_page(page, lang="pt", **({"run": trained.name, "dataset": "phantom"} | query))
         i18n.use("pt")
-        changed = {text for text in _texts(test) if i18n.translated(text) != text}
+        changed = {text for text in _texts(test) if i18n.t(text) != text}
         assert changed == set(), query

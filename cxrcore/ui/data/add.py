@@ -34,7 +34,10 @@ def show() -> None:
     }
     default = next(iter(ways))
     key = query_params.start("from", list(ways), default)
-    way: str = st.segmented_control(t("From"), list(ways), format_func=translate, required=True, key=key) or default
+    way: str = (
+        st.segmented_control(t("Origin of the images"), list(ways), format_func=translate, required=True, key=key)
+        or default
+    )
     query_params.keep("from", way, default)
     with st.container(border=True), feedback.friendly():
         ways[way]()

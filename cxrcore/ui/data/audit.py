@@ -131,7 +131,7 @@ def _show_association(found: DatasetAudit) -> None:
 
 
 def _show_table(found: DatasetAudit) -> None:
-    name = st.selectbox(t("Images by class and"), list(found.tables), format_func=_column_title)
+    name = st.selectbox(t("Images by class and property"), list(found.tables), format_func=_column_title)
     if name is not None:
         table = pd.DataFrame(found.tables[name]).T.fillna(0).astype(int)
         st.dataframe(table.rename(index=_value_title, columns=classes.label), height="content")

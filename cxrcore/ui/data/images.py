@@ -74,7 +74,7 @@ def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
 def _filtered(data: Dataset) -> pd.DataFrame:
     table = data.table
     places = st.columns(4)
-    use = query_params.selectbox(places[0], t("Which"), "use", [_USED, _LEFT_OUT, _ALL])
+    use = query_params.selectbox(places[0], t("Status"), "use", [_USED, _LEFT_OUT, _ALL])
     label = query_params.selectbox(
         places[1], t("Class"), "class", ["", *data.classes], lambda name: classes.label(name) if name else t("all")
     )

@@ -157,7 +157,7 @@ def _notes(heatmap: npt.NDArray[np.float32], explained: str, method: Method) -> 
     """Show what the colours hide: an empty heatmap, its peak, and a method that is not specific to a class."""
     if heatmap.max() <= 0:
         target = feedback.plain_text(explained)
-        st.warning(t("Nothing in this layer speaks for {target}: the heatmap is 0 everywhere.", target=target))
+        st.warning(t("No region in this layer supports {target}: the heatmap is 0 everywhere.", target=target))
         return
     st.caption(
         t(

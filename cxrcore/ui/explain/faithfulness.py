@@ -58,7 +58,7 @@ def _result(found: Faithfulness) -> None:
         text = t("Least faithful method: **{method}**. {flaws}", method=title, flaws=sentences)
         st.warning(text, icon=":material/warning:")
     else:
-        st.success(t("No method fails a check. The lowest insertion over random has {method}.", method=title))
+        st.success(t("No method fails a check. {method} has the lowest insertion over random.", method=title))
     named: dict[str, MethodChecks | RandomMapChecks] = {
         translate(METHODS[name].title): checks for name, checks in found.methods.items()
     }

@@ -56,7 +56,7 @@ def show(run: Run) -> ExplainOptions:
         t("Contrast class"),
         [NONE, *run.classes],
         format_func=_class,
-        help=t("Explains the difference of two logits: what speaks for one class and against the other."),
+        help=t("Explains the difference of two logits: regions that favour one class over the other."),
     )
     method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: translate(METHODS[name].title))
     a, b, c, d = st.columns(4)  # a second row, so that a narrow window keeps the order

@@ -70,7 +70,7 @@ def _steps() -> None:
     st.subheader(t("Steps"))
     steps = [
         (t("1. Data"), t("Import X-rays or generate phantoms; check the dataset."), "data", "folder_open"),
-        (t("2. Train"), t("Choose a backbone and settings; watch the training."), "train", "model_training"),
+        (t("2. Train"), t("Choose a backbone and settings; follow the training."), "train", "model_training"),
         (t("3. Results"), t("Accuracy, errors and robustness on test images."), "results", "analytics"),
         (t("4. Explain"), t("Heatmaps of the image regions that the model uses."), "explain", "visibility"),
         (t("5. Compare"), t("Runs side by side, and sweeps of settings."), "compare", "compare_arrows"),

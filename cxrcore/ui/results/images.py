@@ -51,7 +51,7 @@ def show(run: Run, table: pd.DataFrame, metrics: ClassificationMetrics) -> None:
 def _confusion(metrics: ClassificationMetrics) -> None:
     """Show the matrix; a click puts its classes into the choices below and into the URL."""
     st.subheader(t("Confusion matrix"))
-    shade = st.segmented_control(t("Shade by"), _SHADES, format_func=translate, default=_SHADES[0], required=True)
+    shade = st.segmented_control(t("Colour by"), _SHADES, format_func=translate, default=_SHADES[0], required=True)
     ink = palette.INK[st.context.theme.type or "light"]
     figure = confusion_matrix.confusion(metrics.confusion, metrics.classes, shade, ink)
     event = st.plotly_chart(figure, key="confusion", alt=_in_words(metrics), on_select="rerun", selection_mode="points")

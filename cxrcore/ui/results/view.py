@@ -60,9 +60,8 @@ def _accuracy(metrics: ClassificationMetrics, config: RunConfig) -> None:
     if accuracy.n < limitations.SMALL_TEST:
         st.caption(
             t(
-                "{n} test images are few: on new images of the same kind the accuracy may be anywhere from {interval}. "
-                "This interval treats images as independent, although they come from {patients} patients, and it does "
-                "not cover other hospitals.",
+                "With {n} test images, the 95% interval of the accuracy is {interval}. It treats images as independent, "
+                "although they come from {patients} patients, and does not cover other hospitals.",
                 n=accuracy.n,
                 interval=formatting.interval(accuracy),
                 patients=metrics.patients,

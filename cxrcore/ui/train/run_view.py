@@ -32,7 +32,7 @@ def others(in_view: str | None) -> None:
     for run in found:
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.markdown(feedback.plain_text(selection.run_label(run)))
-        right.page_link("pages/train.py", label=t("Watch"), query_params={"run": run.name})
+        right.page_link("pages/train.py", label=t("Open"), query_params={"run": run.name})
 
 
 def _toast_when_ended(run: Run) -> None:

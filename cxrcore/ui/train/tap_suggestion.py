@@ -20,8 +20,8 @@ def offer(layer: dict[str, Any], tap_key: str) -> None:
     memory = f"taps {sorted(chosen.items(), key=str)}"
     st.caption(
         t(
-            "Which layer? A linear classifier can try each of them on images of the training and validation parts; "
-            "test images are not used, unless there are several folds or repeats. It takes one pass of up to 320 "
+            "A linear probe compares the layers on training and validation images; test images are not used, "
+            "unless there are several folds or repeats. It takes one pass of up to 320 "
             "images through the backbone."
         )
     )
