@@ -5,12 +5,13 @@ An editable install gets no copies: `cxr app` runs the files of the checkout.
 
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FILES = ("streamlit_app.py", "pages", ".streamlit/config.toml")
 
 
-class DashboardFiles(BuildHookInterface):
+class DashboardFiles(BuildHookInterface[BuilderConfig]):
     """Adds `FILES` to a standard wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

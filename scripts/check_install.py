@@ -156,12 +156,12 @@ def check_cxr(place: Place, *cxr: str | Path) -> None:
 
 
 def check_wheel(place: Place) -> None:
-    """Build sdist and wheel, install the wheel with pip, open every page, start the dashboard and run the demo."""
-    tools = place.tools("uv")
-    place.run(tools / "uv", "build", "--quiet", "--out-dir", place.work / "dist", place.clone)  # wheel from the sdist
+    """Build sdist and wheel, install the wheel, open every page, start the dashboard and run the demo."""
+    uv = place.tools("uv") / "uv"
+    place.run(uv, "build", "--quiet", "--out-dir", place.work / "dist", place.clone)  # wheel from the sdist
     (wheel,) = (place.work / "dist").glob("*.whl")
     programs = place.virtual_environment("environment")
-    pip(place, programs, wheel)
+    place.run(uv, "pip", "install", "--quiet", "--python", programs / "python", wheel)  # twice as fast as pip
     print(place.run(programs / "python", "-c", OPEN_PAGES), end="")
     check_cxr(place, programs / "cxr")
 

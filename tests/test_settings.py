@@ -1,7 +1,6 @@
 """Where the workspace is, and settings with a wrong value."""
 
 import os
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +10,7 @@ from platformdirs import user_data_path
 
 import cxrcore
 from cxrcore import settings
+from cxrcore.cli import main
 from cxrcore.errors import UserError
 from tests.conftest import ROOT
 
@@ -58,14 +58,13 @@ def test_users_data_folder_follows_xdg(installed, monkeypatch, tmp_path):
     assert settings.home() == tmp_path / "data" / "cxrcore"
 
 
-def test_every_command_names_the_workspace_on_stderr(home):
-    command = [sys.executable, "-m", "cxrcore", "data", "list", "--json"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=home.parent, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines() == [f"Workspace: {home} (CXR_HOME)"]
-    assert done.stdout.startswith("{")
+def test_every_command_names_the_workspace_on_stderr(home, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["cxr", "data", "list", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, error = capsys.readouterr()
+    assert (ended.value.code, error) == (0, f"Workspace: {home} (CXR_HOME)\n")
+    assert out.startswith("{")
 
 
 def test_version_is_that_of_the_installed_metadata():
@@ -96,5 +95,12 @@ def test_values_of_settings(monkeypatch, tmp_path):
     monkeypatch.setenv("CXR_DATA_ROOTS", f"{tmp_path}{os.pathsep}~")
     assert settings.cache_bytes() == 500_000_000
     assert settings.max_jobs() == 3
-    assert settings.read_only() and pytest.raises(UserError, settings.require_writable)
+    assert settings.read_only()
     assert settings.data_roots() == [tmp_path, Path.home().resolve()]
+
+
+def test_nothing_may_be_written_where_read_only(monkeypatch):
+    settings.require_writable()
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    with pytest.raises(UserError, match="CXR_READ_ONLY=1"):
+        settings.require_writable()

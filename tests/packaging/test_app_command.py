@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from cxrcore import settings
-from cxrcore.cli import dashboard
+from cxrcore.cli import dashboard, main
 from cxrcore.errors import UserError
 from tests.conftest import ROOT
 
@@ -27,14 +27,6 @@ def free(taken):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def start(*words, folder, **variables):
-    command = [sys.executable, "-m", "cxrcore", "app", *words]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "STREAMLIT_SERVER_HEADLESS": "true"} | variables
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
 
 
 @pytest.fixture
@@ -71,16 +63,21 @@ def test_taken_port_is_refused(taken, streamlit):
     assert not streamlit
 
 
-def test_taken_port_ends_with_one_line_and_exit_code_two(taken, tmp_path):
-    process = start("--port", str(taken), folder=tmp_path)
-    out, error = process.communicate(timeout=60)
-    assert (process.returncode, out) == (2, "")
+def test_taken_port_ends_with_one_line_and_exit_code_two(taken, streamlit, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["cxr", "app", "--port", str(taken)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, error = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
     (line,) = error.splitlines()
     assert line.startswith(f"Error: Port {taken} of localhost is not available")
 
 
 def test_dashboard_answers_from_another_folder_and_prints_its_address(free, home, tmp_path):
-    process = start("--port", str(free), folder=tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "STREAMLIT_SERVER_HEADLESS": "true"}
+    command = [sys.executable, "-m", "cxrcore", "app", "--port", str(free)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes)
     try:
         deadline = time.monotonic() + 60
         while True:
