@@ -1,77 +1,127 @@
-"""The house rules that a machine can check."""
+"""The structure of the package: import directions, who imports Streamlit and TensorFlow, and private attributes."""
 
 import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "cxrcore"
-# What each room may import of cxrcore; single files and `errors`, `files`, `settings` are for all.
-ALLOWED = {
-    "data": {"data"},
-    "audit": {"audit", "data", "evaluation"},
-    "features": {"features", "data"},
-    "evaluation": {"evaluation", "data", "features", "explain", "runs"},
-    "explain": {"explain", "data", "features", "runs", "evaluation"},
-    "training": {"training", "data", "features", "evaluation", "explain", "runs"},
-    "sweeps": {"sweeps", "training", "data", "features", "runs"},
-    "jobs": {"jobs", "training", "sweeps", "evaluation", "explain", "runs"},
-    "report": {"report", "data", "evaluation"},
-    "export": {"export", "data", "audit", "features", "evaluation", "explain", "report", "runs"},
-    "ui": {
-        "ui",
-        "demo",
-        "export",
-        "data",
-        "audit",
-        "features",
-        "training",
-        "evaluation",
-        "explain",
-        "report",
-        "jobs",
-        "runs",
-        "sweeps",
-    },
-}
-FOR_ALL = {"errors", "files", "language", "settings"}
+# From top to bottom: a package may import itself and those below it.
+ORDER = (
+    "ui",
+    "cli",
+    "demo",
+    "reports",
+    "jobs",
+    "sweeps",
+    "audits",
+    "figures",
+    "training",
+    "explain",
+    "evaluation",
+    "inference",
+    "runs",
+    "config",
+    "features",
+    "data",
+)
+# Modules that every package may import; they import only each other.
+BASE = {"errors", "fields", "files", "i18n", "messages", "metric", "progress", "schema", "settings"}
+
+
+def _modules():
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
 
 
 def _imports(path):
+    """Yield the names that a file imports anywhere in it, also in functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
             yield node.module
-            if node.module == "cxrcore":
-                yield from (f"cxrcore.{alias.name}" for alias in node.names)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_imports_point_one_way(room):
-    for path in (PACKAGE / room).rglob("*.py"):
-        rooms = {name.split(".")[1] for name in _imports(path) if name.startswith("cxrcore.")}
-        assert rooms <= ALLOWED[room] | FOR_ALL, path
+def _packages(path):
+    """Return the packages and base modules of cxrcore that a file imports."""
+    return {name.split(".")[1] for name in _imports(path) if name.startswith("cxrcore.")} - {"__version__"}
 
 
-def test_only_the_dashboard_knows_streamlit():
+def test_every_package_has_its_place():
+    found = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if not path.name.startswith("_")}
+    assert {
+        name for name in found if (PACKAGE / name / "__init__.py").is_file() or (PACKAGE / f"{name}.py").is_file()
+    } == {
+        *ORDER,
+        *BASE,
+    }
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_imports_go_downwards(package):
+    allowed = {*ORDER[ORDER.index(package) :], *BASE}
+    for path in [*(PACKAGE / package).rglob("*.py"), *PACKAGE.glob(f"{package}.py")]:
+        assert _packages(path) <= allowed, path
+
+
+def test_base_modules_import_only_each_other():
+    for name in BASE:
+        assert _packages(PACKAGE / f"{name}.py") <= BASE, name
+
+
+def test_no_module_imports_itself_through_others():
+    modules = _modules()
+    graph = {}
+    for name, path in modules.items():
+        imported = {found.removeprefix("cxrcore.") for found in _imports(path) if found.startswith("cxrcore.")}
+        graph[name] = {found for found in imported & modules.keys() if modules[found].name != "__init__.py"} - {name}
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_only_the_dashboard_imports_streamlit():
     for path in PACKAGE.rglob("*.py"):
         if any(name.split(".")[0] == "streamlit" for name in _imports(path)):
-            assert path.parent == PACKAGE / "ui", path
+            assert PACKAGE / "ui" in path.parents, path
 
 
-def test_files_are_short():
-    for path in [*PACKAGE.rglob("*.py"), *(ROOT / "pages").glob("*.py")]:
-        assert len(path.read_text().splitlines()) <= 190, path
-
-
-def test_a_page_is_a_script_without_functions():
+def test_pages_are_scripts_without_functions():
     for path in (ROOT / "pages").glob("*.py"):
         assert not re.search(r"^(def|class) ", path.read_text(), re.MULTILINE), path
+
+
+NAMED_TUPLE = {"_replace", "_asdict", "_fields", "_make"}  # public in spite of their names
+
+
+def test_no_private_attribute_of_another_object_is_used():
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr) and node.attr not in NAMED_TUPLE:
+                owner = node.value
+                own = isinstance(owner, ast.Name) and (owner.id in {"self", "cls"} or owner.id in _own_names(tree))
+                assert own or _defined_here(tree, node.attr), f"{path}: {ast.unparse(node)}"
+
+
+def _own_names(tree):
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+def _defined_here(tree, name):
+    """Tell whether a name is an attribute or a method of a class in the same file."""
+    assigned = {
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    return name in assigned | {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 def _modules_after(code, *, home):
@@ -83,16 +133,16 @@ def _modules_after(code, *, home):
     return ast.literal_eval(result.stdout.splitlines()[-1])
 
 
-def test_importing_the_package_and_its_command_line_imports_no_tensorflow(home):
-    code = "import cxrcore, cxrcore.cli, cxrcore.jobs.queue, cxrcore.training.pipeline, cxrcore.explain.pictures"
+def test_package_and_command_line_import_no_tensorflow(home):
+    code = "import cxrcore, cxrcore.cli, cxrcore.jobs.queue, cxrcore.training.pipeline, cxrcore.explain.rendering"
     assert _modules_after(code, home=home) == []
 
 
-def test_no_page_imports_tensorflow_to_be_opened(trained, home):
+def test_opening_a_page_imports_no_tensorflow(trained, home):
     code = (
         "from streamlit.testing.v1 import AppTest\n"
         "test = AppTest.from_file('streamlit_app.py', default_timeout=60).run()\n"
-        "for page in ('home', 'data', 'train', 'results', 'explain'):\n"
+        "for page in ('home', 'data', 'train', 'results', 'explain', 'compare'):\n"
         "    test.switch_page(f'pages/{page}.py').run()\n"
         "    assert not test.exception, test.exception"
     )

@@ -6,7 +6,7 @@ from cxrcore import runs, settings
 from cxrcore.config.run_config import RunConfig, merge, nested, validated
 from cxrcore.errors import UserError
 from cxrcore.jobs import queue, tasks
-from cxrcore.runs import LIVE, QUEUED, RUNNING, Run, RunStatus
+from cxrcore.runs import LIVE, QUEUED, RUNNING, Run, RunStatus, state_label
 from cxrcore.training.run_recorder import CHECKPOINT_FILE, PAUSE_FILE, RATE_FILE, STOP_FILE, RateRequest
 
 
@@ -115,4 +115,6 @@ def _require(run: Run, states: set[str] | None) -> None:
     settings.require_writable()
     state = run.status.state
     if state not in states if states else state in LIVE:
-        raise UserError("Run {name} is {state}; this action is not possible now.", name=run.name, state=state)
+        raise UserError(
+            "Run {name} is {state}; this action is not possible now.", name=run.name, state=state_label(state)
+        )

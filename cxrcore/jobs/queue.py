@@ -17,7 +17,7 @@ from cxrcore.config.run_config import RunConfig, validated
 from cxrcore.errors import UserError
 from cxrcore.jobs import processes
 from cxrcore.messages import msg
-from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, listing, process_id
+from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, listing, process_id, state_label
 from cxrcore.training import pipeline
 from cxrcore.training.run_recorder import STOP_FILE
 
@@ -101,7 +101,7 @@ def stop(run: Run) -> None:
             _take_off_queue(run, status)
             return
     if status.state != RUNNING:
-        raise UserError("Run {name} has ended already ({state}).", name=run.name, state=status.state)
+        raise UserError("Run {name} has ended already ({state}).", name=run.name, state=state_label(status.state))
     (run.folder / STOP_FILE).touch()  # a paused run notices this too
     _wait_for_end(run)
     dispatch()

@@ -16,6 +16,7 @@ from cxrcore.runs.models import (
     RunInfo,
     RunMetrics,
     RunStatus,
+    state_label,
 )
 from cxrcore.runs.process import process_id
 from cxrcore.runs.registry import DamagedRun, create, damaged, discard, discarded, listing, load, restore
@@ -48,4 +49,5 @@ __all__ = [
     "load",
     "process_id",
     "restore",
+    "state_label",
 ]

@@ -23,6 +23,11 @@ STATE_LABELS = {
 }
 
 
+def state_label(state: str) -> Message:
+    """Return the label of a state as a value of other messages."""
+    return Message(id=STATE_LABELS[state])
+
+
 class ProcessId(BaseModel):
     """A process; `pid_started` tells it from a later one of the same number."""
 

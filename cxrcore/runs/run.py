@@ -36,6 +36,7 @@ from cxrcore.runs.models import (
     RunMetrics,
     RunStatus,
     ShownMark,
+    state_label,
 )
 
 EVENTS = "events.jsonl"
@@ -100,7 +101,9 @@ class Run:
         """The test metrics. Raises `UserError` when there are none."""
         if (found := self.metrics) is None:
             raise UserError(
-                "Run {name} has no results ({state}). Choose a finished run.", name=self.name, state=self.status.state
+                "Run {name} has no results ({state}). Choose a finished run.",
+                name=self.name,
+                state=state_label(self.status.state),
             )
         return found
 
@@ -129,7 +132,9 @@ class Run:
         """The saved model. Raises `UserError` when there is none."""
         if not (path := self.folder / "model.keras").is_file():
             raise UserError(
-                "Run {name} has no model ({state}). Choose a finished run.", name=self.name, state=self.status.state
+                "Run {name} has no model ({state}). Choose a finished run.",
+                name=self.name,
+                state=state_label(self.status.state),
             )
         return path
 
