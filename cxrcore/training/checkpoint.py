@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def load(path: Path) -> Checkpoint | None:
                 name: [file[f"{name} {k}"] for k in range(_count(file.files, name))] for name in _LISTS
             }
             return Checkpoint(**json.loads(str(file["about"])), **lists)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise DamagedFileError("{path} is missing or damaged.", path=path) from error
 
 

@@ -1,4 +1,4 @@
-"""A small problem to fit, and someone who hears of its epochs."""
+"""A small classification problem, and a callback that records a fit."""
 
 import numpy as np
 
@@ -10,29 +10,31 @@ from cxrcore.training.feature_vectors import FeatureVectors
 from cxrcore.training.trainer import fit
 
 
-class Heard(Callback):
-    """Keeps what is said, and says what the test wants: `rates` by epoch, where a fit was `left`."""
+class RecordingCallback(Callback):
+    """Keeps epochs and checkpoints. `rates` are the learning rates requested by epoch, `checkpoint` is continued from,
+    `check` is called before every compiled call.
+    """
 
-    def __init__(self, check=None, rates=None, left=None):
-        self.epochs, self.states, self._rates, self._left = [], [], rates or {}, left
+    def __init__(self, check=None, rates=None, checkpoint=None):
+        self.epochs, self.checkpoints, self._rates, self._checkpoint = [], [], rates or {}, checkpoint
         if check:
             self.check = check
 
-    def epoch(self, epoch):
+    def on_epoch_end(self, epoch):
         self.epochs.append(epoch)
 
-    def rate(self, epoch):
+    def requested_learning_rate(self, epoch):
         return self._rates.get(epoch)
 
-    def keep(self, state, last=False):
-        self.states.append(state())
+    def save_checkpoint(self, make, last=False):
+        self.checkpoints.append(make())
 
-    def state(self, phase):
-        return self._left
+    def load_checkpoint(self, phase):
+        return self._checkpoint
 
 
 class ArrayMaps:
-    """Activations from an array."""
+    """Feature maps from an array."""
 
     def __init__(self, maps):
         self.maps = maps
@@ -45,8 +47,8 @@ class ArrayMaps:
         return self.maps[np.asarray(numbers)]
 
 
-def draw(seed=0, count=40, channels=6):
-    """Return maps whose class shows in one channel, and the classes."""
+def make_maps(seed=0, count=40, channels=6):
+    """Return maps (count, 4, 4, channels) in which the channel of the class is higher by 2, and the classes."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, count)
     maps = rng.normal(size=(count, 4, 4, channels)).astype(np.float32)
@@ -54,19 +56,20 @@ def draw(seed=0, count=40, channels=6):
     return ArrayMaps(maps), labels
 
 
-def fitted(values, maps, labels, rows=None, memory=2**30, **said):
-    """Fit a head on the first 30 rows and return it, the epochs and the outcome."""
-    head, heard, outcome = heard_fit(values, maps, labels, Heard(**said), rows, memory)
-    return head, heard.epochs, outcome
+def shuffled(labels):
+    """Return the labels in random order, so that the maps do not predict them and the validation loss rises."""
+    return np.random.default_rng(1).permutation(labels)
 
 
-def heard_fit(values, maps, labels, heard, rows=None, memory=2**30):
-    made = run_config.make(dataset="d", **values)
-    keras.utils.set_random_seed(made.seed)
-    head = heads.build(made.head, maps.map_shape, 3, made.dropout)
+def fit_head(values, maps, labels, callback=None, rows=None, memory=2**30):
+    """Fit a head on the first 30 rows, validate on the others; return the head, the callback and the result."""
+    callback = callback or RecordingCallback()
+    config = run_config.make(dataset="d", **values)
+    keras.utils.set_random_seed(config.seed)
+    head = heads.build(config.head, maps.map_shape, 3, config.dropout)
     train, validation = np.split(rows if rows is not None else np.arange(len(labels)), [30])
     parts = [
-        FeatureVectors(maps, part, labels, head.get_layer("stem"), made.batch_size, memory)
+        FeatureVectors(maps, part, labels, head.get_layer("stem"), config.batch_size, memory)
         for part in (train, validation)
     ]
-    return head, heard, fit(head.get_layer("body"), *parts, made, heard)
+    return head, callback, fit(head.get_layer("body"), *parts, config, callback)
