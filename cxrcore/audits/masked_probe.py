@@ -5,6 +5,8 @@ of the images that the probe would hold out.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,11 @@ import pandas as pd
 from cxrcore.evaluation import linear_probe
 from cxrcore.features import extract
 from cxrcore.metric import Metric
-from cxrcore.progress import StageProgress, of_stage
+from cxrcore.progress import StageProgress, ignore_stages, of_stage
 from cxrcore.runs import Run
+
+if TYPE_CHECKING:
+    from cxrcore.features.keras_setup import keras
 
 
 def chance(labels: Sequence[str]) -> float:
@@ -26,30 +31,38 @@ def probe_accuracy(vectors: np.ndarray, table: pd.DataFrame, column: str = "labe
     return linear_probe.accuracy(vectors, list(table[column]), list(table["patient"]))
 
 
-def features(
-    run: Run,
-    table: pd.DataFrame,
-    image_transform: str,
-    progress: StageProgress,
-    stage: str,
-    lungs_from_files: bool = False,
-) -> np.ndarray:
-    """Return the pooled features of the images of `table` after an image transform, float32 (n, c).
+class MaskedFeatures:
+    """The features of transformed images by the backbone of a run, which is built once for all transforms."""
 
-    Args:
-        run: its config names the backbone.
-        table: with `path` and `sha256`.
-        image_transform: in place of the run's own, see `image_transforms`.
-        progress: called with `stage`.
-        stage: what is computed.
-        lungs_from_files: whether lungs come from mask files instead of the segmenter.
+    def __init__(self, run: Run, progress: StageProgress = ignore_stages) -> None:
+        """Resolve the weights; `progress` is called with the stage of each `extract`.
 
-    Raises:
-        UserError: weights or images are missing.
-    """
-    config = run.config
-    weights = config.resolve()
-    key = config.key(weights.digest, image_transform, lungs_from_files, pooled=True)
-    callbacks = extract.ExtractionCallbacks(progress=of_stage(progress, stage))
-    kept = extract.activations(table, key, lambda: key.build(weights), callbacks)
-    return kept.rows(range(len(table)))[:, 0, 0]
+        Raises:
+            UserError: the weights are missing.
+        """
+        self._config, self._progress = run.config, progress
+        self._weights = self._config.resolve()
+
+    def extract(
+        self, table: pd.DataFrame, image_transform: str, stage: str, lungs_from_files: bool = False
+    ) -> np.ndarray:
+        """Return the pooled features of images after an image transform, float32 (n, c).
+
+        Args:
+            table: with `path` and `sha256`.
+            image_transform: in place of the run's own, see `image_transforms`.
+            stage: what is computed, for the progress.
+            lungs_from_files: whether lungs come from mask files instead of the segmenter.
+
+        Raises:
+            UserError: an image is missing.
+        """
+        key = self._config.key(self._weights.digest, image_transform, lungs_from_files, pooled=True)
+        callbacks = extract.ExtractionCallbacks(progress=of_stage(self._progress, stage))
+        kept = extract.activations(table, key, lambda: self._model, callbacks)
+        return kept.rows(range(len(table)))[:, 0, 0]
+
+    @cached_property
+    def _model(self) -> "keras.Model":
+        """The backbone up to the run's tap, the same for every transform."""
+        return self._config.key(self._weights.digest, pooled=True).build(self._weights)

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.audits import masked_probe
-from cxrcore.audits.masked_probe import probe_accuracy
+from cxrcore.audits.masked_probe import MaskedFeatures, probe_accuracy
 from cxrcore.audits.shortcut import WIDTHS, combined, enough_known, small_border
 from cxrcore.features import extract, image_transforms, lung_masks
 from cxrcore.i18n import N_
@@ -74,15 +73,15 @@ def compare(run: Run, progress: StageProgress = ignore_stages) -> Mitigations:
     whole, size = run.table, run.config.size
     width = round(size * WIDTHS[-1])
     border = image_transforms.border(width)
+    backbone = MaskedFeatures(run, progress)
     known, pixels = _read(whole, size, border, progress)
     enough = enough_known(whole, known)
     chosen = known if enough else np.ones(len(whole), bool)
     table = whole[chosen]
 
     def result(transform: str) -> MitigationResult:
-        full = masked_probe.features(run, table, transform, progress, N_("features of whole images"))
-        masked = combined(border, transform)
-        borders = masked_probe.features(run, table, masked, progress, N_("features of borders"))
+        full = backbone.extract(table, transform, N_("features of whole images"))
+        borders = backbone.extract(table, combined(border, transform), N_("features of borders"))
         return MitigationResult(
             full=probe_accuracy(full, table),
             border=probe_accuracy(borders, table),

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.audits import corner_occlusion, masked_probe
+from cxrcore.audits import corner_occlusion
 from cxrcore.audits.corner_occlusion import CornerResult
-from cxrcore.audits.masked_probe import chance, probe_accuracy
+from cxrcore.audits.masked_probe import MaskedFeatures, chance, probe_accuracy
 from cxrcore.evaluation import intervals
 from cxrcore.explain import pointing_game
 from cxrcore.features import extract, image_transforms, lung_masks
@@ -118,11 +118,12 @@ def audit(run: Run, progress: StageProgress = ignore_stages) -> ShortcutAudit:
     # A run with an image transform found the lungs with the segmenter, and so does its audit.
     files = lung_masks.given(table) and not transform
     widths = [round(size * share) for share in WIDTHS]
-    full = masked_probe.features(run, table, transform, progress, N_("features of whole images"))
+    backbone = MaskedFeatures(run, progress)
+    full = backbone.extract(table, transform, N_("features of whole images"))
     images = _read(table, size, transform, widths, files, progress)
 
     def features(mask: str, stage: str) -> np.ndarray:
-        return masked_probe.features(run, table, combined(mask, transform), progress, stage, files)
+        return backbone.extract(table, combined(mask, transform), stage, files)
 
     def border(width: int) -> Metric:
         return probe_accuracy(features(image_transforms.border(width), N_("features of borders")), table)

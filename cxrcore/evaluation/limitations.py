@@ -3,6 +3,7 @@
 import pandas as pd
 
 from cxrcore.config.run_config import RunConfig
+from cxrcore.data.classes import display
 from cxrcore.evaluation.external import ExternalEvaluation
 from cxrcore.evaluation.subgroups import FEW
 from cxrcore.features.image_transforms import TRANSFORMS
@@ -77,12 +78,12 @@ def limitations(
     found += [evaluation.sentence for evaluation in external]
     if metrics.n < SMALL_TEST:
         found.append(msg("Only {n} test images: consider the intervals, not only the values.", n=metrics.n))
-    if few := [name for name, values in metrics.by_class.items() if values.n < FEW]:
+    if few := [display(name) for name, values in metrics.by_class.items() if values.n < FEW]:
         found.append(msg("Fewer than {few} test images of {classes}.", few=FEW, classes=few))
     found.append(
         msg(
             "The model knows only {classes} and assigns one of them to every image, whatever it shows.",
-            classes=list(metrics.classes),
+            classes=[display(name) for name in metrics.classes],
         )
     )
     return found

@@ -7,12 +7,14 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from cxrcore.data import split
 from cxrcore.evaluation import confusion_matrix, intervals
 from cxrcore.metric import Metric
 
 FOLDS = 5
+_SMALL = 4_000_000  # numbers in the vectors up to which one thread is faster: with more, threads wait for each other
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,10 @@ def evaluate(vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str]
     count = max(2, min(FOLDS, smallest))
     fold = split.folds(list(labels), list(patients), count, seed)
     predicted = np.zeros_like(true)
-    for held_out in (fold == number for number in range(count)):
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
-        predicted[held_out] = model.fit(vectors[~held_out], true[~held_out]).predict(vectors[held_out])
+    with threadpool_limits(1 if vectors.size < _SMALL else None, "blas"):
+        for held_out in (fold == number for number in range(count)):
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+            predicted[held_out] = model.fit(vectors[~held_out], true[~held_out]).predict(vectors[held_out])
     n, value = len(true), float((predicted == true).mean())
     if value == 1:
         people = len(np.unique(groups))
