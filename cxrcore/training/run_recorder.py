@@ -53,7 +53,7 @@ class RunRecorder(Callback):
         self._progress = progress or ignore_stages
         self._written = self._saved = 0.0
         self._request: RateRequest | None = None
-        self._rate: float | None = None
+        self._previous: EpochMetrics | None = None  # None after a request: its rate is no reduction
         self._epochs = 0
         self._trackers = trackers.requested(run)
         before = RunStatus.read_if_present(run.folder / "status.json")
@@ -86,9 +86,11 @@ class RunRecorder(Callback):
 
     def on_epoch_end(self, epoch: EpochMetrics) -> None:
         """Append an epoch to the events, and a reduction of the learning rate by the schedule."""
-        if self._rate and epoch.learning_rate < self._rate and self.run.config.schedule == "plateau":
+        previous = self._previous
+        lower = previous and previous.phase == epoch.phase and epoch.learning_rate < previous.learning_rate
+        if lower and self.run.config.schedule == "plateau":
             self._append(RunEvent(event="reduced", epoch=epoch.epoch, value=epoch.learning_rate))
-        self._rate = epoch.learning_rate
+        self._previous = epoch
         append_line(self.run.folder / EVENTS, epoch.model_dump(mode="json"))
         for tracker in self._trackers:
             tracker.on_epoch_end(epoch)
@@ -108,7 +110,7 @@ class RunRecorder(Callback):
             raise Stopped
 
     def wait(self) -> None:
-        """Wait while the run is paused, which does not count as time of the stage; a run to be stopped does not wait."""
+        """Wait while the run is paused, unless it is to be stopped; this does not count as time of the stage."""
         if not (self.run.folder / PAUSE_FILE).exists():
             return
         start = time.time()
@@ -134,7 +136,7 @@ class RunRecorder(Callback):
         after = _AFTERWARDS[self.run.config.schedule]
         event = RunEvent(event="learning-rate", epoch=epoch, value=request.value, asked=request.time, message=after)
         self._append(event)
-        self._rate = None
+        self._previous = None
         return request.value
 
     def _newest_request(self) -> RateRequest | None:
@@ -160,6 +162,7 @@ class RunRecorder(Callback):
             last = found.epoch if found else 0 if phase == "head" else None
             if last is not None:
                 self._remove_epochs_after(last)
+        self._previous = next(reversed(self.run.epochs), None)
         return found
 
     def _remove_epochs_after(self, last: int) -> None:
