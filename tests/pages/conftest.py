@@ -1,12 +1,16 @@
 """Pages as scripts, without a browser."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from cxrcore import runs
+from cxrcore.audits import mitigations, shortcut
+from cxrcore.explain import faithfulness
 from cxrcore.jobs import processes
+from cxrcore.runs import Run
 
 APP = str(Path(__file__).parents[2] / "streamlit_app.py")
 
@@ -29,3 +33,26 @@ def open_page():
     for run in runs.listing():
         if run.status.state in runs.LIVE:
             processes.kill(run.status)
+
+
+@pytest.fixture(scope="session")
+def _audited(tmp_path_factory, _trained):
+    """The workspace of `trained` with every audit of the run, made once."""
+    folder, name = _trained
+    copy = tmp_path_factory.mktemp("audited") / "workspace"
+    shutil.copytree(folder, copy)
+    run = Run(copy / "runs" / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CXR_HOME", str(copy))
+        faithfulness.measure(run, ["grad-cam", "eigen-cam"])
+        shortcut.audit(run)
+        mitigations.compare(run)
+    return copy, name
+
+
+@pytest.fixture
+def audited(home, _audited):
+    """A finished run with its audits in the test's workspace."""
+    folder, name = _audited
+    shutil.copytree(folder, home)
+    return runs.load(name)

@@ -6,7 +6,6 @@ from cxrcore.audits import mitigations, shortcut
 from cxrcore.explain import faithfulness
 from cxrcore.jobs import tasks
 from cxrcore.messages import msg
-from cxrcore.metric import Metric
 
 
 def _texts(test):
@@ -48,32 +47,22 @@ def test_faithfulness_checks_are_offered_run_and_shown(open_page, trained, at_on
     assert shown == f"{check.value:.2f} ({check.low:.2f} to {check.high:.2f})"
 
 
-def test_faithfulness_without_flaws(open_page, trained):
-    found = faithfulness.measure(trained, ["grad-cam"])
-    found.model_copy(update={"flaws": {"grad-cam": []}}).write(trained.folder / faithfulness.FILE)
-    assert "No method fails a check" in _texts(open_page("explain", run=trained.name, show="Faithfulness"))
+def test_faithfulness_without_flaws(open_page, audited):
+    found = faithfulness.load(audited)
+    found.model_copy(update={"flaws": {name: [] for name in found.flaws}}).write(audited.folder / faithfulness.FILE)
+    assert "No method fails a check" in _texts(open_page("explain", run=audited.name, show="Faithfulness"))
 
 
-def test_shortcut_is_shown_before_any_heatmap(open_page, trained):
-    assert "was not run for this run" in _texts(open_page("explain", run=trained.name))
-    nothing = Metric(0.3, 0.2, 0.4, 12)
-    found = shortcut.ShortcutAudit(
-        chance=0.33,
-        full=nothing,
-        border={30: nothing},
-        border_pixels={30: nothing},
-        source=None,
-        lungs=None,
-        corners=None,
-        energy=shortcut.HeatmapEnergy(None, None),
-        is_shortcut=True,
-        sentence=msg("Border {share}.", share="97%"),
-    )
-    found.write(trained.folder / shortcut.FILE)
-    assert "**Shortcut found.** Border 97%." in _texts(open_page("explain", run=trained.name))
-    assert "**Shortcut found.** Border 97%." in _texts(open_page("results", run=trained.name, tab="Robustness"))
-    found.model_copy(update={"is_shortcut": False}).write(trained.folder / shortcut.FILE)
-    assert "hortcut" not in _texts(open_page("explain", run=trained.name))
+def test_shortcut_is_shown_before_any_heatmap(open_page, audited):
+    found = shortcut.load(audited)
+    update = {"is_shortcut": True, "sentence": msg("Border {share}.", share="97%")}
+    found.model_copy(update=update).write(audited.folder / shortcut.FILE)
+    assert "**Shortcut found.** Border 97%." in _texts(open_page("explain", run=audited.name))
+    assert "**Shortcut found.** Border 97%." in _texts(open_page("results", run=audited.name, tab="Robustness"))
+    found.model_copy(update={"is_shortcut": False}).write(audited.folder / shortcut.FILE)
+    assert "hortcut" not in _texts(open_page("explain", run=audited.name))
+    (audited.folder / shortcut.FILE).unlink()
+    assert "The shortcut audit was not run" in _texts(open_page("explain", run=audited.name))
 
 
 def test_shortcut_audit_and_mitigations(open_page, trained, at_once):
@@ -89,13 +78,13 @@ def test_shortcut_audit_and_mitigations(open_page, trained, at_once):
     assert len(test.dataframe[-1].value["image transform"]) == len(mitigations.load(trained).transforms)
 
 
-def test_read_only_shows_what_was_measured(open_page, trained, monkeypatch):
-    trained.show(True)
-    faithfulness.measure(trained, ["grad-cam"])
+def test_read_only_shows_what_was_measured(open_page, audited, monkeypatch):
+    audited.show(True)
+    (audited.folder / shortcut.FILE).unlink()
     monkeypatch.setenv("CXR_READ_ONLY", "1")
-    shown = _texts(open_page("explain", run=trained.name, show="Faithfulness"))
+    shown = _texts(open_page("explain", run=audited.name, show="Faithfulness"))
     assert "**Deletion**: area" in shown and "Not measured" not in shown
-    assert "Not measured for this run" in _texts(open_page("results", run=trained.name, tab="Robustness"))
+    assert "Not measured for this run" in _texts(open_page("results", run=audited.name, tab="Robustness"))
 
 
 def test_four_views_slow_method_and_similar_images(open_page, trained):
