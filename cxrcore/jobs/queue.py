@@ -16,7 +16,7 @@ from cxrcore import settings
 from cxrcore.config.run_config import RunConfig, validated
 from cxrcore.errors import UserError
 from cxrcore.jobs import processes
-from cxrcore.messages import msg
+from cxrcore.messages import Message, msg
 from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, listing, process_id, state_label
 from cxrcore.training import pipeline
 from cxrcore.training.run_recorder import STOP_FILE
@@ -164,7 +164,7 @@ def _mark_if_dead(run: Run, status: RunStatus) -> None:
         message = msg(
             "The worker process ended unexpectedly during the stage '{stage}': it was killed, or the machine ran out "
             "of memory. The run can be continued from its last checkpoint.",
-            stage=status.stage,
+            stage=Message(id=pipeline.STAGES.get(status.stage, status.stage)),
         )
         write_status(run, status, state=FAILED, message=message, ended=time.time())
 

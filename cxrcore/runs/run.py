@@ -27,6 +27,7 @@ from cxrcore import schema, settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.files import atomic_path, read_text_lines
+from cxrcore.messages import Message
 from cxrcore.runs.models import (
     EpochMetrics,
     ResamplingResult,
@@ -103,7 +104,7 @@ class Run:
             raise UserError(
                 "Run {name} has no results ({state}). Choose a finished run.",
                 name=self.name,
-                state=state_label(self.status.state),
+                state=self._state_label,
             )
         return found
 
@@ -134,7 +135,7 @@ class Run:
             raise UserError(
                 "Run {name} has no model ({state}). Choose a finished run.",
                 name=self.name,
-                state=state_label(self.status.state),
+                state=self._state_label,
             )
         return path
 
@@ -147,6 +148,10 @@ class Run:
     def title(self) -> str:
         """What people call the run, "" if it was given no title."""
         return self.card.title
+
+    @property
+    def _state_label(self) -> Message:
+        return state_label(self.status.state)
 
     def describe(self, **values: Any) -> None:
         """Change the card, for example `describe(title="baseline")`."""
