@@ -129,11 +129,11 @@ def _failure(chosen: PublicSet, part: Path, error: Exception) -> UserError:
         address=chosen.address,
         folder=part.parent,
     )
-    size = part.stat().st_size / 2**20 if part.is_file() else 0.0
+    if not part.is_file():
+        return UserError("{failed}", failed=failed)
+    size = part.stat().st_size / 2**20
     return UserError(
-        "{failed} {size:.0f} MB are kept; start the download again to resume it." if size else "{failed}",
-        failed=failed,
-        size=size,
+        "{failed} {size:.0f} MB are kept; start the download again to resume it.", failed=failed, size=size
     )
 
 
