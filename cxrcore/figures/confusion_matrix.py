@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 
 from cxrcore.figures.charts import layout
@@ -94,7 +93,7 @@ def _add(figure: go.Figure, points: Sequence[_Point], **style: Any) -> None:
     figure.add_scatter(x=x, y=y, showlegend=False, **style)
 
 
-def _cells(counts: npt.NDArray[Any], shares: npt.NDArray[Any], classes: Sequence[str]) -> list[_Point]:
+def _cells(counts: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> list[_Point]:
     points = []
     for row, true in enumerate(classes):
         for column, predicted in enumerate(classes):
@@ -104,7 +103,7 @@ def _cells(counts: npt.NDArray[Any], shares: npt.NDArray[Any], classes: Sequence
     return points
 
 
-def _names(counts: npt.NDArray[Any], classes: Sequence[str]) -> list[_Point]:
+def _names(counts: np.ndarray, classes: Sequence[str]) -> list[_Point]:
     rows = [_Point(-1, k, _name(name, counts[k].sum()), _true(name), name, "") for k, name in enumerate(classes)]
     columns = [
         _Point(k, -1, _name(name, counts[:, k].sum()), _predicted(name), "", name) for k, name in enumerate(classes)

@@ -1,7 +1,6 @@
 """Several views of one image; a zoom into one is a zoom into all."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,16 @@ from cxrcore.figures.charts import layout
 def views(pictures: Mapping[str, npt.NDArray[np.uint8]]) -> go.Figure:
     """Return pictures (H, W, 3) of the same size under their titles, two in a row."""
     rows = -(-len(pictures) // 2)
-    shared: dict[str, Any] = {"shared_xaxes": "all", "shared_yaxes": "all"}
     titles = list(pictures)
-    figure = make_subplots(rows, 2, subplot_titles=titles, horizontal_spacing=0.02, vertical_spacing=0.06, **shared)
+    figure = make_subplots(
+        rows,
+        2,
+        subplot_titles=titles,
+        shared_xaxes="all",
+        shared_yaxes="all",
+        horizontal_spacing=0.02,
+        vertical_spacing=0.06,
+    )
     for number, picture in enumerate(pictures.values()):
         source = thumbnails.data_url(Image.fromarray(picture), colour=True)
         figure.add_trace(go.Image(source=source, hoverinfo="skip"), row=number // 2 + 1, col=number % 2 + 1)

@@ -1,10 +1,8 @@
 """Plotly figures of probabilities: ROC, precision-recall, reliability and accuracy by coverage."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 from sklearn.metrics import precision_recall_curve, roc_curve
@@ -17,7 +15,6 @@ from cxrcore.figures.charts import GRID, LEGEND_BELOW, layout
 from cxrcore.figures.formatting import plotly_label
 from cxrcore.i18n import t
 
-Array = npt.NDArray[Any]
 _MARGIN = {"l": 8, "r": 24, "t": 36, "b": 8}  # room for the last label of the x axis
 _GREY = {"dash": "dot", "color": "#888", "width": 1}
 
@@ -34,7 +31,7 @@ def all_of(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, go.Figure]:
     }
 
 
-def roc(true: Sequence[str], probabilities: Mapping[str, Array]) -> go.Figure:
+def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
     """Return one ROC curve for each class against the rest; classes that do not occur are left out."""
     figure = _square(t("ROC"), t("1 - specificity"), t("sensitivity"))
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
@@ -44,7 +41,7 @@ def roc(true: Sequence[str], probabilities: Mapping[str, Array]) -> go.Figure:
     return figure
 
 
-def precision_recall(true: Sequence[str], probabilities: Mapping[str, Array]) -> go.Figure:
+def precision_recall(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
     """Return one precision-recall curve for each class against the rest."""
     figure = _square(t("Precision-recall"), t("recall (sensitivity)"), t("precision"))
     for name, positive, score, colour in _occurring(true, probabilities):
@@ -78,7 +75,7 @@ def reliability(bins: Sequence[ReliabilityBin]) -> go.Figure:
     return figure
 
 
-def coverage(share: Array, accuracy: Array, at: float) -> go.Figure:
+def coverage(share: np.ndarray, accuracy: np.ndarray, at: float) -> go.Figure:
     """Return accuracy by coverage, the share of images kept when the least confident are referred; `at` is marked."""
     figure = _square(t("Accuracy by coverage"), t("coverage"), t("accuracy"))
     line = {"color": palette.TRAINING, "width": 2}
@@ -87,7 +84,9 @@ def coverage(share: Array, accuracy: Array, at: float) -> go.Figure:
     return figure
 
 
-def _occurring(true: Sequence[str], probabilities: Mapping[str, Array]) -> Iterator[tuple[str, Array, Array, str]]:
+def _occurring(
+    true: Sequence[str], probabilities: Mapping[str, np.ndarray]
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, str]]:
     """Yield name, truth, score and colour of each class that some images have and others have not."""
     colours = palette.class_colours(list(probabilities))
     for name, score in probabilities.items():

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -14,24 +13,24 @@ from cxrcore.figures import formatting
 from cxrcore.i18n import current, format_date, format_number, t, translate
 
 
-def html(name: str, **values: Any) -> str:
+def html(name: str, **values: object) -> str:
     """Return a template of this folder filled in; every value is escaped for HTML except those it marks as safe."""
     return _render(name, True, values)
 
 
-def markdown(name: str, **values: Any) -> str:
+def markdown(name: str, **values: object) -> str:
     """Return a template of this folder filled in; every value is escaped for Markdown except those it marks as safe."""
     return _render(name, False, values)
 
 
-def _escaped(value: Any) -> Any:
+def _escaped(value: object) -> object:
     """Return a value so that it stays text in Markdown, in a table too; what is marked as safe stays as it is."""
     if isinstance(value, Markup):
         return value
     return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", str(value)).replace("\n", " ")
 
 
-def _render(name: str, escaped: bool, values: dict[str, Any]) -> str:
+def _render(name: str, escaped: bool, values: dict[str, object]) -> str:
     environment = Environment(
         loader=PackageLoader("cxrcore.reports", "."),
         autoescape=escaped,

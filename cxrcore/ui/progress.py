@@ -5,19 +5,12 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from cxrcore.i18n import N_, t, translate
+from cxrcore.i18n import t, translate
 from cxrcore.progress import Progress, StageProgress
 from cxrcore.runs.models import RunStatus
 from cxrcore.training.pipeline import STAGES
 from cxrcore.ui.feedback import duration
 
-STATES = {
-    "queued": N_("queued"),
-    "running": N_("running"),
-    "finished": N_("finished"),
-    "stopped": N_("stopped"),
-    "failed": N_("failed"),
-}
 _REDRAW = 0.2  # seconds between two drawings of a bar
 
 

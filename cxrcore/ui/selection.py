@@ -10,9 +10,8 @@ from cxrcore.data import dataset
 from cxrcore.features import backbones
 from cxrcore.figures import formatting
 from cxrcore.i18n import current, format_time, t, translate
-from cxrcore.runs import Run
+from cxrcore.runs import Run, state_label
 from cxrcore.ui import feedback, query_params
-from cxrcore.ui.progress import STATES
 
 
 def choose_dataset() -> str | None:
@@ -75,5 +74,5 @@ def run_label(run: Run) -> str:
     config, status, metrics = run.config, run.status, run.metrics
     when = format_time(status.created or status.started)
     title = run.title or backbones.get(config.backbone).title
-    end = formatting.percent(metrics.test.accuracy) if metrics else translate(STATES[status.state])
+    end = formatting.percent(metrics.test.accuracy) if metrics else translate(state_label(status.state))
     return f"{when} · {title} · {config.dataset} · {end}"

@@ -7,8 +7,8 @@ from cxrcore import runs, settings
 from cxrcore.evaluation import mcnemar, run_comparison
 from cxrcore.figures import comparison, formatting
 from cxrcore.i18n import bind, format_number, t, translate
-from cxrcore.runs import LIVE, Run
-from cxrcore.ui import feedback, progress, query_params, selection
+from cxrcore.runs import LIVE, Run, state_label
+from cxrcore.ui import feedback, query_params, selection
 from cxrcore.ui.compare import edit
 
 _MOST_CURVES = 8
@@ -62,7 +62,7 @@ def _choose(listed: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> l
     for run, row in zip(listed, table.to_dict("records"), strict=True):
         metrics = run.metrics
         mean = run.resampling.mean["accuracy"] if run.resampling else None
-        state = translate(progress.STATES[run.status.state])
+        state = translate(state_label(run.status.state))
         rows.append(
             {
                 t("run"): labels[run.name],
