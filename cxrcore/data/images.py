@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from cxrcore.data import dicom
-from cxrcore.data.errors import AT_MOST, ImageError, check_size
+from cxrcore.data.errors import AT_MOST, MAX_BYTES, ImageError, check_size
 from cxrcore.data.memory import MemoryBudget
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
@@ -27,6 +28,10 @@ MAX_FILE = 256 * 2**20  # bytes of one image file; 40 million pixels of 16 bits 
 Rows = Callable[[int, int], np.ndarray]  # the values of the rows from one number to another
 
 _budget = MemoryBudget()
+# Images of which only one fits into the budget are decoded by one thread: the C library keeps memory that a thread has
+# freed for the same thread.
+_LARGE = MAX_BYTES // 2
+_large_images = ThreadPoolExecutor(1)
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `check_size` refuses less
 
 
@@ -67,9 +72,12 @@ def opened(content: bytes) -> Iterator[Decoded]:
     """
     if not content:
         raise ImageError("the file is empty (0 bytes)")
+    decode = _decode_dicom if dicom.is_dicom(content) else _decode_picture
     with ExitStack() as stack:
         with _image_errors():
-            decoded = (_decode_dicom if dicom.is_dicom(content) else _decode_picture)(content, stack)
+            needed = dicom.memory_needed(content) if decode is _decode_dicom else _memory_needed(content)
+            stack.enter_context(_budget.reserve(needed))
+            decoded = _large_images.submit(decode, content).result() if needed > _LARGE else decode(content)
         yield decoded
 
 
@@ -94,22 +102,24 @@ def _image_errors() -> Iterator[None]:
         raise ImageError("the image is truncated or damaged ({error})", error=error) from error
 
 
-def _decode_dicom(content: bytes, stack: ExitStack) -> Decoded:
-    stack.enter_context(_budget.reserve(dicom.memory_needed(content)))
+def _decode_dicom(content: bytes) -> Decoded:
     grey, bits, facts = dicom.decode(content)
     return Decoded(grey, "DICOM", bits, facts)
 
 
-def _decode_picture(content: bytes, stack: ExitStack) -> Decoded:
-    image: Image.Image = Image.open(io.BytesIO(content), formats=_FORMATS)
-    check_size(image.width, image.height)
-    stack.enter_context(_budget.reserve(_memory_needed(image)))
+def _decode_picture(content: bytes) -> Decoded:
+    image: Image.Image = _lazy(content)
     bits, name = _bits(image), str(image.format)
     if bits == 16 and image.mode not in _WIDE_MODES:
         image = _deep_colour(image, content)
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
     return Decoded(_eight_bits(image), name, bits)
+
+
+def _lazy(content: bytes) -> ImageFile.ImageFile:
+    """Return an image whose pixels are not decoded yet."""
+    return Image.open(io.BytesIO(content), formats=_FORMATS)
 
 
 def open_rgb(source: Path | Upload) -> Image.Image:
@@ -179,8 +189,10 @@ def _bits(image: Image.Image) -> int:
     return 16 if ";16" in raw else 1 if image.mode == "1" else 8
 
 
-def _memory_needed(image: Image.Image) -> int:
+def _memory_needed(content: bytes) -> int:
     """Return about how many bytes opening takes: pixels x channels x depth, and copies of 8 bits."""
+    image = _lazy(content)
+    check_size(image.width, image.height)
     depth = max(1, _bits(image) // 8)
     unpacked = len(image.getbands()) * depth
     if depth == 2 and image.mode not in _WIDE_MODES and not _has_16_bit_halves(image):
@@ -209,7 +221,7 @@ def _rows_of_halves(mode: str, content: bytes) -> Rows:
 
     OpenCV would need more than twice the memory.
     """
-    upper, lower = (Image.open(io.BytesIO(content), formats=("PNG",)) for _ in range(2))
+    upper, lower = _lazy(content), _lazy(content)
     lower.tile = [tile._replace(args=f"{mode};16L") for tile in lower.tile]
 
     def rows(top: int, bottom: int) -> np.ndarray:

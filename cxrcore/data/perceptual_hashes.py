@@ -20,16 +20,22 @@ CROPS = len(_CUTS) ** 2  # the first is the whole image
 
 
 def packed(small: Image.Image) -> np.ndarray:
-    """Return the hashes of a grey image of SIDE x SIDE: uint8 (CROPS, 32), 8 bits each; the first by ImageHash."""
-    from imagehash import phash
-
+    """Return the hashes of a grey image of SIDE x SIDE: uint8 (CROPS, 32), 8 bits each; the first as ImageHash computes it."""
     axes = _matrices()
     frequencies = (axes @ np.asarray(small, np.float32)) @ axes.T
     n = len(_CUTS)
     low = frequencies.reshape(n, _LOW, n, _LOW).swapaxes(1, 2).reshape(CROPS, BITS)
     found = low > np.median(low, axis=1, keepdims=True)
-    found[0] = phash(small, hash_size=_LOW).hash.ravel()
+    found[0] = _phash(small)
     return np.packbits(found, axis=1)
+
+
+def _phash(small: Image.Image) -> np.ndarray:
+    """Return the hash of the whole image as ImageHash computes it: boolean (256,)."""
+    pixels = np.asarray(small.resize((_MIDDLE, _MIDDLE), Image.Resampling.LANCZOS))
+    low = dct(dct(pixels, axis=0), axis=1)[:_LOW, :_LOW]
+    above: np.ndarray = low > np.median(low)
+    return above.ravel()
 
 
 @lru_cache(maxsize=1)
