@@ -1,7 +1,7 @@
-"""How often the 95% intervals hold the truth: `python -m benchmarks.coverage [simulated test sets]`.
+"""Coverage of the 95 % intervals: `python -m benchmarks.coverage [simulated test sets]`.
 
-Test sets of 75 images, one a patient, drawn from a classifier whose confusion is known, in the shares of the tutorials'
-classes. The truth of each metric is its value on the classifier's own probabilities.
+Test sets of 75 images, one per patient, are drawn from a classifier with a known confusion matrix and the class shares
+of the tutorials. The true value of each metric is its value on the classifier's own probabilities.
 """
 
 import sys
@@ -13,28 +13,28 @@ from cxrcore.evaluation import confusion_matrix, metrics
 
 CLASSES = ["COVID", "NORMAL", "OTHER INFECTION"]
 SHARES = np.array([0.467, 0.267, 0.266])
-# Rows: true class; what the classifier says, as probabilities.
-ANSWERS = np.array([[0.90, 0.05, 0.05], [0.04, 0.86, 0.10], [0.05, 0.15, 0.80]])
+# Probabilities of the predicted class; rows: true class.
+PREDICTED = np.array([[0.90, 0.05, 0.05], [0.04, 0.86, 0.10], [0.05, 0.15, 0.80]])
 IMAGES = 75
 
 
 def main(count: int) -> None:
-    """Print the share of test sets whose interval holds the truth, by metric."""
-    rng, joint = np.random.default_rng(0), SHARES[:, None] * ANSWERS
+    """Print the share of test sets whose interval contains the true value, by metric."""
+    rng, joint = np.random.default_rng(0), SHARES[:, None] * PREDICTED
     truth = {"accuracy": np.trace(joint)} | {
         name: float(f(joint[None])[0]) for name, f in confusion_matrix.OVERALL.items()
     }
-    truth |= {f"sensitivity {name}": ANSWERS[k, k] for k, name in enumerate(CLASSES)}
-    held: dict[str, list[bool]] = {name: [] for name in truth}
+    truth |= {f"sensitivity {name}": PREDICTED[k, k] for k, name in enumerate(CLASSES)}
+    covered: dict[str, list[bool]] = {name: [] for name in truth}
     for _ in range(count):
         found = metrics.evaluate(_drawn(rng, joint), CLASSES)
-        values = {name: found[name] for name in ("accuracy", *confusion_matrix.OVERALL)}
-        values |= {f"sensitivity {name}": found["by_class"][name]["recall"] for name in CLASSES}
-        for name, value in values.items():
-            low, high = value["ci95"]
-            held[name].append(low is not None and low <= truth[name] <= high)
-    for name, hits in held.items():
-        print(f"{name:30} true {truth[name]:.3f}  held in {np.mean(hits):.3f} of {count}")
+        values = {name: getattr(found, name) for name in ("accuracy", *confusion_matrix.OVERALL)}
+        values |= {f"sensitivity {name}": found.by_class[name].recall for name in CLASSES}
+        for name, metric in values.items():
+            low, high = metric.low, metric.high
+            covered[name].append(low is not None and high is not None and low <= truth[name] <= high)
+    for name, inside in covered.items():
+        print(f"{name:30} true {truth[name]:.3f}  covered in {np.mean(inside):.3f} of {count}")
 
 
 def _drawn(rng: np.random.Generator, joint: np.ndarray) -> pd.DataFrame:

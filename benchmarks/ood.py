@@ -1,7 +1,7 @@
-"""Are pictures of another kind said to be? `python -m benchmarks.ood [backbone]`; needs ../shared.
+"""Detection rate of out-of-distribution images: `python -m benchmarks.ood [backbone]`; needs ../shared.
 
-A run on the 375 real images by patient. Then tiles of photographs (scikit-learn's samples), noise, the test X-rays
-inverted, turned by a quarter and upside down, and the test X-rays themselves: how many are beyond the limit.
+A run is trained on the 375 real images, split by patient. Measured are the test X-rays themselves (false alarms); tiles
+of photographs (scikit-learn's samples); noise; and the test X-rays inverted, rotated by 90 degrees and upside down.
 """
 
 import contextlib
@@ -18,34 +18,32 @@ TILES = 50
 
 
 def main(backbone: str) -> None:
-    """Print the shares."""
+    """Print the detection rates."""
     from PIL import Image
 
     from cxrcore import runs
     from cxrcore.audits.dataset import outliers
     from cxrcore.config import run_config
     from cxrcore.data.images import load
-    from cxrcore.data.importing import Choices, import_folders
-    from cxrcore.explain.explainer import Classifier
-    from cxrcore.features.predict import forward
+    from cxrcore.data.importing import ImportOptions, import_folders
+    from cxrcore.inference.classifier import Classifier
     from cxrcore.training import pipeline
 
     limits = {"COVID": 175, "NORMAL": 100, "OTHER INFECTION": 100}
-    import_folders([SHARED / "data" / "covid-chestxray-dataset", SHARED / "data" / "chest_xray"], "real",
-                   Choices(limits=limits))  # fmt: skip
-    chosen = run_config.make(dataset="real", backbone=backbone)
-    run = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder)
+    folders = [SHARED / "data" / "covid-chestxray-dataset", SHARED / "data" / "chest_xray"]
+    import_folders(folders, "real", ImportOptions(limits=limits))
+    config = run_config.make(dataset="real", backbone=backbone)
+    run = pipeline.run(config, runs.create(config).folder)
     classifier = Classifier(run)
     size, paths = classifier.size, [Path(path) for path in run.predictions("test")["path"]]
     xrays = np.stack([load(path, size) for path in paths])
     for name, pixels in _pictures(xrays, size).items():
-        maps = forward(classifier.features, pixels)
-        assert classifier.novelty
-        beyond = classifier.novelty.distance(maps.mean(axis=(1, 2)))
-        shape = np.array([bool(outliers.shape(Image.fromarray(image))) for image in pixels])
+        scores = classifier.ood_score(classifier.feature_maps(pixels).mean(axis=(1, 2)))
+        assert scores is not None
+        shape = np.array([bool(outliers.shape_issue(Image.fromarray(image))) for image in pixels])
         print(
-            f"{name:32} {np.mean((beyond > 1) | shape):6.1%} of {len(pixels)} are said to be, "
-            f"{np.mean(beyond > 1):6.1%} by their features (median {np.median(beyond):.2f} limits), "
+            f"{name:32} {np.mean((scores > 1) | shape):6.1%} of {len(pixels)} detected, "
+            f"{np.mean(scores > 1):6.1%} by their features (median score {np.median(scores):.2f}), "
             f"{np.mean(shape):6.1%} by their shape"
         )
 
@@ -78,7 +76,7 @@ def _pictures(xrays: np.ndarray, size: int) -> dict[str, np.ndarray]:
     noise = rng.integers(0, 256, (TILES, size, size, 1), dtype=np.uint8)
     found["noise"] = np.repeat(noise, 3, axis=3)
     found["X-rays, inverted"] = 255 - xrays
-    found["X-rays, turned by a quarter"] = np.rot90(xrays, axes=(1, 2))
+    found["X-rays, rotated by 90 degrees"] = np.rot90(xrays, axes=(1, 2))
     found["X-rays, upside down"] = xrays[:, ::-1]
     return found
 

@@ -1,8 +1,8 @@
 """The Results page on a large test set: `python -m benchmarks.results [images]`.
 
 A real server and a real Chromium: seconds from opening the page to its first pictures, seconds from a click on the
-matrix to the pictures of that cell, seconds for each other tab, and the server's memory. Images are phantoms, each
-file linked many times under names of its own.
+confusion matrix to the pictures of that cell, seconds for each other tab, and the server's memory. Images are phantoms,
+each file linked many times under different names.
 """
 
 import os
@@ -24,15 +24,18 @@ from cxrcore.config import run_config
 from cxrcore.data import dataset
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.evaluation import metrics
+from cxrcore.files import append_line
 from cxrcore.runs import Run
+from cxrcore.runs.models import DatasetSnapshot, EpochMetrics, RunInfo, RunMetrics
+from cxrcore.runs.run import EVENTS
 
 CLASSES = ["COVID", "NORMAL", "OTHER INFECTION"]
-# What comes last in each tab that computes something.
-TABS = {"Numbers": "By subgroup", "Probabilities": "If you decide otherwise", "Mistakes": "Right, but only just"}
+# The last heading of each tab that computes something.
+TABS = {"Metrics": "Metrics by subgroup", "Probabilities": "Referral", "Errors": "Correct, low margin"}
 
 
 def fake_run(count: int) -> Run:
-    """Return a finished run with `count` test images of half as many patients, right on about nine of ten."""
+    """Return a finished run with `count` test images of half as many patients and an accuracy of about 0.9."""
     rng = np.random.default_rng(0)
     drawn = phantoms.create("phantom", patients=40, images=2).usable
     rows = drawn.iloc[np.arange(count) % len(drawn)].reset_index(drop=True)
@@ -48,18 +51,29 @@ def fake_run(count: int) -> Run:
     logits = 2.2 * truth + rng.normal(size=(count, 3))
     probabilities = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
     parts = {part: rows.assign(split=part) for part in (dataset.TEST, dataset.VALIDATION)}
-    run = runs.create(run_config.make(dataset="phantom").model_dump(mode="json"))
+    run = runs.create(run_config.make(dataset="phantom"))
     predictions = metrics.predictions(parts[dataset.TEST], probabilities, CLASSES)
-    chosen = metrics.predictions(parts[dataset.VALIDATION].head(1000), probabilities[:1000], CLASSES)
+    validation = metrics.predictions(parts[dataset.VALIDATION].head(1000), probabilities[:1000], CLASSES)
     run.write_table("table.parquet", parts[dataset.TEST])
-    run.write_table("predictions.parquet", pd.concat([chosen, predictions], ignore_index=True))
+    run.write_table("predictions.parquet", pd.concat([validation, predictions], ignore_index=True))
     run.save_with("heatmaps.npy", lambda path: np.save(path, rng.random((count, 3, 7, 7), dtype=np.float32)))
-    found = metrics.evaluate(predictions, CLASSES) | {"kept_epoch": 1, "seconds": {"total": 1.0}}
-    run.write("metrics.json", found | {"n_train": 0, "n_validation": 1000, "n_test": count})
-    run.write("about.json", {"classes": CLASSES, "dataset": {"phantom": True}})
-    run.write("status.json", run.status | {"state": runs.FINISHED})
-    epoch = {"loss": 1, "accuracy": 0.5, "val_loss": 1, "val_accuracy": 0.5, "learning_rate": 1e-3, "seconds": 1}
-    (run.folder / "events.jsonl").write_text("".join(f"{epoch | {'epoch': k}}\n".replace("'", '"') for k in (1, 2)))
+    results = RunMetrics(
+        test=metrics.evaluate(predictions, CLASSES),
+        n_train=0,
+        n_validation=1000,
+        n_test=count,
+        kept_epoch=1,
+        seconds={"total": 1.0},
+    )
+    results.write(run.folder / "metrics.json")
+    info = RunInfo(classes=CLASSES, weights_digest="", dataset=DatasetSnapshot(info=dataset.load("phantom").info))
+    info.write(run.folder / "about.json")
+    run.status.model_copy(update={"state": runs.FINISHED}).write(run.folder / "status.json")
+    for number in (1, 2):
+        epoch = EpochMetrics(
+            epoch=number, loss=1, accuracy=0.5, val_loss=1, val_accuracy=0.5, learning_rate=1e-3, seconds=1
+        )
+        append_line(run.folder / EVENTS, epoch.model_dump())
     return run
 
 
