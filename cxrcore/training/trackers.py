@@ -42,7 +42,10 @@ def requested(run: Run) -> list[Tracker]:
 
 
 class TensorBoard(Tracker):
-    """Scalars by epoch in `tensorboard/` of the run's folder: `tensorboard --logdir FOLDER`."""
+    """Scalars by epoch in `tensorboard/` of the run's folder: `tensorboard --logdir FOLDER`.
+
+    They are written without the package TensorBoard, which `tf.summary.scalar` would need.
+    """
 
     def __init__(self, run: Run) -> None:
         self._folder = run.folder / "tensorboard"
@@ -67,9 +70,11 @@ class TensorBoard(Tracker):
 
         if self._writer is None:
             self._writer = tf.summary.create_file_writer(str(self._folder))
+        kind = tf.compat.v1.SummaryMetadata
+        scalar = kind(plugin_data=kind.PluginData(plugin_name="scalars"))
         with self._writer.as_default(step=step):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                tf.summary.write(name, tf.constant(value, tf.float32), metadata=scalar)
         self._writer.flush()
 
 
