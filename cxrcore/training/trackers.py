@@ -72,10 +72,9 @@ class TensorBoard(Tracker):
             self._writer = tf.summary.create_file_writer(str(self._folder))
         kind = tf.compat.v1.SummaryMetadata
         scalar = kind(plugin_data=kind.PluginData(plugin_name="scalars"))
-        with self._writer.as_default(step=step):
+        with self._writer.as_default(step=step):  # flushes at its end
             for name, value in values.items():
                 tf.summary.write(name, tf.constant(value, tf.float32), metadata=scalar)
-        self._writer.flush()
 
 
 class MLflowRun(Stored):
