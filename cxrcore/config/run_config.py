@@ -104,6 +104,15 @@ class RunConfig(FeatureConfig, Stored):
             Group.OPTIMISATION,
         ),
     ] = PlateauConfig()
+    clip_norm: Annotated[
+        float,
+        Setting(
+            N_("Gradient clipping"),
+            N_("Gradients are scaled down to this global norm; 0 for no clipping."),
+            Group.OPTIMISATION,
+        ),
+        Field(ge=0),
+    ] = 0.0
     early_stopping: Annotated[
         int,
         Setting(

@@ -50,10 +50,11 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]  # Keras has no ty
 
 def optimizer(config: RunConfig) -> Any:
     """Return the Keras optimiser of a config."""
+    clip_norm = config.clip_norm or None
     if config.optimizer == "sgd":
-        return keras.optimizers.SGD(config.learning_rate, momentum=MOMENTUM)
+        return keras.optimizers.SGD(config.learning_rate, momentum=MOMENTUM, global_clipnorm=clip_norm)
     decay = WEIGHT_DECAY if config.optimizer == "adamw" else None
-    return Adam(config.learning_rate, weight_decay=decay, name=config.optimizer)
+    return Adam(config.learning_rate, weight_decay=decay, global_clipnorm=clip_norm, name=config.optimizer)
 
 
 def cosine(config: RunConfig, epoch: int) -> float:

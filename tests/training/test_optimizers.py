@@ -57,3 +57,12 @@ def test_cosine_schedule_rises_and_falls():
     assert rates[99] == pytest.approx(0.05 * (1 + math.cos(math.pi * 95 / 96))) and rates[99] > 0
     assert rates[4:] == sorted(rates[4:], reverse=True)
     assert optimizers.cosine(run_config.make(dataset="d", epochs=1, learning_rate=0.1), 1) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("clip_norm", "step"), [(0.0, [3.0, 4.0]), (1.0, [0.6, 0.8]), (10.0, [3.0, 4.0])])
+def test_clip_norm_scales_gradients_down_to_the_global_norm(clip_norm, step):
+    config = run_config.make(dataset="d", optimizer="sgd", learning_rate=1.0, clip_norm=clip_norm)
+    optimizer, variables = optimizers.optimizer(config), [keras.Variable([0.0]), keras.Variable([0.0])]
+    optimizer.build(variables)
+    optimizer.apply([tf.constant([3.0]), tf.constant([4.0])], variables)
+    np.testing.assert_allclose([-float(variable[0]) for variable in variables], step, rtol=1e-6)
