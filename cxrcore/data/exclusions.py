@@ -50,10 +50,16 @@ def migrate(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of version 1, with `kind: detail` in `left_out`, as one of version 2."""
     parts = table["left_out"].fillna("").str.partition(": ")
     reasons = [
-        columns(kind, no_class(detail) if kind == "finding" else Message(id=detail))["left_out_reason"] if kind else ""
+        columns(kind, _migrated(kind, detail))["left_out_reason"] if kind else ""
         for kind, detail in zip(parts[0], parts[2], strict=True)
     ]
     return table.assign(left_out=parts[0], left_out_reason=reasons)
+
+
+def _migrated(kind: str, detail: str) -> Message:
+    if kind == "finding":
+        return no_class(detail)
+    return SAME_IMAGE if detail == "the same picture is in the dataset already" else Message(id=detail)
 
 
 def no_class(finding: str) -> Message:

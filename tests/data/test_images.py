@@ -80,7 +80,7 @@ def test_invalid_content_is_refused_with_reason(content, reason):
 
 def test_truncated_jpeg_is_refused(save):
     path = save("whole.jpg", np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
-    with pytest.raises(ImageError, match="cut off"):
+    with pytest.raises(ImageError, match="truncated"):
         images.open_rgb(Upload("cut.jpg", path.read_bytes()[:-400]))
 
 
@@ -135,3 +135,37 @@ def test_16_bit_colour_is_scaled_composed_on_black_and_upright(tmp_path):
     packed = struct.pack(">I", len(chunk)) + body + struct.pack(">I", zlib.crc32(body))
     content = content[:33] + packed + content[33:]
     assert images.decode(content).image.size == (2, 3)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bit_colour_png_is_exact_over_several_bands(channels, monkeypatch):
+    """The upper and lower bytes are read apart; each band is scaled by the range of the whole image."""
+    import cv2
+
+    monkeypatch.setattr(images, "_BAND_PIXELS", 70)
+    values = np.random.default_rng(0).integers(0, 65536, (23, 17, channels), dtype=np.uint16)
+    content = cv2.imencode(".png", values[..., [2, 1, 0, 3][:channels]])[1].tobytes()
+    colour = values[..., :3].astype(np.float32)
+    if channels == 4:
+        colour *= values[..., 3:] / np.float32(65535)
+    low, high = float(colour.min()), float(colour.max())
+    expected = np.round((colour - low) * (255 / (high - low))).astype(np.uint8)
+    np.testing.assert_array_equal(np.asarray(images.decode(content).image), expected)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "F"])
+def test_bands_give_the_pixels_of_the_whole_image(mode, monkeypatch, tmp_path):
+    grey = np.random.default_rng(0).integers(0, 256, (23, 17, 4), dtype=np.uint8)
+    pixels = {"RGBA": grey, "LA": grey[..., :2], "I;16": grey[..., 0] * np.uint16(200), "F": grey[..., 0] / 3}[mode]
+    path = tmp_path / ("a.tif" if mode == "F" else "a.png")
+    Image.fromarray(pixels.astype(np.float32) if mode == "F" else pixels).save(path)
+    whole = np.asarray(images.open_rgb(path))
+    monkeypatch.setattr(images, "_BAND_PIXELS", 70)
+    np.testing.assert_array_equal(np.asarray(images.open_rgb(path)), whole)
+
+
+def test_file_over_the_size_limit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "MAX_FILE", 100)
+    (tmp_path / "large.png").write_bytes(b"x" * 101)
+    with pytest.raises(ImageError, match="the file is larger than"):
+        images.open_rgb(tmp_path / "large.png")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxrcore.data import file_tree, split
+from cxrcore.data import classes, file_tree, roots, split
 from cxrcore.data.importing import ImportOptions, import_folders, import_trees
 from cxrcore.errors import UserError
 from tests.data.dicom_files import radiograph
@@ -162,3 +162,22 @@ def test_file_name_that_is_not_utf8_is_left_out(save, tmp_path):
     save("set/NORMAL/b.png", _pixels(1))
     data = import_folders([tmp_path / "set"], "some")
     assert data.counts() == {"NORMAL": 1} and "UTF-8" in data.left_out["left_out_reason"][0]
+
+
+def test_uploaded_dicom_in_no_folder_can_be_given_a_class():
+    names = ["IM-0001.dcm", "1.2.840.113619.2.5"]
+    uploads = [file_tree.Upload(name, radiograph(_pixels(k), bits=8)) for k, name in enumerate(names)]
+    tree = file_tree.of_uploads([*uploads, file_tree.Upload("COVID/b.dcm", radiograph(_pixels(7), bits=8))])
+    left_out = import_trees([tree], "without", roots=[])
+    assert left_out.counts() == {"COVID": 1} and left_out.left_out["finding"].tolist() == [classes.NO_FOLDER] * 2
+    options = ImportOptions({f"upload/{classes.NO_FOLDER}": "NORMAL"})
+    assert import_trees([tree], "with", options, roots=[]).counts() == {"COVID": 1, "NORMAL": 2}
+
+
+def test_roots_contain_paths_with_links_followed(tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "link").symlink_to(tmp_path)
+    permitted = [tmp_path.resolve() / "root"]
+    assert roots.contain(permitted, tmp_path / "root" / "a.png")
+    assert not roots.contain(permitted, tmp_path / "root" / "link" / "a.png")
+    assert not roots.contain([], tmp_path) and roots.contain(None, tmp_path)

@@ -112,3 +112,56 @@ def test_ten_thousand_patients_are_split_near_the_shares():
     part = split.by_patient(table, 0.2, 0.1, 0)
     shares = pd.crosstab(labels, part, normalize="index")
     assert np.allclose(shares["test"], 0.2, atol=0.001) and np.allclose(shares["validation"], 0.08, atol=0.001)
+
+
+def test_class_whose_patients_mostly_have_another_class_is_in_every_part():
+    """Class B has 3 patients, two of them with more images of A: B was absent from the test part for 35 of 50 seeds."""
+    rows = [("A", f"a{k}") for k in range(20) for _ in range(2)]
+    rows += [("B", "b0"), ("B", "b0"), *[("A", "b1")] * 3, ("B", "b1"), *[("A", "b2")] * 3, ("B", "b2")]
+    table = pd.DataFrame(rows, columns=["label", "patient"])
+    for seed in range(50):
+        part = split.by_patient(table, seed=seed)
+        assert all(set(table["label"][part == name]) == {"A", "B"} for name in split.PARTS), seed
+        assert (table.groupby("patient").apply(lambda own, part=part: part[own.index].nunique()) == 1).all()
+
+
+@st.composite
+def tables_of_patients_with_several_classes(draw):
+    rows = []
+    for patient in range(draw(st.integers(3, 20))):
+        labels = draw(st.lists(st.sampled_from("ABC"), min_size=1, max_size=4))
+        rows += [{"label": label, "patient": str(patient)} for label in labels]
+    return pd.DataFrame(rows)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tables_of_patients_with_several_classes(), st.integers(0, 2**31))
+def test_every_class_of_three_patients_is_trained_on_and_tested_on(table, seed):
+    patients = table.groupby("label")["patient"].nunique()
+    assume(len(patients) > 1 and patients.min() >= 3)
+    part = split.by_patient(table, seed=seed)
+    assert (part.groupby(table["patient"]).nunique() == 1).all()
+    for name in (split.TRAIN, split.TEST):
+        assert set(table["label"][part == name]) == set(table["label"])
+    if patients.min() >= 9:  # enough patients for each class to have its own in every part
+        assert set(table["label"][part == split.VALIDATION]) == set(table["label"])
+
+
+def test_class_is_absent_from_validation_only_if_no_split_has_it():
+    """A, B and C have 3 patients each. In A and B, patients 3 and 4 share a part, so C is in two parts only."""
+    having = {"A": (1, 2, 3), "B": (1, 2, 4), "C": (3, 4, 5)}
+    table = pd.DataFrame([(label, str(k)) for label, patients in having.items() for k in patients])
+    table.columns = ["label", "patient"]
+    part = split.by_patient(table, seed=0)
+    absent = {name: {"A", "B", "C"} - set(table["label"][part == name]) for name in split.PARTS}
+    assert not absent[split.TRAIN] and not absent[split.TEST] and len(absent[split.VALIDATION]) == 1
+
+
+def test_given_split_validates_on_every_class_of_two_patients():
+    rows = [("A", f"a{k}", "train") for k in range(20)]
+    rows += [("B", "b1", "train"), *[("A", "b1", "train")] * 2, ("B", "b2", "train"), *[("A", "b2", "train")] * 2]
+    rows += [("A", "t1", "test"), ("B", "t2", "test")]
+    table = pd.DataFrame(rows, columns=["label", "patient", "given_split"])
+    for seed in range(20):
+        part = split.given(table, seed=seed)
+        assert all(set(table["label"][part == name]) == {"A", "B"} for name in split.PARTS)

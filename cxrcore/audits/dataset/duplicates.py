@@ -133,8 +133,8 @@ def _issue(
 
 
 def _left_out_at_import(left_out: pd.DataFrame) -> list[Issue]:
-    same = left_out["left_out_reason"].map(exclusions.reason) == exclusions.SAME_IMAGE
-    repeated = left_out[same | (left_out["left_out"] == "conflict")]
+    same = exclusions.columns("repeated", exclusions.SAME_IMAGE)["left_out_reason"]
+    repeated = left_out[(left_out["left_out_reason"] == same) | (left_out["left_out"] == "conflict")]
     if repeated.empty:
         return []
     sentence = msg("{images}, identical files, left out at the import.", images=image_count(len(repeated)))

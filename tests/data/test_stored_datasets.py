@@ -1,0 +1,115 @@
+"""Datasets on disk: those of version 1, and damaged ones."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from cxrcore import schema
+from cxrcore.audits.dataset import audit
+from cxrcore.data import dataset, editing, exclusions, staging
+from cxrcore.errors import DamagedFileError, NewerFileError, UserError
+from cxrcore.messages import msg
+from tests import workspace_v1
+
+
+def test_version_1_datasets_open_with_all_versions(home):
+    workspace_v1.extract(home)
+    assert dataset.names() == ["demo", "elsewhere"] and dataset.damaged() == []
+    data = dataset.load("demo")
+    assert data.version == 2 and len(data.usable) == 17 and len(dataset.load("demo", 1).usable) == 18
+    assert data.left_out_counts() == {"excluded": 1}
+    assert exclusions.reason(data.left_out["left_out_reason"][0]) == msg("by hand")
+    assert data.info.phantom.planted_class == "COVID" and data.info.sources[0].layout == "phantom"
+    assert str(editing.history(data)[0]) == "images excluded: 1"
+    assert len(editing.undo("demo").usable) == 18
+
+
+def test_version_1_audit_opens(home):
+    workspace_v1.extract(home)
+    found = audit.load(dataset.load("demo"))
+    assert (found.version, found.n, found.issues, found.missing_files) == (2, 17, [], 0)
+    probe = found.statistics_probe
+    assert probe.accuracy.value == pytest.approx(9 / 17) and probe.accuracy.low == pytest.approx(5 / 17)
+    assert probe.border.value == pytest.approx(8 / 17) and probe.chance == pytest.approx(6 / 17)
+    assert audit.run(dataset.load("demo")).n == 17
+
+
+def test_version_1_audit_with_issues(phantom):
+    found = {"kind": "confound", "what": "source", "sentence": "Every COVID image comes from one source.", "rows": [0]}
+    old = {"dataset": "phantom", "version": 1, "n": 60, "findings": [found], "tables": {}, "cramers_v": {}}
+    old |= {"source_probe": None, "small_classes": {}, "gone": 2}
+    (phantom.folder / audit.FILE).write_text(json.dumps(old))
+    read = audit.load(phantom)
+    assert read.issues[0].kind == "confounder" and str(read.issues[0].sentence) == found["sentence"]
+    assert str(audit.title(read.issues[0])) == "Possible confounder: source" and read.missing_files == 2
+
+
+def test_version_1_reasons_become_codes_and_messages(phantom):
+    path = phantom.folder / dataset.TABLE
+    table = pd.read_parquet(path).drop(columns="left_out_reason")
+    same = "repeated: the same picture is in the dataset already"
+    table.loc[:2, "left_out"] = ["view: L (not frontal)", "finding: SARS", same]
+    table.to_parquet(path)
+    data = dataset.load("phantom")
+    assert data.left_out["left_out"].tolist() == ["view", "finding", "repeated"]
+    reasons = [str(exclusions.reason(stored)) for stored in data.left_out["left_out_reason"]]
+    assert reasons[:2] == ["L (not frontal)", "no class is assigned to the finding SARS"]
+    assert reasons[2] == str(exclusions.SAME_IMAGE)
+    assert [issue.what for issue in audit.run(data).issues] == ["left out already"]
+
+
+def test_datasets_are_written_with_the_schema_version(phantom):
+    editing.exclude("phantom", [0])
+    audit.run(phantom)
+    for name in (dataset.INFO, audit.FILE):
+        assert json.loads((phantom.folder / name).read_text())[schema.KEY] == schema.VERSION
+    assert json.loads((phantom.folder / "edits.jsonl").read_text())[schema.KEY] == schema.VERSION
+    assert all(schema.read_table(phantom.folder / name)[1] == 2 for name in (dataset.TABLE, dataset.MEASURES))
+
+
+DAMAGE = {
+    dataset.INFO: ["", '{"sources": [', "[]", '{"some": "file of another program"}'],
+    dataset.TABLE: ["", "PAR1"],
+    "edits.jsonl": ["hello\n", "[1]\n", '{"do": "explode"}\n', '{"do": "exclude", "rows": [999]}\n'],
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [(name, text) for name, texts in DAMAGE.items() for text in texts])
+def test_damaged_dataset_is_listed_and_the_others_open(phantom, name, content):
+    shutil.copytree(phantom.folder, phantom.folder.with_name("other"))
+    assert dataset.names() == ["other", "phantom"]
+    (phantom.folder / name).write_text(content)
+    assert dataset.names() == ["other"] and len(dataset.load("other").table) == 60
+    (found,) = dataset.damaged()
+    assert found.name == "phantom" and name in str(found.message)
+    with pytest.raises(DamagedFileError, match=name):
+        dataset.load("phantom")
+    assert dataset.free_name("phantom") == "phantom-2"
+    with pytest.raises(UserError, match="exists already"):
+        staging.check_name_is_free("phantom")
+    dataset.delete("phantom")
+    assert dataset.damaged() == [] and not phantom.folder.exists()
+
+
+def test_missing_table_is_damage(phantom):
+    (phantom.folder / dataset.TABLE).unlink()
+    assert dataset.names() == [] and "table.parquet is missing" in str(dataset.damaged()[0].message)
+
+
+def test_newer_dataset_is_refused_with_a_message(phantom):
+    path = phantom.folder / dataset.INFO
+    path.write_text(json.dumps(json.loads(path.read_text()) | {schema.KEY: 99}))
+    with pytest.raises(NewerFileError, match="newer version of this program"):
+        dataset.load("phantom")
+    assert [found.name for found in dataset.damaged()] == ["phantom"]
+
+
+def test_damaged_audit_does_not_damage_the_dataset(phantom):
+    (phantom.folder / audit.FILE).write_text('{"findings": [')
+    assert dataset.names() == ["phantom"]
+    with pytest.raises(DamagedFileError, match=audit.FILE):
+        audit.load(phantom)
+    (phantom.folder / dataset.MEASURES).write_text("damaged")
+    assert audit.run(phantom).n == 60 and audit.load(phantom).n == 60
