@@ -6,7 +6,7 @@ from collections.abc import Sequence
 _FIXED = {"COVID": "#D55E00", "NORMAL": "#2E8BC0", "OTHER INFECTION": "#A569BD"}
 _OTHERS = ("#009E73", "#B58900", "#CC79A7", "#6C7A89", "#8C564B", "#5F7ADB", "#7D9A2B")
 TRAINING, VALIDATION = "#14877B", "#C9751F"
-INK = {"light": "#17212B", "dark": "#E8EDF2"}  # the themes' text colours
+INK = {"light": "#0D141B", "dark": "#E8EDF2"}  # the themes' text colours
 WRONG, CORRECT = "#C0392B", "#14877B"
 
 

@@ -1,4 +1,4 @@
-"""The Explain page in a real browser: every knob, an uploaded DICOM, downloads, checks and the verdict."""
+"""The Explain page in a real browser: options, an uploaded DICOM, downloads, faithfulness and the shortcut audit."""
 
 import io
 import re
@@ -10,14 +10,16 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from cxrcore.audits import shortcut
+from cxrcore.explain import faithfulness
 from tests.data.dicom_files import radiograph
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def explain(run, server):
-    return f"{server}/explain?run={run.name}"
+def explain(shared_run, shared_server):
+    return f"{shared_server}/explain?run={shared_run.name}"
 
 
 def _choose(page, label, option):
@@ -32,21 +34,21 @@ def _changed(overlay, before):
     return overlay.get_attribute("src")
 
 
-def test_class_layer_method_and_opacity_each_change_the_overlay(explain, page, shot):
+def test_class_layer_method_and_opacity_change_the_overlay(explain, page, shot):
     page.goto(explain)
     overlay = page.get_by_role("img", name=re.compile("of .* for"))
     expect(overlay).to_be_visible()
     seen = overlay.get_attribute("src")
-    for label, option, said in (
+    for label, option, caption in (
         ("Class to explain", "COVID", "Grad-CAM for COVID"),
-        ("Rather than", "NORMAL", "Grad-CAM for COVID rather than NORMAL"),
-        ("Layer", "block3a_out", "Grad-CAM for COVID rather than NORMAL"),
-        ("Method", "LayerCAM", "LayerCAM for COVID rather than NORMAL"),
-        ("Method", "Occlusion", "Occlusion for COVID rather than NORMAL"),
-        ("Colours", "magma", "Occlusion for COVID rather than NORMAL"),
+        ("Contrast class", "NORMAL", "Grad-CAM for COVID against NORMAL"),
+        ("Layer", "block3a_out", "Grad-CAM for COVID against NORMAL"),
+        ("Method", "LayerCAM", "LayerCAM for COVID against NORMAL"),
+        ("Method", "Occlusion", "Occlusion for COVID against NORMAL"),
+        ("Colour map", "magma", "Occlusion for COVID against NORMAL"),
     ):
         _choose(page, label, option)
-        expect(page.get_by_text(said, exact=True).first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(caption, exact=True).first).to_be_visible(timeout=60_000)
         seen = _changed(overlay, seen)
     slider = page.get_by_role("slider", name="Opacity")
     slider.focus()
@@ -76,21 +78,21 @@ def test_four_views_zoom_together(explain, page, shot):
     shot(page, "explain-views")
 
 
-def test_a_dicom_is_explained_and_its_overlay_downloaded(explain, run, page):
-    grey = np.asarray(Image.open(run.predictions("test")["path"][0]).convert("L")).astype(np.uint16)
+def test_dicom_upload_is_explained_and_its_overlay_downloaded(explain, shared_run, page):
+    grey = np.asarray(Image.open(shared_run.predictions("test")["path"][0]).convert("L")).astype(np.uint16)
     file = {"name": "chest.dcm", "mimeType": "application/dicom", "buffer": radiograph(grey * 16)}
     page.goto(f"{explain}&show=Upload")
     page.locator("input[type=file]").set_input_files(file)
     expect(page.get_by_role("img", name=re.compile("Grad-CAM of chest.dcm"))).to_be_visible(timeout=90_000)
-    expect(page.get_by_text(re.compile(r"Not unlike the images it learned from"))).to_be_visible()
-    expect(page.get_by_role("img", name=re.compile("^X-ray, (COVID|NORMAL|OTHER)"))).to_have_count(5)
+    expect(page.get_by_text(re.compile("In distribution"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile(r"^X-ray \S+: (COVID|NORMAL|OTHER)"))).to_have_count(5)
     with page.expect_download() as download:
         page.get_by_role("button", name="Overlay as PNG").click()
     picture = np.asarray(Image.open(io.BytesIO(download.value.path().read_bytes())))
     assert picture.shape[2] == 3 and np.ptp(cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)[..., 1]) > 100  # in colours
 
 
-def test_all_overlays_are_downloaded(explain, page):
+def test_overlays_are_downloaded_as_zip(explain, page):
     page.goto(explain)
     with page.expect_download() as download:
         page.get_by_role("button", name="All 12 Grad-CAM overlays as ZIP").click()
@@ -98,26 +100,25 @@ def test_all_overlays_are_downloaded(explain, page):
         assert len(archive.namelist()) == 12 and archive.testzip() is None
 
 
-def test_whether_it_can_be_believed_is_measured_without_the_page(explain, run, page, shot):
-    page.goto(f"{explain}&show=To+be+believed%3F")
-    page.get_by_role("button", name="Measure whether it can be believed").click()
-    expect(page.get_by_text("It goes on when you leave this page.")).to_be_visible()
-    page.goto(f"{explain}&show=Compare")  # away, and back
+def test_faithfulness_checks_continue_without_the_page(explain, shared_run, page, shot):
+    page.goto(f"{explain}&show=Faithfulness")
+    page.get_by_role("button", name="Run faithfulness checks").click()
+    expect(page.get_by_text("This continues when you leave the page.")).to_be_visible()
+    page.goto(f"{explain}&show=Comparison")  # away, and back
     expect(page.get_by_role("img", name=re.compile("Grad-CAM of"))).to_have_count(1, timeout=90_000)
-    page.goto(f"{explain}&show=To+be+believed%3F")
-    expect(page.get_by_text(re.compile("Least to be believed here|No method fails"))).to_be_visible(timeout=120_000)
-    assert run.faithfulness["methods"]["grad-cam"]["pointing"]["n"] > 0
-    shot(page, "explain-believed")
+    page.goto(f"{explain}&show=Faithfulness")
+    expect(page.get_by_text(re.compile("Least faithful method|No method fails"))).to_be_visible(timeout=120_000)
+    assert faithfulness.load(shared_run).methods["grad-cam"].pointing.n > 0
+    shot(page, "explain-faithfulness")
 
 
-def test_the_verdict_of_the_audit_is_read_on_results_and_before_the_maps(explain, run, server, page, shot):
-    page.goto(f"{server}/results?run={run.name}&tab=Honesty")
-    page.get_by_role("button", name="Run the shortcut audit").click()
+def test_shortcut_audit_is_shown_on_results_and_before_heatmaps(explain, shared_run, page, shot):
+    page.goto(explain.replace("/explain", "/results") + "&tab=Robustness")
+    page.get_by_role("button", name="Run shortcut audit").click()
     expect(page.get_by_text(re.compile("With only a border of"))).to_be_visible(timeout=120_000)
-    expect(page.get_by_role("heading", name="What can be done?")).to_be_visible()
-    shot(page, "results-honesty")
-    sentence = run.shortcut["sentence"]
-    run.write("shortcut.json", run.shortcut | {"verdict": "shortcut"})
+    expect(page.get_by_role("heading", name="Mitigations")).to_be_visible()
+    shot(page, "results-robustness")
+    found = shortcut.load(shared_run)
+    found.model_copy(update={"is_shortcut": True}).write(shared_run.folder / shortcut.FILE)
     page.goto(explain)
-    expect(page.get_by_text("These images offer a shortcut.")).to_be_visible()
-    assert sentence
+    expect(page.get_by_text("Shortcut found.")).to_be_visible()

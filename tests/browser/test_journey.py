@@ -1,4 +1,4 @@
-"""The journey of a first visitor, in a real browser: from nothing to a Grad-CAM."""
+"""The first visit in a real browser: from an empty workspace to a Grad-CAM; every page at two widths and themes."""
 
 import re
 
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 def _epoch(page):
-    """Return the last epoch of the first curve; long curves are thinned, so points would not tell."""
+    """Return the last epoch of the first curve (long curves are thinned)."""
     return page.evaluate("document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.at(-1) ?? 0")
 
 
@@ -34,7 +34,7 @@ def first_run(server, chromium):
     page = chromium.new_page()
     page.set_default_timeout(90_000)
     page.goto(server)
-    page.get_by_role("button", name="Draw phantoms and train").click()
+    page.get_by_role("button", name="Generate phantoms and train").click()
     page.wait_for_url(re.compile(r"/train\?run="))
     expect(page.get_by_text("Finished after")).to_be_visible(timeout=120_000)
     address = page.url
@@ -42,18 +42,18 @@ def first_run(server, chromium):
     return address
 
 
-def test_the_first_button_leads_to_a_trained_model(first_run, page, shot):
+def test_demo_button_trains_a_model(first_run, page, shot):
     page.goto(first_run)
-    expect(page.get_by_text(re.compile(r"Test accuracy \d+\.\d%: \d+ of 72 images right"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Test accuracy \d+\.\d%: \d+ of 72 images correct"))).to_be_visible()
     page.get_by_role("link", name="See the results").click()
     expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible()
     assert "run=" in page.url
-    expect(page.get_by_role("img", name=re.compile("X-ray, predicted")).first).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile(r"X-ray \S+: predicted")).first).to_be_visible()
     shot(page, "results")
 
 
 def _open(page, title, content):
-    """Open an expander; a click on one that is about to be drawn anew is lost, so it may take another."""
+    """Open an expander; a click while the page is drawn again is lost, so it may take another."""
     expect(page.get_by_text(title)).to_be_visible()
     for _ in range(5):
         if not content.is_visible():
@@ -64,10 +64,10 @@ def _open(page, title, content):
     raise AssertionError(f"{title} does not open")
 
 
-def test_the_curve_grows_survives_a_reload_and_stop_keeps_the_best(first_run, server, workspace, page, shot):
+def test_curve_survives_a_reload_and_stop_keeps_the_best_epoch(first_run, server, workspace, page, shot):
     page.goto(f"{server}/train")
-    _open(page, "Hyper-parameters", page.get_by_label("Epochs", exact=True))
-    for label, value in (("Epochs", "50000"), ("Stop early after", "0")):
+    _open(page, "Optimisation", page.get_by_label("Early-stopping patience", exact=True))
+    for label, value in (("Epochs", "50000"), ("Early-stopping patience", "0")):
         box = page.get_by_label(label, exact=True)
         box.fill(value)
         box.press("Tab")
@@ -82,10 +82,10 @@ def test_the_curve_grows_survives_a_reload_and_stop_keeps_the_best(first_run, se
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("Stopped after")).to_be_visible()
     run = Run(workspace / "runs" / re.search(r"run=([^&]+)", page.url)[1])
-    assert run.status["state"] == "stopped" and run.metrics["n_test"] == 72
+    assert run.status.state == "stopped" and run.results.n_test == 72
 
 
-def test_explain_shows_the_overlay_and_follows_the_knobs(first_run, server, page, shot):
+def test_explain_shows_the_overlay_of_the_chosen_class(first_run, server, page, shot):
     page.goto(first_run.replace("/train", "/explain"))
     overlay = page.get_by_role("img", name=re.compile("Grad-CAM of"))
     expect(overlay).to_be_visible()
@@ -100,7 +100,7 @@ def test_explain_shows_the_overlay_and_follows_the_knobs(first_run, server, page
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
-def test_an_uploaded_image_is_explained(first_run, workspace, page):
+def test_uploaded_image_is_explained(first_run, workspace, page):
     page.goto(first_run.replace("/train", "/explain"))
     page.get_by_text("Upload", exact=True).click()
     image = next((workspace / "datasets" / "phantom" / "images").glob("covid*.png"))
@@ -108,18 +108,87 @@ def test_an_uploaded_image_is_explained(first_run, workspace, page):
     expect(page.get_by_role("img", name=re.compile("Grad-CAM of"))).to_be_visible(timeout=90_000)
 
 
-@pytest.mark.parametrize("name", ["home", "data", "train", "results", "explain"])
+PAGES = {
+    "home": "",
+    "data": "data",
+    "train": "train",
+    "results": "results",
+    "explain": "explain",
+    "compare": "compare",
+}
+# WCAG 2.1: the contrast of each caption with the colours behind it, all of them blended.
+CONTRASTS = """() => {
+    const parse = text => (text.match(/[0-9.]+/g) || [0, 0, 0, 0]).map(Number);
+    const over = (top, alpha, under) => top.slice(0, 3).map((value, k) => alpha * value + (1 - alpha) * under[k]);
+    const background = element => {
+        if (!element) return [255, 255, 255];
+        const colour = parse(getComputedStyle(element).backgroundColor);
+        const alpha = colour.length > 3 ? colour[3] : 1;
+        return alpha === 0 ? background(element.parentElement) : over(colour, alpha, background(element.parentElement));
+    };
+    const opacity = element => element ? getComputedStyle(element).opacity * opacity(element.parentElement) : 1;
+    const luminance = colour => colour.map(value => value / 255)
+        .map(value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, value, k) => sum + value * [0.2126, 0.7152, 0.0722][k], 0);
+    const captions = document.querySelectorAll("[data-testid=stCaptionContainer] p, [data-testid=stImageCaption]");
+    return [...captions].map(element => {
+        const under = background(element), colour = parse(getComputedStyle(element).color);
+        const seen = over(colour, (colour.length > 3 ? colour[3] : 1) * opacity(element), under);
+        const [low, high] = [luminance(seen), luminance(under)].sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    });
+}"""
+
+
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (420, "light")])
-def test_pages_fit_the_window_without_errors(first_run, server, chromium, shot, name, width, scheme):
+def test_page_fits_the_window_asks_no_other_host_and_has_contrast(
+    first_run, server, chromium, shot, name, width, scheme
+):
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page = context.new_page()
-    failures = []
+    page, failures, foreign = context.new_page(), [], set()
+
+    def local_only(route):
+        if route.request.url.startswith((server, "data:", "blob:")):
+            route.continue_()
+        else:
+            foreign.add(route.request.url)
+            route.abort()
+
+    context.route("**/*", local_only)
     page.on("pageerror", lambda error: failures.append(str(error)))
-    page.goto(f"{server}/{'' if name == 'home' else name}")
+    page.goto(f"{server}/{PAGES[name]}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    page.wait_for_timeout(1200)
+    page.wait_for_timeout(1500)
     _no_sideways_scrolling(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) >= 2 and min(contrasts) >= 4.5, contrasts
     shot(page, f"{name}-{scheme}-{width}")
     context.close()
-    assert failures == []
+    assert failures == [] and foreign == set()
+
+
+TITLE = "![x](https://host.example/t.png) `code` https://host.example :material/home: :smile: $x$ :red[text] a -> b"
+
+
+def test_run_titles_stay_plain_text(first_run, server, workspace, page):
+    run = Run(workspace / "runs" / re.search(r"run=([^&]+)", first_run)[1])
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "host.example" in request.url else None)
+    run.describe(title=TITLE)
+    try:
+        page.goto(server)
+        link = page.get_by_role("link").filter(has_text="material/home").first
+        expect(link).to_be_visible()
+        assert TITLE in link.inner_text().replace("\u2060", "")
+        page.goto(f"{server}/results?run={run.name}")
+        expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible()
+        page.goto(f"{server}/train?run={run.name}")
+        heading = page.get_by_role("heading").filter(has_text="material/home").first
+        expect(heading).to_be_visible()
+        assert TITLE in heading.inner_text().replace("\u2060", "")
+        assert page.locator("a[href*='host.example'], img[src*='host.example']").count() == 0
+    finally:
+        run.describe(title="")
+    assert asked == []
