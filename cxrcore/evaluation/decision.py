@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cxrcore.evaluation.metrics import probability_columns, proportion
+from cxrcore.evaluation.intervals import proportion
+from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.metric import Metric
 
 

@@ -11,7 +11,6 @@ from cxrcore.evaluation.intervals import proportion
 from cxrcore.inference.labels import class_indices
 from cxrcore.metric import ClassificationMetrics, ClassMetrics, Metric
 
-__all__ = ["certainty", "complete", "evaluate", "predictions", "probability_columns", "proportion"]
 _COLUMNS = ["path", "sha256", "label", "patient", "source", "view", "sex", "age", "split", "lungs", "lesions"]
 
 

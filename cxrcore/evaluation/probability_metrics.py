@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.evaluation import intervals
-from cxrcore.evaluation.metrics import probability_columns, proportion
+from cxrcore.evaluation.intervals import proportion
+from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.inference.labels import class_indices
 from cxrcore.metric import Metric
 

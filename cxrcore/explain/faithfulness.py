@@ -13,6 +13,7 @@ import numpy as np
 from cxrcore import settings
 from cxrcore.data.images import load_mask
 from cxrcore.evaluation import intervals
+from cxrcore.evaluation.intervals import proportion
 from cxrcore.explain import deletion_insertion, faithfulness_summary, layers, methods, pointing_game, randomisation
 from cxrcore.explain.faithfulness_summary import MethodChecks
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
@@ -132,7 +133,7 @@ class _Checks:
                 stability=self._known_mean(stability[name], self.sample),
                 random_weights=means[-1][1] if means else None,
                 stages=[(stage, mean.value if mean else None) for stage, mean in means],
-                pointing=intervals.proportion(int(pointing.sum()), len(pointing)) if len(pointing) else None,
+                pointing=proportion(int(pointing.sum()), len(pointing)) if len(pointing) else None,
                 in_lesions=self._mean(pointing_game.energy(maps[name][lesion_rows], lesions), lesion_rows),
                 in_lungs=self._mean(pointing_game.energy(maps[name][lung_rows], lungs), lung_rows),
             )
