@@ -1,9 +1,12 @@
 """The model of a trained run, loaded."""
 
 import threading
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
+from cxrcore.errors import DamagedFileError
 from cxrcore.features import image_transforms
 from cxrcore.features.keras_setup import keras
 from cxrcore.features.predict import predict
@@ -31,8 +34,9 @@ class Classifier:
 
         Raises:
             UserError: the run has no model.
+            DamagedFileError: its model is damaged.
         """
-        self.model = keras.models.load_model(run.model_file)
+        self.model = _load(run.model_file)
         self.features, self.head = self.model.get_layer("features"), self.model.get_layer("head")
         self.logit_model = LogitModel(self.model)
         self.classes = run.classes
@@ -65,3 +69,10 @@ class Classifier:
         None for a run without a detector.
         """
         return self.ood.score(vectors) if self.ood else None
+
+
+def _load(path: Path) -> keras.Model:
+    try:
+        return keras.models.load_model(path)
+    except (ValueError, OSError, KeyError, TypeError, BadZipFile) as error:
+        raise DamagedFileError("{path} is damaged, or was written by another program.", path=path) from error

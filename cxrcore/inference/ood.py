@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrcore.files import atomic_path
+from cxrcore.inference.arrays import read_arrays
 
 FILE = "novelty.npz"
 ALARM_RATE = 0.01
@@ -84,12 +85,16 @@ def fit(
 
 
 def load(path: Path) -> OutOfDistributionDetector | None:
-    """Return what `save` wrote, None if there is no such file."""
-    if not path.is_file():
+    """Return what `save` wrote, None if there is no such file.
+
+    Raises:
+        DamagedFileError: the file is damaged.
+    """
+    kept = read_arrays(path, "centre", "axes", "variances", "ridge", "limit", "alarms", "tested")
+    if kept is None:
         return None
-    with np.load(path) as kept:
-        numbers = {name: kept[name].item() for name in ("ridge", "limit", "alarms", "tested")}
-        return OutOfDistributionDetector(kept["centre"], kept["axes"], kept["variances"], **numbers)
+    centre, axes, variances, ridge, limit, alarms, tested = kept
+    return OutOfDistributionDetector(centre, axes, variances, float(ridge), float(limit), int(alarms), int(tested))
 
 
 def directions(vectors: np.ndarray) -> np.ndarray:

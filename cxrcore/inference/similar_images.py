@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cxrcore.inference.arrays import read_arrays
 from cxrcore.inference.ood import directions
 from cxrcore.runs import Run
 
@@ -22,12 +23,14 @@ def nearest(run: Run, vector: np.ndarray, count: int = 5) -> pd.DataFrame | None
 
     The columns are those of the run's table. Of a large run, 2,000 training images were kept. None for a run of an
     older version, which kept none.
+
+    Raises:
+        DamagedFileError: the file is damaged.
     """
-    path = run.folder / FILE
-    if not path.is_file():
+    kept = read_arrays(run.folder / FILE, "rows", "vectors")
+    if kept is None:
         return None
-    with np.load(path) as kept:
-        rows, vectors = kept["rows"], kept["vectors"].astype(np.float32)
-    similarity = vectors @ directions(vector[None])[0]
+    rows, vectors = kept
+    similarity = vectors.astype(np.float32) @ directions(vector[None])[0]
     best = np.argsort(-similarity, kind="stable")[:count]
     return run.table.iloc[rows[best]].assign(similarity=similarity[best]).reset_index(drop=True)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cxrcore.errors import DamagedFileError
 from cxrcore.inference import ood
 
 
@@ -43,6 +44,15 @@ def test_detector_is_the_same_after_loading(tmp_path):
     assert (again.score(others) == found.score(others)).all()
     assert again.alarms == found.alarms and again.tested == 30
     assert ood.load(tmp_path / "other.npz") is None
+
+
+@pytest.mark.parametrize("kept", [0, 10, 200])
+def test_damaged_detector_raises(tmp_path, kept):
+    path = tmp_path / "novelty.npz"
+    _fit(np.random.default_rng(0), 60, 30).save(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(DamagedFileError):
+        ood.load(path)
 
 
 def test_threshold_is_by_patient():
