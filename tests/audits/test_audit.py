@@ -1,7 +1,6 @@
-"""The audit of phantoms: quiet where nothing is wrong, loud where something was planted."""
+"""The dataset audit: no issues in phantoms, and every issue that was added to them."""
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +9,19 @@ import pytest
 from PIL import Image
 
 from cxrcore.audits.dataset import audit, confounders, outliers, patients
-from cxrcore.data import dataset, editing, image_statistics
+from cxrcore.data import dataset, editing, exclusions, image_statistics
 from cxrcore.data.importing import import_folders
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.errors import UserError
 
 
 def kinds(report):
-    return {(finding["kind"], finding["what"]) for finding in report["findings"]}
+    return {(issue.kind, issue.what) for issue in report.issues}
 
 
 @pytest.fixture
 def folder(phantom, tmp_path):
-    """The phantoms as a folder of classes, for copies to be planted in."""
+    """The phantoms as a folder of classes, for copies to be added to."""
     for row in phantom.table.itertuples():
         place = tmp_path / "set" / row.label
         place.mkdir(parents=True, exist_ok=True)
@@ -30,28 +29,28 @@ def folder(phantom, tmp_path):
     return tmp_path / "set"
 
 
-def plant(folder, name, change, to=None):
+def save_changed(folder, name, change, to=None):
     """Save a changed copy of the first image of a class and return its path."""
     first = sorted((folder / name).glob("*.png"))[0]
     image, options = change(Image.open(first))
-    path = folder / (to or name) / f"planted{options.pop('suffix', '.png')}"
+    path = folder / (to or name) / f"changed{options.pop('suffix', '.png')}"
     image.save(path, **options)
     return path
 
 
 def test_phantoms_have_no_issues(phantom):
     report = audit.run(phantom)
-    assert report["findings"] == [] and report["small_classes"] == {}
-    assert report["n"] == 60 and set(report["cramers_v"].values()) == {None}
-    assert json.loads(json.dumps(report)) == report == audit.last(phantom)
+    assert report.issues == [] and report.small_classes == {}
+    assert report.n == 60 and set(report.cramers_v.values()) == {None}
+    assert report == audit.load(phantom)
 
 
 def test_confounding_marker_is_found_by_border_statistics():
     data = phantoms.create("marked", patients=25, images=2, seed=5, planted_class="NORMAL")
     report = audit.run(data)
-    assert kinds(report) == {("confound", "borders")}
-    border = report["source_probe"]["border"]
-    assert border["ci95"][0] > report["source_probe"]["chance"] + 0.05 and border["n"] == 150
+    assert kinds(report) == {("confounder", "borders")}
+    probe = report.statistics_probe
+    assert probe.border.low > probe.chance + 0.05 and probe.border.n == 150
 
 
 COPIES = {
@@ -64,19 +63,19 @@ COPIES = {
 
 @pytest.mark.parametrize("name", COPIES)
 def test_near_duplicates_are_found(folder, name):
-    planted = plant(folder, "NORMAL", COPIES[name])
+    copy = save_changed(folder, "NORMAL", COPIES[name])
     report = audit.run(import_folders([folder], "copies"))
-    (finding,) = [finding for finding in report["findings"] if "duplicate" in finding["kind"]]
-    assert finding["kind"] == "near-duplicate" and finding["what"] == "inside a class"
-    assert len(finding["images"]) == 2 and str(planted) in finding["images"] and len(finding["exclude"]) == 1
+    (issue,) = [issue for issue in report.issues if "duplicate" in issue.kind]
+    assert issue.kind == "near-duplicate" and issue.what == "inside a class"
+    assert len(issue.images) == 2 and str(copy) in issue.images and len(issue.exclude) == 1
 
 
 def test_exact_duplicates_in_other_format_across_classes(folder):
-    plant(folder, "NORMAL", lambda image: (image, {"suffix": ".tif"}), to="COVID")
+    save_changed(folder, "NORMAL", lambda image: (image, {"suffix": ".tif"}), to="COVID")
     report = audit.run(import_folders([folder], "copies"))
     assert ("exact-duplicate", "across classes") in kinds(report)
-    (finding,) = [finding for finding in report["findings"] if finding["kind"] == "exact-duplicate"]
-    assert len(finding["exclude"]) == 2  # which class is true cannot be known
+    (issue,) = [issue for issue in report.issues if issue.kind == "exact-duplicate"]
+    assert len(issue.exclude) == 2  # the true class is unknown
 
 
 def test_files_left_out_as_repeated_are_reported(folder):
@@ -86,17 +85,18 @@ def test_files_left_out_as_repeated_are_reported(folder):
 
 
 def test_excluding_an_issue_makes_a_version_without_it(folder):
-    plant(folder, "NORMAL", COPIES["JPEG 50"])
+    save_changed(folder, "NORMAL", COPIES["JPEG 50"])
     data = import_folders([folder], "copies")
     changed = audit.exclude(data, audit.run(data), "near-duplicate")
     assert changed.version == 2 and len(changed.usable) == 60
-    assert not any(finding["kind"] == "near-duplicate" for finding in audit.run(changed)["findings"])
-    with pytest.raises(UserError, match="no finding 'near-duplicate:across classes'"):
+    assert not any(issue.kind == "near-duplicate" for issue in audit.run(changed).issues)
+    assert str(exclusions.reason(changed.left_out["left_out_reason"][0])) == "Near duplicates: within a class"
+    with pytest.raises(UserError, match="no issue 'near-duplicate:across classes'"):
         audit.exclude(data, audit.run(data), "near-duplicate:across classes")
-    with pytest.raises(UserError, match="no finding 'near-duplicate'"):
-        audit.exclude(changed, audit.last(changed), "near-duplicate")
+    with pytest.raises(UserError, match="no issue 'near-duplicate'"):
+        audit.exclude(changed, audit.load(changed), "near-duplicate")
     with pytest.raises(UserError, match=r"expected one of exact-duplicate, .* Received: 'ghosts'"):
-        audit.exclude(changed, audit.last(changed), "ghosts")
+        audit.exclude(changed, audit.load(changed), "ghosts")
 
 
 CHANGES = {
@@ -117,10 +117,10 @@ def test_outlier_checks(what, phantom):
     measured = pd.DataFrame(
         [image_statistics.measure(changed), image_statistics.measure(Image.fromarray(pixels).convert("RGB"))]
     )
-    found = outliers.what(measured, pd.Series(["", "yes"]))
-    assert {name: applies.tolist() for name, applies in found.items() if applies.any()} == {
-        what: [True, False], "burned-in annotation": [False, True],
-    }  # fmt: skip
+    found = outliers.flags(measured, pd.Series(["", "yes"]))
+    flagged = {name: applies.tolist() for name, applies in found.items() if applies.any()}
+    assert flagged == {what: [True, False], "burned-in annotation": [False, True]}
+    assert outliers.shape_issue(changed) == what and outliers.shape_issue(Image.fromarray(pixels).convert("RGB")) == ""
 
 
 def test_letters_are_counted_per_row():
@@ -153,10 +153,10 @@ def test_cramers_v_worked_by_hand():
 
 def test_class_of_one_source_is_a_confounder():
     values, table = _table(["a"] * 20 + ["b"] * 40, ["COVID"] * 20 + ["NORMAL"] * 20 + ["OTHER INFECTION"] * 20)
-    (finding,) = confounders.find(values, table)
-    assert finding.sentence == (
-        "Every COVID image comes from one source (a), and no other does: a model can learn the hospital instead of "
-        "the disease (V = 1.00)."
+    (issue,) = confounders.find(values, table)
+    assert str(issue.sentence) == (
+        "Every COVID image comes from one source (a), and no other image does: a model can learn the hospital instead "
+        "of the disease (V = 1.00)."
     )
 
 
@@ -171,7 +171,7 @@ def test_leak_between_validation_and_test_can_be_resolved():
     table = pd.DataFrame(
         {"patient": ["a", "a", "a"], "given_split": ["validation", "test", "validation"], "row": range(3), "label": "X"}
     )
-    assert list(patients.leaks(table)[0].exclude) == [0, 2]
+    assert patients.leaks(table)[0].exclude == [0, 2]
 
 
 def test_many_images_of_few_patients_are_no_confounder():
@@ -189,9 +189,9 @@ def test_patients_in_two_given_parts_are_a_leak():
             "label": "X",
         }
     )
-    (finding,) = patients.leaks(table)
-    assert finding.sentence.startswith("1 of 3 patients have images in two parts") and list(finding.rows) == [0, 1]
-    assert list(finding.exclude) == [0] and patients.leaks(table.assign(given_split="")) == []
+    (issue,) = patients.leaks(table)
+    assert str(issue.sentence).startswith("1 of 3 patients have images in two parts") and list(issue.rows) == [0, 1]
+    assert list(issue.exclude) == [0] and patients.leaks(table.assign(given_split="")) == []
     assert patients.small_classes(table) == {"X": 3}
 
 
@@ -202,12 +202,15 @@ def test_audit_counts_missing_files(folder):
     path.unlink()
     (data.folder / dataset.MEASURES).unlink()
     report = audit.run(data)
-    assert report["gone"] == 1 and report["version"] == 1
+    assert report.missing_files == 1 and report.version == 1
     path.write_bytes(content)
-    assert audit.run(data)["gone"] == 0 and pd.read_parquet(data.folder / dataset.MEASURES)["mean"].notna().sum() == 60
+    assert (
+        audit.run(data).missing_files == 0
+        and pd.read_parquet(data.folder / dataset.MEASURES)["mean"].notna().sum() == 60
+    )
     path.unlink()
     editing.exclude("some", [0])
-    assert audit.run(dataset.load("some"))["gone"] == 0
+    assert audit.run(dataset.load("some")).missing_files == 0
 
 
 def test_hashes_match_imagehash():

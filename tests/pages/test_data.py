@@ -1,16 +1,18 @@
-"""The Data page: adding, checking, looking, editing."""
+"""The Data page: add, audit, inspect and edit datasets."""
 
-import io
-import zipfile
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-from cxrcore.audits.dataset import audit
-from cxrcore.data import dataset, download, editing
-from cxrcore.files import write_json
+from cxrcore.audits.dataset import audit, issues
+from cxrcore.data import dataset, download, editing, importing
+from cxrcore.data.images import png
+from cxrcore.messages import msg
+from cxrcore.ui import feedback
+from tests.data.dicom_files import radiograph
+from tests.data.zip_files import zipped
 from tests.pages.test_pages import _button, _texts
 
 
@@ -49,7 +51,7 @@ def test_folders_are_imported_with_the_shown_mapping(machine, save, tmp_path):
     ("text", "message"),
     [
         ("{root}/nope", "There is no folder"),
-        ("/etc", "lies outside of the folders that this dashboard may read"),
+        ("/etc", "lies outside the folders that this dashboard may read"),
         ("{root}/../..", "lies outside"),
         ("{root}/some.txt", "neither a folder, a ZIP nor a CSV"),
     ],
@@ -72,14 +74,11 @@ def test_columns_of_a_table_are_chosen(machine, save, tmp_path):
 
 
 def test_upload_stays_in_memory_until_import(open_page, home):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for k, label in enumerate(("NORMAL", "COVID")):
-            image = io.BytesIO()
-            Image.fromarray(np.full((8, 8), k, np.uint8)).save(image, "PNG")
-            file.writestr(f"{label}/a.png", image.getvalue())
+    content = zipped(
+        {f"{label}/a.png": png(np.full((8, 8), k, np.uint8)) for k, label in enumerate(("NORMAL", "COVID"))}
+    )
     test = open_page("data", view="Add a dataset", **{"from": "Upload"})
-    test.file_uploader[0].set_value(("mine.zip", buffer.getvalue(), "application/zip")).run()
+    test.file_uploader[0].set_value(("mine.zip", content, "application/zip")).run()
     assert not test.exception and not (home / "datasets").exists()
     _button(test, "Import").click().run()
     assert not test.exception
@@ -88,32 +87,29 @@ def test_upload_stays_in_memory_until_import(open_page, home):
 
 def test_public_datasets_show_licence_and_download_error(open_page, monkeypatch):
     monkeypatch.setenv("CXR_MIRROR", "http://127.0.0.1:9")
-    test = open_page("data", view="Add a dataset", **{"from": "Public sets"})
-    assert all(known.licence in _texts(test) for known in download.PUBLIC.values())
+    test = open_page("data", view="Add a dataset", **{"from": "Public datasets"})
+    assert all(str(known.licence) in _texts(test) for known in download.PUBLIC.values())
     _button(test, "Download").click().run()
     assert not test.exception and "could not be downloaded" in _texts(test)
 
 
 def test_audit_runs_and_is_kept(open_page, phantom):
-    test = open_page("data", view="Check")
-    assert "Looks for what could mislead" in _texts(test)
-    _button(test, "Check this dataset").click().run()
-    assert not test.exception and "Nothing was found in 60 images" in _texts(test)
-    assert audit.last(phantom)["n"] == 60
-    assert test.dataframe[0].value["what"].tolist()[0] == "source"
+    test = open_page("data", view="Audit")
+    assert "Looks for duplicates" in _texts(test)
+    _button(test, "Run the audit").click().run()
+    assert not test.exception and "No issue was found in 60 images" in _texts(test)
+    assert audit.load(phantom).n == 60
+    assert test.dataframe[0].value["property"].tolist()[0] == "source"
+
+
+def _keep(data, *issues):
+    """Run the audit and replace its issues."""
+    audit.run(data).model_copy(update={"issues": list(issues)}).write(data.folder / audit.FILE)
 
 
 def test_issue_is_excluded_and_undone(open_page, phantom):
-    report = audit.run(phantom)
-    finding = {
-        "kind": "outlier",
-        "what": "turned",
-        "sentence": "2 images: a quarter turn from upright.",
-        "rows": [3, 4],
-    }
-    report["findings"] = [finding | {"exclude": [3, 4], "groups": [], "images": []}]
-    write_json(phantom.folder / "audit.json", report)
-    test = open_page("data", view="Check")
+    _keep(phantom, issues.issue("outlier", "turned", msg("2 images: a quarter turn from upright."), [3, 4], [3, 4]))
+    test = open_page("data", view="Audit")
     assert "a quarter turn" in _texts(test)
     _button(test, "Exclude 2 images").click().run()
     assert not test.exception and len(dataset.load("phantom").usable) == 58
@@ -123,13 +119,63 @@ def test_issue_is_excluded_and_undone(open_page, phantom):
 
 
 def test_train_page_shows_severe_issues(open_page, phantom):
-    assert "First check the dataset" in _links(open_page("train"))
-    report = audit.run(phantom)
-    assert "First check the dataset" not in _links(open_page("train"))
-    finding = {"kind": "confound", "what": "source", "sentence": "Every COVID image comes from one source.", "rows": []}
-    write_json(phantom.folder / "audit.json", report | {"findings": [finding, finding]})
+    assert "Audit the dataset first" in _links(open_page("train"))
+    audit.run(phantom)
+    assert "Audit the dataset first" not in _links(open_page("train"))
+    found = issues.issue("confounder", "source", msg("Every COVID image comes from one source."), [])
+    _keep(phantom, found, found)
     test = open_page("train")
-    assert "comes from one source. And 1 more" in _texts(test) and "What the check found" in _links(test)
+    assert "comes from one source. And 1 more" in _texts(test) and "Issues of this dataset" in _links(test)
+
+
+def test_damaged_audit_is_a_warning(open_page, phantom):
+    (phantom.folder / audit.FILE).write_text("{")
+    for view in ("Images", "Audit"):
+        test = open_page("data", view=view)
+        assert "audit.json is damaged" in _texts(test) and not test.error
+    _button(test, "Run the audit").click().run()
+    assert "audit.json is damaged" not in _texts(test)
+
+
+def test_damaged_dataset_is_listed(open_page, phantom):
+    shutil.copytree(phantom.folder, phantom.folder.with_name("other"))
+    (phantom.folder / dataset.INFO).write_text("{")
+    test = open_page("data")
+    assert not test.error and "dataset.json is damaged" in _texts(test) and "Images in use" in _metrics(test)
+    assert [option for box in test.selectbox if box.label == "Dataset" for option in box.options] == ["other"]
+
+
+def _metrics(test):
+    return [metric.label for metric in test.metric]
+
+
+def test_uploads_in_no_folder_get_the_chosen_class(open_page):
+    files = [(f"IM-{k}.dcm", radiograph(np.full((8, 8), k), bits=8), "application/dicom") for k in range(2)]
+    test = open_page("data", view="Add a dataset", **{"from": "Upload"})
+    test.file_uploader[0].set_value(files).run()
+    assert "Without a class they are left out" in _texts(test)
+    next(box for box in test.selectbox if "in no folder" in box.label).set_value("NORMAL").run()
+    assert "Without a class they are left out" not in _texts(test)
+    _button(test, "Import").click().run()
+    assert not test.exception and dataset.load("mydata").counts() == {"NORMAL": 2}
+
+
+MARKDOWN = "![x](https://host/t.png) `code` **bold** https://host/"
+
+
+def test_names_from_data_are_plain_text(open_page, save, tmp_path):
+    """Source, finding and file names are shown as they are: no image of another host, no link, no bold text."""
+    name = MARKDOWN.replace("/", "_")
+    for k in range(2):
+        save(f"{name}/NORMAL/{name}{k}.png", np.full((8, 8), k, np.uint8))
+    importing.import_folders([tmp_path / name], "mydata")
+    for view in ("Overview", "Images"):
+        test = open_page("data", view=view)
+        if view == "Images":
+            next(button for button in test.button if button.label == "Enlarge").click().run()
+        shown = _texts(test)
+        assert not test.exception and "![x](" not in shown and "`code`" not in shown and "**bold**" not in shown
+    assert feedback.plain_text(name) in _texts(open_page("data"))
 
 
 def _links(test):
@@ -142,5 +188,12 @@ def test_images_are_filtered_by_the_url_and_opened(open_page, phantom):
     test = open_page("data", view="Images", use="left out")
     assert "3 of 60 images" in _texts(test)
     next(button for button in test.button if button.label == "Enlarge").click().run()
-    assert not test.exception and _button(test, "Use this image again") and _button(test, "Relabel")
+    assert not test.exception and _button(test, "Restore this image") and _button(test, "Relabel")
     assert test.dataframe[0].value["value"]["left out"] == "excluded: by hand"
+
+
+def test_images_of_an_issue_are_filtered(open_page, phantom):
+    _keep(phantom, issues.issue("outlier", "turned", msg("2 images."), [3, 4], [3, 4]))
+    test = open_page("data", view="Images", issue="outlier:turned")
+    assert "2 of 60 images" in _texts(test)
+    assert next(box for box in test.selectbox if box.label == "Issue").options == ["all", "Outliers: rotated"]
