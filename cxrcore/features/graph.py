@@ -31,6 +31,8 @@ def _separates(backbone: Any, tensor: Any) -> bool:
     """
     from cxrcore.features.keras_setup import keras
 
+    if tensor is backbone.output:
+        return True
     try:
         keras.Model(tensor, backbone.output)
     except ValueError:
