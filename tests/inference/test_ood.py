@@ -19,7 +19,7 @@ def _fit(rng, n=200, test=200):
 def test_score_by_hand():
     """Mean (1, 0), one axis (0, 1) of variance 0.25 and ridge 0.25: the vector (0, 3) points to (0, 1), which is
     (-1, 1) away: 1 / 0.5 along the axis and 1 / 0.25 off it, so the root of 6.
-    """  # fmt: skip
+    """
     found = ood.OutOfDistributionDetector(
         np.array([1.0, 0.0]), np.array([[0.0, 1.0]]), np.array([0.25]), ridge=0.25, limit=2.0
     )
