@@ -1,8 +1,8 @@
-"""Intake, measured: `python -m benchmarks.intake scale|duplicates|outliers [--json]`.
+"""Benchmark of import and audit: `python -m benchmarks.intake scale|duplicates|outliers [--json]`.
 
-`scale`: 10,000 phantom PNGs imported and audited in processes of their own, with time and peak memory, and once more
-killed at half. `duplicates`: copies planted among 2,000 phantoms. `outliers`: how often each check of single images is
-right, on the real frontal radiographs in ../shared where they are there, and on phantoms.
+`scale`: time and peak memory of importing and auditing 10,000 phantom PNGs, and of an import that was killed half way.
+`duplicates`: recall for copies of 2,000 phantoms. `outliers`: rates of each check of single images, on the real frontal
+radiographs in ../shared if present, and on phantoms.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 SEED = 77
-_FOUND = "home/datasets/.importing-*/found.jsonl"  # what an import under way has opened
+_FOUND = "home/datasets/.importing-*/found.jsonl"  # the progress of an import
 
 
-def scale(images: int = 10_000) -> dict:
-    """Return seconds and peak megabytes of import and audit, and whether an import killed at half gives the same."""
+def scale(images: int = 10_000) -> dict[str, Any]:
+    """Return seconds and peak megabytes of import and audit, and whether an import killed half way gives the same."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "set"
         _draw(folder, images)
@@ -51,18 +51,18 @@ def scale(images: int = 10_000) -> dict:
 
 
 def _draw(folder: Path, images: int) -> None:
-    """Write phantoms as class folders; the names tell the patient as Kermany's do."""
+    """Write phantoms as class folders; the names contain the patient as Kermany's do."""
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         list(pool.map(_save, [folder] * images, range(images), chunksize=64))
 
 
 def _save(folder: Path, number: int) -> None:
-    from cxrcore.data.phantom.images import DISEASES, PhantomImage, take
+    from cxrcore.data.phantom.images import DISEASES, PhantomSpec, generate
 
     disease = DISEASES[number % 3]
     place = folder / disease
     place.mkdir(parents=True, exist_ok=True)
-    pixels = take(PhantomImage(disease, number // 3, 0), SEED).image
+    pixels = generate(PhantomSpec(disease, number // 3, 0), SEED).image
     Image.fromarray(pixels).save(place / f"person{number}_{number}.png", compress_level=1)
 
 
@@ -92,27 +92,28 @@ def _killed_at_half(folder: Path, place: str, images: int) -> None:
     process.wait()
 
 
-def duplicates(images: int = 2000, each: int = 100) -> dict:
+def duplicates(images: int = 2000, each: int = 100) -> dict[str, Any]:
     """Return the recall of each kind of copy and the share of images in false pairs."""
     from cxrcore.audits.dataset.duplicates import near_pairs
     from cxrcore.data.image_statistics import measure
-    from cxrcore.data.phantom.images import shots, take
+    from cxrcore.data.phantom.images import generate, specs
+    from cxrcore.progress import ignore_stages
 
-    originals = [Image.fromarray(take(shot, SEED).image) for shot in list(shots(-(-images // 6), 2))[:images]]
+    originals = [Image.fromarray(generate(spec, SEED).image) for spec in list(specs(-(-images // 6), 2))[:images]]
     rng = np.random.default_rng(0)
-    planted = [
+    copied = [
         (name, source, change(originals[source], rng))
         for name, change in _COPIES.items()
         for source in rng.choice(images, each, replace=False)
     ]
-    everything = [*originals, *(copy for _, _, copy in planted)]
+    everything = [*originals, *(copy for _, _, copy in copied)]
     measured = [measure(image.convert("RGB")) for image in everything]
-    pairs = set(near_pairs([str(found["hashes"]) for found in measured], lambda stage, done, total: None))
-    origin = [*range(images), *(source for _, source, _ in planted)]
+    pairs = set(near_pairs([str(found["hashes"]) for found in measured], ignore_stages))
+    origin = [*range(images), *(source for _, source, _ in copied)]
     false = {row for a, b in pairs if origin[a] != origin[b] for row in (a, b)}
     recall = {}
     for name in _COPIES:
-        copies = [(source, images + k) for k, (kind, source, _) in enumerate(planted) if kind == name]
+        copies = [(source, images + k) for k, (kind, source, _) in enumerate(copied) if kind == name]
         recall[name] = sum(pair in pairs for pair in copies) / len(copies)
     exact = len({found["pixels"] for found in measured[:images]}) == images
     return {"recall": recall, "false_share": len(false) / len(everything), "originals_all_differ": exact}
@@ -139,45 +140,43 @@ _COPIES = {
 }
 
 
-def outliers() -> dict:
-    """Return, by check, how often it is wrong on real frontal radiographs and right on changed ones."""
-    from cxrcore.audits.dataset.outliers import what
+def outliers() -> dict[str, Any]:
+    """Return, by check, the share of flagged images: unchanged radiographs and changed ones."""
+    from cxrcore.audits.dataset.outliers import flags
     from cxrcore.data.image_statistics import measure
     from cxrcore.data.images import SUFFIXES, open_rgb
-    from cxrcore.data.phantom.images import shots, take
+    from cxrcore.data.phantom.images import generate, specs
 
-    folders = {"phantoms": [Image.fromarray(take(shot, SEED).image).convert("RGB") for shot in shots(50, 1)]}
+    folders = {"phantoms": [Image.fromarray(generate(spec, SEED).image).convert("RGB") for spec in specs(50, 1)]}
     if SHARED.is_dir():
         files = sorted((SHARED / "data").rglob("*"))
         folders["shared"] = [open_rgb(path) for path in files if path.suffix.lower() in SUFFIXES]
-    result: dict = {}
+    result: dict[str, Any] = {}
     for place, pictures in folders.items():
         result[place] = {"n": len(pictures)}
         for name, change in _CHANGES.items():
             measured = pd.DataFrame([measure(change(image, k)) for k, image in enumerate(pictures)])
             shares = {
                 check: round(float(found.mean()), 4)
-                for check, found in what(measured, pd.Series("", measured.index)).items()
+                for check, found in flags(measured, pd.Series("", measured.index)).items()
             }
             if name == "unchanged":
-                result[place]["unchanged, called"] = shares
+                result[place]["unchanged, flagged"] = shares
             else:
-                result[place][f"{name}, found"] = shares[name]
+                result[place][f"{name}, flagged"] = shares[name]
     return result
 
 
 def _write_on(image: Image.Image, seed: int) -> Image.Image:
-    """Burn a word into a corner, in a size and place of chance."""
+    """Burn a word into a corner, of random size and place."""
     pixels, rng = np.array(image), np.random.default_rng(seed)
     height, width = pixels.shape[:2]
     unit = max(height, width) / 512
     text = "".join(map(str, rng.choice(list("ABCDEFGHKLMNPRSTUX0123456789"), rng.integers(5, 14))))
     size, line = float(rng.uniform(0.35, 0.8) * unit), max(1, round(unit * rng.uniform(1, 1.8)))
     (wide, high), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, line)
-    x, y = (
-        int(rng.choice([0.02 * width, max(0, 0.98 * width - wide)])),
-        int(rng.choice([high + 0.02 * height, 0.97 * height])),
-    )
+    x = int(rng.choice([0.02 * width, max(0, 0.98 * width - wide)]))
+    y = int(rng.choice([high + 0.02 * height, 0.97 * height]))
     cv2.putText(pixels, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), line, cv2.LINE_AA)
     return Image.fromarray(pixels)
 
@@ -189,11 +188,11 @@ _CHANGES = {
     "nearly blank": lambda image, k: Image.eval(image, lambda value: 100 + value // 64),
     "in colour": lambda image, k: Image.fromarray((np.asarray(image) * (1.0, 0.5, 0.5)).astype(np.uint8)),
     "letters": _write_on,
-}  # fmt: skip
+}
 
 
 def main() -> None:
-    """Print what was measured."""
+    """Print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["scale", "duplicates", "outliers"])
     parser.add_argument("--json", action="store_true")
