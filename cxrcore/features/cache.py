@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import psutil
+from filelock import FileLock
 
 from cxrcore import settings
 
@@ -18,10 +19,11 @@ def use(folder: Path, owner: Any) -> None:
     """Mark a folder as used now, and as in use by this process as long as `owner` lives."""
     if settings.read_only():
         return
-    folder.mkdir(parents=True, exist_ok=True)
     marker = folder / f".{os.getpid()}-{_started(os.getpid())}-{uuid4().hex[:8]}.using"
-    (folder / _USED).touch()
-    marker.touch()
+    with _lock():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _USED).touch()
+        marker.touch()
     weakref.finalize(owner, marker.unlink, missing_ok=True)
 
 
@@ -30,14 +32,19 @@ def make_room(current: Path) -> None:
 
     The folder that is being written, and those in use by a living process, are kept, even where they exceed the limit.
     """
-    sizes = {folder: _size(folder) for folder in settings.features_folder().glob("[!.]*") if folder.is_dir()}
-    over = sum(sizes.values()) - settings.cache_bytes()
-    for folder in sorted(sizes, key=_last_used):
-        if over <= 0:
-            return
-        if folder != current and not _in_use(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            over -= sizes[folder]
+    with _lock():
+        sizes = {folder: _size(folder) for folder in settings.features_folder().glob("[!.]*") if folder.is_dir()}
+        over = sum(sizes.values()) - settings.cache_bytes()
+        for folder in sorted(sizes, key=_last_used):
+            if over > 0 and folder != current and not _in_use(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                over -= sizes[folder]
+
+
+def _lock() -> FileLock:
+    """Return the lock under which folders are marked, looked through and deleted by one process at a time."""
+    settings.features_folder().mkdir(parents=True, exist_ok=True)
+    return FileLock(settings.features_folder() / ".lock")
 
 
 def _size(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""Augmented views: within their ranges, the same whenever asked for."""
+"""Augmented views: within their ranges, and the same each time."""
 
 import numpy as np
 import pytest
@@ -13,11 +13,11 @@ def _images(size=32):
     return np.random.default_rng(0).integers(60, 180, (3, size, size, 3)).astype(np.uint8)
 
 
-def test_nothing_allowed_is_nothing_done():
+def test_ranges_of_zero_leave_images_unchanged():
     np.testing.assert_array_equal(augmented(_images(), IDS, 1, NONE), _images())
 
 
-def test_a_view_depends_on_its_image_and_number_alone():
+def test_view_depends_on_its_image_and_number_alone():
     ranges, images = AugmentationRanges(7, 0.05, 0.08, 0.15), _images()
     together = augmented(images, IDS, 2, ranges)
     np.testing.assert_array_equal(augmented(images[1:2], IDS[1:2], 2, ranges)[0], together[1])
@@ -28,7 +28,7 @@ def test_a_view_depends_on_its_image_and_number_alone():
 
 
 @pytest.mark.parametrize("number", range(1, 9))
-def test_a_shift_moves_by_at_most_its_share(number):
+def test_shift_moves_by_at_most_its_share(number):
     """A white dot on black, moved by at most a tenth of 100 pixels."""
     image = np.zeros((1, 100, 100, 3), np.uint8)
     image[0, 48:53, 48:53] = 255
@@ -37,7 +37,7 @@ def test_a_shift_moves_by_at_most_its_share(number):
     assert all(abs(value - 50) <= 10.1 for value in centre) and centre != pytest.approx([50, 50], abs=0.2)
 
 
-def test_contrast_is_about_the_mean():
+def test_contrast_changes_around_the_mean():
     image = _images()[:1]
     found = augmented(image, IDS[:1], 1, AugmentationRanges(0, 0, 0, 0.5))[0].astype(float)
     mean = image[0].mean()
@@ -46,7 +46,7 @@ def test_contrast_is_about_the_mean():
     np.testing.assert_allclose(found, mean + (image[0] - mean) * gain, atol=1)
 
 
-def test_it_mirrors_half_of_them_only_if_asked():
+def test_flip_mirrors_half_of_the_views():
     left = np.zeros((1, 40, 40, 3), np.uint8)
     left[0, :, :10] = 200
     sides = [

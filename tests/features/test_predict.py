@@ -1,13 +1,13 @@
-"""Passes of a few images give every image's answer once, in order."""
+"""Passes of a few images give the output of every image once, in order."""
 
 import numpy as np
 import pytest
 
-from cxrcore.features.predict import AT_ONCE, IMAGES, forward, stream
+from cxrcore.features.predict import AT_ONCE, IMAGES, predict, predict_stream
 
 
 class _Mean:
-    """A model whose answer is the mean of each image; it remembers how many images each pass had."""
+    """A model that returns the mean of each image and records how many images each pass had."""
 
     def __init__(self, images=None):
         self.passes = []
@@ -24,26 +24,26 @@ def _numbered(start, count):
 
 
 @pytest.mark.parametrize("count", [1, IMAGES, IMAGES + 1, 3 * IMAGES * AT_ONCE - 1])
-def test_each_image_has_its_own_answer_and_padding_has_none(count):
+def test_each_image_has_its_own_output_and_padding_has_none(count):
     model = _Mean()
-    found = forward(model, _numbered(0, count))
+    found = predict(model, _numbered(0, count))
     np.testing.assert_array_equal(found, np.repeat(np.arange(count)[:, None], 3, axis=1))
-    assert set(model.passes) == {IMAGES}  # another shape would be compiled anew
+    assert set(model.passes) == {IMAGES}  # another shape would be compiled again
 
 
-def test_a_model_says_how_many_images_it_takes():
+def test_passes_have_the_size_of_the_model():
     model = _Mean(images=2)
-    assert forward(model, _numbered(0, 5))[:, 0].tolist() == [0, 1, 2, 3, 4]
+    assert predict(model, _numbered(0, 5))[:, 0].tolist() == [0, 1, 2, 3, 4]
     assert model.passes == [2, 2, 2]
 
 
-def test_a_stream_answers_batch_by_batch_in_order():
-    answers = list(stream(_Mean(), [_numbered(0, 8), _numbered(8, 8), _numbered(16, 3)]))
-    assert [len(answer) for answer in answers] == [8, 8, 3]
-    assert np.concatenate(answers)[:, 0].tolist() == list(range(19))
+def test_stream_is_in_the_order_of_the_batches():
+    outputs = list(predict_stream(_Mean(), [_numbered(0, 8), _numbered(8, 8), _numbered(16, 3)]))
+    assert [len(output) for output in outputs] == [8, 8, 3]
+    assert np.concatenate(outputs)[:, 0].tolist() == list(range(19))
 
 
-def test_the_next_batch_is_begun_before_an_answer_is_waited_for():
+def test_next_batch_is_started_before_the_output_is_awaited():
     taken = []
 
     def batches():
@@ -51,35 +51,35 @@ def test_the_next_batch_is_begun_before_an_answer_is_waited_for():
             taken.append(start)
             yield _numbered(start, 8)
 
-    answers = stream(_Mean(), batches())
-    next(answers)
+    outputs = predict_stream(_Mean(), batches())
+    next(outputs)
     assert taken == [0, 8]
 
 
-def test_after_a_pass_that_fails_nothing_is_answered():
-    """The answers of the batch after it would be taken for its own."""
+def test_nothing_is_yielded_after_a_pass_that_fails():
+    """The outputs of the next batch would be taken for those of the failed one."""
 
     class Failing(_Mean):
         def predict_on_batch(self, pixels):
             if pixels[0].mean() < 4:
-                raise MemoryError("no room")
+                raise MemoryError("no memory")
             return super().predict_on_batch(pixels)
 
-    answers = []
+    outputs = []
     with pytest.raises(MemoryError):
-        for answer in stream(Failing(), [_numbered(0, 4), _numbered(4, 4), _numbered(8, 4)]):
-            answers.append(answer)
-    assert not answers
+        for output in predict_stream(Failing(), [_numbered(0, 4), _numbered(4, 4), _numbered(8, 4)]):
+            outputs.append(output)
+    assert not outputs
 
 
-def test_what_was_begun_before_an_interruption_is_answered_before_it_is_passed_on():
+def test_started_batches_are_yielded_before_an_exception_is_passed_on():
     def batches():
         yield _numbered(0, 4)
         yield _numbered(4, 4)
         raise ValueError("stopped")
 
-    answers = []
+    outputs = []
     with pytest.raises(ValueError, match="stopped"):
-        for answer in stream(_Mean(), batches()):
-            answers += answer[:, 0].tolist()
-    assert answers == list(range(8))
+        for output in predict_stream(_Mean(), batches()):
+            outputs += output[:, 0].tolist()
+    assert outputs == list(range(8))

@@ -1,3 +1,5 @@
+"""Which file holds a backbone's weights, and what is loaded from it."""
+
 import hashlib
 import http.server
 import threading
@@ -19,12 +21,12 @@ def no_keras_cache(monkeypatch, tmp_path):
 
 @pytest.fixture
 def server(monkeypatch):
-    """A local server in the place of Keras's; `answers` maps a path to (status, content)."""
-    answers = {}
+    """A local server in place of Keras's: the responses, path to (status, content)."""
+    responses = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            status, content = answers.get(self.path, (404, b""))
+            status, content = responses.get(self.path, (404, b""))
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -36,11 +38,11 @@ def server(monkeypatch):
     found = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=found.serve_forever, daemon=True).start()
     monkeypatch.setattr(weights, "KERAS_WEIGHTS_URL", f"http://127.0.0.1:{found.server_port}/")
-    yield answers
+    yield responses
     found.shutdown()
 
 
-def test_the_users_folder_comes_first(tmp_path, monkeypatch):
+def test_folder_of_the_user_comes_first(tmp_path, monkeypatch):
     (tmp_path / "keras" / "models").mkdir(parents=True)
     (tmp_path / "keras" / "models" / XCEPTION.download[0].rsplit("/", 1)[1]).write_bytes(b"keras")
     found = weights.resolve(XCEPTION, "imagenet")
@@ -50,7 +52,7 @@ def test_the_users_folder_comes_first(tmp_path, monkeypatch):
     assert weights.resolve(XCEPTION, "imagenet").digest == hashlib.sha256(b"mine").hexdigest()
 
 
-def test_a_changed_file_has_another_digest(tmp_path):
+def test_changed_file_has_another_digest(tmp_path):
     file = tmp_path / "a.weights.h5"
     file.write_bytes(b"one")
     first = weights.resolve(TINY, "file", file).digest
@@ -58,7 +60,7 @@ def test_a_changed_file_has_another_digest(tmp_path):
     assert weights.resolve(TINY, "file", file).digest != first
 
 
-def test_no_network_fails_within_seconds_and_says_what_to_do(monkeypatch):
+def test_no_network_is_a_user_error_within_seconds(monkeypatch):
     monkeypatch.setattr(weights, "KERAS_WEIGHTS_URL", "http://127.0.0.1:9/")
     start = time.monotonic()
     with pytest.raises(UserError, match=r"put xception_notop.weights.h5 into .* CXR_WEIGHTS_DIR, or choose CXRTiny"):
@@ -66,7 +68,7 @@ def test_no_network_fails_within_seconds_and_says_what_to_do(monkeypatch):
     assert time.monotonic() - start < 15
 
 
-def test_a_download_is_checked_kept_and_reported(server, monkeypatch):
+def test_download_is_checked_kept_and_reported(server, monkeypatch):
     content = b"w" * 200_000
     address = XCEPTION.download[0]
     server["/" + address] = (200, content)
@@ -79,26 +81,26 @@ def test_a_download_is_checked_kept_and_reported(server, monkeypatch):
     assert weights.resolve(fake, "imagenet") == found  # from the cache, without the server
 
 
-@pytest.mark.parametrize("answer", [(404, b""), (200, b"something else")])
-def test_a_refusal_or_a_wrong_file_is_not_kept(server, answer):
-    server["/" + XCEPTION.download[0]] = answer
+@pytest.mark.parametrize("response", [(404, b""), (200, b"something else")])
+def test_refused_or_wrong_download_is_not_kept(server, response):
+    server["/" + XCEPTION.download[0]] = response
     with pytest.raises(UserError, match="could not be downloaded"):
         weights.resolve(XCEPTION, "imagenet")
     assert weights.on_disk(XCEPTION) is None
 
 
-def test_kinds_that_a_backbone_does_not_have():
+def test_kind_that_a_backbone_does_not_have():
     with pytest.raises(UserError, match=r"expected one of bundled, file, random. Received: 'imagenet'"):
         weights.resolve(TINY, "imagenet")
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(UserError, match="there is no file"):
         weights.resolve(TINY, "file", tmp_path / "no.weights.h5")
 
 
 @pytest.mark.parametrize("content", [b"not weights", None])
-def test_a_file_of_something_else_is_refused(tmp_path, content):
+def test_file_of_something_else_is_refused(tmp_path, content):
     file = tmp_path / "x.weights.h5"
     if content is None:
         BACKBONES["mobilenetv2"].build(64).save_weights(file)
@@ -108,9 +110,9 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
         weights.resolve(TINY, "file", file).load_into(TINY.build(64))
 
 
-def test_weights_saved_from_a_model_load_into_another(tmp_path):
-    """ResNet50V2's real loading code, with a file saved from random weights."""
-    file, backbone = tmp_path / "resnet50v2_notop.weights.h5", BACKBONES["resnet50v2"]
+def test_saved_weights_load_into_another_model(tmp_path):
+    """Keras's own loading, with a file saved from random weights."""
+    file, backbone = tmp_path / "mobilenetv2_notop.weights.h5", BACKBONES["mobilenetv2"]
     saved, fresh = backbone.build(64), backbone.build(64)
     saved.save_weights(file)
     assert (saved.get_weights()[0] != fresh.get_weights()[0]).any()
