@@ -103,7 +103,7 @@ def test_overlays_are_downloaded_as_zip(explain, page):
 def test_faithfulness_checks_continue_without_the_page(explain, shared_run, page, shot):
     page.goto(f"{explain}&show=Faithfulness")
     page.get_by_role("button", name="Run faithfulness checks").click()
-    expect(page.get_by_text("This continues when you leave the page.")).to_be_visible()
+    expect(page.get_by_text("The task continues when you leave the page.")).to_be_visible()
     page.goto(f"{explain}&show=Comparison")  # away, and back
     expect(page.get_by_role("img", name=re.compile("Grad-CAM of"))).to_have_count(1, timeout=90_000)
     page.goto(f"{explain}&show=Faithfulness")

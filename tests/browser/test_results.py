@@ -51,13 +51,13 @@ def test_click_on_matrix_shows_its_images(results, shared_run, page, shot):
         (1, -1, ["predicted=NORMAL"], predicted.sum()),
     ):
         _click_matrix(page, column, row, wanted)
-        expect(page.get_by_text(f"{count} of 12 test images, the highest confidence first")).to_be_visible()
+        expect(page.get_by_text(f"{count} of 12 test images, highest confidence first")).to_be_visible()
         expect(page.get_by_role("img", name=re.compile("X-ray .*: predicted"))).to_have_count(int(count))
         assert ("true=" in page.url, "predicted=" in page.url) == (row >= 0, column >= 0)
     shot(page, "results-cell")
     other = page.context.new_page()
     other.goto(page.url)
-    expect(other.get_by_text(f"{predicted.sum()} of 12 test images, the highest confidence first")).to_be_visible(
+    expect(other.get_by_text(f"{predicted.sum()} of 12 test images, highest confidence first")).to_be_visible(
         timeout=60_000
     )
 

@@ -17,8 +17,8 @@ def test_captions_are_text_and_errors_are_marked():
     content = render([Tile(image, "COVID", "COVID", 0.98), Tile(image, "COVID", "NORMAL", 0.51)], "A heading")
     (text,) = _pages(content)
     assert "A heading" in text and "not for clinical use" in text
-    assert "Predicted: COVID (98%)" in text and "WRONG  Predicted: NORMAL (51%)" in text
-    assert text.count("WRONG") == 1
+    assert "Predicted: COVID (98%)" in text and "INCORRECT  Predicted: NORMAL (51%)" in text
+    assert text.count("INCORRECT") == 1
 
 
 def test_thirty_images_per_page():

@@ -60,8 +60,8 @@ def _accuracy(metrics: ClassificationMetrics, config: RunConfig) -> None:
     if accuracy.n < limitations.SMALL_TEST:
         st.caption(
             t(
-                "With {n} test images, the 95% interval of the accuracy is {interval}. It treats images as independent, "
-                "although they come from {patients} patients, and does not cover other hospitals.",
+                "With {n} test images, the 95% interval of the accuracy is {interval}. It treats images as "
+                "independent, although they come from {patients} patients, and does not cover other hospitals.",
                 n=accuracy.n,
                 interval=formatting.interval(accuracy),
                 patients=metrics.patients,
