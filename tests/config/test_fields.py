@@ -65,7 +65,7 @@ def test_table_of_the_readme_lists_every_setting():
     assert len(rows) == len(FIELDS)
     for field in FIELDS.values():
         assert any(f"| {field.setting.label} | `{field.option}` |" in row for row in rows), field.name
-    assert "| Dropout | `--dropout` | `0.2` | 0 to 1 | Share of the head's inputs dropped during training. |" in rows
+    assert f"| Dropout | `--dropout` | `0.2` | 0 to 1 | {FIELDS['dropout'].setting.help} |" in rows
 
 
 def test_table_is_put_between_its_markers():
