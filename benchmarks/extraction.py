@@ -35,17 +35,17 @@ def measure(key: str) -> dict[str, object]:
     from cxrcore.data.images import load
     from cxrcore.data.importing import import_folders
     from cxrcore.features import backbones, extract, openvino, weights
-    from cxrcore.features.config import FeatureSpec
+    from cxrcore.features.key import FeatureKey
 
     data = import_folders([SHARED / "data" / "covid-chestxray-dataset", SHARED / "data" / "chest_xray"], "real")
     table = data.usable.sample(IMAGES, random_state=0)
     backbone = backbones.get(key)
     found = weights.resolve(backbone, backbone.weights_kinds[0])
-    spec = FeatureSpec(key, found.digest, backbone.size, backbone.preprocessing, backbone.taps[-1])
-    model = spec.build(found)
+    feature_key = FeatureKey(key, found.digest, backbone.size, backbone.preprocessing, backbone.taps[-1])
+    model = feature_key.build(found)
     compiled = openvino.Compiled(model)
     start = perf_counter()
-    pixels = np.stack([load(Path(path), spec.size) for path in table["path"]])
+    pixels = np.stack([load(Path(path), feature_key.size) for path in table["path"]])
     reading = perf_counter() - start
     for batch in BATCHES:
         model.predict(pixels[:batch], batch_size=batch, verbose=0)
@@ -60,7 +60,7 @@ def measure(key: str) -> dict[str, object]:
             model.predict(pixels, batch_size=batch, verbose=0)
             note(f"keras.predict, {batch}", perf_counter() - start)
         for name, computing in (("ours", model), ("ours, OpenVINO", compiled)):
-            fresh = replace(spec, lungs=f"{name} {number}")  # a key of its own, so that nothing is kept yet
+            fresh = replace(feature_key, lungs=f"{name} {number}")  # a key of its own, so that nothing is kept yet
             start = perf_counter()
             extract.activations(table, fresh, partial(_given, computing))
             note(name, perf_counter() - start)

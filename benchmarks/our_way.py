@@ -12,11 +12,11 @@ from cxrcore.features import weights
 from cxrcore.features.keras_setup import keras
 from cxrcore.features.store import Store
 from cxrcore.runs import Run
-from cxrcore.training import pipeline, training_data
+from cxrcore.training import pipeline
 
 
 def forget() -> None:
-    """Remove what a first run leaves for a second: kept activations, the backbone in memory, the weights' digest."""
+    """Remove what a first run leaves for a second: cached features, the backbone in memory, the weights' digest."""
     shutil.rmtree(settings.features_folder(), ignore_errors=True)
     pipeline._features_model.cache_clear()
     weights._digest.cache_clear()
@@ -25,11 +25,11 @@ def forget() -> None:
 def run_seconds(dataset: str, **values: float) -> tuple[float, Run]:
     """Return the seconds of one whole run of the tutorial preset on Xception, and the run.
 
-    Everything counts: activations that are missing, 80 epochs, test, Grad-CAM of the test images, the saved model.
+    Everything counts: features that are missing, 80 epochs, test, Grad-CAM of the test images, the saved model.
     """
-    chosen = run_config.make("tutorial", dataset=dataset, backbone="xception", **values)
+    config = run_config.make("tutorial", dataset=dataset, backbone="xception", **values)
     start = perf_counter()
-    run = pipeline.run(chosen, runs.create(chosen.model_dump(mode="json")).folder)
+    run = pipeline.run(config, runs.create(config).folder)
     return perf_counter() - start, run
 
 
@@ -40,27 +40,26 @@ def gradcam_from_pixels_seconds(run: Run) -> float:
     """
     from cxrcore.explain.gradients import HeadGradients, heatmaps
     from cxrcore.features import extract
-    from cxrcore.features.predict import forward
+    from cxrcore.features.predict import predict
 
     model, tests = keras.models.load_model(run.model_file), run.predictions("test")
     flow, features = HeadGradients(model.get_layer("head"), pooled=True), model.get_layer("features")
-    forward(features, np.zeros((extract.BATCH, *features.input_shape[1:]), np.uint8))
+    predict(features, np.zeros((extract.BATCH, *features.input_shape[1:]), np.uint8))
     start = perf_counter()
-    for pixels in extract.batches([Path(path) for path in tests["path"]], run.config["size"]):
-        heatmaps(flow, forward(features, pixels))
+    for pixels in extract.batches([Path(path) for path in tests["path"]], run.config.size):
+        heatmaps(flow, predict(features, pixels))
     return perf_counter() - start
 
 
 def gradcam_seconds(run: Run) -> float:
-    """Return the seconds of Grad-CAM over the run's test images, for all classes, from kept activations."""
+    """Return the seconds of Grad-CAM over the run's test images, for all classes, from cached features."""
     from cxrcore.explain.gradients import HeadGradients, heatmaps
 
     head = keras.models.load_model(run.folder / "model.keras").get_layer("head")
     table = run.table
-    made = run_config.RunConfig(**run.config)
-    spec = training_data.spec_of(made, run.about["weights_digest"])
+    key = run.config.key(run.info.weights_digest)
     start = perf_counter()
     tested = np.flatnonzero(table["split"] == "test")
-    maps = Store(spec).read(list(table["sha256"])).rows(tested)
+    maps = Store(key).read(list(table["sha256"])).rows(tested)
     heatmaps(HeadGradients(head, pooled=True), maps)
     return perf_counter() - start

@@ -33,7 +33,7 @@ def main() -> None:
     print(json.dumps({"rows": rows} | _summary(rows), indent=2))
 
 
-def _worker(count: int, home: str) -> subprocess.Popen:
+def _worker(count: int, home: str) -> subprocess.Popen[str]:
     """Return a process that has the images of one count, drawn by another, as that is not to be measured."""
     environment = os.environ | {"CXR_HOME": home}
     command = [sys.executable, "-m", "benchmarks.scaling"]
@@ -42,7 +42,7 @@ def _worker(count: int, home: str) -> subprocess.Popen:
     return subprocess.Popen([*command, "run", str(count)], env=environment, stdin=pipe, stdout=pipe, text=True)
 
 
-def _ask(worker: subprocess.Popen) -> dict[str, float]:
+def _ask(worker: subprocess.Popen[str]) -> dict[str, float]:
     assert worker.stdin and worker.stdout
     worker.stdin.write("\n")
     worker.stdin.flush()
@@ -68,9 +68,9 @@ def _answer() -> None:
     data = dataset.load("phantom")
 
     def run(name: str) -> float:
-        made = run_config.make(dataset=name, epochs=30, early_stopping=0)
+        config = run_config.make(dataset=name, epochs=30, early_stopping=0)
         start = perf_counter()
-        pipeline.run(made, runs.create(made.model_dump(mode="json")).folder)
+        pipeline.run(config, runs.create(config).folder)
         return perf_counter() - start
 
     run("warm")  # TensorFlow is loaded and has compiled

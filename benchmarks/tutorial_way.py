@@ -76,4 +76,5 @@ def _gradcam(model: Any, image: np.ndarray) -> np.ndarray:
         score = probabilities[:, predicted]
     gradient = tape.gradient(score, maps)
     weights = tf.reduce_mean(gradient, axis=(0, 1, 2))
-    return np.maximum(np.asarray(tf.reduce_sum(maps[0] * weights, axis=-1)), 0)
+    heatmap: np.ndarray = np.maximum(np.asarray(tf.reduce_sum(maps[0] * weights, axis=-1)), 0)
+    return heatmap

@@ -12,31 +12,32 @@ a lesion in 4 % of the pictures. The phantoms come from a stream of seeds of the
 import argparse
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
+from typing import Any
 
 import cv2
 import numpy as np
 
-from cxrcore.data.phantom.images import BACKBONE_STREAM, PhantomImage, shots, take
+from cxrcore.data.phantom.images import BACKBONE_STREAM, PhantomSpec, generate, specs
 from cxrcore.features import cxrtiny
 
 SIZE, CELLS, SEED, SPARSITY = 128, 16, 2026, 0.02
 
 
-def example(shot: PhantomImage, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def example(spec: PhantomSpec, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return pixels uint8 (SIZE, SIZE) and area fractions (CELLS, CELLS, 3)."""
-    phantom = take(shot, seed, stream=BACKBONE_STREAM)
+    phantom = generate(spec, seed, stream=BACKBONE_STREAM)
     pixels = cv2.resize(phantom.image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     lung, lesion = (
         cv2.resize(mask, (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         for mask in (phantom.lungs, phantom.lesions)
     )
-    hazy, dense = (lesion * (shot.disease == disease) for disease in ("COVID", "OTHER INFECTION"))
+    hazy, dense = (lesion * (spec.disease == disease) for disease in ("COVID", "OTHER INFECTION"))
     return pixels, np.stack([lung, hazy, dense], axis=-1)
 
 
 def dataset(patients: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the stacked examples of `patients` patients a class, two images each."""
-    series = list(shots(patients, 2))
+    series = list(specs(patients, 2))
     with ProcessPoolExecutor() as pool:
         columns = zip(*pool.map(example, series, repeat(seed), chunksize=64), strict=True)
         pixels, areas = (np.stack(column) for column in columns)
@@ -51,7 +52,8 @@ def augmented(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     gain = rng.uniform(0.7, 1.2, (len(pixels), 1, 1, 1)).astype(np.float32)
     offset = rng.uniform(-0.15, 0.15, (len(pixels), 1, 1, 1)).astype(np.float32)
     image = np.repeat(pixels[..., None].astype(np.float32) / 127.5 - 1, 3, axis=-1)
-    return np.clip(image * gain + offset, -1, 1)
+    disturbed: np.ndarray = np.clip(image * gain + offset, -1, 1)
+    return disturbed
 
 
 def dice(found: np.ndarray, truth: np.ndarray) -> list[float]:
@@ -61,7 +63,7 @@ def dice(found: np.ndarray, truth: np.ndarray) -> list[float]:
     return [round(float(value), 3) for value in overlap]
 
 
-def learner():
+def learner() -> tuple[Any, Any]:
     """Return the training model and the backbone inside it."""
     import keras
     from keras import layers

@@ -3,8 +3,8 @@
     python scripts/train_lungs.py
 
 A phantom is cleaner than any patient: each is turned, stretched, cropped, hazed, given bright lines and blocks (tubes,
-letters, arms), dark gas below the diaphragm and another exposure, drawn again in every epoch. The phantoms come from the
-stream of seeds of the backbone, which no dataset uses.
+letters, arms), dark gas below the diaphragm and another exposure, drawn again in every epoch. The phantoms come from
+the stream of seeds of the backbone, which no dataset uses.
 """
 
 import argparse
@@ -16,22 +16,22 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cxrcore.data.phantom.images import BACKBONE_STREAM, PhantomImage, shots, take
+from cxrcore.data.phantom.images import BACKBONE_STREAM, PhantomSpec, generate, specs
 from cxrcore.features import lung_segmenter
 
 SIZE, SEED = lung_segmenter.SIZE, 2027
 
 
-def example(shot: PhantomImage, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def example(spec: PhantomSpec, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a phantom and its lung mask, uint8 (2 SIZE, 2 SIZE) each."""
-    phantom = take(shot, seed, stream=BACKBONE_STREAM)
+    phantom = generate(spec, seed, stream=BACKBONE_STREAM)
     return phantom.image, phantom.lungs
 
 
 def dataset(patients: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the examples of `patients` patients a class, one image each."""
     with ProcessPoolExecutor() as pool:
-        return list(pool.map(example, shots(patients, 1), repeat(seed), chunksize=64))
+        return list(pool.map(example, specs(patients, 1), repeat(seed), chunksize=64))
 
 
 def disturbed(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -160,11 +160,11 @@ def save(model: Any, path: Path) -> None:
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    @tf.function(input_signature=[tf.TensorSpec((1, SIZE, SIZE, 1))])
-    def run(image):
+    def run(image: Any) -> Any:
         return model(image, training=False)
 
-    frozen = convert_variables_to_constants_v2(run.get_concrete_function())
+    compiled = tf.function(run, input_signature=[tf.TensorSpec((1, SIZE, SIZE, 1))])
+    frozen = convert_variables_to_constants_v2(compiled.get_concrete_function())
     path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert())
 
 
@@ -186,7 +186,7 @@ def main() -> None:
     model = build()
     steps = arguments.epochs * -(-len(learned) // 16)
 
-    def loss(true, found):
+    def loss(true: Any, found: Any) -> Any:
         overlap = 2 * keras.ops.sum(true * found) / (keras.ops.sum(true) + keras.ops.sum(found))
         return keras.losses.binary_crossentropy(keras.ops.ravel(true), keras.ops.ravel(found)) + 1 - overlap
 
