@@ -1,4 +1,4 @@
-"""Steering and comparing runs in a real browser: pause, go on, choose, delete and take back, sweep."""
+"""Control and comparison of runs in a real browser: pause, continue, compare, delete, restore, sweep."""
 
 import re
 
@@ -17,8 +17,10 @@ def second(run, server, chromium):
     page = chromium.new_page()
     page.set_default_timeout(90_000)
     page.goto(f"{server}/train")
-    page.get_by_text("Hyper-parameters").click()
-    for label, value in (("Epochs", "50000"), ("Stop early after", "0"), ("Input size", "64")):
+    for group in ("Model", "Optimisation"):
+        page.get_by_test_id("stExpander").get_by_text(group, exact=True).click()
+        page.wait_for_timeout(700)
+    for label, value in (("Epochs", "50000"), ("Early-stopping patience", "0"), ("Input size", "64")):
         box = page.get_by_role("spinbutton", name=label, exact=True)
         box.fill(value)
         box.press("Tab")
@@ -35,7 +37,7 @@ def _of(workspace, address):
 
 
 def _stop(page):
-    """Press Stop, again if the page was just drawing itself anew."""
+    """Press Stop, again if the page was being drawn again."""
     for _ in range(3):
         page.get_by_role("button", name="Stop", exact=True).click()
         try:
@@ -46,7 +48,7 @@ def _stop(page):
     raise AssertionError("the run did not stop")
 
 
-def test_a_run_is_paused_takes_another_rate_and_goes_on_after_it_was_stopped(second, workspace, page, shot):
+def test_run_is_paused_given_a_learning_rate_stopped_and_continued(second, workspace, page, shot):
     page.goto(second)
     _wait_for_epochs(page, 5)
     page.get_by_role("button", name="Pause").click()
@@ -67,18 +69,20 @@ def test_a_run_is_paused_takes_another_rate_and_goes_on_after_it_was_stopped(sec
     expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
     page.get_by_role("button", name="Resume").click()
     _wait_for_epochs(page, held)
-    expect(page.get_by_text(re.compile(r"the learning rate was set to 0.0005"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"the learning rate was set to 0.0005. The schedule may reduce it"))
+    ).to_be_visible()
     _stop(page)
     expect(page.get_by_text("The run has ended: stopped.")).to_be_visible()
     run = _of(workspace, second)
     last = run.epochs[-1].epoch
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_test_id("stPopoverBody").get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue training").click()
+    page.get_by_test_id("stPopoverBody").get_by_role("button", name="Continue").click()
     _wait_for_epochs(page, last)
     _stop(page)
     numbers = [epoch.epoch for epoch in run.epochs]
     assert numbers == list(range(1, len(numbers) + 1)) and numbers[-1] > last
-    page.get_by_text("Note, and the command").click()
+    page.get_by_text("Note and command").click()
     note = page.get_by_role("textbox", name="Note")
     note.fill("Slow but steady.")
     note.press("Control+Enter")
@@ -94,15 +98,15 @@ def _tick(page, row):
     page.wait_for_timeout(1500)
 
 
-def test_runs_are_compared_deleted_and_taken_back(second, run, server, workspace, page, shot):
+def test_runs_are_compared_deleted_and_restored(second, run, server, workspace, page, shot):
     page.goto(f"{server}/compare")
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
     page.wait_for_timeout(1500)
     _tick(page, 0)
     expect(page.get_by_role("button", name="Rename and tag")).to_be_visible()
     page.get_by_role("button", name="Rename and tag").click()
-    page.get_by_role("textbox", name="Name").fill("slow one")
-    page.get_by_role("textbox", name="Name").press("Enter")
+    page.get_by_role("textbox", name="Title").fill("slow one")
+    page.get_by_role("textbox", name="Title").press("Enter")
     page.wait_for_timeout(1500)
     page.get_by_role("button", name="Save").click()
     page.wait_for_timeout(2000)
@@ -111,8 +115,8 @@ def test_runs_are_compared_deleted_and_taken_back(second, run, server, workspace
     page.wait_for_timeout(2500)
     _tick(page, 0)
     _tick(page, 1)
-    expect(page.get_by_text(re.compile("Of 12 images tested by both")).first).to_be_visible()
-    expect(page.get_by_role("heading", name="Image by image")).to_be_visible()
+    expect(page.get_by_text(re.compile("Of 12 images that both runs were tested on")).first).to_be_visible()
+    expect(page.get_by_role("heading", name="McNemar's test")).to_be_visible()
     _no_sideways_scrolling(page)
     shot(page, "compare")
     with page.expect_download() as download:
@@ -129,9 +133,9 @@ def test_runs_are_compared_deleted_and_taken_back(second, run, server, workspace
     assert _of(workspace, second).folder.exists()
 
 
-def test_a_sweep_is_started_watched_and_a_trial_opened(second, server, workspace, page, shot):
+def test_sweep_is_started_and_a_trial_promoted(second, server, workspace, page, shot):
     page.goto(f"{server}/train")
-    page.get_by_text("Sweep: try many settings").click()
+    page.get_by_test_id("stExpander").get_by_text("Sweep", exact=True).click()
     for label, value in (("Trials", "4"),):
         box = page.get_by_role("spinbutton", name=label, exact=True)
         box.fill(value)
@@ -144,11 +148,11 @@ def test_a_sweep_is_started_watched_and_a_trial_opened(second, server, workspace
     page.get_by_role("button", name="Start the sweep").click()
     page.wait_for_url(re.compile("/compare"))
     expect(page.get_by_text("4 of 4 trials · not running")).to_be_visible(timeout=120_000)
-    expect(page.get_by_text("the luckiest wins")).to_be_visible()
+    expect(page.get_by_text("looks better on validation data than it is")).to_be_visible()
     shot(page, "sweep")
     _no_sideways_scrolling(page)
     _tick(page, 0)
-    page.get_by_role("button", name=re.compile("Open trial")).click()
+    page.get_by_role("button", name=re.compile("Train and test trial")).click()
     page.wait_for_url(re.compile("/train"))
     expect(page.get_by_text("Finished after")).to_be_visible(timeout=120_000)
     opened = _of(workspace, page.url)
