@@ -65,7 +65,14 @@ def test_table_of_the_readme_lists_every_setting():
     assert len(rows) == len(FIELDS)
     for field in FIELDS.values():
         assert any(f"| {field.setting.label} | `{field.option}` |" in row for row in rows), field.name
-    assert f"| Dropout | `--dropout` | `0.2` | 0 to 1 | {FIELDS['dropout'].setting.help} |" in rows
+    for name, cells in {
+        "dropout": "| Dropout | `--dropout` | `0.2` | at least 0, below 1",
+        "size": "| Input size | `--size` | `0` | at least 0",
+        "keep": "| Weights kept | `--keep` | `best` | `best`, `last`",
+        "augment": "| Data augmentation | `--augment` | `false` | ",
+        "weights_file": "| Weights file | `--weights-file` |  | ",
+    }.items():
+        assert f"{cells} | {FIELDS[name].setting.help} |" in rows
 
 
 def test_table_is_put_between_its_markers():
