@@ -29,7 +29,7 @@ def predict_stream(model: Any, batches: Iterable[np.ndarray]) -> Iterator[np.nda
     """Yield what `predict` returns for each batch; the next one is started before, so that no core waits for its end.
 
     Where `batches` raise an exception, what was started is yielded before it is passed on. After a pass that fails,
-    nothing more is yielded: outputs are told apart by their order.
+    nothing more is yielded: outputs belong to batches by their order.
     """
     source, waiting, interruption = iter(batches), deque[tuple[list[Future[np.ndarray]], int]](), None
     while interruption is None:

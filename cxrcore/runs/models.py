@@ -93,7 +93,7 @@ class RunInfo(Stored):
 
     @classmethod
     def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
-        """Put what the dataset said of itself into `info`."""
+        """Move the values of the dataset itself into `info`."""
         data = dict(values["dataset"])
         known = {name: data.pop(name) for name in ("version", "counts", "left_out") if name in data}
         return values | {"dataset": known | {"info": data}}

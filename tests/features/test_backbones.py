@@ -17,7 +17,7 @@ from cxrcore.features.weights import Weights
 OTHERS = {
     "convnexttiny": ("ConvNeXtTiny", "torch", True, "convnext_tiny_stem"),
     "mobilenetv3small": ("MobileNetV3Small", "minus_one_to_one", True, "conv"),
-    "efficientnetb0": ("EfficientNetB0", "none", False, "stem_conv"),  # which cannot be told not to
+    "efficientnetb0": ("EfficientNetB0", "none", False, "stem_conv"),  # whose layers cannot be switched off
 }
 
 
