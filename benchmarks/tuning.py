@@ -1,4 +1,4 @@
-"""`python -m benchmarks.tuning [backbone ...]`: fine-tuning on the real images, with and without kept activations.
+"""`python -m benchmarks.tuning [backbone ...]`: fine-tuning on the real images, with and without cached features.
 
 Needs ../shared. Prints the training loss of the frozen head and after the tuning, how far the saved model is from its
 own predictions, and seconds an epoch: ours, and plain Keras's from pixels with the same layers unfrozen.

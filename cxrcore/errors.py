@@ -15,7 +15,7 @@ class UserError(Exception):
 
 
 class DamagedFileError(UserError):
-    """A file of a run or a dataset that is cut off, damaged or of another program."""
+    """A file of a run or a dataset that is truncated, damaged or of another program."""
 
 
 class NewerFileError(UserError):

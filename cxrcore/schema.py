@@ -35,7 +35,7 @@ class Stored(BaseModel):
 
         Raises:
             FileNotFoundError: there is no such file.
-            DamagedFileError: it is cut off, or holds something else.
+            DamagedFileError: it is truncated, or holds something else.
             NewerFileError: a newer version of the program has written it.
         """
         status = path.stat()
@@ -118,7 +118,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        DamagedFileError: it is cut off, or no table.
+        DamagedFileError: it is truncated, or no table.
         NewerFileError: a newer version of the program has written it.
     """
     try:

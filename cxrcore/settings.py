@@ -63,7 +63,7 @@ def datasets_folder() -> Path:
 
 
 def features_folder() -> Path:
-    """Return the folder of kept activations."""
+    """Return the folder of cached features."""
     return home() / "features"
 
 
@@ -92,7 +92,7 @@ def max_jobs() -> int:
 
 
 def cache_bytes() -> int:
-    """Return how many bytes the kept activations may take."""
+    """Return how many bytes the cached features may take."""
     text = read("CXR_CACHE_GB")
     try:
         gigabytes = float(text)

@@ -172,5 +172,5 @@ def test_damaged_run_is_listed_and_the_others_open(trained):
     (broken / "config.json").write_text('{"dataset": "pha')
     value = cxr("runs", "list")
     assert [row["run"] for row in value["runs"]] == [trained.name]
-    assert "cut off" in value["damaged"][broken.name]
+    assert "truncated" in value["damaged"][broken.name]
     assert "cannot be opened" in mistake("evaluate", broken.name)

@@ -32,7 +32,7 @@ def sweep(
     *,
     settings: dict[str, Any],
 ) -> None:
-    """Try many settings on kept activations, ranked by validation; a sweep that was interrupted continues."""
+    """Try many settings on cached features, ranked by validation; a sweep that was interrupted continues."""
     from cxrcore.sweeps import leaderboard, plan, search
     from cxrcore.sweeps import promote as promotion
     from cxrcore.sweeps import sweep as sweeps

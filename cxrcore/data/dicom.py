@@ -93,7 +93,7 @@ def _dicom_errors() -> Iterator[None]:
         raise
     except Exception as error:
         raise ImageError(
-            "the DICOM file is cut off, damaged or of an unknown kind ({name})", name=type(error).__name__
+            "the DICOM file is truncated, damaged or of an unknown kind ({name})", name=type(error).__name__
         ) from error
 
 

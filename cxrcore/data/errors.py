@@ -11,7 +11,7 @@ AT_MOST = msg("at most {most} million are opened", most=MAX_PIXELS // 10**6)
 
 
 class ImageError(Exception):
-    """An image that cannot be used; its `message` is the reason, for example `the file is cut off`.
+    """An image that cannot be used; its `message` is the reason, for example `the file is truncated`.
 
     `text` is filled with `values`, as a `UserError`'s. `kind` is a code to count reasons by, see `exclusions.KINDS`.
     """

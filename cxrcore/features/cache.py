@@ -1,4 +1,4 @@
-"""The limit of the kept activations: the least recently used are deleted first, and nothing that is in use."""
+"""The limit of the cached features: the least recently used are deleted first, and nothing that is in use."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""From images to kept activations: each image passes the backbone once, whatever is trained on it later."""
+"""From images to cached features: each image passes the backbone once, whatever is trained on it later."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Kept activations: one folder for each `FeatureKey`, files of many images each, read as memory maps."""
+"""Cached features: one folder for each `FeatureKey`, files of many images each, read as memory maps."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence

@@ -12,7 +12,7 @@ def read_arrays(path: Path, *names: str) -> list[np.ndarray] | None:
     """Return the arrays of these names in an .npz file, None if there is no such file.
 
     Raises:
-        DamagedFileError: it is cut off, or holds something else.
+        DamagedFileError: it is truncated, or holds something else.
     """
     if not path.is_file():
         return None

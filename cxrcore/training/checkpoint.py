@@ -53,7 +53,7 @@ def load(path: Path) -> Checkpoint | None:
     """Return what `Checkpoint.save` wrote, None where there is no file.
 
     Raises:
-        DamagedFileError: it is cut off or something else.
+        DamagedFileError: it is truncated or something else.
     """
     if not path.is_file():
         return None

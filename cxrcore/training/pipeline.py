@@ -36,7 +36,7 @@ STAGES = {
     "reading": N_("Reading the dataset"),
     "weights": N_("Loading the weights"),
     "backbone": N_("Building the backbone"),
-    "features": N_("Computing activations, once for each image"),
+    "features": N_("Computing features, once for each image"),
     "training": N_("Training the head"),
     "evaluating": N_("Testing on held-out images"),
     "saving": N_("Saving the model"),

@@ -24,7 +24,7 @@ from cxrcore.training import resampling
 MOST = 320  # images: the slowest backbone then takes about a minute and a half on two cores
 STAGES = {
     "backbone": N_("Building the backbone"),
-    "features": N_("Computing activations of all layers in one pass"),
+    "features": N_("Computing features of all layers in one pass"),
     "probing": N_("Trying each layer"),
 }
 

@@ -1,4 +1,4 @@
-"""One training: the head on kept activations, and then, if asked, the upper layers of the backbone with it."""
+"""One training: the head on cached features, and then, if asked, the upper layers of the backbone with it."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""The training loop: one compiled call per epoch on kept activations."""
+"""The training loop: one compiled call per epoch on cached features."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter

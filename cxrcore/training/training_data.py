@@ -1,4 +1,4 @@
-"""The data of a run: the kept activations of every image, and of the augmented copies of those it is trained on."""
+"""The data of a run: the cached features of every image, and of the augmented copies of those it is trained on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -99,8 +99,8 @@ def test_age_bands(text, band):
         ({"NumberOfFrames": 30}, "multi-frame", "30 frames"),
         ({"PhotometricInterpretation": "RGB"}, "colour", "in colour"),
         ({"Rows": 60_000, "Columns": 60_000}, "unreadable", "60000 x 60000 pixels"),
-        ({"Rows": 400}, "unreadable", "cut off, damaged"),
-        ({"BitsStored": 999}, "unreadable", "cut off, damaged"),
+        ({"Rows": 400}, "unreadable", "truncated, damaged"),
+        ({"BitsStored": 999}, "unreadable", "truncated, damaged"),
     ],
 )
 def test_other_than_grey_radiograph_is_refused_with_reason(header, kind, reason):

@@ -58,10 +58,10 @@ def test_unreadable_image_cannot_be_restored(phantom, home):
     import pandas as pd
 
     table = pd.read_parquet(phantom.folder / "table.parquet")
-    reason = exclusions.columns("unreadable", msg("the file is cut off"))
+    reason = exclusions.columns("unreadable", msg("the file is truncated"))
     table.loc[0, ["sha256", *reason]] = ["", *reason.values()]
     table.to_parquet(phantom.folder / "table.parquet")
-    with pytest.raises(UserError, match=r"cannot be used as it is \(the file is cut off\)"):
+    with pytest.raises(UserError, match=r"cannot be used as it is \(the file is truncated\)"):
         editing.restore("phantom", [0])
 
 

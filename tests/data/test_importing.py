@@ -177,7 +177,7 @@ def test_unreadable_files_are_left_out_with_reason(folders):
     reasons = {row.path.rsplit("/", 1)[1]: row.left_out_reason for row in data.left_out.itertuples()}
     assert "0 bytes" in reasons["empty.png"]
     assert "not an image" in reasons["text.png"]
-    assert "cut off" in reasons["cut.jpeg"]
+    assert "truncated" in reasons["cut.jpeg"]
 
 
 def test_empty_folder_lists_expected_layouts(tmp_path):

@@ -1,4 +1,4 @@
-"""The limit of the kept activations."""
+"""The limit of the cached features."""
 
 import os
 import shutil

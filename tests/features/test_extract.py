@@ -1,4 +1,4 @@
-"""From images to kept activations."""
+"""From images to cached features."""
 
 import hashlib
 import resource

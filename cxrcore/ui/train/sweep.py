@@ -19,7 +19,7 @@ def offer(preset: str, layer: dict[str, Any]) -> None:
     with st.expander(t("Sweep")):
         st.caption(
             t(
-                "Trains one head after another on the kept activations, each with other values of the chosen settings, "
+                "Trains one head after another on the cached features, each with other values of the chosen settings, "
                 "and ranks them by validation. No trial is tested until you train it as a run: a model chosen by its "
                 "test result looks better than it is."
             )
