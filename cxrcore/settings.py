@@ -16,7 +16,7 @@ SETTINGS = {
         "Workspace: the folder of datasets/, downloads/, features/, runs/ and sweeps/. Default: workspace/ in a source "
         "checkout, the user's data folder for an installed package.",
     ),
-    "CXR_WEIGHTS_DIR": ("", "Folder searched first for <backbone>_notop.weights.h5."),
+    "CXR_WEIGHTS_DIR": ("", "Folder searched first for weights files such as xception_notop.weights.h5."),
     "CXR_DATA_ROOTS": ("~", "Folders of the server, separated as in PATH, below which the dashboard may import."),
     "CXR_MIRROR": ("", "Address of a folder that holds the public sets' files, in place of their publishers'."),
     "CXR_READ_ONLY": ("0", "1: demonstration. Only runs marked as shown are visible, and nothing can be changed."),
