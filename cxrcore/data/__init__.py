@@ -1,1 +1,1 @@
-"""Files to a table, one row an image, and to uint8 pixels. Knows nothing of features or training."""
+"""Datasets: from files to a table with one row an image, and to uint8 pixels. Independent of features and training."""

@@ -1,8 +1,6 @@
 """Import: folders, archives, tables and uploads are read, mapped to classes, opened once and written as a table."""
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +10,7 @@ import pandas as pd
 from cxrcore import settings
 from cxrcore.data import classes, dataset, exclusions
 from cxrcore.data.file_tree import FileTree, open_file_tree
+from cxrcore.data.image_statistics import parallel
 from cxrcore.data.info import DatasetInfo, Source
 from cxrcore.data.inspection import ImageInspector
 from cxrcore.data.readers import detect
@@ -117,14 +116,11 @@ def _inspected(
     listed = table.to_dict("records")
     found = unfinished.found()
     inspector = ImageInspector(unfinished.folder, roots, unfinished.salt)
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        for done, image in enumerate(pool.map(inspector.inspect, listed[len(found) :]), start=len(found) + 1):
+    with parallel(inspector.inspect, listed[len(found) :]) as results:
+        for image in results:
             unfinished.append(image)
             found.append(image)
-            progress(done, len(listed))
-    finally:
-        pool.shutdown(cancel_futures=True)
+            progress(len(found), len(listed))
     measures = {image.sha256: image.measures for image in found if image.measures}
     rows = pd.DataFrame([{"sha256": ""} | row | image.columns() for row, image in zip(listed, found, strict=True)])
     # An image whose patient is unknown counts as a patient of its own.

@@ -20,7 +20,7 @@ CROPS = len(_CUTS) ** 2  # the first is the whole image
 
 
 def packed(small: Image.Image) -> np.ndarray:
-    """Return the hashes of a grey image of SIDE x SIDE: uint8 (CROPS, 32), 8 bits each; the first as ImageHash computes it."""
+    """Return the hashes of a grey image of SIDE x SIDE: uint8 (CROPS, 32), 8 bits each; the first is ImageHash's."""
     axes = _matrices()
     frequencies = (axes @ np.asarray(small, np.float32)) @ axes.T
     n = len(_CUTS)

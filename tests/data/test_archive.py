@@ -112,7 +112,7 @@ def test_too_many_bytes_are_refused(tmp_path, monkeypatch):
 
 
 def test_entry_larger_than_claimed_is_unreadable(tmp_path):
-    """Deflated data goes on, the claim does not: zipfile stops there and the checksum fails."""
+    """zipfile reads no more than the claimed size, so the checksum fails."""
     content = bytearray(zipped({"NORMAL/big.png": b"x" * 10_000_000, **GOOD}))
     for mark, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         place = content.index(mark) + offset

@@ -80,7 +80,7 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(EDITS, st.integers(0, 4))
 def test_edit_and_undo_change_nothing(edits, row):
     import pandas as pd

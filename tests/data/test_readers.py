@@ -85,7 +85,7 @@ def test_patient_in_two_given_parts_is_one_patient(save, tmp_path):
 
 
 def test_pacs_export_without_suffixes(tmp_path):
-    """Class, patient, series, files without a suffix; the header tells patient and view."""
+    """Class, patient, series, files without a suffix; patient and view are in the header."""
     for k, (label, view) in enumerate([("NORMAL", "PA"), ("NORMAL", "LL"), ("COVID", "AP"), ("COVID", "")]):
         file = tmp_path / "export" / label / f"PAT{k}" / "SER1" / f"IM{k:06d}"
         file.parent.mkdir(parents=True)

@@ -1,7 +1,6 @@
 """The statistics of a dataset's images in use: those of the import, and those that are still missing."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pandas as pd
 
 from cxrcore.data import dataset
 from cxrcore.data.errors import ImageError
-from cxrcore.data.image_statistics import SCORES, STATISTICS, measure
+from cxrcore.data.image_statistics import SCORES, STATISTICS, measure, parallel
 from cxrcore.data.images import open_rgb
 from cxrcore.data.perceptual_hashes import BITS, CROPS
 from cxrcore.errors import DamagedFileError
@@ -51,13 +50,10 @@ def missing_files(data: dataset.Dataset) -> int:
 
 def _measure(paths: Sequence[str], progress: StageProgress) -> list[Statistics]:
     found: list[Statistics] = []
-    pool = ThreadPoolExecutor()
-    try:
-        for statistics in pool.map(_measure_one, paths):
+    with parallel(_measure_one, paths) as results:
+        for statistics in results:
             found.append(statistics)
             progress("measuring", len(found), len(paths))
-    finally:
-        pool.shutdown(cancel_futures=True)
     return found
 
 

@@ -51,7 +51,7 @@ def _load(tree: FileTree, name: str) -> np.ndarray:
             values: np.ndarray = np.load(file.path, mmap_mode="r", allow_pickle=False)
             return values
         return _parse(file.read())
-    except Exception as error:  # NumPy hands a damaged header to Python's parser, which raises anything
+    except Exception as error:  # NumPy parses the header as Python, which raises errors of any type
         raise UserError(
             "{origin}/{name} cannot be read as an array of numbers ({error}). Arrays of Python objects are "
             "refused, as loading them could run code; save it again with a numeric dtype.",
