@@ -117,12 +117,12 @@ def test_report_writes_the_requested_files(trained, tmp_path):
     words = [word for name, path in files.items() for word in (f"--{name}", str(path))]
     value = cxr("report", "latest", *words, "--per-page", "75", "--lang", "pt")
     assert value == {"run": trained.name, "files": [str(path) for path in files.values()]}
-    assert "O que este classificador aprendeu" in files["html"].read_text()
+    assert "<h2>Matriz de confusão</h2>" in files["html"].read_text()
     assert files["pdf"].read_bytes().startswith(b"%PDF") and files["card"].read_text().startswith("# Ficha do modelo")
 
 
 def test_report_names_what_is_missing():
-    assert "Say what to write" in mistake("report", "latest")
+    assert "Choose a file to write" in mistake("report", "latest")
     assert "--lang: expected one of en, pt. Received: 'xx'" in mistake(
         "report", "latest", "--html", "x", "--lang", "xx"
     )

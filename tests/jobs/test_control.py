@@ -35,7 +35,8 @@ def test_paused_run_trains_no_epoch_until_it_is_resumed(phantom):
     control.resume(run)
     _wait(run, lambda run: len(run.epochs) > before + 3)
     assert not _is_paused(run)
-    assert [epoch.epoch for epoch in run.epochs] == list(range(1, len(run.epochs) + 1))
+    epochs = [epoch.epoch for epoch in run.epochs]
+    assert epochs == list(range(1, len(epochs) + 1))
 
 
 def test_paused_run_can_be_stopped_and_keeps_its_best_epoch(phantom):
@@ -112,7 +113,7 @@ def test_learning_rate_is_set_from_the_next_epoch_and_recorded(phantom):
     with pytest.raises(UserError, match="learning_rate: expected more than 0"):
         control.set_learning_rate(run, -1)
     queue.stop(run)
-    with pytest.raises(UserError, match="it is stopped"):
+    with pytest.raises(UserError, match="is stopped; this action is not possible"):
         control.set_learning_rate(run, 0.1)
 
 
@@ -155,7 +156,7 @@ def test_waiting_run_moves_up_and_a_continued_run_waits_last(phantom):
     queue.stop(others[1])
     control.continue_run(others[1])
     assert [run.name for run in queue.waiting()] == [others[k].name for k in (2, 0, 1)]
-    with pytest.raises(UserError, match="it is running"):
+    with pytest.raises(UserError, match="is running; this action is not possible"):
         control.continue_run(first)
     for unended in (first, others[0]):
         with pytest.raises(UserError, match="has not ended"):

@@ -127,7 +127,7 @@ def test_results_have_n_and_interval(open_page, trained):
     shown = {metric.label: metric.value for metric in test.metric}
     assert shown["Correct"] == f"{trained.results.test.accuracy.successes} of 12"
     assert " to " in shown["95% interval (Wilson)"]
-    assert "12 test images are few" in _texts(test) and "tested on phantoms" in _texts(test)
+    assert "With 12 test images, the 95% interval" in _texts(test) and "tested on phantoms" in _texts(test)
     test = open_page("results", run=trained.name, tab="Metrics")
     assert test.dataframe[0].value["class"].tolist() == trained.classes
 
