@@ -9,8 +9,8 @@ PORT ?= 8501
 app: .venv/app  ## create the environment and start the dashboard; PORT=8502 chooses another port
 	$(BIN)/cxr app --port $(PORT)
 
-test: .venv/dev  ## the whole suite, on two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+test: .venv/dev  ## the whole suite, on three processes
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 coverage:  ## the same, with the share of lines run of each module
 	$(MAKE) test PYTEST="--cov --cov-report=term"
