@@ -1,4 +1,4 @@
-"""Train: choose, start, watch, stop."""
+"""Train: choose settings, start a run, follow and control it."""
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from cxrcore.ui.train import dataset_issues, form, run_view
 
 entry.required()
 st.title(t("Train"))
+st.caption(t("Choose a dataset and settings, start a run, and follow it."))
 
 with feedback.friendly():
     queue.dispatch()

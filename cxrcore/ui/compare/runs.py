@@ -47,7 +47,7 @@ def _runs(listed: list[Run]) -> None:
 
 
 def _filtered(listed: list[Run]) -> list[Run]:
-    wanted = st.text_input(t("Filter"), placeholder=t("for example: vgg16 kfold"), key="run filter").lower().split()
+    wanted = st.text_input(t("Filter"), placeholder=t("for example: vgg16 cosine"), key="run filter").lower().split()
     return [run for run in listed if all(word in _words(run) for word in wanted)]
 
 
