@@ -14,10 +14,10 @@ GRADCAM_MEASURED = 20
 
 
 def main() -> None:
-    """Measure both ways and print seconds and ratios."""
+    """Measure cxrcore and the tutorials' code and print seconds and ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    parser.add_argument("--rounds", type=int, default=3, help="of both ways in turns, at least 2")
+    parser.add_argument("--rounds", type=int, default=3, help="of both in turns, at least 2")
     arguments = parser.parse_args()
     if not SHARED.is_dir():
         sys.exit(f"The benchmark needs the real X-rays and weights in {SHARED}.")
@@ -38,43 +38,43 @@ def main() -> None:
 
 
 def measure(rounds: int) -> dict[str, dict[str, Any]]:
-    """Return the seconds of both ways on the real images.
+    """Return the seconds of both on the real images.
 
     The two take turns, as others use the machine, whose speed changes within minutes. The first run that counts is the
     first thing that the process computes; those after it are faster, as TensorFlow has begun.
     """
-    from benchmarks import our_way, tutorial_way
+    from benchmarks import cached_training, tutorial_training
     from cxrcore.data.importing import import_folders
 
     start = perf_counter()
     data = import_folders([SHARED / "data" / "covid-chestxray-dataset", SHARED / "data" / "chest_xray"], "real")
     imported = perf_counter() - start
     start = perf_counter()
-    x, y = tutorial_way.read(data.usable)
+    x, y = tutorial_training.read(data.usable)
     reading = perf_counter() - start
-    model = tutorial_way.build(SHARED / "weights" / "xception_notop.weights.h5")
-    parts = tutorial_way.split(x, y)
+    model = tutorial_training.build(SHARED / "weights" / "xception_notop.weights.h5")
+    parts = tutorial_training.split(x, y)
     first, second, epochs = [], [], []
     for number in range(rounds):
-        our_way.forget()
-        first.append(our_way.run_seconds("real")[0])
-        seconds, run = our_way.run_seconds("real", learning_rate=5e-4 - number * 1e-5)
+        cached_training.forget()
+        first.append(cached_training.run_seconds("real")[0])
+        seconds, run = cached_training.run_seconds("real", learning_rate=5e-4 - number * 1e-5)
         second.append(seconds)
-        epochs.append(tutorial_way.epoch_seconds(model, parts))
-        print(f"first {first[-1]:.1f} s, second {second[-1]:.1f} s, their epoch {epochs[-1]:.1f} s", file=sys.stderr)
+        epochs.append(tutorial_training.epoch_seconds(model, parts))
+        print(f"first {first[-1]:.1f} s, second {second[-1]:.1f} s, the tutorials' epoch {epochs[-1]:.1f} s", file=sys.stderr)
     return {
         "ours": {
             "import": imported,
             "first_runs": first,
             "second_runs": second,
-            "gradcam": our_way.gradcam_seconds(run),
-            "gradcam_pixels": our_way.gradcam_from_pixels_seconds(run),
+            "gradcam": cached_training.gradcam_seconds(run),
+            "gradcam_pixels": cached_training.gradcam_from_pixels_seconds(run),
         },
         "tutorial": {
             "reading": reading,
             "epochs": epochs,
-            "training": tutorial_way.training_seconds(epochs),
-            "gradcam": tutorial_way.gradcam_seconds(model, parts.test_x, GRADCAM_MEASURED),
+            "training": tutorial_training.training_seconds(epochs),
+            "gradcam": tutorial_training.gradcam_seconds(model, parts.test_x, GRADCAM_MEASURED),
         },
     }
 

@@ -1,4 +1,4 @@
-"""The same with cxrcore: one pass through the backbone, then the head alone."""
+"""The tutorials' training with cxrcore: one pass through the backbone, then the head alone."""
 
 import shutil
 from pathlib import Path

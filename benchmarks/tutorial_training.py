@@ -1,4 +1,4 @@
-"""What the tutorials do, with plain Keras: the whole network in every epoch, a new gradient model an image."""
+"""The tutorials' training in plain Keras: the whole network in every epoch, a new gradient model for each image."""
 
 from pathlib import Path
 from time import perf_counter
