@@ -61,7 +61,10 @@ def measure(rounds: int) -> dict[str, dict[str, Any]]:
         seconds, run = cached_training.run_seconds("real", learning_rate=5e-4 - number * 1e-5)
         second.append(seconds)
         epochs.append(tutorial_training.epoch_seconds(model, parts))
-        print(f"first {first[-1]:.1f} s, second {second[-1]:.1f} s, the tutorials' epoch {epochs[-1]:.1f} s", file=sys.stderr)
+        print(
+            f"first {first[-1]:.1f} s, second {second[-1]:.1f} s, the tutorials' epoch {epochs[-1]:.1f} s",
+            file=sys.stderr,
+        )
     return {
         "ours": {
             "import": imported,

@@ -1,4 +1,4 @@
-"""The tutorials' training in plain Keras: the whole network in every epoch, a new gradient model for each image."""
+"""The tutorials' training in plain Keras: the whole network in every epoch, a gradient model per image."""
 
 from pathlib import Path
 from time import perf_counter
