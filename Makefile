@@ -9,11 +9,8 @@ PORT ?= 8501
 app: .venv/app  ## create the environment and start the dashboard; PORT=8502 chooses another port
 	$(BIN)/cxr app --port $(PORT)
 
-# Processes that share the cores lose time if each of them also starts a thread per core.
-ONE_THREAD = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
-
 test: .venv/dev  ## the whole suite, on three processes
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 coverage:  ## the same, with the share of lines run of each module
 	$(MAKE) test PYTEST="--cov --cov-report=term"
