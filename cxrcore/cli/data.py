@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cxrcore.cli import terminal
-from cxrcore.data import dataset, editing, exclusions, importing
+from cxrcore.data import dataset, editing, exclusions, importing, mapping
 from cxrcore.data.download import PUBLIC, fetch
 from cxrcore.errors import UserError
 from cxrcore.figures.formatting import with_interval
@@ -25,6 +25,13 @@ def import_(
     map_: Annotated[
         list[str] | None, typer.Option("--map", help="Finding to class, e.g. 'SARS=OTHER INFECTION'.")
     ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="Finding that is a class of its name; all that are not named are left out.")
+    ] = None,
+    leave_out: Annotated[list[str] | None, typer.Option(help="Finding whose images are left out.")] = None,
+    uncertain: Annotated[
+        mapping.Uncertain, typer.Option(help="What a finding that the source marks as uncertain counts as.")
+    ] = "left out",
     column: Annotated[
         list[str] | None, typer.Option(help="Column of a CSV by role, e.g. path=Image; roles as in the README.")
     ] = None,
@@ -33,7 +40,9 @@ def import_(
 ) -> None:
     """Merge images into one dataset. Images in folders stay where they are. An interrupted import can be continued."""
     options = importing.ImportOptions(
-        mapping=dict(_pair(text, "--map", "FINDING=CLASS") for text in map_ or []),
+        mapping.Choices(
+            dict(_pair(text, "--map", "FINDING=CLASS") for text in map_ or []), keep or (), leave_out or (), uncertain
+        ),
         limits=dict(_limit(text) for text in limit.split(",") if text),
         columns=dict(_pair(text, "--column", "ROLE=COLUMN") for text in column or []),
     )

@@ -1,38 +1,35 @@
-"""From the finding that a source gives to the class that a model learns."""
+"""Class names: what they may be, their order and how they are displayed. Only the tutorials' are translated."""
 
-from collections.abc import Iterable, Mapping
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
 
 from cxrcore.errors import UserError
 from cxrcore.i18n import N_, translate
-from cxrcore.messages import Message
+from cxrcore.messages import Message, msg
 
-CLASSES = ("COVID", "NORMAL", N_("OTHER INFECTION"))  # in the tutorials' order
+COVID, NORMAL, OTHER = "COVID", "NORMAL", N_("OTHER INFECTION")
+TUTORIAL = (COVID, NORMAL, OTHER)  # in the tutorials' order
 LEAVE_OUT = ""
 NO_FOLDER = N_("(no folder)")  # the finding of an uploaded file that lies in no folder
+LEAST, MOST = 2, 50  # classes of a dataset
+LONGEST = 60  # characters of a name
 
-# By finding in capital letters. Any other finding is left out until the user assigns a class.
-FOLDER_NAMES = {
-    "COVID": "COVID",
-    "COVID-19": "COVID",
-    "COVID19": "COVID",
-    "NORMAL": "NORMAL",
-    "HEALTHY": "NORMAL",
-    "PNEUMONIA": "OTHER INFECTION",
-    "VIRAL PNEUMONIA": "OTHER INFECTION",
-    "BACTERIAL PNEUMONIA": "OTHER INFECTION",
-    "OTHER INFECTION": "OTHER INFECTION",
-    "OTHER INFECTIONS": "OTHER INFECTION",
-}
+# Usual names of "no finding" and of COVID-19, as `key` gives them.
+_NORMAL = {"normal", "healthy", "nofinding", "nofindings", "nofound", "negative", "control", "clear", "noabnormality"}
+_COVID = {"covid", "covid19", "covid2019", "sarscov2", "covid19pneumonia"}
+# Other infections in the tutorials' sources, as `key` gives them.
+_OTHER = {"pneumonia", "viralpneumonia", "bacterialpneumonia", "otherinfection", "otherinfections"}
 
 
 def display(name: str) -> Message | str:
-    """Return a class name for a message: only those of `CLASSES` are translated, any other is data."""
-    return Message(id=name) if name in CLASSES else name
+    """Return a class name for a message: only those of `TUTORIAL` are translated, any other is data."""
+    return Message(id=name) if name in TUTORIAL else name
 
 
 def label(name: str) -> str:
     """Return a class name for a page, in the current language."""
-    return translate(name) if name in CLASSES else name
+    return translate(name) if name in TUTORIAL else name
 
 
 def finding_label(finding: str) -> str:
@@ -40,31 +37,88 @@ def finding_label(finding: str) -> str:
     return translate(finding) if finding == NO_FOLDER else finding
 
 
-def to_class(finding: str, source: str, known: Mapping[str, str], chosen: Mapping[str, str]) -> str:
-    """Return the class of `finding`, or `LEAVE_OUT`: the user's choice first, then the source's default.
-
-    A choice is made for `source/finding`, or for `finding` in any source. Upper and lower case are the same.
-    """
-    chosen = {name.upper(): label for name, label in chosen.items()}
-    for name in (f"{source}/{finding}".upper(), finding.upper()):
-        if name in chosen:
-            return chosen[name]
-    return known.get(finding.upper(), LEAVE_OUT)
+def key(name: str) -> str:
+    """Return what is equal for names that differ only by case, spaces, underscores or hyphens."""
+    return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", name).casefold()) or name.casefold()
 
 
-def check(names: Iterable[str], what: Message) -> None:
-    """Raise `UserError` for a name that is not a class; `what` says what the names are."""
-    for name in names:
-        if name not in (*CLASSES, LEAVE_OUT):
-            raise UserError(
-                "{what}: expected one of {expected}. Received: {name!r}",
-                what=what,
-                expected=", ".join(CLASSES),
-                name=name,
-            )
+def prettified(finding: str) -> str:
+    """Return a finding as a class name: `lung_opacity` is `Lung opacity`; at most `LONGEST` characters."""
+    words = " ".join(_printable(finding).replace("_", " ").split())
+    words = words[:1].upper() + words[1:] if words == words.lower() else words
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+
+
+def tutorial_class(finding: str) -> str:
+    """Return the tutorials' class of a finding by its usual names, or `LEAVE_OUT`."""
+    found = key(finding)
+    return OTHER if found in _OTHER else merged_class(finding)
+
+
+def merged_class(finding: str) -> str:
+    """Return NORMAL or COVID for their usual names, which sources that are merged write differently, or `LEAVE_OUT`."""
+    found = key(finding)
+    return NORMAL if found in _NORMAL else COVID if found in _COVID else LEAVE_OUT
 
 
 def ordered(labels: Iterable[str]) -> list[str]:
-    """Return the distinct labels: the three classes in the tutorials' order, then any others by name."""
+    """Return the distinct names: the tutorials' in their order, else by name."""
     present = set(labels) - {LEAVE_OUT}
-    return [name for name in CLASSES if name in present] + sorted(present - set(CLASSES))
+    if present <= set(TUTORIAL):
+        return [name for name in TUTORIAL if name in present]
+    return sorted(present, key=lambda name: (name.casefold(), name))
+
+
+def positive(names: Sequence[str], chosen: str = "") -> str:
+    """Return the positive class of a two-class question: `chosen`, else the one that is not normal, else the first.
+
+    "" for more or fewer classes.
+    """
+    if len(names) != 2:
+        return ""
+    if chosen in names:
+        return chosen
+    return next((name for name in names if key(name) not in _NORMAL), names[0])
+
+
+def checked(name: str) -> str:
+    """Return a class name as it is kept: NFC, without spaces at its ends and doubled ones.
+
+    Raises:
+        UserError: it is empty, too long, or holds control characters.
+    """
+    kept = " ".join(unicodedata.normalize("NFC", name).split())
+    if not 0 < len(kept) <= LONGEST or _printable(kept) != kept:
+        raise UserError(
+            "class name: expected 1 to {longest} characters, none of them a control character. Received: {name!r}",
+            longest=LONGEST,
+            name=name,
+        )
+    return kept
+
+
+def check_list(names: Sequence[str]) -> None:
+    """Raise `UserError` unless `names` are 2 to 50 distinct class names."""
+    for name in names:
+        checked(name)
+    if len(set(names)) != len(names):
+        raise UserError("classes: expected distinct names. Received: {names}", names=list(names))
+    if not LEAST <= len(names) <= MOST:
+        raise UserError(
+            "A dataset needs {least} to {most} classes. Received: {names}.",
+            least=LEAST,
+            most=MOST,
+            names=list(names[:10]) or msg("none"),
+        )
+
+
+def _printable(name: str) -> str:
+    """Return `name` without control characters, and without marks that turn the direction of the text around it."""
+    return "".join(
+        character
+        for character in name
+        if unicodedata.category(character) not in ("Cc", "Cs") and character not in _TURN
+    )
+
+
+_TURN = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -47,7 +47,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Dataset:
-    """`table` has the columns `TEXT`, `NUMBERS` and `row`, its number. Version 1 is as imported, see `versions`."""
+    """`table` has the columns `TEXT`, `NUMBERS` and `row`, its number. Version 1 is as imported, see `versions`.
+
+    `info` has the classes of this version.
+    """
 
     name: str
     folder: Path
@@ -67,8 +70,14 @@ class Dataset:
 
     @property
     def classes(self) -> list[str]:
-        """The classes that have at least one image in use."""
-        return classes.ordered(self.usable["label"])
+        """The classes that have at least one image in use, in the dataset's order."""
+        present = set(self.table["label"][self.table["left_out"] == ""])
+        return [name for name in self.info.classes if name in present]
+
+    @property
+    def positive(self) -> str:
+        """The positive class of a two-class question, "" for any other."""
+        return classes.positive(self.classes, self.info.positive)
 
     @property
     def is_phantom(self) -> bool:
@@ -132,6 +141,7 @@ def load(name: str, version: int = 0) -> Dataset:
             version=version,
         )
     version = version or newest
+    info = versions.info_after(info, edits[: version - 1])
     table = versions.apply(table, edits[: version - 1])
     for column in ("path", "lungs", "lesions"):
         table[column] = [os.path.join(folder, value) if value else "" for value in table[column]]  # noqa: PTH118 - fast
@@ -184,6 +194,8 @@ def _read(folder: Path) -> tuple[DatasetInfo, list[Edit], pd.DataFrame]:
     if not {"path", "sha256", "label", "left_out"} <= set(table.columns):
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path)
     table = complete(table if "left_out_reason" in table else exclusions.migrate(table))
+    if not info.classes:  # of a version that had the tutorials' three
+        info = info.model_copy(update={"classes": classes.ordered([*classes.TUTORIAL, *table["label"]])})
     if any(row not in table.index for edit in edits for row in edit.rows):
         raise DamagedFileError("{path} names rows that the table does not have.", path=folder / versions.LOG)
     return info, edits, table

@@ -1,6 +1,6 @@
-"""Edits of a dataset: relabel, exclude, restore and undo. Each makes a new version (see `versions`)."""
+"""Edits of a dataset: its images, its classes, and undo. Each makes a new version (see `versions`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,12 +22,42 @@ def relabel(name: str, rows: Sequence[int], label: str) -> dataset.Dataset:
     Raises:
         UserError: no class of this name, or no such row.
     """
-    if label not in classes.CLASSES:
-        raise UserError(
-            "class: expected one of {expected}. Received: {label!r}", expected=", ".join(classes.CLASSES), label=label
-        )
     with _locked(name) as data:
+        _check_class(label, data.info.classes)
         return _append(data, Edit(do="relabel", label=label, rows=_checked(data, rows)))
+
+
+def change_classes(
+    name: str, renamed: Mapping[str, str], order: Sequence[str] = (), positive: str = ""
+) -> dataset.Dataset:
+    """Rename, merge and reorder the classes, and choose the positive one; return the new version.
+
+    Args:
+        name: of the dataset.
+        renamed: class to its new name. Classes of one new name are merged.
+        order: all classes after the change in their new order; empty for the order as it is.
+        positive: the positive class after the change, for a two-class question; "" for the one as it is.
+
+    Raises:
+        UserError: no such class, a name that is not allowed, fewer than two classes would be left, or nothing changes.
+    """
+    with _locked(name) as data:
+        old = data.info.classes
+        for label in renamed:
+            _check_class(label, old)
+        renamed = {label: classes.checked(new) for label, new in renamed.items() if classes.checked(new) != label}
+        now = list(dict.fromkeys(renamed.get(label, label) for label in old))
+        if order and sorted(order) != sorted(now):
+            raise UserError("order: expected the classes {now}. Received: {order}", now=now, order=list(order))
+        now = list(order) or now
+        classes.check_list(now)
+        kept = renamed.get(data.info.positive, data.info.positive)
+        if positive:
+            _check_class(positive, now)
+        edit = Edit(do="classes", renamed=renamed, classes=now, positive=positive or kept)
+        if not renamed and now == old and edit.positive == data.info.positive:
+            raise UserError("The classes are as they were: {now}.", now=now)
+        return _append(data, edit)
 
 
 def exclude(name: str, rows: Sequence[int], reason: Message = BY_HAND) -> dataset.Dataset:
@@ -86,9 +116,22 @@ def history(data: dataset.Dataset) -> list[Message]:
 def _description(edit: Edit) -> Message:
     if edit.do == "relabel":
         return msg("images relabelled to {label}: {n}", label=classes.display(edit.label), n=len(edit.rows))
+    if edit.do == "classes":
+        if edit.renamed:
+            changes = [
+                msg("{old} to {new}", old=classes.display(old), new=classes.display(new))
+                for old, new in edit.renamed.items()
+            ]
+            return msg("classes renamed or merged: {changes}", changes=changes)
+        return msg("order of the classes or positive class changed")
     if edit.do == "exclude":
         return msg("images excluded: {n}", n=len(edit.rows))
     return msg("images restored: {n}", n=len(edit.rows)) if edit.do == "restore" else msg("undid the last edit")
+
+
+def _check_class(label: str, names: Sequence[str]) -> None:
+    if label not in names:
+        raise UserError("class: expected one of {expected}. Received: {label!r}", expected=list(names), label=label)
 
 
 @contextmanager

@@ -24,6 +24,8 @@ KINDS = {
     "conflict": N_("conflicting classes"),
     "limit": N_("above the limit"),
     "finding": N_("finding without a class"),
+    "several": N_("findings of several classes"),
+    "uncertain": N_("uncertain finding"),
     "excluded": N_("excluded"),
 }
 SAME_IMAGE = msg("the same image is in the dataset already")
@@ -100,12 +102,3 @@ def check_not_empty(table: pd.DataFrame) -> None:
         count=len(table),
         reasons=[msg("{count} x {reason}", count=n, reason=reason(stored)) for stored, n in counts.items()],
     )
-
-
-def check_findings(table: pd.DataFrame, mapping: Mapping[str, str]) -> None:
-    """Raise `UserError` for a mapping of a finding that no source has."""
-    known = {*table["finding"].str.upper(), *(table["source"] + "/" + table["finding"]).str.upper()}
-    for name in mapping:
-        if name.upper() not in known:
-            found = ", ".join(sorted(table["finding"].unique())[:20])
-            raise UserError("finding to map: expected one of {found}. Received: {name!r}", found=found, name=name)

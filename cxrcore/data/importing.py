@@ -8,15 +8,15 @@ from pathlib import Path
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.data import classes, dataset, exclusions
+from cxrcore.data import dataset, exclusions, mapping
 from cxrcore.data.file_tree import FileTree, open_file_tree
 from cxrcore.data.image_statistics import parallel
 from cxrcore.data.info import DatasetInfo, Source
 from cxrcore.data.inspection import ImageInspector
 from cxrcore.data.readers import detect
-from cxrcore.data.readers.base import Reading
+from cxrcore.data.readers.base import OBJECTS, Reading
 from cxrcore.data.staging import Unfinished, check_name_is_free, publish, resumable
-from cxrcore.messages import msg
+from cxrcore.errors import UserError
 from cxrcore.progress import Progress, ignore
 from cxrcore.schema import write_table
 
@@ -25,11 +25,11 @@ from cxrcore.schema import write_table
 class ImportOptions:
     """How what was read becomes a dataset.
 
-    `mapping`: finding, or source/finding, to class, before the sources' defaults; "" leaves a finding out. `limits`:
-    the most images of a class; the first ones in the sources' order are kept. `columns`: the column of a CSV by role.
+    `choices`: the classes of findings, see `mapping`. `limits`: the most images of a class; the first ones in the
+    sources' order are kept. `columns`: the column of a CSV by role.
     """
 
-    mapping: Mapping[str, str] = field(default_factory=dict)
+    choices: mapping.Choices = field(default_factory=mapping.Choices)
     limits: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
 
@@ -73,11 +73,12 @@ def import_trees(
     settings.require_writable()
     options = options or ImportOptions()
     check_name_is_free(name, replace)
-    classes.check(options.mapping.values(), msg("class to map to"))
-    classes.check(options.limits, msg("class to limit"))
     readings = [reading for tree in trees for reading in detect.read(tree, options.columns)]
-    table = merged(readings, options.mapping)
-    plan = [table.drop(columns="content").to_json(orient="values"), *map(str, ["anywhere"] if roots is None else roots)]
+    mapped = mapping.apply(readings, options.choices)
+    mapped.check()
+    _check_limits(options.limits, mapped.classes)
+    table = mapped.table
+    plan = [table.drop(columns=OBJECTS).to_json(orient="values"), *map(str, ["anywhere"] if roots is None else roots)]
     with resumable(name, plan) as unfinished:
         table, measures = _inspected(table, unfinished, roots, progress)
         table = exclusions.without_repeats(table)
@@ -86,27 +87,7 @@ def import_trees(
         exclusions.check_not_empty(table)
         table = exclusions.within_limits(table, options.limits)
         write_table(unfinished.folder / dataset.MEASURES, measures, index=True)
-        return publish(unfinished.folder, name, table, _info(readings, options), replace)
-
-
-def merged(readings: Sequence[Reading], mapping: Mapping[str, str]) -> pd.DataFrame:
-    """Return one table of all readings with labels; images whose finding has no class are left out."""
-    tables = []
-    for reading in readings:
-        rows = reading.rows.copy()
-        rows["label"] = [
-            classes.to_class(finding, source, reading.known, mapping)
-            for finding, source in zip(rows["finding"], rows["source"], strict=True)
-        ]
-        without = (rows["label"] == "") & (rows["left_out"] == "")
-        for finding in rows["finding"][without].unique():
-            rows = exclusions.leave_out(
-                rows, without & (rows["finding"] == finding), "finding", exclusions.no_class(finding)
-            )
-        tables.append(rows)
-    table = pd.concat(tables, ignore_index=True)
-    exclusions.check_findings(table, mapping)
-    return table
+        return publish(unfinished.folder, name, table, _info(readings, mapped), replace)
 
 
 def _inspected(
@@ -125,13 +106,25 @@ def _inspected(
     rows = pd.DataFrame([{"sha256": ""} | row | image.columns() for row, image in zip(listed, found, strict=True)])
     # An image whose patient is unknown counts as a patient of its own.
     alone = rows["source"] + ":" + rows["path"]
-    rows = rows.drop(columns=["content", "mark"]).assign(patient=alone.where(rows["patient"] == "", rows["patient"]))
+    rows = rows.drop(columns=["content", "mark", "uncertain", "boxes"]).assign(
+        patient=alone.where(rows["patient"] == "", rows["patient"])
+    )
     return rows, pd.DataFrame.from_dict(measures, orient="index")
 
 
-def _info(readings: Sequence[Reading], options: ImportOptions) -> DatasetInfo:
+def _info(readings: Sequence[Reading], mapped: mapping.Mapped) -> DatasetInfo:
     return DatasetInfo(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         sources=[Source(layout=reading.layout, path=reading.origin, citation=reading.citation) for reading in readings],
-        mapping=dict(options.mapping),
+        mapping={f"{finding.source}/{finding.name}": finding.label for finding in mapped.findings},
+        classes=mapped.classes,
+        notes=[note for reading in readings for note in reading.notes],
     )
+
+
+def _check_limits(limits: Mapping[str, int], names: Sequence[str]) -> None:
+    for name in limits:
+        if name not in names:
+            raise UserError(
+                "class to limit: expected one of {expected}. Received: {name!r}", expected=list(names), name=name
+            )

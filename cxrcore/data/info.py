@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cxrcore.data.classes import TUTORIAL
 from cxrcore.messages import Message
 from cxrcore.schema import Stored
 
@@ -19,23 +20,40 @@ class Source(BaseModel):
 
 
 class PhantomSettings(BaseModel):
-    """How a phantom dataset was generated; `planted_class` carries a confounding marker, None for no class."""
+    """How a phantom dataset was generated; `planted_class` carries a confounding marker, None for no class.
+
+    `classes`: names of `phantom.lesions.DISEASES`, in the order of the dataset's classes.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     seed: int = 0
     patients: int = 60
     images: int = 2
+    classes: tuple[str, ...] = TUTORIAL
     planted_class: str | None = None
 
 
 class DatasetInfo(Stored):
-    """`created` is an ISO time, `mapping` is finding to class as chosen at the import, `phantom` None for X-rays."""
+    """What is known of a dataset.
+
+    Attributes:
+        created: an ISO time.
+        sources: where its images came from.
+        mapping: finding to class as chosen at the import, "" for one that was left out.
+        classes: in their order; empty in datasets of earlier versions, which have the order of `classes.ordered`.
+        positive: the positive class that was chosen for a two-class question, "" for `classes.positive`'s default.
+        phantom: how its images were generated, None for X-rays.
+        notes: what the readers noticed, for example masks that belong to no image.
+    """
 
     created: str = ""
     sources: list[Source] = Field(default_factory=list)
     mapping: dict[str, str] = Field(default_factory=dict)
+    classes: list[str] = Field(default_factory=list)
+    positive: str = ""
     phantom: PhantomSettings | None = None
+    notes: list[Message] = Field(default_factory=list)
 
     @classmethod
     def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cxrcore import schema
 from cxrcore.data.exclusions import leave_out
+from cxrcore.data.info import DatasetInfo
 from cxrcore.errors import DamagedFileError
 from cxrcore.files import append_line, read_lines
 from cxrcore.messages import Message
@@ -21,13 +22,27 @@ LOG = "edits.jsonl"
 
 
 class Edit(BaseModel):
-    """One line of the log: `rows` are numbers of the table, `label` the new class, `at` an ISO time."""
+    """One line of the log.
+
+    Attributes:
+        do: what was done; `classes` renames, merges or reorders the classes, or chooses the positive one.
+        rows: numbers of the table.
+        label: the new class of the rows.
+        renamed: class to its new name; classes of one new name are merged.
+        classes: the classes in their new order.
+        positive: the positive class of a two-class question, "" for the default.
+        reason: why images were excluded.
+        at: an ISO time.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    do: Literal["relabel", "exclude", "restore", "undo"]
+    do: Literal["relabel", "exclude", "restore", "classes", "undo"]
     rows: list[int] = []
     label: str = ""
+    renamed: dict[str, str] = {}
+    classes: list[str] = []
+    positive: str = ""
     reason: Message = Message(id="")
     at: str = ""
 
@@ -71,8 +86,18 @@ def apply(table: pd.DataFrame, edits: Iterable[Edit]) -> pd.DataFrame:
     for edit in in_effect(edits):
         if edit.do == "relabel":
             table.loc[edit.rows, "label"] = edit.label
+        elif edit.do == "classes":
+            table["label"] = table["label"].replace(edit.renamed)
         elif edit.do == "exclude":
             table = leave_out(table, table.index.isin(edit.rows), "excluded", edit.reason)
         else:
             table.loc[edit.rows, ["left_out", "left_out_reason"]] = ""
     return table
+
+
+def info_after(info: DatasetInfo, edits: Iterable[Edit]) -> DatasetInfo:
+    """Return `info` with the classes and the positive class after the edits."""
+    for edit in in_effect(edits):
+        if edit.do == "classes":
+            info = info.model_copy(update={"classes": edit.classes, "positive": edit.positive})
+    return info

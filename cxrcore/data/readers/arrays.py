@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from cxrcore.data.classes import CLASSES, FOLDER_NAMES
+from cxrcore.data.classes import TUTORIAL
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import png
 from cxrcore.data.readers.base import Reading, rows
@@ -29,14 +29,14 @@ def read(tree: FileTree, images: str, labels: str) -> Reading:
     records = [
         {
             "path": f"{file.stem}_{number:05d}.png",
-            "finding": CLASSES[int(np.argmax(one_hot))],
+            "finding": TUTORIAL[int(np.argmax(one_hot))],
             "source": file.parent.name or tree.name,
             "mark": f"{tree.files[images].mark}-{number}",
             "content": partial(_picture, x, number),
         }
         for number, one_hot in enumerate(y)
     ]
-    return Reading("arrays", tree.origin, rows(records), FOLDER_NAMES)
+    return Reading("arrays", tree.origin, rows(records))
 
 
 def _picture(x: np.ndarray, number: int) -> bytes:
@@ -81,11 +81,11 @@ def _check(images: str, x: np.ndarray, labels: str, y: np.ndarray) -> None:
             dtype=x.dtype,
             shape=str(x.shape),
         )
-    if y.shape != (len(x), len(CLASSES)):
+    if y.shape != (len(x), len(TUTORIAL)):
         raise UserError(
             "{labels}: expected one-hot of shape {expected}. Received: {shape}",
             labels=labels,
-            expected=str((len(x), len(CLASSES))),
+            expected=str((len(x), len(TUTORIAL))),
             shape=str(y.shape),
         )
     if not (np.isin(y, (0, 1)).all() and (np.sum(y, axis=1) == 1).all()):

@@ -13,23 +13,30 @@ from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
 
 # Columns of the rows, "" where not known. `path` is absolute, or a name in an archive; `finding` is the source's word
-# for what is seen; `patient` is unique among all sources; `given_split` is the part that the source gives; `left_out`
-# and `left_out_reason` as in a dataset (see `exclusions`); `mark` changes with the image's file. The column `content`
-# holds a function that returns the bytes of an image that is not a file on disk, else None.
-NO_CITATION = Message(id="")
+# for what is seen; `uncertain` are findings that the source marks as uncertain, joined by `SEPARATOR`; `patient` is
+# unique among all sources; `given_split` is the part that the source gives; `boxes` is a JSON list of boxes around
+# findings, each [finding, x, y, width, height] in pixels of the image file, finding "" where it is that of the image;
+# `left_out` and `left_out_reason` as in a dataset (see `exclusions`); `mark` changes with the image's file.
 TEXT = [
     "path",
     "finding",
+    "uncertain",
     "patient",
     "source",
     "view",
     "sex",
     "age",
     "given_split",
+    "boxes",
     "left_out",
     "left_out_reason",
     "mark",
 ]
+# `content`: a function that returns the bytes of an image that is not a file on disk, else None. `lungs`, `lesions`: a
+# tuple of the `archive.File`s of masks, whose union is the mask; empty where there is none.
+OBJECTS = ["content", "lungs", "lesions"]
+SEPARATOR = "|"  # between the findings of an image that may have several
+NO_CITATION = Message(id="")
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
@@ -50,21 +57,33 @@ LAYOUTS = {
 class Reading:
     """The images listed in one place, before any is opened.
 
-    `layout`: a code of `LAYOUTS`; `origin`: the place to show to users; `known`: class by finding.
+    Attributes:
+        layout: a code of `LAYOUTS`.
+        origin: the place to show to users.
+        rows: with the columns `TEXT` and `OBJECTS`.
+        citation: the publication and the licence.
+        several: whether an image may have several findings: `finding` holds names joined by `SEPARATOR`.
+        known: the class of a finding by default; a finding that is not in it is left out. None: each finding is a class
+            of its own name. For `several`, no finding has a class until the user chooses some.
+        notes: what users should know, for example files that are listed but of no known format.
     """
 
     layout: str
     origin: str
     rows: pd.DataFrame
-    known: Mapping[str, str]
     citation: Message = NO_CITATION
+    several: bool = False
+    known: Mapping[str, str] | None = None
+    notes: tuple[Message, ...] = ()
 
 
 def rows(records: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return records as a table with `TEXT` and `content`; absent values are ""."""
-    table = pd.DataFrame.from_records(records, columns=[*TEXT, "content"])
+    """Return records as a table with `TEXT` and `OBJECTS`; absent values are "", None or ()."""
+    table = pd.DataFrame.from_records(records, columns=[*TEXT, *OBJECTS])
     table[TEXT] = table[TEXT].astype(object).fillna("").astype(str)
     table["content"] = table["content"].astype(object).where(table["content"].notna(), None)
+    for name in ("lungs", "lesions"):
+        table[name] = pd.Series([files if isinstance(files, tuple) else () for files in table[name]], dtype=object)
     return table
 
 

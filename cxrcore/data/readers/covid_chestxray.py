@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cxrcore.data import exclusions
+from cxrcore.data import classes, exclusions
 from cxrcore.data.dicom import age_band
 from cxrcore.data.errors import ImageError
 from cxrcore.data.file_tree import FileTree
@@ -43,7 +43,9 @@ def read(tree: FileTree, folder: str) -> Reading:
         _record(tree, folder, row, again) | {"source": source, "patient": f"{source}:{row['patientid']}"}
         for row, again in zip(table.to_dict("records"), repeated, strict=True)
     ]
-    return Reading("covid-chestxray-dataset", tree.origin, rows(records), {"COVID-19": "COVID"}, plain(CITATION))
+    return Reading(
+        "covid-chestxray-dataset", tree.origin, rows(records), plain(CITATION), known={"COVID-19": classes.COVID}
+    )
 
 
 def read_csv(tree: FileTree, name: str, rows: int | None = None) -> pd.DataFrame:

@@ -1,12 +1,29 @@
 """Choose the readers by the files in a tree."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers import arrays, class_folders, covid_chestxray, table
 from cxrcore.data.readers.base import Reading
 from cxrcore.errors import UserError
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The reader of a published set, which is found by the layout of its files.
+
+    `places` returns the folders in a tree that have the layout, "" for the tree itself; `read` what is listed in one of
+    them. All files below it belong to it.
+    """
+
+    places: Callable[[FileTree], list[str]]
+    read: Callable[[FileTree, str], Reading]
+
+
+# A place belongs to the first of these that finds it.
+_COLLECTIONS = (Collection(covid_chestxray.places, covid_chestxray.read),)
 
 
 def read(tree: FileTree, columns: Mapping[str, str] | None = None) -> list[Reading]:
@@ -34,14 +51,25 @@ def _given(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
 
 
 def _found(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
-    collections, pairs = covid_chestxray.places(tree), arrays.pairs(tree)
-    covered = [*collections, *(_folder(images) for images, _ in pairs)]
-    lists = [name for name in table.tables(tree) if _folder(name) not in collections]
-    readings = [covid_chestxray.read(tree, place) for place in collections]
+    readings: list[Reading] = []
+    covered: list[str] = []
+    for reader in _COLLECTIONS:
+        for place in reader.places(tree):
+            if not _below(place, covered):
+                readings.append(reader.read(tree, place))
+                covered.append(place)
+    pairs = arrays.pairs(tree)
+    lists = [name for name in table.tables(tree) if not _below(_folder(name), covered)]
     readings += [arrays.read(tree, images, labels) for images, labels in pairs]
     readings += [table.read(tree, name, columns) for name in lists]
-    others = class_folders.read(tree, without=[*covered, *(_folder(name) for name in lists)])
+    covered += [_folder(name) for name in (*(images for images, _ in pairs), *lists)]
+    others = class_folders.read(tree, without=covered)
     return readings if others.rows.empty else [*readings, others]
+
+
+def _below(folder: str, others: Sequence[str]) -> bool:
+    """Tell whether `folder` is one of `others` or lies in one."""
+    return any(not other or folder == other or folder.startswith(f"{other}/") for other in others)
 
 
 def _folder(name: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from cxrcore.data.classes import FOLDER_NAMES
 from cxrcore.data.dicom import age_band
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers.base import SPLIT_NAMES, Reading, located, rows, view_columns
@@ -85,7 +84,7 @@ def read(tree: FileTree, name: str, chosen: Mapping[str, str]) -> Reading:
     elsewhere = _by_file_name(tree.below("" if str(folder) == "." else str(folder)))
     values = {role: table[column] for role, column in columns.items()}
     records = [_record(tree, folder, elsewhere, row) for row in pd.DataFrame(values).to_dict("records")]
-    return Reading("CSV", f"{tree.origin}/{name}", rows(records), FOLDER_NAMES)
+    return Reading("CSV", f"{tree.origin}/{name}", rows(records))
 
 
 def _lists_images(tree: FileTree, name: str) -> bool:

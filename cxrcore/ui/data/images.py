@@ -58,9 +58,9 @@ def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
     """Offer one edit for all images that fit the filters."""
     with st.popover(t("Edit all {shown}", shown=len(shown)), icon=":material/edit:"), feedback.friendly():
         st.caption(t("Applies to every image that fits the filters, on all pages. One new version; can be undone."))
-        label = st.selectbox(t("Relabel all as"), classes.CLASSES, format_func=classes.label, key="relabel all as")
+        label = st.selectbox(t("Relabel all as"), data.info.classes, format_func=classes.label, key="relabel all as")
         rows = shown["row"].tolist()
-        if st.button(t("Relabel all")):
+        if st.button(t("Relabel all")) and label:
             editing.relabel(data.name, rows, label)
             st.rerun()
         if st.button(t("Exclude all")):
@@ -153,7 +153,7 @@ def _property(row: "pd.Series[Any]", column: str) -> str:
 
 def _edit(data: Dataset, row: "pd.Series[Any]") -> None:
     number = int(row["row"])
-    others = [name for name in classes.CLASSES if name != row["label"]]
+    others = [name for name in data.info.classes if name != row["label"]]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = st.selectbox(t("Relabel as"), others, format_func=classes.label, width=190)
         if st.button(t("Relabel"), disabled=not row["sha256"]):

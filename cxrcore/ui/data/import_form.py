@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from cxrcore.data import classes, dataset, importing
+from cxrcore.data import classes, dataset, importing, mapping
 from cxrcore.data.classes import NO_FOLDER
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers import detect, table
@@ -21,14 +21,14 @@ def show(trees: Sequence[FileTree], key: str, allowed: Sequence[Path]) -> None:
     """Show the form for `trees`; `key` distinguishes its widgets from those of other files."""
     columns = _columns(trees, key)
     readings = [reading for tree in trees for reading in detect.read(tree, columns)]
-    found = importing.merged(readings, {})
+    found = mapping.apply(readings).table
     found = found[~found["left_out"].isin(("view", "repeated", "missing"))]
     loose = found["finding"] == NO_FOLDER
-    mapping = _class_of_loose_files(found[loose], key) | _mapping(found[~loose], key)
+    chosen = _class_of_loose_files(found[loose], key) | _mapping(found[~loose], key)
     name = st.text_input(t("Name of the dataset"), dataset.free_name("mydata"), key=f"name {key}")
     if st.button(t("Import"), type="primary", key=f"import {key}"):
         move = progress.bar(t("Opening images"), t("images"))
-        options = importing.ImportOptions(mapping, columns=columns)
+        options = importing.ImportOptions(mapping.Choices(chosen), columns=columns)
         importing.import_trees(trees, name, options, move, roots=allowed)
         open_new(name)
     st.caption(t("Images in folders stay where they are. An interrupted import continues when you import again."))
@@ -65,7 +65,7 @@ def _columns(trees: Sequence[FileTree], key: str) -> dict[str, str]:
 
 def _class_names() -> dict[str, str]:
     """Return the name of each class, and of leaving out, by its code."""
-    return {code: classes.label(code) if code else translate(_LEAVE_OUT) for code in ("", *classes.CLASSES)}
+    return {code: classes.label(code) if code else translate(_LEAVE_OUT) for code in ("", *classes.TUTORIAL)}
 
 
 def _class_of_loose_files(found: pd.DataFrame, key: str) -> dict[str, str]:

@@ -1,0 +1,274 @@
+"""From the findings that sources name to the classes that a model learns."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+from cxrcore.data import classes, exclusions
+from cxrcore.data.classes import LEAVE_OUT, NO_FOLDER
+from cxrcore.data.readers.base import SEPARATOR, Reading
+from cxrcore.errors import UserError
+from cxrcore.i18n import N_
+from cxrcore.messages import msg
+
+Uncertain = Literal["left out", "positive", "negative"]
+UNCERTAIN: tuple[Uncertain, ...] = ("left out", "positive", "negative")
+# Code of how an uncertain label is used -> its text.
+UNCERTAIN_TITLES = {"left out": N_("left out"), "positive": N_("positive"), "negative": N_("negative")}
+# Reasons of rows that are never opened, whatever their class.
+_NOT_COUNTED = ("view", "repeated", "missing", "modality")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user chose for the findings of the sources. Upper and lower case of a finding are the same.
+
+    Attributes:
+        mapping: finding, or source/finding, to class; "" leaves it out. Any other finding has its default.
+        keep: findings, or source/finding, that keep their names as classes. If any is given, all findings that are
+            neither kept nor mapped are left out.
+        leave_out: findings, or source/finding, that are left out.
+        uncertain: what a finding that the source marks as uncertain counts as.
+    """
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    keep: Sequence[str] = ()
+    leave_out: Sequence[str] = ()
+    uncertain: Uncertain = "left out"
+
+    @property
+    def named(self) -> list[str]:
+        """Every finding that is named in them."""
+        return [*self.mapping, *self.keep, *self.leave_out]
+
+    def by_finding(self) -> dict[str, str | None]:
+        """Return finding, or source/finding, in capital letters to class, "" to leave it out, None to keep its name."""
+        return {
+            **{name.upper(): LEAVE_OUT for name in self.leave_out},
+            **{name.upper(): None for name in self.keep},
+            **{name.upper(): classes.checked(label) if label else LEAVE_OUT for name, label in self.mapping.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding of one source with its images and patients, and the class that it has."""
+
+    source: str
+    name: str
+    images: int
+    patients: int
+    label: str
+    uncertain: int = 0
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The rows of all sources with their `label`, and the findings that they have."""
+
+    table: pd.DataFrame
+    findings: list[Finding]
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that at least one listed image has, in the default order."""
+        return classes.ordered(self.counts())
+
+    @property
+    def left_out(self) -> list[Finding]:
+        """The findings without a class."""
+        return [finding for finding in self.findings if finding.label == LEAVE_OUT]
+
+    def counts(self) -> dict[str, int]:
+        """Return the listed images by class, before any is opened."""
+        used = self.table["label"][self.table["left_out"] == ""]
+        return {str(name): int(count) for name, count in used.value_counts().items()}
+
+    def check(self) -> None:
+        """Raise `UserError` unless there are 2 to 50 classes; the message names the findings."""
+        names = self.classes
+        if len(names) < classes.LEAST:
+            raise UserError(
+                "A classifier needs at least two classes. Received: {names}. Findings: {findings}. Choose which of "
+                "them are classes: map, keep or leave out.",
+                names=names or msg("none"),
+                findings=[f"{finding.name} ({finding.images})" for finding in self.findings[:30]] or msg("none"),
+            )
+        if len(names) > classes.MOST:
+            raise UserError(
+                "A dataset has at most {most} classes. Received: {n}, for example {names}. Map several findings to "
+                "one class, or leave some out.",
+                most=classes.MOST,
+                n=len(names),
+                names=names[:5],
+            )
+
+
+def apply(readings: Sequence[Reading], choices: Choices | None = None) -> Mapped:
+    """Return one table of all readings with labels; images that belong to no class are left out with the reason.
+
+    By default, class folders and lists keep their findings as classes, merged where the names differ only by case,
+    spaces, underscores or hyphens. Usual names of "no finding" and of COVID-19 are one class where sources are merged.
+    The COVID-19 image data collection beside other sources gives the tutorials' three classes.
+
+    Raises:
+        UserError: a choice for a finding that no source has, or a class name that is not allowed.
+    """
+    choices = choices or Choices()
+    defaults = _defaults(readings)
+    chosen = choices.by_finding()
+    tables, findings = [], []
+    for reading in readings:
+        labels = _labels(reading, defaults, chosen, bool(choices.keep))
+        tables.append(_labelled(reading, labels, choices.uncertain))
+        findings += _findings(reading, labels)
+    _check_findings(findings, choices.named)
+    return Mapped(pd.concat(tables, ignore_index=True), findings)
+
+
+def _defaults(readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
+    """Return the class of each (source, finding) by default."""
+    sources = {source for reading in readings for source in reading.rows["source"].unique()}
+    merged = len(sources) > 1
+    tutorial = merged and any(reading.layout == "covid-chestxray-dataset" for reading in readings)
+    found: dict[tuple[str, str], str] = {}
+    spelled: dict[str, str] = {}  # the first spelling of each name
+    for reading in readings:
+        for source, finding in _pairs(reading):
+            if finding == NO_FOLDER or not finding:
+                name = LEAVE_OUT
+            elif reading.known is not None:
+                name = {known.upper(): label for known, label in reading.known.items()}.get(finding.upper(), LEAVE_OUT)
+            else:
+                name = (classes.tutorial_class if tutorial else classes.merged_class)(finding) if merged else LEAVE_OUT
+                name = name or spelled.setdefault(classes.key(finding), _own_name(finding))
+            found[source, finding] = name
+    return found
+
+
+def _own_name(finding: str) -> str:
+    """Return a finding as a class name; the tutorials' own are written as they write them."""
+    name = classes.prettified(finding)
+    return name.upper() if name.upper() in classes.TUTORIAL else name
+
+
+def _labels(
+    reading: Reading,
+    defaults: Mapping[tuple[str, str], str],
+    chosen: Mapping[str, str | None],
+    only_kept: bool,
+) -> dict[tuple[str, str], str]:
+    """Return the class of each (source, finding): the user's choice, or the default."""
+    found = {}
+    for pair in _pairs(reading):
+        source, finding = pair
+        name: str | None = LEAVE_OUT if only_kept or reading.several else defaults[pair]
+        for wanted in (finding.upper(), f"{source}/{finding}".upper()):  # the second has precedence
+            if wanted in chosen:
+                name = chosen[wanted]
+        found[pair] = (defaults[pair] or _own_name(finding)) if name is None else name
+    return found
+
+
+def _pairs(reading: Reading) -> list[tuple[str, str]]:
+    """Return the distinct (source, finding), in the order of the rows."""
+    listed = reading.rows[["source", "finding"]].drop_duplicates()
+    pairs = [
+        (source, name)
+        for source, finding in listed.itertuples(index=False)
+        for name in names_of(finding, reading.several)
+    ]
+    if reading.several:
+        uncertain = reading.rows[["source", "uncertain"]].drop_duplicates()
+        pairs += [(source, name) for source, names in uncertain.itertuples(index=False) for name in names_of(names)]
+    return list(dict.fromkeys(pairs))
+
+
+def names_of(finding: str, several: bool = True) -> list[str]:
+    """Return the findings in the column `finding` or `uncertain`."""
+    return [name for name in finding.split(SEPARATOR) if name] if several else [finding]
+
+
+def _labelled(reading: Reading, labels: Mapping[tuple[str, str], str], uncertain: Uncertain) -> pd.DataFrame:
+    """Return the rows with `label`; those that belong to no class, or to several, are left out."""
+    rows = reading.rows.copy()
+    answers = {}
+    combinations = rows[["source", "finding", "uncertain"]].drop_duplicates()
+    for source, finding, doubtful in combinations.itertuples(index=False):
+        answers[source, finding, doubtful] = _answer(
+            names_of(finding, reading.several), names_of(doubtful), source, labels, uncertain
+        )
+    keys = zip(rows["source"], rows["finding"], rows["uncertain"], strict=True)
+    found = [answers[key] for key in keys]
+    rows["label"] = [label for label, _ in found]
+    free = rows["left_out"] == ""
+    for column in ("left_out", "left_out_reason"):
+        why = pd.Series([reason.get(column, "") for _, reason in found], index=rows.index, dtype=object)
+        rows[column] = rows[column].mask(free, why)
+    return rows
+
+
+def _answer(
+    findings: Sequence[str],
+    doubtful: Sequence[str],
+    source: str,
+    labels: Mapping[tuple[str, str], str],
+    uncertain: Uncertain,
+) -> tuple[str, dict[str, str]]:
+    """Return the class of an image with these findings, and the columns of the reason if it is left out."""
+    used = {labels[source, name] for name in findings} - {LEAVE_OUT}
+    asked = {labels[source, name] for name in doubtful} - {LEAVE_OUT}
+    if uncertain == "positive":
+        used |= asked
+    elif uncertain == "left out" and asked - used:
+        names = [name for name in doubtful if labels[source, name]]
+        return "", exclusions.columns("uncertain", msg("uncertain: {findings}", findings=names))
+    if not used:
+        return "", exclusions.columns("finding", exclusions.no_class(", ".join(findings)))
+    if len(used) > 1:
+        names = [name for name in (*findings, *doubtful) if labels[source, name]]
+        return "", exclusions.columns("several", msg("findings of several classes: {findings}", findings=names))
+    return used.pop(), {}
+
+
+def _findings(reading: Reading, labels: Mapping[tuple[str, str], str]) -> list[Finding]:
+    """Return the findings with the numbers of listed images and patients, the most frequent first."""
+    rows = reading.rows[~reading.rows["left_out"].isin(_NOT_COUNTED)]
+    images: Counter[tuple[str, str]] = Counter()
+    patients: dict[tuple[str, str], set[str]] = {}
+    uncertain: Counter[tuple[str, str]] = Counter()
+    columns = rows[["source", "finding", "uncertain", "patient", "path"]]
+    for source, finding, doubtful, patient, path in columns.itertuples(index=False):
+        for name in names_of(finding, reading.several):
+            images[source, name] += 1
+            patients.setdefault((source, name), set()).add(patient or path)
+        for name in names_of(doubtful):
+            uncertain[source, name] += 1
+    pairs = sorted({*images, *uncertain}, key=lambda pair: (pair[0], -images[pair], pair[1]))
+    return [
+        Finding(
+            source,
+            name,
+            images[source, name],
+            len(patients.get((source, name), ())),
+            labels[source, name],
+            uncertain[source, name],
+        )
+        for source, name in pairs
+    ]
+
+
+def _check_findings(findings: Iterable[Finding], named: Sequence[str]) -> None:
+    """Raise `UserError` for a choice of a finding that no source has."""
+    found = list(findings)
+    known = {text.upper() for finding in found for text in (finding.name, f"{finding.source}/{finding.name}")}
+    for name in named:
+        if name.upper() not in known:
+            raise UserError(
+                "finding to map: expected one of {found}. Received: {name!r}",
+                found=sorted({finding.name for finding in found})[:20],
+                name=name,
+            )
