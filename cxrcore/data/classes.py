@@ -44,9 +44,9 @@ def key(name: str) -> str:
 
 def prettified(finding: str) -> str:
     """Return a finding as a class name: `lung_opacity` is `Lung opacity`; at most `LONGEST` characters."""
-    words = " ".join(_printable(finding).replace("_", " ").split())
+    words = " ".join(unicodedata.normalize("NFC", _printable(finding)).replace("_", " ").split())
     words = words[:1].upper() + words[1:] if words == words.lower() else words
-    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+    return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
 
 
 def tutorial_class(finding: str) -> str:

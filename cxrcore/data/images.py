@@ -152,13 +152,17 @@ def load_mask(path: Path, size: int | None = None) -> np.ndarray:
     image = Image.open(path).convert("L")
     if size is not None:
         image = image.resize((size, size), Image.Resampling.NEAREST)
-    values = np.asarray(image)
+    return mask_of(np.asarray(image))
+
+
+def mask_of(values: np.ndarray) -> np.ndarray:
+    """Return where grey values (H, W) are above half of their largest, boolean (H, W)."""
     inside: np.ndarray = values > values.max() / 2
     return inside
 
 
 def png(picture: np.ndarray) -> bytes:
-    """Return uint8 (H, W) or (H, W, 3) as the bytes of a PNG file, lightly compressed."""
+    """Return uint8 (H, W) or (H, W, 3), or boolean (H, W), as the bytes of a PNG file, lightly compressed."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

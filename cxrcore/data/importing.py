@@ -17,8 +17,11 @@ from cxrcore.data.readers import detect
 from cxrcore.data.readers.base import OBJECTS, Reading
 from cxrcore.data.staging import Unfinished, check_name_is_free, publish, resumable
 from cxrcore.errors import UserError
+from cxrcore.messages import Message, msg
 from cxrcore.progress import Progress, ignore
 from cxrcore.schema import write_table
+
+_NO_MASKS = {"lungs": "", "lesions": ""}
 
 
 @dataclass(frozen=True)
@@ -80,20 +83,20 @@ def import_trees(
     table = mapped.table
     plan = [table.drop(columns=OBJECTS).to_json(orient="values"), *map(str, ["anywhere"] if roots is None else roots)]
     with resumable(name, plan) as unfinished:
-        table, measures = _inspected(table, unfinished, roots, progress)
+        table, measures, notes = _inspected(table, unfinished, roots, progress)
         table = exclusions.without_repeats(table)
         if not (table["left_out"] == "").any():
             unfinished.discard()
         exclusions.check_not_empty(table)
         table = exclusions.within_limits(table, options.limits)
         write_table(unfinished.folder / dataset.MEASURES, measures, index=True)
-        return publish(unfinished.folder, name, table, _info(readings, mapped), replace)
+        return publish(unfinished.folder, name, table, _info(readings, mapped, notes), replace)
 
 
 def _inspected(
     table: pd.DataFrame, unfinished: Unfinished, roots: Sequence[Path] | None, progress: Progress
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the table with what was found in every image, and the statistics by SHA-256."""
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Message]]:
+    """Return the table with what was found in every image, the statistics by SHA-256, and notes on masks."""
     listed = table.to_dict("records")
     found = unfinished.found()
     inspector = ImageInspector(unfinished.folder, roots, unfinished.salt)
@@ -103,22 +106,26 @@ def _inspected(
             found.append(image)
             progress(len(found), len(listed))
     measures = {image.sha256: image.measures for image in found if image.measures}
-    rows = pd.DataFrame([{"sha256": ""} | row | image.columns() for row, image in zip(listed, found, strict=True)])
+    without = [image.without_mask for image in found if image.without_mask is not None]
+    notes = [msg("masks left out: {n}, for example: {reason}", n=len(without), reason=without[0])] if without else []
+    rows = pd.DataFrame(
+        [{"sha256": ""} | row | _NO_MASKS | image.columns() for row, image in zip(listed, found, strict=True)]
+    )
     # An image whose patient is unknown counts as a patient of its own.
     alone = rows["source"] + ":" + rows["path"]
     rows = rows.drop(columns=["content", "mark", "uncertain", "boxes"]).assign(
         patient=alone.where(rows["patient"] == "", rows["patient"])
     )
-    return rows, pd.DataFrame.from_dict(measures, orient="index")
+    return rows, pd.DataFrame.from_dict(measures, orient="index"), notes
 
 
-def _info(readings: Sequence[Reading], mapped: mapping.Mapped) -> DatasetInfo:
+def _info(readings: Sequence[Reading], mapped: mapping.Mapped, notes: Sequence[Message]) -> DatasetInfo:
     return DatasetInfo(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         sources=[Source(layout=reading.layout, path=reading.origin, citation=reading.citation) for reading in readings],
         mapping={f"{finding.source}/{finding.name}": finding.label for finding in mapped.findings},
         classes=mapped.classes,
-        notes=[note for reading in readings for note in reading.notes],
+        notes=[*(note for reading in readings for note in reading.notes), *notes],
     )
 
 

@@ -13,15 +13,20 @@ from cxrcore.data.dicom import is_dicom
 from cxrcore.data.errors import ImageError
 from cxrcore.data.image_statistics import measure
 from cxrcore.data.images import MAX_FILE, Decoded, opened, png, read
+from cxrcore.data.mask_files import MaskWriter
 from cxrcore.data.memory import MemoryBudget
 from cxrcore.data.readers.base import not_frontal
 from cxrcore.files import write_bytes
+from cxrcore.messages import Message
 
 _files = MemoryBudget(MAX_FILE)
 
 
 class InspectedImage(BaseModel):
-    """What was found in one image: the columns of the table that are set, and its statistics if it can be used."""
+    """What was found in one image: the columns of the table that are set, and its statistics if it can be used.
+
+    `without_mask`: why a mask of the image was left out.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,11 +44,14 @@ class InspectedImage(BaseModel):
     patient: str = ""
     left_out: str = ""
     left_out_reason: str = ""
+    lungs: str = ""
+    lesions: str = ""
     measures: dict[str, str | float] = {}
+    without_mask: Message | None = None
 
     def columns(self) -> dict[str, str | int]:
         """Return the columns that were found, to replace those of the listed row."""
-        return self.model_dump(exclude={"measures"}, exclude_unset=True)
+        return self.model_dump(exclude={"measures", "without_mask"}, exclude_unset=True)
 
 
 @dataclass(frozen=True)
@@ -79,9 +87,10 @@ class ImageInspector:
         patient = {}
         if facts.patient and not row["patient"]:
             patient["patient"] = "dicom:" + hashlib.sha256((self.salt + facts.patient).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(content).hexdigest()
         return InspectedImage(
             path=path,
-            sha256=hashlib.sha256(content).hexdigest(),
+            sha256=digest,
             width=image.image.width,
             height=image.image.height,
             format=image.format,
@@ -93,7 +102,19 @@ class ImageInspector:
             age=row["age"] or facts.age,
             measures=measure(image.image if image.image.mode == "RGB" else image.image.convert("RGB")),
             **patient,
+            **self._masks(row, digest, image.image.size),
         )
+
+    def _masks(self, row: Mapping[str, Any], digest: str, size: tuple[int, int]) -> dict[str, Any]:
+        writer = MaskWriter(self.folder, self.allowed)
+        found: dict[str, Any] = {}
+        for kind, boxes in (("lungs", ""), ("lesions", row["boxes"])):
+            try:
+                if row[kind] or boxes:
+                    found[kind] = writer.save(kind, digest, size, row[kind], boxes)
+            except ImageError as error:
+                found["without_mask"] = error.message
+        return found
 
     def _size(self, row: Mapping[str, Any]) -> int:
         """Return the bytes of a file on disk, which are held in memory; 0 for an unreadable or too large one."""

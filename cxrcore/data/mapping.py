@@ -1,5 +1,6 @@
 """From the findings that sources name to the classes that a model learns."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -131,8 +132,7 @@ def apply(readings: Sequence[Reading], choices: Choices | None = None) -> Mapped
 
 def _defaults(readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
     """Return the class of each (source, finding) by default."""
-    sources = {source for reading in readings for source in reading.rows["source"].unique()}
-    merged = len(sources) > 1
+    merged = len(readings) > 1
     tutorial = merged and any(reading.layout == "covid-chestxray-dataset" for reading in readings)
     found: dict[tuple[str, str], str] = {}
     spelled: dict[str, str] = {}  # the first spelling of each name
@@ -204,11 +204,21 @@ def _labelled(reading: Reading, labels: Mapping[tuple[str, str], str], uncertain
     keys = zip(rows["source"], rows["finding"], rows["uncertain"], strict=True)
     found = [answers[key] for key in keys]
     rows["label"] = [label for label, _ in found]
+    rows["boxes"] = [
+        _boxes_of_class(boxes, label, source, labels) if boxes else ""
+        for boxes, label, source in zip(rows["boxes"], rows["label"], rows["source"], strict=True)
+    ]
     free = rows["left_out"] == ""
     for column in ("left_out", "left_out_reason"):
         why = pd.Series([reason.get(column, "") for _, reason in found], index=rows.index, dtype=object)
         rows[column] = rows[column].mask(free, why)
     return rows
+
+
+def _boxes_of_class(boxes: str, label: str, source: str, labels: Mapping[tuple[str, str], str]) -> str:
+    """Return the boxes around findings of the image's class, "" if there are none."""
+    kept = [box for box in json.loads(boxes) if not box[0] or labels.get((source, box[0])) == label]
+    return json.dumps(kept) if kept and label else ""
 
 
 def _answer(

@@ -90,3 +90,39 @@ def test_edit_and_undo_change_nothing(edits, row):
     more = [*edits, Edit(do="exclude", rows=[row])]
     assert versions.apply(table, more)["left_out"][row] == "excluded"
     assert versions.apply(table, [*more, Edit(do="undo")]).equals(before)
+
+
+def test_classes_are_renamed_merged_and_reordered_as_versions(phantom):
+    before = phantom.counts()
+    renamed = editing.change_classes("phantom", {"OTHER INFECTION": "Lobar"}, ["NORMAL", "Lobar", "COVID"])
+    assert renamed.classes == ["NORMAL", "Lobar", "COVID"] and renamed.counts()["Lobar"] == before["OTHER INFECTION"]
+    assert renamed.positive == ""
+    merged = editing.change_classes("phantom", {"Lobar": "Opacity", "COVID": "Opacity"})
+    assert merged.counts() == {"NORMAL": before["NORMAL"], "Opacity": before["COVID"] + before["OTHER INFECTION"]}
+    assert merged.positive == "Opacity"
+    chosen = editing.change_classes("phantom", {}, positive="NORMAL")
+    assert chosen.positive == "NORMAL" and dataset.load("phantom", 2).classes == ["NORMAL", "Lobar", "COVID"]
+    assert dataset.load("phantom", 1).counts() == before
+    swapped = editing.change_classes("phantom", {"NORMAL": "Opacity", "Opacity": "Clear"})
+    assert swapped.counts() == {"Opacity": before["NORMAL"], "Clear": merged.counts()["Opacity"]}
+    assert swapped.positive == "Opacity"
+    for _ in range(3):
+        undone = editing.undo("phantom")
+    assert undone.classes == ["NORMAL", "Lobar", "COVID"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (({"TB": "Flu"},), "class: expected one of COVID, NORMAL, OTHER INFECTION. Received: 'TB'"),
+        (({"COVID": ""},), "class name: expected 1 to 60 characters"),
+        ((dict.fromkeys(["COVID", "NORMAL", "OTHER INFECTION"], "X"),), "A dataset needs 2 to 50 classes. Received: X"),
+        (({}, ["COVID", "NORMAL"]), "order: expected the classes COVID, NORMAL, OTHER INFECTION"),
+        (({"COVID": "COVID"},), "The classes are as they were"),
+        (({}, (), "TB"), "class: expected one of"),
+    ],
+)
+def test_invalid_changes_of_classes_are_refused(phantom, arguments, message):
+    with pytest.raises(UserError, match=message):
+        editing.change_classes("phantom", *arguments)
+    assert dataset.load("phantom").version == 1

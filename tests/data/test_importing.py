@@ -5,6 +5,7 @@ import pytest
 
 from cxrcore.data import dataset
 from cxrcore.data.importing import ImportOptions, import_folders
+from cxrcore.data.mapping import Choices
 from cxrcore.errors import UserError
 
 
@@ -44,7 +45,8 @@ def collection(save, tmp_path):
 
 def test_class_folders(folders):
     data = import_folders([folders], "kids")
-    assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 6}
+    assert data.counts() == {"NORMAL": 3, "PNEUMONIA": 6} and data.positive == "PNEUMONIA"
+    assert data.info.mapping == {"set/NORMAL": "NORMAL", "set/PNEUMONIA": "PNEUMONIA"}
     assert sorted(data.usable["patient"].unique()) == [
         *(f"set:IM-{k:04d}" for k in range(3)),
         *(f"set:person{k}" for k in range(3)),
@@ -53,17 +55,19 @@ def test_class_folders(folders):
 
 
 def test_covid_collection_rows_are_left_out_with_kind(collection):
-    data = import_folders([collection], "covid")
-    assert data.counts() == {"COVID": 2}
-    assert data.usable["patient"].tolist() == ["collection:1", "collection:1"]
-    assert data.left_out_counts() == {"view": 2, "finding": 1, "missing": 1, "repeated": 1}
+    data = import_folders([collection], "covid", ImportOptions(Choices(keep=["COVID-19", "SARS"])))
+    assert data.counts() == {"COVID": 2, "SARS": 1}
+    assert data.usable["patient"].tolist() == ["collection:1", "collection:1", "collection:3"]
+    assert data.left_out_counts() == {"view": 2, "missing": 1, "repeated": 1}
     missing = data.left_out[data.left_out["left_out"] == "missing"]
     assert missing["path"].iloc[0].endswith("gone.png")
 
 
 def test_sources_are_merged_with_changed_mapping(collection, folders):
     data = import_folders(
-        [collection, folders], "both", ImportOptions({"sars": "OTHER INFECTION", "set/PNEUMONIA": ""})
+        [collection, folders],
+        "both",
+        ImportOptions(Choices({"sars": "OTHER INFECTION"}, leave_out=["set/PNEUMONIA"])),
     )
     assert data.counts() == {"COVID": 2, "NORMAL": 3, "OTHER INFECTION": 1}
     assert data.left_out_counts()["finding"] == 6
@@ -82,15 +86,16 @@ def test_parent_folder_of_known_layouts_is_searched(collection, folders, tmp_pat
 
 def test_mapping_of_one_source_does_not_change_others(folders, save, tmp_path):
     save("other/PNEUMONIA/x.png", _pixels(77))
-    data = import_folders([folders, tmp_path / "other"], "both", ImportOptions({"other/pneumonia": ""}))
-    assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 6}
+    data = import_folders([folders, tmp_path / "other"], "both", ImportOptions(Choices({"other/pneumonia": ""})))
+    assert data.counts() == {"NORMAL": 3, "PNEUMONIA": 6}
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mapping": {"NORMAL": "Healthy"}}, "class to map to: expected one of COVID, NORMAL.* Received: 'Healthy'"),
-        ({"mapping": {"FLU": "COVID"}}, "finding to map: expected one of NORMAL, PNEUMONIA. Received: 'FLU'"),
+        ({"choices": Choices({"NORMAL": "x" * 61})}, "class name: expected 1 to 60 characters.* Received: 'x"),
+        ({"choices": Choices({"FLU": "COVID"})}, "finding to map: expected one of NORMAL, PNEUMONIA. Received: 'FLU'"),
+        ({"choices": Choices(keep=["normal"])}, "at least two classes. Received: NORMAL. Findings: PNEUMONIA .6."),
         ({"limits": {"normal": 1}}, "class to limit: expected one of .* Received: 'normal'"),
     ],
 )
@@ -104,13 +109,13 @@ def test_repeated_image_is_used_once_and_conflicting_one_never(folders):
     (one / "copy.jpeg").write_bytes((one / "IM-0000-0001.jpeg").read_bytes())
     (two / "conflict.jpeg").write_bytes((one / "IM-0001-0001.jpeg").read_bytes())
     data = import_folders([folders], "kids")
-    assert data.counts() == {"NORMAL": 2, "OTHER INFECTION": 6}
+    assert data.counts() == {"NORMAL": 2, "PNEUMONIA": 6}
     assert data.left_out_counts() == {"repeated": 1, "conflict": 2}
 
 
 def test_limits_keep_the_first_images(folders):
-    data = import_folders([folders], "few", ImportOptions(limits={"OTHER INFECTION": 2}))
-    assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 2}
+    data = import_folders([folders], "few", ImportOptions(limits={"PNEUMONIA": 2}))
+    assert data.counts() == {"NORMAL": 3, "PNEUMONIA": 2}
     assert data.left_out_counts() == {"limit": 4}
 
 
@@ -173,7 +178,7 @@ def test_unreadable_files_are_left_out_with_reason(folders):
     whole = (bad / "IM-0000-0001.jpeg").read_bytes()
     (bad / "cut.jpeg").write_bytes(whole[: len(whole) // 2])
     data = import_folders([folders], "some")
-    assert data.counts() == {"NORMAL": 3, "OTHER INFECTION": 6}
+    assert data.counts() == {"NORMAL": 3, "PNEUMONIA": 6}
     reasons = {row.path.rsplit("/", 1)[1]: row.left_out_reason for row in data.left_out.itertuples()}
     assert "0 bytes" in reasons["empty.png"]
     assert "not an image" in reasons["text.png"]
@@ -189,12 +194,6 @@ def test_empty_folder_lists_expected_layouts(tmp_path):
 def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match="There is no folder"):
         import_folders([tmp_path / "nope"], "none")
-
-
-def test_only_unknown_findings_is_an_error(save, tmp_path):
-    save("set/cats/a.png", _pixels(0))
-    with pytest.raises(UserError, match="Assign a class to a finding"):
-        import_folders([tmp_path / "set"], "cats")
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 65])
@@ -217,10 +216,19 @@ def test_import_resumes_after_full_disk(folders, monkeypatch):
     assert seen == []  # every image had been opened
 
 
-def test_import_without_usable_image_leaves_no_files(save, tmp_path, home):
+def test_import_of_one_class_is_refused_before_it_starts(save, tmp_path, home):
     save("set/cats/a.png", _pixels(0))
-    with pytest.raises(UserError, match="Assign a class to a finding"):
+    with pytest.raises(UserError, match=r"at least two classes. Received: Cats. Findings: cats \(1\)"):
         import_folders([tmp_path / "set"], "cats")
+    assert not (home / "datasets").exists()
+
+
+def test_import_without_usable_image_leaves_no_files(tmp_path, home):
+    for name in ("cats", "dogs"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "a.png").write_bytes(b"")
+    with pytest.raises(UserError, match="None of the 2 images can be used: 2 x the file is empty"):
+        import_folders([tmp_path / "set"], "pets")
     assert [path for path in (home / "datasets").iterdir() if path.is_dir()] == []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from cxrcore.data import classes, file_tree, roots, split
 from cxrcore.data.importing import ImportOptions, import_folders, import_trees
+from cxrcore.data.mapping import Choices
 from cxrcore.errors import UserError
 from tests.data.dicom_files import radiograph
 
@@ -38,7 +39,7 @@ def listed(save, tmp_path):
 @pytest.mark.parametrize("by", ["the table", "its folder"])
 def test_table_with_usual_columns(listed, by):
     data = import_folders([listed if by == "the table" else listed.parent], "nih")
-    assert data.counts() == {"NORMAL": 1, "OTHER INFECTION": 2}
+    assert data.counts() == {"NORMAL": 1, "Pneumonia": 2}
     assert data.left_out_counts() == {"view": 1, "missing": 1}
     used = data.usable
     assert used["patient"].tolist() == ["nih:1", "nih:1", "nih:3"] and used["source"].tolist() == ["A", "A", "B"]
@@ -81,7 +82,9 @@ def test_given_split_needs_test_images(phantom):
 def test_patient_in_two_given_parts_is_one_patient(save, tmp_path):
     save("set/train/PNEUMONIA/person1_virus_1.png", _pixels(1))
     save("set/test/PNEUMONIA/person1_virus_2.png", _pixels(2))
-    assert import_folders([tmp_path / "set"], "set").usable["patient"].nunique() == 1
+    save("set/test/NORMAL/IM-0001-0001.png", _pixels(3))
+    used = import_folders([tmp_path / "set"], "set").usable
+    assert used["patient"].value_counts().to_dict() == {"set:person1": 2, "set:IM-0001": 1}
 
 
 def test_pacs_export_without_suffixes(tmp_path):
@@ -124,6 +127,7 @@ def test_files_outside_the_permitted_folders_are_left_out(save, tmp_path):
     save("outside/secret.png", _pixels(0))
     save("root/NORMAL/a.png", _pixels(1))
     save("root/COVID/b.png", _pixels(2))
+    save("root/TB/c.png", _pixels(3))
     (tmp_path / "root" / "NORMAL" / "link.png").symlink_to(tmp_path / "outside" / "secret.png")
     table = pd.DataFrame({"path": [str(tmp_path / "outside" / "secret.png")], "label": ["NORMAL"]})
     table.to_csv(tmp_path / "root" / "COVID" / "list.csv", index=False)
@@ -160,17 +164,18 @@ def test_file_name_that_is_not_utf8_is_left_out(save, tmp_path):
     file = tmp_path / "set" / "NORMAL" / "a.png"
     file.rename(file.with_name(os.fsdecode(b"caf\xe9.png")))
     save("set/NORMAL/b.png", _pixels(1))
+    save("set/TB/c.png", _pixels(2))
     data = import_folders([tmp_path / "set"], "some")
-    assert data.counts() == {"NORMAL": 1} and "UTF-8" in data.left_out["left_out_reason"][0]
+    assert data.counts() == {"NORMAL": 1, "TB": 1} and "UTF-8" in data.left_out["left_out_reason"][0]
 
 
 def test_uploaded_dicom_in_no_folder_can_be_given_a_class():
     names = ["IM-0001.dcm", "1.2.840.113619.2.5"]
     uploads = [file_tree.Upload(name, radiograph(_pixels(k), bits=8)) for k, name in enumerate(names)]
     tree = file_tree.of_uploads([*uploads, file_tree.Upload("COVID/b.dcm", radiograph(_pixels(7), bits=8))])
-    left_out = import_trees([tree], "without", roots=[])
-    assert left_out.counts() == {"COVID": 1} and left_out.left_out["finding"].tolist() == [classes.NO_FOLDER] * 2
-    options = ImportOptions({f"upload/{classes.NO_FOLDER}": "NORMAL"})
+    with pytest.raises(UserError, match=r"at least two classes. Received: COVID. Findings: \(no folder\) \(2\)"):
+        import_trees([tree], "without", roots=[])
+    options = ImportOptions(Choices({f"upload/{classes.NO_FOLDER}": "NORMAL"}))
     assert import_trees([tree], "with", options, roots=[]).counts() == {"COVID": 1, "NORMAL": 2}
 
 

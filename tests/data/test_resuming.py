@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxrcore.data import dataset, file_tree, images, importing, staging
+from cxrcore.data import dataset, file_tree, images, importing, mapping, staging
 from cxrcore.errors import UserError
 
 SLOW = """
@@ -92,7 +92,7 @@ def test_other_options_restart_the_import(folder, home):
     with pytest.raises(KeyboardInterrupt):
         importing.import_folders([folder], "mine", progress=_interrupt_at(10))
     seen = []
-    options = importing.ImportOptions({"COVID": "OTHER INFECTION"})
+    options = importing.ImportOptions(mapping.Choices({"COVID": "OTHER INFECTION"}))
     importing.import_folders([folder], "mine", options, lambda count, total: seen.append(count))
     assert seen[0] == 1
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cxrcore.data.dicom import age_band
 from cxrcore.data.file_tree import FileTree
-from cxrcore.data.readers.base import SPLIT_NAMES, Reading, located, rows, view_columns
+from cxrcore.data.readers.base import SEPARATOR, SPLIT_NAMES, Reading, located, rows, view_columns
 from cxrcore.data.readers.covid_chestxray import read_csv
 from cxrcore.errors import UserError
 from cxrcore.i18n import N_
@@ -84,7 +84,9 @@ def read(tree: FileTree, name: str, chosen: Mapping[str, str]) -> Reading:
     elsewhere = _by_file_name(tree.below("" if str(folder) == "." else str(folder)))
     values = {role: table[column] for role, column in columns.items()}
     records = [_record(tree, folder, elsewhere, row) for row in pd.DataFrame(values).to_dict("records")]
-    return Reading("CSV", f"{tree.origin}/{name}", rows(records))
+    found = rows(records)
+    several = bool(found["finding"].str.contains(SEPARATOR, regex=False).any())
+    return Reading("CSV", f"{tree.origin}/{name}", found, several=several)
 
 
 def _lists_images(tree: FileTree, name: str) -> bool:
