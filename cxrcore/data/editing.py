@@ -47,6 +47,8 @@ def change_classes(
             _check_class(label, old)
         renamed = {label: classes.checked(new) for label, new in renamed.items() if classes.checked(new) != label}
         now = list(dict.fromkeys(renamed.get(label, label) for label in old))
+        if len(now) < classes.LEAST:
+            raise UserError("A dataset needs at least two classes. Received: {names}.", names=now)
         if order and sorted(order) != sorted(now):
             raise UserError("order: expected the classes {now}. Received: {order}", now=now, order=list(order))
         now = list(order) or now

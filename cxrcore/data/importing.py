@@ -76,7 +76,7 @@ def import_trees(
     settings.require_writable()
     options = options or ImportOptions()
     check_name_is_free(name, replace)
-    readings = [reading for tree in trees for reading in detect.read(tree, options.columns)]
+    readings = read_all(trees, options.columns)
     mapped = mapping.apply(readings, options.choices)
     mapped.check()
     _check_limits(options.limits, mapped.classes)
@@ -91,6 +91,11 @@ def import_trees(
         table = exclusions.within_limits(table, options.limits)
         write_table(unfinished.folder / dataset.MEASURES, measures, index=True)
         return publish(unfinished.folder, name, table, _info(readings, mapped, notes), replace)
+
+
+def read_all(trees: Sequence[FileTree], columns: Mapping[str, str]) -> list[Reading]:
+    """Return what is listed in `trees`. Raises `UserError` where no layout is known."""
+    return [reading for tree in trees for reading in detect.read(tree, columns)]
 
 
 def _inspected(

@@ -13,13 +13,14 @@ from cxrcore.data.classes import LEAVE_OUT, NO_FOLDER
 from cxrcore.data.readers.base import SEPARATOR, Reading
 from cxrcore.errors import UserError
 from cxrcore.i18n import N_
-from cxrcore.messages import msg
+from cxrcore.messages import Message, msg
 
 Uncertain = Literal["left out", "positive", "negative"]
 UNCERTAIN: tuple[Uncertain, ...] = ("left out", "positive", "negative")
 # Code of how an uncertain label is used -> its text.
 UNCERTAIN_TITLES = {"left out": N_("left out"), "positive": N_("positive"), "negative": N_("negative")}
 # Reasons of rows that are never opened, whatever their class.
+_NAMED = 8  # findings that a summary names
 _NOT_COUNTED = ("view", "repeated", "missing", "modality")
 
 
@@ -66,6 +67,10 @@ class Finding:
     uncertain: int = 0
 
 
+def _displayed(found: Finding) -> Message | str:
+    return Message(id=found.name) if found.name == NO_FOLDER else found.name
+
+
 @dataclass(frozen=True)
 class Mapped:
     """The rows of all sources with their `label`, and the findings that they have."""
@@ -88,6 +93,35 @@ class Mapped:
         used = self.table["label"][self.table["left_out"] == ""]
         return {str(name): int(count) for name, count in used.value_counts().items()}
 
+    def summary(self) -> Message:
+        """Return the classes and what is left out, by name and number of images."""
+        counts = [
+            msg("{name} {n}", name=classes.display(name), n=n) for name, n in self._by_class(self.counts()).items()
+        ]
+        sentence = msg("{n} classes: {counts}.", n=len(counts), counts=counts)
+        left_out = [msg("{name} {n}", name=_displayed(found), n=found.images) for found in self.left_out]
+        if left_out:
+            more = len(left_out) - _NAMED
+            named = [*left_out[:_NAMED], msg("and {n} more", n=more)] if more > 0 else left_out
+            sentence = msg(
+                "{sentence} Findings left out: {n} ({named}).", sentence=sentence, n=len(left_out), named=named
+            )
+        for kind, text in (
+            ("several", N_("{sentence} Images with findings of several classes, left out: {n}.")),
+            ("uncertain", N_("{sentence} Images with uncertain findings, left out: {n}.")),
+        ):
+            if n := int((self.table["left_out"] == kind).sum()):
+                sentence = Message(id=text, values={"sentence": sentence, "n": n})
+        masks = [
+            msg("{kind} {n}", kind=Message(id=title), n=n)
+            for kind, title in (("lungs", N_("lungs")), ("lesions", N_("lesions")))
+            if (n := int((self.table[kind].str.len() > 0).sum()))
+        ]
+        return msg("{sentence} Masks: {masks}.", sentence=sentence, masks=masks) if masks else sentence
+
+    def _by_class(self, counts: Mapping[str, int]) -> dict[str, int]:
+        return {name: counts[name] for name in self.classes}
+
     def check(self) -> None:
         """Raise `UserError` unless there are 2 to 50 classes; the message names the findings."""
         names = self.classes
@@ -96,7 +130,8 @@ class Mapped:
                 "A classifier needs at least two classes. Received: {names}. Findings: {findings}. Choose which of "
                 "them are classes: map, keep or leave out.",
                 names=names or msg("none"),
-                findings=[f"{finding.name} ({finding.images})" for finding in self.findings[:30]] or msg("none"),
+                findings=[msg("{name} ({n})", name=_displayed(found), n=found.images) for found in self.findings[:30]]
+                or msg("none"),
             )
         if len(names) > classes.MOST:
             raise UserError(
@@ -144,13 +179,13 @@ def _defaults(readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
                 name = {known.upper(): label for known, label in reading.known.items()}.get(finding.upper(), LEAVE_OUT)
             else:
                 name = (classes.tutorial_class if tutorial else classes.merged_class)(finding) if merged else LEAVE_OUT
-                name = name or spelled.setdefault(classes.key(finding), _own_name(finding))
+                name = name or spelled.setdefault(classes.key(finding), own_name(finding))
             found[source, finding] = name
     return found
 
 
-def _own_name(finding: str) -> str:
-    """Return a finding as a class name; the tutorials' own are written as they write them."""
+def own_name(finding: str) -> str:
+    """Return a finding as a class name, "" if nothing of it can be; the tutorials' names are written as they are."""
     name = classes.prettified(finding)
     return name.upper() if name.upper() in classes.TUTORIAL else name
 
@@ -169,7 +204,7 @@ def _labels(
         for wanted in (finding.upper(), f"{source}/{finding}".upper()):  # the second has precedence
             if wanted in chosen:
                 name = chosen[wanted]
-        found[pair] = (defaults[pair] or _own_name(finding)) if name is None else name
+        found[pair] = (defaults[pair] or own_name(finding)) if name is None else name
     return found
 
 

@@ -43,8 +43,25 @@ def test_folders_are_imported_with_the_shown_mapping(machine, save, tmp_path):
     test = machine(tmp_path / "set")
     _button(test, "Import").click().run()
     assert not test.exception
-    assert dataset.load("mydata").counts() == {"NORMAL": 2}
-    assert dataset.load("mydata").left_out_counts() == {"finding": 2}
+    assert dataset.load("mydata").counts() == {"FLU": 2, "NORMAL": 2}
+
+
+def test_classes_of_findings_are_summarised_and_chosen(machine, save, tmp_path):
+    _set(save)
+    save("set/TB/0.png", np.full((8, 8), 99, np.uint8))
+    test = machine(tmp_path / "set")
+    assert "3 classes: FLU 2, NORMAL 2, TB 1." in _texts(test)
+    test.session_state["classes of findings"] = {"set/FLU": "Infection", "set/NORMAL": "", "set/TB": "Infection"}
+    test.run()
+    assert "at least two classes. Received: Infection. Findings: FLU (2), NORMAL (2), TB (1)" in _texts(test)
+    assert _button(test, "Import").disabled
+    test.text_input[0].set_value("<b>Clear</b>").run()
+    test.session_state["classes of findings"] |= {"set/NORMAL": "<b>Clear</b>"}
+    test.session_state["classes of findings"] |= {"set/TB": ""}
+    test.run()
+    assert "2 classes: <b>Clear</b> 2, Infection 2. Findings left out: 1 (TB 1)." in _texts(test).replace("\\", "")
+    _button(test, "Import").click().run()
+    assert not test.exception and dataset.load("mydata").counts() == {"<b>Clear</b>": 2, "Infection": 2}
 
 
 @pytest.mark.parametrize(
@@ -65,12 +82,15 @@ def test_unreadable_path_is_reported(machine, tmp_path, text, message):
 
 def test_columns_of_a_table_are_chosen(machine, save, tmp_path):
     save("set/a.png", np.full((8, 8), 1, np.uint8))
-    pd.DataFrame({"image": ["a.png"], "was": ["NORMAL"]}).to_csv(tmp_path / "set" / "list.csv", index=False)
+    save("set/b.png", np.full((8, 8), 2, np.uint8))
+    pd.DataFrame({"image": ["a.png", "b.png"], "was": ["NORMAL", "TB"]}).to_csv(
+        tmp_path / "set" / "list.csv", index=False
+    )
     test = machine(tmp_path / "set" / "list.csv")
     assert "no column known as finding" in _texts(test)
     next(box for box in test.selectbox if box.label == "finding").set_value("was").run()
     _button(test, "Import").click().run()
-    assert dataset.load("mydata").counts() == {"NORMAL": 1}
+    assert dataset.load("mydata").counts() == {"NORMAL": 1, "TB": 1}
 
 
 def test_upload_stays_in_memory_until_import(open_page, home):
@@ -151,13 +171,27 @@ def _metrics(test):
 
 def test_uploads_in_no_folder_get_the_chosen_class(open_page):
     files = [(f"IM-{k}.dcm", radiograph(np.full((8, 8), k), bits=8), "application/dicom") for k in range(2)]
+    files.append(("TB.zip", zipped({"a.png": png(np.full((8, 8), 9, np.uint8))}), "application/zip"))
     test = open_page("data", view="Add a dataset", **{"from": "Upload"})
     test.file_uploader[0].set_value(files).run()
-    assert "Without a class they are left out" in _texts(test)
-    next(box for box in test.selectbox if "in no folder" in box.label).set_value("NORMAL").run()
-    assert "Without a class they are left out" not in _texts(test)
+    assert "Received: TB. Findings: (no folder) (2), TB (1)" in _texts(test)
+    test.session_state["classes of findings"] |= {"upload/(no folder)": "NORMAL"}
+    test.run()
     _button(test, "Import").click().run()
-    assert not test.exception and dataset.load("mydata").counts() == {"NORMAL": 2}
+    assert not test.exception and dataset.load("mydata").counts() == {"NORMAL": 2, "TB": 1}
+
+
+def test_positive_class_is_chosen_as_a_new_version(open_page, save, tmp_path):
+    _set(save)
+    importing.import_folders([tmp_path / "set"], "mydata")
+    test = open_page("data")
+    assert test.radio[0].label == "Positive class" and test.radio[0].value == "FLU"
+    test.radio[0].set_value("NORMAL")
+    _button(test, "Apply").click().run()
+    assert not test.exception and dataset.load("mydata").positive == "NORMAL"
+    assert "Version 2" in _texts(test) and test.radio[0].value == "NORMAL"
+    _button(test, "Apply").click().run()
+    assert "The classes are as they were: FLU, NORMAL" in _texts(test) and dataset.load("mydata").version == 2
 
 
 MARKDOWN = "![x](https://host/t.png) `code` **bold** https://host/"
@@ -167,7 +201,7 @@ def test_names_from_data_are_plain_text(open_page, save, tmp_path):
     """Source, finding and file names are shown as they are: no image of another host, no link, no bold text."""
     name = MARKDOWN.replace("/", "_")
     for k in range(2):
-        save(f"{name}/NORMAL/{name}{k}.png", np.full((8, 8), k, np.uint8))
+        save(f"{name}/{'TB' if k else 'NORMAL'}/{name}{k}.png", np.full((8, 8), k, np.uint8))
     importing.import_folders([tmp_path / name], "mydata")
     for view in ("Overview", "Images"):
         test = open_page("data", view=view)

@@ -47,6 +47,7 @@ CALLS = {
     "relabel": lambda run: editing.relabel("phantom", [0], "NORMAL"),
     "exclude": lambda run: editing.exclude("phantom", [0]),
     "restore": lambda run: editing.restore("phantom", [0]),
+    "rename a class": lambda run: editing.change_classes("phantom", {"COVID": "X"}),
     "undo": lambda run: editing.undo("phantom", seen=1),
     "delete": lambda run: dataset.delete("phantom"),
     "check": lambda run: audit.run(dataset.load("phantom")),

@@ -11,7 +11,7 @@ from cxrcore.data.readers.base import LAYOUTS
 from cxrcore.figures import charts
 from cxrcore.i18n import t, translate
 from cxrcore.ui import feedback
-from cxrcore.ui.data import edit_history
+from cxrcore.ui.data import class_editor, edit_history
 
 
 def show(data: Dataset) -> None:
@@ -32,7 +32,10 @@ def show(data: Dataset) -> None:
             name = feedback.plain_text(classes.label(phantom.planted_class))
             text += " " + t("Every {name} image carries a confounding marker.", name=name)
         st.info(text)
+    for note in data.info.notes:
+        st.warning(feedback.plain_text(translate(note)))
     _counts(data, table)
+    class_editor.show(data)
     _left_out(data)
     _sources(data)
     if st.button(t("Train on this dataset"), type="primary", icon=":material/model_training:"):
