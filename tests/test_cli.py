@@ -75,12 +75,24 @@ def test_explain_all_test_images_and_named_ones(trained, tmp_path):
 def test_import_and_list(save, tmp_path):
     import numpy as np
 
-    for k, name in enumerate(["NORMAL", "NORMAL", "SARS"]):
+    for k, name in enumerate(["NORMAL", "NORMAL", "SARS", "TB"]):
         save(f"set/{name}/{k}.png", np.full((8, 8), k, np.uint8))
-    options = ["--name", "mine", "--map", "SARS=OTHER INFECTION", "--limit", "NORMAL=1"]
+    options = ["--name", "mine", "--map", "SARS==1+1", "--limit", "NORMAL=1", "--leave-out", "TB"]
     value = cxr("data", "import", str(tmp_path / "set"), *options)
-    assert value["classes"] == {"NORMAL": 1, "OTHER INFECTION": 1} and value["left_out"] == {"limit": 1}
+    assert value["classes"] == {"=1+1": 1, "NORMAL": 1} and value["positive"] == "=1+1"
+    assert value["left_out"] == {"limit": 1, "finding": 1} and value["findings_left_out"] == {"TB": 1}
     assert cxr("data", "list")["datasets"] == [{"name": "mine", "classes": value["classes"], "version": 1}]
+    changed = cxr("data", "classes", "mine", "--rename", "=1+1=a=b", "--positive", "NORMAL")
+    assert (
+        changed
+        == {
+            "dataset": "mine",
+            "version": 2,
+            "classes": {"a=b": 1, "NORMAL": 1},
+            "positive": "NORMAL",
+        }
+        and cxr("data", "classes", "mine") == changed
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`cxr data`: import, list, audit and edit datasets."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -50,16 +51,28 @@ def import_(
         data = importing.import_folders(paths, name, options, of_stage(progress, "images"), replace)
     left_out = data.left_out
     missing = [Path(path).name for path in left_out["path"][left_out["left_out"] == "missing"]]
+    masks = {kind: int((data.usable[kind] != "").sum()) for kind in ("lungs", "lesions")}
     unreadable = left_out[left_out["left_out"] == "unreadable"]
     reasons = [str(exclusions.reason(stored)) for stored in unreadable["left_out_reason"]]
+    without_class = left_out["finding"][left_out["left_out"] == "finding"].value_counts().to_dict()
     lines = [f"Dataset {name}: " + ", ".join(f"{count} {label}" for label, count in data.counts().items())]
+    lines += [f"Positive class: {data.positive}"] if data.positive else []
     lines += [f"Left out, {exclusions.KINDS[kind]}: {count}" for kind, count in data.left_out_counts().items()]
+    lines += [
+        f"Finding without a class: {finding or 'none'}, {count} images" for finding, count in without_class.items()
+    ]
+    lines += [str(note) for note in data.info.notes]
+    lines += [f"Masks: {masks['lungs']} of lungs, {masks['lesions']} of lesions"] if any(masks.values()) else []
     lines += [f"Missing: {file}" for file in missing]
     lines += [f"{path}: {reason}" for path, reason in zip(unreadable["path"], reasons, strict=True)]
     value = {
         "dataset": name,
         "classes": data.counts(),
+        "positive": data.positive,
         "left_out": data.left_out_counts(),
+        "findings_left_out": without_class,
+        "masks": masks,
+        "notes": [str(note) for note in data.info.notes],
         "missing": missing,
         "unreadable": dict(zip(unreadable["path"], reasons, strict=True)),
     }
@@ -121,6 +134,28 @@ def audit(
     terminal.result(value, "\n".join(lines), json)
 
 
+@app.command("classes")
+def classes_(
+    name: Name,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(help="Class to its new name, e.g. 'FLU=INFECTION'; one name for two merges them."),
+    ] = None,
+    order: Annotated[list[str] | None, typer.Option(help="All classes in their new order, one --order each.")] = None,
+    positive: Annotated[str, typer.Option(help="Positive class of a two-class question.")] = "",
+    json: Json = False,
+) -> None:
+    """List the classes of a dataset, or rename, merge and reorder them as a new version."""
+    data = dataset.load(name)
+    if rename or order or positive:
+        renamed = dict(_renamed(text, data.info.classes) for text in rename or [])
+        data = editing.change_classes(name, renamed, order or (), positive)
+    value = {"dataset": name, "version": data.version, "classes": data.counts(), "positive": data.positive}
+    lines = [f"{label}: {count}" for label, count in data.counts().items()]
+    lines += [f"Positive class: {data.positive}"] if data.positive else []
+    terminal.result(value, "\n".join([f"Version {data.version} of {name}", *lines]), json)
+
+
 @app.command()
 def undo(name: Name, json: Json = False) -> None:
     """Undo the last edit of a dataset."""
@@ -136,8 +171,14 @@ def _pair(text: str, option: str, form: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def _renamed(text: str, names: Sequence[str]) -> tuple[str, str]:
+    """Split at the first `=` after the name of a class; names may have a `=` of their own."""
+    ends = [place for place, character in enumerate(text) if character == "=" and text[:place].strip() in names]
+    return (text[: ends[0]].strip(), text[ends[0] + 1 :]) if ends else _pair(text, "--rename", "CLASS=NAME")
+
+
 def _limit(text: str) -> tuple[str, int]:
-    name, count = _pair(text, "--limit", "CLASS=NUMBER")
-    if not count.isdecimal():
+    name, _, count = text.rpartition("=")
+    if not name or not count.isdecimal():
         raise UserError("--limit: expected CLASS=NUMBER. Received: {received!r}", received=text)
     return name, int(count)

@@ -127,8 +127,8 @@ class Mapped:
         names = self.classes
         if len(names) < classes.LEAST:
             raise UserError(
-                "A classifier needs at least two classes. Received: {names}. Findings: {findings}. Choose which of "
-                "them are classes: map, keep or leave out.",
+                "A classifier needs at least two classes. Received: {names}. Findings: {findings}. Choose the class of "
+                "findings; on the command line with --map, --keep and --leave-out.",
                 names=names or msg("none"),
                 findings=[msg("{name} ({n})", name=_displayed(found), n=found.images) for found in self.findings[:30]]
                 or msg("none"),
