@@ -23,7 +23,12 @@ _OTHER = {"pneumonia", "viralpneumonia", "bacterialpneumonia", "otherinfection",
 
 
 def display(name: str) -> Message | str:
-    """Return a class name for a message: only those of `TUTORIAL` are translated, any other is data."""
+    """Return a class name for a message: only those of `TUTORIAL` are translated, any other is data.
+
+    A name in a script from right to left is isolated, so that a number after it stays after it.
+    """
+    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in name):
+        return f"\u2068{name}\u2069"
     return Message(id=name) if name in TUTORIAL else name
 
 

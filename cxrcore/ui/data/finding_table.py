@@ -34,7 +34,10 @@ def show(readings: Sequence[Reading], key: str) -> Choices:
     same = st.session_state.get(_FOR) == key
     kept: dict[str, str] = st.session_state.get(_PLACE, {}) if same else {}
     labels = {_name(found): kept.get(_name(found), found.label) for found in findings}
-    labels = _edited(findings, labels, _options(findings, labels, key), several, key)
+    above = st.container()
+    options = _options(findings, labels, key)
+    with above:
+        labels = _edited(findings, labels, options, several, key)
     st.session_state[_PLACE], st.session_state[_FOR] = labels, key
     uncertain: Uncertain = UNCERTAIN[0]
     if any(found.uncertain for found in findings):
@@ -62,7 +65,7 @@ def _options(findings: Sequence[Finding], labels: dict[str, str], key: str) -> l
     typed: list[str] = st.session_state.setdefault(f"typed classes {key}", [])
     new = st.text_input(
         t("New class"),
-        placeholder=t("type a name, then choose it in the column class"),
+        placeholder=t("type a name, then choose it above"),
         key=f"new class {key}",
         width=420,
     )
@@ -82,11 +85,11 @@ def _edited(
     label = t("class")
     columns = {
         t("finding"): [classes.finding_label(found.name) for found in findings],
-        t("source"): [found.source for found in findings],
+        label: [shown[labels[_name(found)]] for found in findings],
         t("images"): [found.images for found in findings],
         t("uncertain"): [found.uncertain for found in findings],
         t("patients"): [found.patients for found in findings],
-        label: [shown[labels[_name(found)]] for found in findings],
+        t("source"): [found.source for found in findings],
     }
     if len({found.source for found in findings}) == 1:
         del columns[t("source")]
@@ -100,7 +103,7 @@ def _edited(
         column_config={
             label: st.column_config.SelectboxColumn(options=list(shown.values()), required=True, width="medium")
         },
-        height=min(40 + 35 * len(findings), 460),
+        height=min(38 + 35 * len(findings), 460),
         key=f"mapping {key} {hash((tuple(options), tuple(map(_name, findings))))} {current()}",
     )
     codes = {text: name for name, text in shown.items()}
