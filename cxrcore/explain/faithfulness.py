@@ -226,10 +226,8 @@ class _Checks:
             mask = load_mask(Path(self.tests["lesions"][row]))
             if mask.any():
                 lesions[row] = _crop(mask, crops[row])
-        files = lung_masks.given(self.tests)
-        found = lung_masks.of(self.tests, self.raw, files)
+        found, lungs_from = lung_masks.drawn_first(self.tests, self.raw)
         lungs = {row: _crop(mask, crops[row]) for row, mask in enumerate(found) if mask is not None}
-        lungs_from = lung_masks.origin(files, [mask is not None for mask in found])
         return np.array([*lesions], int), [*lesions.values()], np.array([*lungs], int), [*lungs.values()], lungs_from
 
     def _mean(self, values: np.ndarray, rows: np.ndarray) -> Metric | None:

@@ -28,6 +28,24 @@ def of(table: pd.DataFrame, pixels: np.ndarray, files: bool) -> list[np.ndarray 
     return [None if reason else mask for mask, reason in zip(masks, reasons, strict=True)]
 
 
+def drawn_first(table: pd.DataFrame, pixels: np.ndarray) -> tuple[list[np.ndarray | None], Message]:
+    """Return the lungs of each row from its mask file, else from the segmenter, and where they come from.
+
+    For measures of single images. Where classes are compared, all lungs must come from one place (see `of`): a
+    difference between drawn and segmented lungs would tell the classes apart.
+    """
+    drawn = (table["lungs"] != "").to_numpy()
+    if drawn.all() or not drawn.any():
+        found = of(table, pixels, files=bool(drawn.all()))
+        return found, origin(bool(drawn.all()), [mask is not None for mask in found])
+    found = [None] * len(table)
+    for rows, files in ((np.flatnonzero(drawn), True), (np.flatnonzero(~drawn), False)):
+        for row, mask in zip(rows, of(table.iloc[rows].reset_index(drop=True), pixels[rows], files), strict=True):
+            found[row] = mask
+    segmented = sum(mask is not None for mask, is_drawn in zip(found, drawn, strict=True) if not is_drawn)
+    return found, msg("mask files of {drawn} images, the segmenter for {n} more", drawn=int(drawn.sum()), n=segmented)
+
+
 def origin(files: bool, known: Sequence[bool]) -> Message:
     """Return where lungs come from, and for how many images they are known."""
     values = {"n": int(np.sum(known)), "of": len(known)}
