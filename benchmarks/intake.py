@@ -57,9 +57,10 @@ def _draw(folder: Path, images: int) -> None:
 
 
 def _save(folder: Path, number: int) -> None:
-    from cxrcore.data.phantom.images import DISEASES, PhantomSpec, generate
+    from cxrcore.data.classes import TUTORIAL
+    from cxrcore.data.phantom.images import PhantomSpec, generate
 
-    disease = DISEASES[number % 3]
+    disease = TUTORIAL[number % 3]
     place = folder / disease
     place.mkdir(parents=True, exist_ok=True)
     pixels = generate(PhantomSpec(disease, number // 3, 0), SEED).image

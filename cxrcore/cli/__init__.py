@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from cxrcore import settings
-from cxrcore.cli import compare, control, dashboard, data, report, runs, sweep, train
+from cxrcore.cli import compare, control, dashboard, data, phantom, report, runs, sweep, train
 from cxrcore.errors import UserError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Chest X-ray studio: train, evaluate and explain. For research and teaching, not for clinical use.",
 )
+data.app.command()(phantom.phantom)
 app.add_typer(data.app, name="data")
 control.add(runs.app)
 app.add_typer(runs.app, name="runs")

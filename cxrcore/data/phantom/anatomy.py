@@ -8,7 +8,11 @@ from scipy.special import expit
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What all images of one patient share. Lengths are in half image widths."""
+    """What all images of one patient share. Lengths are in half image widths.
+
+    `raised`: how far the hemidiaphragm of the image's left and of its right stand above `diaphragm`; the liver lifts
+    the first one.
+    """
 
     lung_x: float
     lung_width: float
@@ -24,10 +28,12 @@ class Anatomy:
     clavicle: float
     tissue: float
     vessel_seed: int
+    raised: tuple[float, float] = (0.05, 0.0)
+    heart_x: float = 0.10
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> "Anatomy":
-        """Draw a patient."""
+        """Draw a healthy patient."""
         return cls(
             lung_x=rng.uniform(0.37, 0.42),
             lung_width=rng.uniform(0.26, 0.32),
@@ -76,23 +82,37 @@ def soft(distance: np.ndarray, width: float) -> np.ndarray:
 
 def lungs(body: Anatomy, x: np.ndarray, y: np.ndarray) -> dict[int, np.ndarray]:
     """Return the soft lung fields, keyed -1 (the image's left, the patient's right) and 1."""
-    centre = (body.lung_top + body.lung_bottom) / 2
-    height = (body.lung_bottom - body.lung_top) / 2
     heart = heart_distance(body, x, y)
     fields = {}
     for side in (-1, 1):
-        u = (x - side * body.lung_x) / (body.lung_width * (1 + 0.22 * (y - centre) / height))
-        v = (y - centre) / height
-        outline = u**2 * np.sqrt(np.abs(u)) + v**2 * np.sqrt(np.abs(v)) - 1
-        raised = 0.05 if side < 0 else 0.0  # the liver lifts the right hemidiaphragm
-        floor = y - (body.diaphragm - raised + body.dome * u**2)
-        fields[side] = soft(outline, 0.06) * soft(floor, 0.012) * soft(-heart, 0.05)
+        u, v = lung_coordinates(body, side, x, y)
+        floor = y - (diaphragm(body, side) + body.dome * u**2)
+        fields[side] = soft(outline(u, v), 0.06) * soft(floor, 0.012) * soft(-heart, 0.05)
     return fields
+
+
+def lung_coordinates(body: Anatomy, side: int, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (u, v) of one lung: -1 to 1 from its left to its right edge in the image, and from apex to base."""
+    centre = (body.lung_top + body.lung_bottom) / 2
+    height = (body.lung_bottom - body.lung_top) / 2
+    u = (x - side * body.lung_x) / (body.lung_width * (1 + 0.22 * (y - centre) / height))
+    return u, (y - centre) / height
+
+
+def outline(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return a value below 0 inside a lung that has no diaphragm and no heart."""
+    value: np.ndarray = u**2 * np.sqrt(np.abs(u)) + v**2 * np.sqrt(np.abs(v)) - 1
+    return value
+
+
+def diaphragm(body: Anatomy, side: int) -> float:
+    """Return the y of the top of a hemidiaphragm."""
+    return body.diaphragm - body.raised[side > 0]
 
 
 def heart_distance(body: Anatomy, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return a value below 0 inside the heart; the heart extends further to the image's right."""
-    u, v = x - 0.10, y - body.heart_y
+    u, v = x - body.heart_x, y - body.heart_y
     across, along = (0.88 * u - 0.47 * v) / body.heart_width, (0.47 * u + 0.88 * v) / 0.38
     return across**2 + along**2 - 1
 

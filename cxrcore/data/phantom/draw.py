@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from cxrcore.data.phantom import anatomy, lesions
+from cxrcore.data.phantom.shapes import Scene, Shade, Shape
 
 SIZE = 256
 
@@ -21,17 +22,16 @@ class Phantom:
 
 @dataclass(frozen=True)
 class Patient:
-    """A body and its disease; every image of the patient shows both."""
+    """A body and its lesions; every image of the patient shows both."""
 
-    disease: lesions.Disease
     body: anatomy.Anatomy
-    opacities: tuple[lesions.Opacity, ...]
+    lesions: tuple[Shape, ...]
 
     @classmethod
-    def sample(cls, disease: lesions.Disease, rng: np.random.Generator) -> "Patient":
-        """Draw a patient with `disease`."""
-        body = anatomy.Anatomy.sample(rng)
-        return cls(disease, body, tuple(lesions.sample(disease, body, rng)))
+    def sample(cls, disease: str, rng: np.random.Generator) -> "Patient":
+        """Draw a patient with `disease`, one of `lesions.DISEASES`."""
+        body, shapes = lesions.sample(disease, anatomy.Anatomy.sample(rng), rng)
+        return cls(body, tuple(shapes))
 
 
 def draw(patient: Patient, rng: np.random.Generator, marker: bool = False) -> Phantom:
@@ -43,32 +43,34 @@ def draw(patient: Patient, rng: np.random.Generator, marker: bool = False) -> Ph
     x, y = anatomy.Pose.sample(rng).grid(SIZE)
     fields = anatomy.lungs(patient.body, x, y)
     lung = fields[-1] + fields[1]
-    picture = anatomy.chest(patient.body, x, y, lung) + _vessels(patient.body, x, y, lung, rng)
-    illness, mask = _illness(patient, fields, x, y, rng)
-    pixels = _expose(picture + illness, rng)
+    vessels = _vessels(patient.body, x, y, lung, rng)
+    illness = _illness(patient, fields, x, y, rng)
+    aerated = lung if illness.fluid is None else lung - illness.fluid
+    picture = anatomy.chest(patient.body, x, y, aerated)
+    if illness.air is not None:
+        picture -= 0.12 * patient.body.tissue * illness.air
+    for filled in (illness.air, illness.fluid):
+        vessels = vessels if filled is None else vessels * (1 - filled)
+    pixels = _expose(picture + vessels + illness.added, rng)
     _letter(pixels, rng)
     if marker:
         cv2.rectangle(pixels, (8, SIZE - 22), (24, SIZE - 12), 235, -1)
-    return Phantom(pixels, _mask(lung > 0.5), _mask(mask))
+    return Phantom(pixels, _mask(lung > 0.5), _mask(illness.mask))
 
 
 def _illness(
     patient: Patient, fields: dict[int, np.ndarray], x: np.ndarray, y: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the brightness that the lesions add and where they are (boolean)."""
-    added, mask = np.zeros_like(x), np.zeros(x.shape, bool)
-    texture = 1 + 0.20 * _noise(rng, 28)
-    for opacity in patient.opacities:
-        course = replace(
-            opacity,
-            x=opacity.x + rng.normal(0, 0.015),
-            y=opacity.y + rng.normal(0, 0.015),
-            density=opacity.density * rng.uniform(0.85, 1.15),
-        )
-        field = course.field(x, y) * fields[course.side]
-        added = np.maximum(added, course.density * field * texture)
-        mask |= field > 0.5
-    return added, mask
+) -> Shade:
+    """Return what the lesions together do to the image: of overlapping ones the densest counts.
+
+    Air and fluid are those of the last lesion; no disease has them beside another lesion.
+    """
+    scene = Scene(patient.body, x, y, fields, noise=_noise(rng, 28))
+    total = Shade(np.zeros_like(x), np.zeros(x.shape, bool))
+    for lesion in patient.lesions:
+        shade = lesion.varied(rng).shade(scene)
+        total = replace(shade, added=np.maximum(total.added, shade.added), mask=total.mask | shade.mask)
+    return total
 
 
 def _vessels(

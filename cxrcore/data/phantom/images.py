@@ -1,14 +1,14 @@
 """Series of phantoms: seeded patients and their images, reproducible one by one and in any order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from cxrcore.data.classes import TUTORIAL
 from cxrcore.data.phantom.draw import Patient, Phantom, draw
-from cxrcore.data.phantom.lesions import Disease
+from cxrcore.data.phantom.lesions import DISEASES
 
-DISEASES: tuple[Disease, ...] = ("COVID", "NORMAL", "OTHER INFECTION")
 # The first word of every seed. CXRTiny is trained on a stream of its own, so that no dataset of a user, whatever its
 # seed, holds an image or a patient that the backbone was trained on.
 DATASET_STREAM, BACKBONE_STREAM = 1, 2
@@ -18,7 +18,7 @@ DATASET_STREAM, BACKBONE_STREAM = 1, 2
 class PhantomSpec:
     """Which image: the disease, the patient's number within it and the image's number."""
 
-    disease: Disease
+    disease: str
     patient: int
     number: int
 
@@ -28,10 +28,10 @@ class PhantomSpec:
         return f"{self.disease.split()[0].lower()}_p{self.patient:03d}_{self.number}"
 
 
-def specs(patients: int, images: int) -> Iterator[PhantomSpec]:
-    """Yield the images of `patients` patients a disease with `images` images each, patient by patient."""
+def specs(patients: int, images: int, diseases: Sequence[str] = TUTORIAL) -> Iterator[PhantomSpec]:
+    """Yield the images of `patients` patients of each of `diseases` with `images` images each, patient by patient."""
     for patient in range(patients):
-        for disease in DISEASES:
+        for disease in diseases:
             for number in range(images):
                 yield PhantomSpec(disease, patient, number)
 
