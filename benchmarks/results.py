@@ -22,6 +22,7 @@ from benchmarks.server import running
 from cxrcore import runs
 from cxrcore.config import run_config
 from cxrcore.data import dataset
+from cxrcore.data.classes import TUTORIAL
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.evaluation import metrics
 from cxrcore.files import append_line
@@ -29,7 +30,7 @@ from cxrcore.runs import Run
 from cxrcore.runs.models import DatasetSnapshot, EpochMetrics, RunInfo, RunMetrics
 from cxrcore.runs.run import EVENTS
 
-CLASSES = ["COVID", "NORMAL", "OTHER INFECTION"]
+CLASSES = list(TUTORIAL)
 # The last heading of each tab that computes something.
 TABS = {"Metrics": "Metrics by subgroup", "Probabilities": "Referral", "Errors": "Correct, low margin"}
 

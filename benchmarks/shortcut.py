@@ -11,6 +11,7 @@ import tempfile
 from cxrcore import runs
 from cxrcore.audits import shortcut
 from cxrcore.config import run_config
+from cxrcore.data.classes import COVID
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.training import pipeline
 
@@ -21,7 +22,7 @@ def main(seeds: int) -> None:
     """Print the result and the best border accuracy of each seed."""
     wrong = 0
     for seed in range(seeds):
-        for planted in ("COVID", None):
+        for planted in (COVID, None):
             name = f"{'planted' if planted else 'plain'}-{seed}"
             phantoms.create(name, PATIENTS, IMAGES, seed, planted)
             config = run_config.make(dataset=name, epochs=20)

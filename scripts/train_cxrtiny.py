@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from cxrcore.data.classes import COVID, OTHER
 from cxrcore.data.phantom.images import BACKBONE_STREAM, PhantomSpec, generate, specs
 from cxrcore.features import cxrtiny
 
@@ -31,7 +32,7 @@ def example(spec: PhantomSpec, seed: int) -> tuple[np.ndarray, np.ndarray]:
         cv2.resize(mask, (CELLS, CELLS), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         for mask in (phantom.lungs, phantom.lesions)
     )
-    hazy, dense = (lesion * (spec.disease == disease) for disease in ("COVID", "OTHER INFECTION"))
+    hazy, dense = (lesion * (spec.disease == disease) for disease in (COVID, OTHER))
     return pixels, np.stack([lung, hazy, dense], axis=-1)
 
 

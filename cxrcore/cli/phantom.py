@@ -26,9 +26,9 @@ def phantom(
 ) -> None:
     """Generate phantoms: synthetic X-rays with known lungs and lesions, for a question of two to ten classes."""
     chosen = [text.strip() for text in classes.split(",")]
-    with terminal.progress() as progress:
-        moved = of_stage(progress, "generating X-rays")
-        data = phantoms.create(name, patients, images, seed, planted_class, moved, replace, chosen)
+    with terminal.progress() as bar:
+        progress = of_stage(bar, "generating X-rays")
+        data = phantoms.create(name, patients, images, seed, planted_class, progress, replace, chosen)
     value = {"dataset": name, "classes": data.counts()}
     text = f"Dataset {name}: " + ", ".join(f"{count} {label}" for label, count in data.counts().items())
     terminal.result(value, text, json)

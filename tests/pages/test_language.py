@@ -7,6 +7,7 @@ import pytest
 from cxrcore import i18n
 from cxrcore.config import run_config
 from cxrcore.data.phantom import dataset as phantoms
+from cxrcore.data.phantom.lesions import DISEASES
 from cxrcore.progress import ignore_stages
 from cxrcore.sweeps import plan, search, sweep
 
@@ -17,6 +18,7 @@ DATA = re.compile(
     r"|Adam(W)?|SGD, 0\.9|\*\*\d{8}-[\w-]+\*\*|F1|ROC"
     r"|[\w-]+\.(png|csv)( · .*)?|English|Português|Language · Idioma|viridis|inferno|magma|jet"
     r"|gap|tutorial|probe|hidden"
+    rf"|{'|'.join(DISEASES[3:])}"
     r"|[\w-]+CAM(\+\+)?|block\w+|stem\w*|bundled|ImageNet|Dropout|Backbone|Original|\d+ MB"
 )
 

@@ -77,6 +77,18 @@ def test_data_generates_phantoms(open_page):
     assert dataset.load("mine").counts() == {"COVID": 6, "NORMAL": 6, "OTHER INFECTION": 6}
 
 
+def test_data_generates_phantoms_of_the_chosen_classes(open_page):
+    test = open_page("data", view="Add a dataset")
+    test.multiselect[0].set_value(["NODULE", "NORMAL"]).run()
+    planted = next(box for box in test.selectbox if box.label == "Add a confounding marker")
+    assert planted.options == ["no", "NODULE", "NORMAL"]
+    next(box for box in test.text_input if box.label == "Name").set_value("mine")
+    next(box for box in test.number_input if box.label == "Patients per class").set_value(3)
+    _button(test, "Generate").click().run()
+    assert not test.exception
+    assert dataset.load("mine").counts() == {"NODULE": 6, "NORMAL": 6}
+
+
 def test_train_starts_a_run_that_the_url_names(open_page, phantom):
     test = open_page("train")
     _button(test, "Start training").click().run()

@@ -59,15 +59,15 @@ def _other(body: Anatomy, rng: np.random.Generator) -> tuple[Anatomy, list[Shape
 def _effusion(body: Anatomy, rng: np.random.Generator) -> tuple[Anatomy, list[Shape]]:
     """Fluid at one base that hides the diaphragm; its surface is a meniscus."""
     side = _side(rng)
-    level = anatomy.diaphragm(body, side) - rng.uniform(0.04, 0.22)
-    return body, [Effusion(side, level, rise=rng.uniform(0.07, 0.13))]
+    level = anatomy.diaphragm(body, side) - rng.uniform(0.10, 0.28)
+    return body, [Effusion(side, level, rise=rng.uniform(0.08, 0.14))]
 
 
 def _nodule(body: Anatomy, rng: np.random.Generator) -> tuple[Anatomy, list[Shape]]:
     """One small round spot."""
-    radius = rng.uniform(0.050, 0.075)
+    radius = rng.uniform(0.055, 0.080)
     side, x, y = _place(body, radius + 0.02, rng)
-    return body, [Opacity(side, x, y, radius, radius, 0.08, rng.uniform(0.30, 0.42), texture=0.0)]
+    return body, [Opacity(side, x, y, radius, radius, 0.08, rng.uniform(0.34, 0.46), texture=0.0)]
 
 
 def _mass(body: Anatomy, rng: np.random.Generator) -> tuple[Anatomy, list[Shape]]:

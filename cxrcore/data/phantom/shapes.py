@@ -123,7 +123,7 @@ class Effusion(Shape):
         surface = self.level - self.rise * np.maximum(self.side * u + 0.4, 0) ** 2
         fluid = soft(surface - scene.y, 0.018)
         field = fluid * scene.lungs[self.side]
-        return Shade(0.05 * field, field > 0.5, fluid=field)
+        return Shade(0.08 * field, field > 0.5, fluid=field)
 
 
 @dataclass(frozen=True)

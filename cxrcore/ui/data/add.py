@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -11,7 +12,8 @@ from cxrcore.data import archive, classes, dataset, download, roots
 from cxrcore.data.file_tree import FileTree, absolute, of_uploads, open_file_tree
 from cxrcore.data.images import Upload
 from cxrcore.data.phantom import dataset as phantom_dataset
-from cxrcore.data.phantom.images import DISEASES
+from cxrcore.data.phantom.images import PhantomSpec, generate
+from cxrcore.data.phantom.lesions import DISEASES
 from cxrcore.errors import UserError
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.ui import feedback, progress, query_params
@@ -22,6 +24,7 @@ _LAYOUTS = N_(
     "above them), the COVID-19 image data collection (metadata.csv beside images/), a CSV of paths and labels, and the "
     "tutorials' `X_*.npy` with `Y_*.npy`. DICOM, PNG, JPEG, TIFF and WebP, in folders or ZIPs."
 )
+_EXAMPLES_PER_ROW = 5
 
 
 def show() -> None:
@@ -45,6 +48,13 @@ def show() -> None:
 
 def _phantoms() -> None:
     st.caption(t("Phantoms: synthetic X-rays with known lungs and lesions. No patient data and no network needed."))
+    chosen = st.multiselect(t("Classes"), DISEASES, phantom_dataset.DEFAULTS.classes, format_func=classes.label)
+    columns = st.columns(_EXAMPLES_PER_ROW)
+    for number, name in enumerate(chosen):
+        label = classes.label(name)
+        columns[number % _EXAMPLES_PER_ROW].image(
+            _example(name), label, width="stretch", alt=t("Synthetic X-ray: {name}", name=label)
+        )
     with st.form("phantoms", border=False):
         left, middle, right = st.columns(3)
         name = left.text_input(t("Name"), dataset.free_name("phantom"))
@@ -53,7 +63,7 @@ def _phantoms() -> None:
         seed = left.number_input(t("Seed"), 0, 2**31, 0, help=t("The same seed gives the same images."))
         planted = middle.selectbox(
             t("Add a confounding marker"),
-            [None, *DISEASES],
+            [None, *chosen],
             format_func=lambda name: classes.label(name) if name else t("no"),
             help=t(
                 "Adds a small mark to every image of one class, as the label of a hospital might be. A model can learn "
@@ -62,8 +72,14 @@ def _phantoms() -> None:
         )
         if st.form_submit_button(t("Generate"), type="primary"):
             move = progress.bar(t("Generating images"), t("images"))
-            phantom_dataset.create(name, int(patients), int(images), int(seed), planted, move)
+            phantom_dataset.create(name, int(patients), int(images), int(seed), planted, progress=move, classes=chosen)
             import_form.open_new(name)
+
+
+@st.cache_data(max_entries=len(DISEASES))
+def _example(disease: str) -> np.ndarray:
+    """Return one phantom, uint8 (256, 256)."""
+    return generate(PhantomSpec(disease, patient=0, number=0), seed=0).image
 
 
 def _upload() -> None:
