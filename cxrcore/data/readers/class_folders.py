@@ -9,6 +9,7 @@ from cxrcore.data import dicom
 from cxrcore.data.classes import MOST, NO_FOLDER, tutorial_class
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import SUFFIXES
+from cxrcore.data.readers import masks
 from cxrcore.data.readers.base import NO_CITATION, SPLIT_NAMES, Reading, located, rows
 from cxrcore.messages import msg
 
@@ -31,7 +32,8 @@ def read(tree: FileTree, without: Collection[str] = ()) -> Reading:
     in no folder have the finding `NO_FOLDER`. A folder named train, val or test gives the part.
     """
     skipped = tuple(f"{folder}/" if folder else "" for folder in without)
-    names = [name for name in tree.files if _is_image(name) and not name.startswith(skipped)]
+    of_masks = masks.names(tree)
+    names = [name for name in tree.files if not name.startswith(skipped) and name not in of_masks and _is_image(name)]
     source = PurePosixPath(tree.origin).parent.name if tree.name.lower() in SPLIT_NAMES else tree.name
     folders = {place: _folders(tree, place) for place in {PurePosixPath(name).parent for name in names}}
     findings = _findings(folders)

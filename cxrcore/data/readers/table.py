@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxrcore.data.dicom import age_band
 from cxrcore.data.file_tree import FileTree
+from cxrcore.data.readers import masks
 from cxrcore.data.readers.base import SEPARATOR, SPLIT_NAMES, Reading, located, rows, view_columns
 from cxrcore.data.readers.covid_chestxray import read_csv
 from cxrcore.errors import UserError
@@ -81,7 +82,9 @@ def read(tree: FileTree, name: str, chosen: Mapping[str, str]) -> Reading:
                 names=list(table.columns[:30]),
             )
     folder = PurePosixPath(name).parent
-    elsewhere = _by_file_name(tree.below("" if str(folder) == "." else str(folder)))
+    of_masks = masks.names(tree)
+    below = tree.below("" if str(folder) == "." else str(folder))
+    elsewhere = _by_file_name([file for file in below if file not in of_masks])
     values = {role: table[column] for role, column in columns.items()}
     records = [_record(tree, folder, elsewhere, row) for row in pd.DataFrame(values).to_dict("records")]
     found = rows(records)
