@@ -50,6 +50,11 @@ LAYOUTS = {
     "arrays": N_("NumPy arrays"),
     "CSV": N_("CSV"),
     "covid-chestxray-dataset": N_("COVID-19 image data collection"),
+    "radiography": N_("COVID-19 Radiography Database"),
+    "covidx": N_("COVIDx"),
+    "rsna": N_("RSNA Pneumonia Detection Challenge"),
+    "tuberculosis": N_("Shenzhen and Montgomery tuberculosis sets"),
+    "masks": N_("Masks"),
 }
 
 

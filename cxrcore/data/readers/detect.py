@@ -5,8 +5,18 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cxrcore.data.file_tree import FileTree
-from cxrcore.data.readers import arrays, class_folders, covid_chestxray, table
-from cxrcore.data.readers.base import Reading
+from cxrcore.data.readers import (
+    arrays,
+    class_folders,
+    covid_chestxray,
+    covidx,
+    masks,
+    radiography,
+    rsna,
+    table,
+    tuberculosis,
+)
+from cxrcore.data.readers.base import Reading, rows
 from cxrcore.errors import UserError
 
 
@@ -23,7 +33,13 @@ class Collection:
 
 
 # A place belongs to the first of these that finds it.
-_COLLECTIONS = (Collection(covid_chestxray.places, covid_chestxray.read),)
+_COLLECTIONS = (
+    Collection(covid_chestxray.places, covid_chestxray.read),
+    Collection(covidx.places, covidx.read),
+    Collection(rsna.places, rsna.read),
+    Collection(tuberculosis.places, tuberculosis.read),
+    Collection(radiography.places, radiography.read),
+)
 
 
 def read(tree: FileTree, columns: Mapping[str, str] | None = None) -> list[Reading]:
@@ -35,6 +51,8 @@ def read(tree: FileTree, columns: Mapping[str, str] | None = None) -> list[Readi
         UserError: no layout in it that a reader knows.
     """
     readings = _given(tree, columns or {}) if tree.table else _found(tree, columns or {})
+    if not readings and masks.names(tree):  # the images are in another tree, see `masks.attach`
+        return [Reading("masks", tree.origin, rows([]))]
     if not readings:
         raise UserError(
             "No image was found in {origin}. Expected one of: metadata.csv beside images/ (the COVID "
