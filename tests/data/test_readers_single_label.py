@@ -9,6 +9,7 @@ from cxrcore.data import file_tree
 from cxrcore.data.importing import import_folders
 from cxrcore.data.readers import detect, masks
 from cxrcore.data.readers.base import NO_CITATION
+from cxrcore.errors import UserError
 from tests.data.dicom_files import radiograph
 from tests.data.zip_files import zipped
 
@@ -236,6 +237,27 @@ def test_rsna_with_targets_only_and_patients_of_the_mappings(put, pneumonia, tmp
     }
     patients = [rows[f"{name}.dcm"]["patient"].split(":", 1)[1] for name in ("p1", "p2", "p3", "p4")]
     assert patients == ["00000010", "00000010", "00000011", "p4"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("patientId,x\na,1\n", r"lacks the columns target"),
+        ("", r"lacks the columns patientid, target"),
+        ('patientId,Target\n"' + "a" * 200_000, r"cannot be read as a table: field larger"),
+    ],
+)
+def test_rsna_labels_of_another_form_are_refused(put, tmp_path, content, message):
+    put("rsna/stage_2_train_labels.csv", content=content)
+    put("rsna/stage_2_train_images/a.dcm")
+    with pytest.raises(UserError, match=message):
+        _read(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a": 1}', '[{"img_id": 1}]', "\udcff"])
+def test_rsna_mappings_of_another_form_are_not_used(put, pneumonia, tmp_path, content):
+    put(f"{pneumonia}/mappings.json", content=content.encode(errors="surrogateescape"))
+    assert _rows(_read(tmp_path))["p1.dcm"]["patient"] == f"{pneumonia}:p1"
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR AS")  # the set writes ages without a unit

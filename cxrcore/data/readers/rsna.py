@@ -141,7 +141,7 @@ def _patients(tree: FileTree, name: str) -> dict[str, str]:
     try:
         entries = json.loads(lists.text(tree, name))
         return {str(entry["subset_img_id"]).lower(): str(entry["img_id"]).partition("_")[0] for entry in entries}
-    except (ValueError, TypeError, KeyError, UserError):
+    except (ValueError, TypeError, KeyError, RecursionError, UserError):  # of another form, or damaged
         return {}
 
 
