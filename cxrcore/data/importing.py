@@ -13,7 +13,7 @@ from cxrcore.data.file_tree import FileTree, open_file_tree
 from cxrcore.data.image_statistics import parallel
 from cxrcore.data.info import DatasetInfo, Source
 from cxrcore.data.inspection import ImageInspector
-from cxrcore.data.readers import detect
+from cxrcore.data.readers import detect, masks
 from cxrcore.data.readers.base import OBJECTS, Reading
 from cxrcore.data.staging import Unfinished, check_name_is_free, publish, resumable
 from cxrcore.errors import UserError
@@ -81,7 +81,11 @@ def import_trees(
     mapped.check()
     _check_limits(options.limits, mapped.classes)
     table = mapped.table
-    plan = [table.drop(columns=OBJECTS).to_json(orient="values"), *map(str, ["anywhere"] if roots is None else roots)]
+    plan = [
+        table.drop(columns=OBJECTS).to_json(orient="values"),
+        *(file.mark for kind in ("lungs", "lesions") for files in table[kind] for file in files),
+        *map(str, ["anywhere"] if roots is None else roots),
+    ]
     with resumable(name, plan) as unfinished:
         table, measures, notes = _inspected(table, unfinished, roots, progress)
         table = exclusions.without_repeats(table)
@@ -94,8 +98,8 @@ def import_trees(
 
 
 def read_all(trees: Sequence[FileTree], columns: Mapping[str, str]) -> list[Reading]:
-    """Return what is listed in `trees`. Raises `UserError` where no layout is known."""
-    return [reading for tree in trees for reading in detect.read(tree, columns)]
+    """Return what is listed in `trees`, with the masks in them. Raises `UserError` where no layout is known."""
+    return masks.attach(trees, [reading for tree in trees for reading in detect.read(tree, columns)])
 
 
 def _inspected(

@@ -167,7 +167,7 @@ def apply(readings: Sequence[Reading], choices: Choices | None = None) -> Mapped
 
 def _defaults(readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
     """Return the class of each (source, finding) by default."""
-    merged = len(readings) > 1
+    merged = sum(not reading.rows.empty for reading in readings) > 1
     tutorial = merged and any(reading.layout == "covid-chestxray-dataset" for reading in readings)
     found: dict[tuple[str, str], str] = {}
     spelled: dict[str, str] = {}  # the first spelling of each name

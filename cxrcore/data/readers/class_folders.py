@@ -15,7 +15,6 @@ from cxrcore.messages import msg
 
 # Kermany's names: person1946_bacteria_4874.jpeg, IM-0214-0001.jpeg, NORMAL2-IM-0535-0001-0002.jpeg.
 _PATIENT = re.compile(r"^(person\d+)_|^((?:NORMAL2-)?IM-\d+)-\d+")
-_FOR_FILES = {"images", "image", "img", "imgs"}  # folders between those of the classes and the files
 _NO_IMAGE = {"DICOMDIR", "README", "LICENSE", "LICENCE", "MAKEFILE"}
 CITATION = (
     "Kermany D et al. Labeled Optical Coherence Tomography and Chest X-Ray Images, 2018, doi:10.17632/rscbjbr9sj, "
@@ -50,7 +49,11 @@ def read(tree: FileTree, without: Collection[str] = ()) -> Reading:
 def _folders(tree: FileTree, place: PurePosixPath) -> list[str]:
     """Return the folders above the images in `place` that may be named after a class."""
     root = [tree.name] if tree.name_is_folder else []
-    inner = [folder for folder in place.parts if folder.lower() not in SPLIT_NAMES and folder.lower() not in _FOR_FILES]
+    inner = [
+        folder
+        for folder in place.parts
+        if folder.lower() not in SPLIT_NAMES and folder.lower() not in masks.IMAGE_FOLDERS
+    ]
     return [*(folder for folder in root if folder.lower() not in SPLIT_NAMES), *inner]
 
 
