@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxrcore.data import classes, file_tree, mapping
@@ -127,6 +127,7 @@ def test_any_printable_name_is_a_class_name(name):
     assert mapping.apply([_reading(["x", "y"])], Choices({"x": name})).classes == classes.ordered([name, "Y"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=70), min_size=1, max_size=8))
 def test_prettified_findings_are_class_names(findings):
     found = mapping.apply([_reading(findings)])
