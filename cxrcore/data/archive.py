@@ -18,7 +18,7 @@ from cxrcore.errors import UserError
 
 MAX_FILES = 100_000
 MAX_BYTES = 50 * 2**30  # of all files unpacked; ChestX-ray14 has 45 GB
-MAX_TABLE = 100 * 2**20  # of a CSV
+MAX_TABLE = 256 * 2**20  # of a CSV; that of PadChest, with its reports, has over 100 MB
 MAX_ARRAY = 2**30  # of one .npy
 MAX_HELD = 2**30  # of all inner archives together, which are held in memory
 DEPTH = 2  # a ZIP in a ZIP is read, a third level is refused

@@ -42,7 +42,7 @@ SPLIT_NAMES = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
     **dict.fromkeys(("test", "testing"), TEST),
 }
-FRONTAL = {"", "PA", "AP", "AP SUPINE", "AP ERECT", "FRONTAL"}
+FRONTAL = {"", "PA", "AP", "AP SUPINE", "AP ERECT", "AP_HORIZONTAL", "FRONTAL"}
 # Code of a layout, as kept in `Source.layout` -> its text.
 LAYOUTS = {
     "phantom": N_("Synthetic X-rays"),
@@ -55,6 +55,12 @@ LAYOUTS = {
     "rsna": N_("RSNA Pneumonia Detection Challenge"),
     "tuberculosis": N_("Shenzhen and Montgomery tuberculosis sets"),
     "masks": N_("Masks"),
+    "ChestX-ray14": "NIH ChestX-ray14",
+    "CheXpert": "CheXpert",
+    "MIMIC-CXR-JPG": "MIMIC-CXR-JPG",
+    "VinDr-CXR": "VinDr-CXR",
+    "PadChest": "PadChest",
+    "BRAX": "BRAX",
 }
 
 

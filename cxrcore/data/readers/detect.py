@@ -7,14 +7,20 @@ from pathlib import PurePosixPath
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers import (
     arrays,
+    brax,
+    chestxray14,
+    chexpert,
     class_folders,
     covid_chestxray,
     covidx,
     masks,
+    mimic_cxr,
+    padchest,
     radiography,
     rsna,
     table,
     tuberculosis,
+    vindr_cxr,
 )
 from cxrcore.data.readers.base import Reading, rows
 from cxrcore.errors import UserError
@@ -35,6 +41,12 @@ class Collection:
 # A place belongs to the first of these that finds it.
 _COLLECTIONS = (
     Collection(covid_chestxray.places, covid_chestxray.read),
+    Collection(chestxray14.places, chestxray14.read),
+    Collection(chexpert.places, chexpert.read),
+    Collection(mimic_cxr.places, mimic_cxr.read),
+    Collection(vindr_cxr.places, vindr_cxr.read),
+    Collection(padchest.places, padchest.read),
+    Collection(brax.places, brax.read),
     Collection(covidx.places, covidx.read),
     Collection(rsna.places, rsna.read),
     Collection(tuberculosis.places, tuberculosis.read),
