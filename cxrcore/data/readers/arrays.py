@@ -16,7 +16,9 @@ from cxrcore.errors import UserError
 
 def pairs(tree: FileTree) -> list[tuple[str, str]]:
     """Return the names of images and labels that belong together."""
-    images = [PurePosixPath(name) for name in tree.files if PurePosixPath(name).match("X_*.npy")]
+    images = [
+        PurePosixPath(name) for name in tree.files if name.endswith(".npy") and PurePosixPath(name).match("X_*.npy")
+    ]
     found = [(str(name), str(name.with_name("Y" + name.name[1:]))) for name in images]
     return [pair for pair in found if pair[1] in tree.files]
 

@@ -33,7 +33,7 @@ def read(tree: FileTree, folder: str) -> Reading:
         {
             "file": [
                 dicom if not files.find(png) and files.find(dicom) else png
-                for png, dicom in zip(table.text("pngpath"), table.text("dicompath"), strict=True)
+                for png, dicom in zip(table.text("pngpath").tolist(), table.text("dicompath").tolist(), strict=True)
             ],
             "finding": label_table.names_marked(codes == label_table.POSITIVE, names),
             "uncertain": label_table.names_marked(codes == label_table.UNCERTAIN, names),

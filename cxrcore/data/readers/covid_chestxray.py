@@ -23,8 +23,8 @@ CITATION = (
 
 def places(tree: FileTree) -> list[str]:
     """Return the folders in `tree` that have this layout."""
-    found = [str(PurePosixPath(name).parent) for name in tree.files if PurePosixPath(name).name == "metadata.csv"]
-    folders = ["" if place == "." else place for place in found]
+    found = [name.rpartition("/") for name in tree.files if name.endswith("metadata.csv")]
+    folders = [folder for folder, _, name in found if name == "metadata.csv"]
     return [folder for folder in folders if tree.below(_join(folder, "images"))]
 
 

@@ -209,7 +209,15 @@ def boxes_by_image(
     with np.errstate(invalid="ignore"):
         is_box = np.isfinite([x, y, width, height]).all(axis=0) & (width > 0) & (height > 0)
     found: dict[str, list[list[str | float]]] = {}
-    values = zip(images[is_box], findings[is_box], x[is_box], y[is_box], width[is_box], height[is_box], strict=True)
+    values = zip(
+        images[is_box].tolist(),
+        findings[is_box].tolist(),
+        x[is_box],
+        y[is_box],
+        width[is_box],
+        height[is_box],
+        strict=True,
+    )
     for image, finding, *box in values:
         found.setdefault(image, []).append([finding, *map(float, box)])
     blank = np.all([values == "" for values in corners], axis=0)
@@ -266,7 +274,7 @@ def image_rows(
     Raises:
         UserError: none of the images is there.
     """
-    names = [files.full(listed) for listed in images["file"]]
+    names = [files.full(listed) for listed in images["file"].tolist()]
     if not any(name in tree.files for name in names):
         raise UserError(
             "None of the {n} images that {name} lists is in {origin}. Expected, for example: {example}",
@@ -282,12 +290,16 @@ def image_rows(
     views = images["view"] if "view" in images else pd.Series("", index=images.index, dtype=object)
     reasons = {view: _view_columns(view, has_laterals) for view in views.unique()}
     again = exclusions.columns("repeated", msg("the file is listed before"))
-    repeated = pd.Series(names).duplicated()
-    records = images.drop(columns="file").to_dict("records")
+    repeated = pd.Series(names).duplicated().tolist()
+    columns = [name for name in images.columns if name != "file"]
+    records = zip(*(images[name].tolist() for name in columns), strict=True)  # `to_dict` takes several times as long
     return rows(
         [
-            located(tree, name) | record | reasons[view] | (again if is_repeated else {})
-            for name, record, view, is_repeated in zip(names, records, views, repeated, strict=True)
+            located(tree, name)
+            | dict(zip(columns, record, strict=True))
+            | reasons[view]
+            | (again if is_repeated else {})
+            for name, record, view, is_repeated in zip(names, records, views.tolist(), repeated, strict=True)
         ]
     )
 
@@ -368,7 +380,7 @@ def _unreadable(tree: FileTree, name: str, error: Exception) -> UserError:
 
 
 def _is_table(name: str) -> bool:
-    return name.lower().endswith((".csv", ".csv.gz"))
+    return name[-7:].lower().endswith((".csv", ".csv.gz"))
 
 
 def _file_name(name: str) -> str:
