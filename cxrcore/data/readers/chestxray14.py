@@ -43,7 +43,9 @@ def read(tree: FileTree, folder: str) -> Reading:
             "sex": table.text("patientgender", "patientsex"),
             "age": table.text("patientage"),
             "given_split": label_table.split_of(names, parts),
-            "boxes": names.map({image: label_table.boxes_text(found) for image, found in boxes.items()}).fillna(""),
+            "boxes": label_table.looked_up(
+                names, {image: label_table.boxes_text(found) for image, found in boxes.items()}
+            ),
         }
     )
     files = label_table.ImageFiles(tree, folder)

@@ -32,7 +32,8 @@ def places(tree: FileTree) -> list[str]:
 
 def read(tree: FileTree, folder: str) -> Reading:
     """Return the images of all lists; lateral views are marked as left out. A list gives the part of its images."""
-    tables = [label_table.read_table(tree, name) for name in label_table.lists(tree, folder, _is_list)]
+    names = [name for file in _PARTS for name in label_table.lists(tree, folder, file.__eq__)]
+    tables = [label_table.read_table(tree, name) for name in names]
     tables = [table for table in tables if "path" in table.titles]
     parts = [_PARTS[table.name.rpartition("/")[2].lower().removesuffix(".gz")] for table in tables]
     given = [part for table, part in zip(tables, parts, strict=True) for _ in range(len(table.data))]

@@ -306,8 +306,12 @@ def image_rows(
 
 def split_of(images: pd.Series, parts: Mapping[str, Iterable[str]]) -> pd.Series:
     """Return the column `given_split` of images that are listed by part."""
-    found = {image: part for part, listed in parts.items() for image in listed}
-    return images.map(found).fillna("")
+    return looked_up(images, {image: part for part, listed in parts.items() for image in listed})
+
+
+def looked_up(keys: pd.Series, known: Mapping[str, str]) -> pd.Series:
+    """Return the text of each key, "" for an unknown one."""
+    return pd.Series([known.get(key, "") for key in keys.tolist()], index=keys.index, dtype=object)
 
 
 def read_lines(tree: FileTree, name: str) -> list[str]:

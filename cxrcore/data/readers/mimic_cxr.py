@@ -47,8 +47,10 @@ def read(tree: FileTree, folder: str) -> Reading:
     images["patient"] = subject
     images["view"] = _views(table)
     if split is not None:
-        parts = dict(zip(split.text("dicomid"), split.text("split").str.lower().map(_SPLIT).fillna(""), strict=True))
-        images["given_split"] = images["dicomid"].map(parts).fillna("")
+        parts = label_table.looked_up(split.text("split").str.lower(), _SPLIT)
+        images["given_split"] = label_table.looked_up(
+            images["dicomid"], dict(zip(split.text("dicomid"), parts, strict=True))
+        )
     files = label_table.ImageFiles(tree, folder)
     images = images.drop(columns=["dicomid", *_STUDY])
     listed = label_table.image_rows(tree, files, images, SOURCE, table.name, has_laterals=True)
@@ -87,5 +89,5 @@ def _labels(table: Table) -> tuple[pd.DataFrame, tuple[Message, ...]]:
 def _views(table: Table) -> pd.Series:
     """Return the view, or that of the view code if there is none."""
     views = table.text("viewposition")
-    codes = table.text("viewcodesequencecodemeaning").str.lower().map(_DIRECTIONS).fillna("")
+    codes = label_table.looked_up(table.text("viewcodesequencecodemeaning").str.lower(), _DIRECTIONS)
     return views.where(views != "", codes)

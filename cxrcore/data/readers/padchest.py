@@ -1,6 +1,7 @@
 """PadChest: `PADCHEST_chest_x_ray_images_labels_160K*.csv` and folders of 16-bit PNG files (Bustos et al. 2020)."""
 
 import ast
+import math
 import re
 
 import pandas as pd
@@ -83,5 +84,5 @@ def _ages(table: Table) -> pd.Series:
     """Return the age in whole years at the study, "" where a date is unknown."""
     born = pd.to_numeric(table.text("patientbirth").str[:4], errors="coerce")
     studied = pd.to_numeric(table.text("studydatedicom").str[:4], errors="coerce")
-    years = studied - born
-    return years.map(lambda value: str(int(value)), na_action="ignore").fillna("").astype(object)
+    years = (studied - born).tolist()
+    return pd.Series([str(int(value)) if math.isfinite(value) else "" for value in years], dtype=object)

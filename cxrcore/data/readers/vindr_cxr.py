@@ -42,7 +42,7 @@ def places(tree: FileTree) -> list[str]:
 
 def read(tree: FileTree, folder: str) -> Reading:
     """Return the images with the findings that most of their radiologists marked, and the boxes of these findings."""
-    names = label_table.lists(tree, folder, lambda name: name in _LABELS)
+    names = [name for file in _LABELS for name in label_table.lists(tree, folder, file.__eq__)]
     parts = [_physionet(tree, folder, name) for name in names] or [_kaggle(tree, folder)]
     images = pd.concat([part for part, _ in parts], ignore_index=True)
     notes = tuple(note for _, found in parts for note in found)
@@ -99,10 +99,12 @@ def _kaggle(tree: FileTree, folder: str) -> tuple[pd.DataFrame, tuple[Message, .
     named = marks[marks["name"] != ""]
     votes = named.groupby(["image", "name"], sort=False).size().rename("votes").reset_index()
     agreed = votes[2 * votes["votes"] > votes["image"].map(readers)]
-    findings = agreed.groupby("image", sort=False)["name"].agg(SEPARATOR.join)
+    findings: dict[str, list[str]] = {}
+    for image, name in zip(agreed["image"].tolist(), agreed["name"].tolist(), strict=True):
+        findings.setdefault(image, []).append(name)
     images = list(readers.index)
     boxes, notes = _boxes(table)
-    return _images(images, list(findings.reindex(images).fillna("")), boxes, TRAIN), notes
+    return _images(images, [SEPARATOR.join(findings.get(image, ())) for image in images], boxes, TRAIN), notes
 
 
 def _images(names: list[str], findings: list[str], boxes: Boxes, part: str) -> pd.DataFrame:
