@@ -141,12 +141,12 @@ def test_set_without_any_image_is_refused(tmp_path):
 
 
 FINDINGS = list(label_table.CHEXPERT_FINDINGS.values())
-CHEXPERT_HEADER = "\ufeffAge,Note,PATH,Sex,Frontal/Lateral,AP/PA," + ",".join(FINDINGS)
+CHEXPERT_HEADER = "\ufeffPATH,Age,Note,Sex,Frontal/Lateral,AP/PA," + ",".join(FINDINGS)
 
 
 def _chexpert(path, sex, age, view, **marks):
     kind = "Lateral" if "lateral" in path else "Frontal"
-    return f"{age},free text,CheXpert-v1.0-small/{path},{sex},{kind},{view},{_labels(FINDINGS, **marks)}"
+    return f"CheXpert-v1.0-small/{path},{age},free text,{sex},{kind},{view},{_labels(FINDINGS, **marks)}"
 
 
 CHEXPERT = {
@@ -156,7 +156,7 @@ CHEXPERT = {
             "train/patient00001/study1/view1_frontal.jpg", "Female", 68, "AP", No_Finding="1.0", Support_Devices="1.0"
         ),
         _chexpert("train/patient00002/study1/view1_frontal.jpg", "Male", 91, "PA", Pneumonia="1.0", Edema="-1.0"),
-        _chexpert("train/patient00002/study1/view2_lateral.jpg", "Male", 91, "", Pneumonia="1.0", Edema="-1.0"),
+        _chexpert("train/patient00002/study1/view2_lateral.jpg", "Male", 91, "AP", Pneumonia="1.0", Edema="-1.0"),
         _chexpert("train/patient00002/study2/view1_frontal.jpg", "Male", 91, "AP", Pneumonia="-1"),
         _chexpert("train/patient00003/study1/view1_frontal.jpg", "Unknown", 0, "AP"),
         _chexpert("train/patient00004/study1/view1_frontal.jpg", "Male", 20, "AP", Pneumonia="1.0"),
@@ -230,7 +230,15 @@ def test_chexpert(tmp_path, uncertain, counts, left_out):
 def test_chexpert_test_list_has_no_views(tmp_path):
     path = "test/patient64741/study1/view{}.jpg"
     text = _table("Path,No Finding,Edema", f"{path.format('1_frontal')},1,0", f"{path.format('2_lateral')},1,0")
-    _write(tmp_path, {"test.csv": text, path.format("1_frontal"): b"pixels", path.format("2_lateral"): b"pixels"})
+    _write(
+        tmp_path,
+        {
+            "test.csv": text,
+            "test.csv.gz": text,
+            path.format("1_frontal"): b"pixels",
+            path.format("2_lateral"): b"pixels",
+        },
+    )
     table = _only(tmp_path).rows
     assert table["view"].tolist() == ["Frontal", "Lateral"] and table["left_out"].tolist() == ["", "view"]
     assert set(table["given_split"]) == {"test"}
@@ -322,7 +330,7 @@ VINDR = {
         "aa,R2,0,0,0,1",
         "aa,R3,0,0,1,0",
         "bb,R1,0,1,0,0",
-        "bb,R1,0,1,0,0",
+        "bb,R2,0,0,0,1",
         "bb,R2,0,0,0,1",
         "bb,R3,1,1,0,0",
         "cc,R1,1,0,0,0",
@@ -385,14 +393,14 @@ def test_vindr_cxr_of_kaggle(tmp_path):
         "aa,No finding,14,R2,,,,",
         "aa,Cardiomegaly,3,R3,1,1,2,2",
         "bb,Cardiomegaly,3,R3,1,2,3,5",
-        "bb,Cardiomegaly,3,R3,1,2,3,4",
         "bb,Cardiomegaly,3,R1,1,2,3,4",
         "bb,Nodule/Mass,8,R2,1,2,3,4",
+        "bb,Nodule/Mass,8,R2,5,6,7,8",
     )
     _write(tmp_path, {"train.csv": text, "train/aa.png": b"pixels", "train/bb.dicom": b"pixels"})
     table = _only(tmp_path).rows
     assert table["finding"].tolist() == ["No finding", "Cardiomegaly"]
-    assert [len(json.loads(text or "[]")) for text in table["boxes"]] == [0, 3] and set(table["left_out"]) == {""}
+    assert [len(json.loads(text or "[]")) for text in table["boxes"]] == [0, 2] and set(table["left_out"]) == {""}
 
 
 PADCHEST = (
@@ -413,7 +421,7 @@ PADCHEST = (
 def test_padchest(tmp_path, flat):
     header = "ImageID,ImageDir,StudyDate_DICOM,PatientID,PatientBirth,PatientSex_DICOM,Projection,Labels,Report"
     path = tmp_path / "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8-sig") as file:
         csv.writer(file).writerows([header.split(","), *((*row, "un informe, con comas") for row in PADCHEST)])
     names = [row[0] if flat else f"{row[1]}/{row[0]}" for row in PADCHEST[:-1]]
     _write(tmp_path, dict.fromkeys(names, b"pixels"))
@@ -443,11 +451,11 @@ def test_brax(tmp_path):
         header,
         "0,Anonymized_DICOMs/id_1/a.dcm,images/id_1/a.png,id_1,F,85 or more,PA,1,",
         "1,Anonymized_DICOMs/id_1/b.dcm,images/id_1/b.png,id_1,F,85 or more,L,1,",
-        "2,Anonymized_DICOMs/id_2/c.dcm,images/id_2/c.png,id_2,M,55,AP,,1",
+        "2,Anonymized_DICOMs/id_2/c0.dcm,images/id_2/c.png,id_2,M,55,AP,,1",
         "3,Anonymized_DICOMs/id_3/d.dcm,images/id_3/d.png,id_3,O,,PA,,-1",
         "4,Anonymized_DICOMs/id_4/e.dcm,images/id_4/e.png,id_4,M,20,PA,,1",
     )
-    files = ["images/id_1/a.png", "images/id_1/b.png", "Anonymized_DICOMs/id_1/a.dcm", "Anonymized_DICOMs/id_2/c.dcm"]
+    files = ["images/id_1/a.png", "images/id_1/b.png", "Anonymized_DICOMs/id_1/a.dcm", "Anonymized_DICOMs/id_2/c0.dcm"]
     _write(tmp_path, {"master_spreadsheet_update.csv": text} | dict.fromkeys([*files, "images/id_3/d.png"], b"pixels"))
     reading = _only(tmp_path)
     table = reading.rows
