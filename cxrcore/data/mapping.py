@@ -241,7 +241,7 @@ def _labelled(reading: Reading, labels: Mapping[tuple[str, str], str], uncertain
     rows["label"] = [label for label, _ in found]
     rows["boxes"] = [
         _boxes_of_class(boxes, label, source, labels) if boxes else ""
-        for boxes, label, source in zip(rows["boxes"], rows["label"], rows["source"], strict=True)
+        for boxes, label, source in zip(*(rows[name].tolist() for name in ("boxes", "label", "source")), strict=True)
     ]
     free = rows["left_out"] == ""
     for column in ("left_out", "left_out_reason"):
