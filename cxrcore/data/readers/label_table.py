@@ -112,10 +112,10 @@ def header(tree: FileTree, name: str) -> set[str]:
         return set()
 
 
-def read_table(tree: FileTree, name: str, wanted: Callable[[str], bool] = bool) -> Table:
-    """Return a CSV, which may be compressed as `.gz`: those of its columns whose keys are `wanted`.
+def read_table(tree: FileTree, name: str, wanted: Collection[str] = ()) -> Table:
+    """Return a CSV, which may be compressed as `.gz`: the columns whose keys are `wanted`, or all of them.
 
-    Lines with more values than the header are left out and noted.
+    Of all, lines with more values than the header are left out and noted.
 
     Raises:
         UserError: it is not a table, or larger than `archive.MAX_TABLE`.
@@ -125,9 +125,9 @@ def read_table(tree: FileTree, name: str, wanted: Callable[[str], bool] = bool) 
     notes: tuple[Message, ...] = ()
     try:
         try:
-            data = _parsed(content, "error")
+            data = _parsed(content, wanted, "error")
         except pd.errors.ParserError as error:
-            data = _parsed(content, "skip")
+            data = _parsed(content, wanted, "skip")
             notes = (
                 msg(
                     "{name}: lines that do not fit its header are left out ({error})",
@@ -138,8 +138,7 @@ def read_table(tree: FileTree, name: str, wanted: Callable[[str], bool] = bool) 
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise _unreadable(tree, name, error) from error
     for title in data.columns:
-        if wanted(classes.key(title)):
-            titles.setdefault(classes.key(title), title)
+        titles.setdefault(classes.key(title), title)
     kept = data[list(titles.values())].fillna("")
     kept.columns = pd.Index(list(titles))
     return Table(name, kept, {key: title.strip() for key, title in titles.items()}, notes)
@@ -345,11 +344,12 @@ def _code(text: str) -> int:
     return int(value) if value in (POSITIVE, NEGATIVE, UNCERTAIN) else _UNKNOWN
 
 
-def _parsed(content: bytes, bad_lines: str) -> pd.DataFrame:
+def _parsed(content: bytes, wanted: Collection[str], bad_lines: str) -> pd.DataFrame:
     # `index_col=False`: a comma at the ends of the lines makes no further column.
     return pd.read_csv(
         io.BytesIO(content),
         dtype=str,
+        usecols=(lambda title: classes.key(title) in wanted) if wanted else None,
         keep_default_na=False,
         index_col=False,
         encoding="utf-8-sig",

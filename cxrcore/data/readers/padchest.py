@@ -33,7 +33,7 @@ def places(tree: FileTree) -> list[str]:
 def read(tree: FileTree, folder: str) -> Reading:
     """Return the images of the list; those of a projection that is not frontal are marked as left out."""
     names = label_table.lists(tree, folder, _is_list)
-    table = label_table.read_table(tree, max(names), lambda key: key in _COLUMNS)
+    table = label_table.read_table(tree, max(names), _COLUMNS)
     labels = table.text("labels")
     found = {text: _findings(text) for text in labels.unique()}
     places_of = table.text("imagedir")
