@@ -58,13 +58,13 @@ def import_(
     lines = [f"Dataset {name}: " + ", ".join(f"{count} {label}" for label, count in data.counts().items())]
     lines += [f"Positive class: {data.positive}"] if data.positive else []
     lines += [f"Left out, {exclusions.KINDS[kind]}: {count}" for kind, count in data.left_out_counts().items()]
-    lines += [
-        f"Finding without a class: {finding or 'none'}, {count} images" for finding, count in without_class.items()
-    ]
+    lines += _first(
+        [f"Finding without a class: {finding or 'none'}, {count} images" for finding, count in without_class.items()]
+    )
     lines += [str(note) for note in data.info.notes]
     lines += [f"Masks: {masks['lungs']} of lungs, {masks['lesions']} of lesions"] if any(masks.values()) else []
-    lines += [f"Missing: {file}" for file in missing]
-    lines += [f"{path}: {reason}" for path, reason in zip(unreadable["path"], reasons, strict=True)]
+    lines += _first([f"Missing: {file}" for file in missing])
+    lines += _first([f"{path}: {reason}" for path, reason in zip(unreadable["path"], reasons, strict=True)])
     value = {
         "dataset": name,
         "classes": data.counts(),
@@ -162,6 +162,10 @@ def undo(name: Name, json: Json = False) -> None:
     data = editing.undo(name)
     value = {"dataset": name, "version": data.version, "classes": data.counts()}
     terminal.result(value, f"Version {data.version} of {name}: {data.counts()}", json)
+
+
+def _first(lines: list[str], most: int = 50) -> list[str]:
+    return lines if len(lines) <= most else [*lines[:most], f"... and {len(lines) - most} more"]
 
 
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:

@@ -126,10 +126,12 @@ class Mapped:
         """Raise `UserError` unless there are 2 to 50 classes; the message names the findings."""
         names = self.classes
         if len(names) < classes.LEAST:
+            most = sorted(self.findings, key=lambda finding: -finding.images)
             raise UserError(
                 "A classifier needs at least two classes. Received: {names}. Findings: {findings}. Choose the class of "
-                "findings; on the command line with --map, --keep and --leave-out.",
+                "findings; on the command line with --map, --keep and --leave-out, for example {example}.",
                 names=names or msg("none"),
+                example=" ".join(f'--keep "{name}"' for name in list(dict.fromkeys(found.name for found in most))[:2]),
                 findings=[msg("{name} ({n})", name=_displayed(found), n=found.images) for found in self.findings[:30]]
                 or msg("none"),
             )
@@ -272,7 +274,8 @@ def _answer(
         names = [name for name in doubtful if labels[source, name]]
         return "", exclusions.columns("uncertain", msg("uncertain: {findings}", findings=names))
     if not used:
-        return "", exclusions.columns("finding", exclusions.no_class(", ".join(findings)))
+        reason = exclusions.no_class(", ".join(findings)) if any(findings) else msg("no finding is marked")
+        return "", exclusions.columns("finding", reason)
     if len(used) > 1:
         names = [name for name in (*findings, *doubtful) if labels[source, name]]
         return "", exclusions.columns("several", msg("findings of several classes: {findings}", findings=names))

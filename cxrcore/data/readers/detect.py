@@ -67,10 +67,9 @@ def read(tree: FileTree, columns: Mapping[str, str] | None = None) -> list[Readi
         return [Reading("masks", tree.origin, rows([]))]
     if not readings:
         raise UserError(
-            "No image was found in {origin}. Expected one of: metadata.csv beside images/ (the COVID "
-            "collection), X_*.npy with Y_*.npy (the tutorials' arrays), a CSV of paths and labels, or "
-            "folders named after classes, such as NORMAL/ and PNEUMONIA/, with DICOM, PNG, JPEG, TIFF or "
-            "WebP files inside.",
+            "No image was found in {origin}. Expected one of: folders named after classes, such as NORMAL/ and TB/, "
+            "with DICOM, PNG, JPEG, TIFF or WebP files inside, a CSV of paths and labels, a public set as it is "
+            "published (such as metadata.csv beside images/ of the COVID collection), or X_*.npy with Y_*.npy.",
             origin=tree.origin,
         )
     return readings

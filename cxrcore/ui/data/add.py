@@ -20,9 +20,10 @@ from cxrcore.ui import feedback, progress, query_params
 from cxrcore.ui.data import import_form
 
 _LAYOUTS = N_(
-    "Known layouts: folders named after classes (NORMAL/, PNEUMONIA/, ..., with or without train/, val/ and test/ "
-    "above them), the COVID-19 image data collection (metadata.csv beside images/), a CSV of paths and labels, and the "
-    "tutorials' `X_*.npy` with `Y_*.npy`. DICOM, PNG, JPEG, TIFF and WebP, in folders or ZIPs."
+    "Folders named after classes, a CSV of paths and labels, or a public set as it is published: COVID-19 image data "
+    "collection, COVID-19 Radiography Database, COVIDx, ChestX-ray14, CheXpert, MIMIC-CXR-JPG, RSNA, VinDr-CXR, "
+    "PadChest, BRAX, Shenzhen and Montgomery. DICOM, PNG, JPEG, TIFF and WebP, in folders or ZIPs, with masks in "
+    "folders such as `masks/`."
 )
 _EXAMPLES_PER_ROW = 5
 
