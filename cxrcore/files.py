@@ -5,9 +5,11 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from cxrcore import settings
 from cxrcore.errors import UserError
@@ -73,6 +75,23 @@ def write_text(target: Path, text: str) -> None:
     """Replace `target` by `text` (UTF-8)."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV in which no text is a formula: spreadsheet programs compute a cell that begins with one of
+    = + - @, a tab or a carriage return, so such a text, unless it is a number, begins with an apostrophe.
+    """
+    text = table.apply(lambda column: column if pd.api.types.is_numeric_dtype(column) else column.map(_no_formula))
+    return str(text.set_axis([_no_formula(name) for name in table.columns], axis=1).to_csv(index=False))
+
+
+def _no_formula(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    with suppress(ValueError):
+        float(value)
+        return value
+    return "'" + value
 
 
 def write_bytes(target: Path, content: bytes) -> None:

@@ -4,7 +4,7 @@ A message is kept as an id and values, on disk too. The id is the English text, 
 of other languages, as gettext's msgid is. `i18n.translate` shows a message; `str(message)` is its English text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -41,6 +41,12 @@ def msg(text: str, /, **values: object) -> Message:
 def plain(text: str) -> Message:
     """Return a message that is a text from data or another program, shown as it is."""
     return Message(id="{text}", values={"text": text})
+
+
+def some(values: Sequence["Message | str"], most: int = 10) -> list["Message | str"]:
+    """Return the first `most` of `values`, for a message that lists them, and how many more there are."""
+    left_out = len(values) - most
+    return [*values[:most], msg("{n} more", n=left_out)] if left_out > 0 else list(values)
 
 
 def fill(text: str, values: Mapping[str, Any], show: Any, formatter: Formatter | None = None) -> str:

@@ -10,7 +10,7 @@ from cxrcore import runs
 from cxrcore.cli import terminal
 from cxrcore.cli.options import Json
 from cxrcore.evaluation import mcnemar, run_comparison
-from cxrcore.files import write_text
+from cxrcore.files import csv_text, write_text
 from cxrcore.schema import to_plain
 
 
@@ -25,7 +25,7 @@ def compare(
     chosen = [runs.load(name) for name in run]
     table = run_comparison.table(chosen)
     if csv:
-        write_text(csv, table.to_csv(index=False))
+        write_text(csv, csv_text(table))
     tests = {other.name: mcnemar.compare(chosen[0], other) for other in chosen[1:]}
     rows = table.astype(object).where(pd.notna(table), None).to_dict("records")
     lines = []

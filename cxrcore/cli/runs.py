@@ -76,7 +76,7 @@ def evaluate(
         table, metrics = saved_model.evaluate(chosen, ExtractionCallbacks(of_stage(progress, "predicting")))
     columns = probability_columns(metrics.classes)
     difference = float(np.abs(table[columns].to_numpy() - chosen.predictions("test")[columns].to_numpy()).max())
-    lines = [f"Test accuracy {terminal.proportion(metrics.accuracy)}.", *_sensitivities(metrics)]
+    lines = [f"Test accuracy {terminal.proportion(metrics.accuracy)}.", *_by_class(metrics, chosen.positive)]
     lines.append(f"Largest difference from the stored probabilities: {difference:.1e}.")
     value = {"run": chosen.name, "largest_difference": difference} | to_plain(metrics)
     terminal.result(value, "\n".join(lines), json)
@@ -88,15 +88,19 @@ def _external(chosen: runs.Run, data: str, json: bool) -> None:
 
     with terminal.progress() as progress:
         found = external.evaluate(chosen, data, ExtractionCallbacks(of_stage(progress, "predicting")))
-    lines = [str(found.sentence), *_sensitivities(found.metrics)]
+    lines = [str(found.sentence), *_by_class(found.metrics, chosen.positive)]
     if found.unknown_classes:
         lines.append(f"Not tested, as the run does not know them: {', '.join(found.unknown_classes)}.")
     value = {"run": chosen.name} | found.plain() | {"sentence": str(found.sentence)}
     terminal.result(value, "\n".join(lines), json)
 
 
-def _sensitivities(metrics: ClassificationMetrics) -> list[str]:
-    return [f"  {name}: sensitivity {terminal.proportion(row.recall)}" for name, row in metrics.by_class.items()]
+def _by_class(metrics: ClassificationMetrics, positive: str) -> list[str]:
+    if not positive:
+        return [f"  {name}: sensitivity {terminal.proportion(row.recall)}" for name, row in metrics.by_class.items()]
+    row = metrics.by_class[positive]
+    values = {"sensitivity": row.recall, "specificity": row.specificity, "PPV": row.precision, "NPV": row.npv}
+    return [f"  {positive}: {title} {terminal.proportion(metric)}" for title, metric in values.items()]
 
 
 def explain(

@@ -1,6 +1,32 @@
 """Statistics of confusion matrices, many at once: (..., C, C), rows true, columns predicted; NaN where undefined."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
+
+
+@dataclass(frozen=True)
+class ClassPair:
+    """`n` images of class `true` that are predicted as `predicted`, and their `share` of the class, 0 to 1."""
+
+    true: str
+    predicted: str
+    n: int
+    share: float
+
+
+def pairs(matrix: Sequence[Sequence[int]], classes: Sequence[str], name: str = "") -> list[ClassPair]:
+    """Return the pairs of classes that are confused in a matrix (C, C), most images first; of a `name` its whole row
+    and column, the correct predictions too.
+    """
+    found = [
+        ClassPair(true, predicted, int(count), count / sum(row))
+        for true, row in zip(classes, matrix, strict=True)
+        for predicted, count in zip(classes, row, strict=True)
+        if count and (name in (true, predicted) if name else true != predicted)
+    ]
+    return sorted(found, key=lambda pair: (-pair.n, -pair.share))
 
 
 def f1(matrices: np.ndarray) -> np.ndarray:

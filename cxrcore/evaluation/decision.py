@@ -13,7 +13,7 @@ from cxrcore.metric import Metric
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """One class against the rest at a decision threshold; `ppv` holds for the share of the class in the table.
+    """One class against the rest at a decision threshold; `ppv` and `npv` hold for its share of the table.
 
     `matrix` is [[true positive, false negative], [false positive, true negative]].
     """
@@ -21,6 +21,7 @@ class OperatingPoint:
     sensitivity: Metric
     specificity: Metric
     ppv: Metric
+    npv: Metric
     matrix: list[list[int]]
 
 
@@ -41,6 +42,7 @@ def at_threshold(table: pd.DataFrame, name: str, threshold: float) -> OperatingP
         sensitivity=proportion(true_positive, true_positive + false_negative),
         specificity=proportion(true_negative, true_negative + false_positive),
         ppv=proportion(true_positive, true_positive + false_positive),
+        npv=proportion(true_negative, true_negative + false_negative),
         matrix=matrix,
     )
 
@@ -53,6 +55,14 @@ def ppv_at(sensitivity: float, specificity: float, prevalence: float) -> float |
     true_positive, false_positive = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
     predicted = true_positive + false_positive
     return true_positive / predicted if predicted > 0 else None
+
+
+def npv_at(sensitivity: float, specificity: float, prevalence: float) -> float | None:
+    """Return the negative predictive value at a prevalence, 0 to 1; None if nothing is predicted negative.
+
+    The PPV of the other class: sensitivity and specificity change places.
+    """
+    return ppv_at(specificity, sensitivity, 1 - prevalence)
 
 
 def with_referral(table: pd.DataFrame, classes: Sequence[str], least: float) -> Referral:

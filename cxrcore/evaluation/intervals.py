@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.stats import binomtest, t
 
 from cxrcore.metric import Metric
@@ -82,9 +83,9 @@ def resample_confusion(
         seed: of the resampling.
     """
     group, resamples = _resamples(patients, seed)
-    counts = np.zeros((group.max() + 1, classes * classes))
-    np.add.at(counts, (group, true * classes + predicted), 1)
-    values = [statistic((weights @ counts).reshape(-1, classes, classes)) for weights in resamples]
+    # Cell by patient, with as many numbers as images: of fifty classes the whole table would have 2500 columns.
+    counts = csr_array((np.ones(len(true)), (true * classes + predicted, group)), (classes**2, group.max() + 1))
+    values = [statistic((counts @ weights.T).T.reshape(-1, classes, classes)) for weights in resamples]
     return np.concatenate(values)
 
 

@@ -7,7 +7,7 @@ from cxrcore.data.classes import display
 from cxrcore.evaluation.external import ExternalEvaluation
 from cxrcore.evaluation.subgroups import FEW
 from cxrcore.features.image_transforms import TRANSFORMS
-from cxrcore.messages import Message, msg
+from cxrcore.messages import Message, msg, some
 from cxrcore.metric import ClassificationMetrics
 
 SMALL_TEST = 200
@@ -79,11 +79,11 @@ def limitations(
     if metrics.n < SMALL_TEST:
         found.append(msg("Only {n} test images: consider the intervals, not only the values.", n=metrics.n))
     if few := [display(name) for name, values in metrics.by_class.items() if values.n < FEW]:
-        found.append(msg("Fewer than {few} test images of {classes}.", few=FEW, classes=few))
+        found.append(msg("Fewer than {few} test images of {classes}.", few=FEW, classes=some(few)))
     found.append(
         msg(
             "The model knows only {classes} and assigns one of them to every image, whatever it shows.",
-            classes=[display(name) for name in metrics.classes],
+            classes=some([display(name) for name in metrics.classes]),
         )
     )
     return found

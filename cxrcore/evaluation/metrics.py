@@ -56,6 +56,13 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> ClassificationMetri
     )
 
 
+def reported(metrics: ClassificationMetrics, positive: str) -> dict[str, ClassMetrics]:
+    """Return the metrics by class; of a two-class question those of the `positive` class alone, as the other class has
+    the same numbers under other names. `positive` is "" for more classes.
+    """
+    return {positive: metrics.by_class[positive]} if positive else metrics.by_class
+
+
 def complete(kept: ClassificationMetrics, table: pd.DataFrame) -> ClassificationMetrics:
     """Return the metrics that a run keeps; those of an older version, without `patients`, are evaluated again."""
     return kept if kept.patients else evaluate(table, kept.classes)

@@ -49,11 +49,7 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str], seed: int = 0) -> Prob
     true = class_indices(table["label"], classes)
 
     def statistics(weights: np.ndarray) -> np.ndarray:
-        by_class = [
-            statistic(true == k, probabilities[:, k], weights)
-            for k in range(len(classes))
-            for statistic in (roc_auc, average_precision)
-        ]
+        by_class = [area for k in range(len(classes)) for area in _areas(true == k, probabilities[:, k], weights)]
         return np.stack([*by_class, brier(true, probabilities, weights), ece(true, probabilities, weights)], axis=-1)
 
     values = statistics(np.ones((1, len(table))))[0]
@@ -63,20 +59,41 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str], seed: int = 0) -> Prob
     return ProbabilityMetrics(by_class, brier=metrics[-2], ece=metrics[-1])
 
 
+def lowest_auc(found: ProbabilityMetrics, positive: str, most: int = 10) -> list[str]:
+    """Return the classes to draw: the `positive` one of a two-class question, else the `most` of the lowest ROC AUC, in
+    the order of the run. Classes that do not occur have none and come last.
+    """
+    if positive:
+        return [positive]
+    areas = {name: scores.roc_auc.value for name, scores in found.by_class.items()}
+    chosen = sorted(areas, key=lambda name: 2.0 if (area := areas[name]) is None else area)[:most]
+    return [name for name in areas if name in chosen]
+
+
 def roc_auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the area under the ROC curve, (R,): P(score of a positive > of a negative) + half of the ties."""
-    positives, negatives = _by_score(positive, score, weights)
-    below = np.cumsum(negatives, axis=1) - negatives
-    area = (positives * (below + negatives / 2)).sum(axis=1)
-    return _divide(area, positives.sum(axis=1) * negatives.sum(axis=1))
+    return _areas(positive, score, weights)[0]
 
 
 def average_precision(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return sum over thresholds of (R_n - R_{n-1}) P_n, (R,), thresholds from high to low."""
-    positives, negatives = (part[:, ::-1] for part in _by_score(positive, score, weights))
-    true_positive, predicted = np.cumsum(positives, axis=1), np.cumsum(positives + negatives, axis=1)
+    return _areas(positive, score, weights)[1]
+
+
+def _areas(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the areas under the ROC and the precision-recall curve, of one sort."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
+    # By distinct score, from low to high, (distinct scores, R).
+    images = np.add.reduceat(weights.T[order], starts, axis=0)
+    positives = np.add.reduceat(weights.T[order] * positive[order, None], starts, axis=0)
+    up_to, positives_up_to = np.cumsum(images, axis=0), np.cumsum(positives, axis=0)
+    total, hits = up_to[-1], positives_up_to[-1]
+    negatives = images - positives
+    area = (positives * (up_to - positives_up_to - negatives / 2)).sum(axis=0)
+    predicted, true_positive = total - up_to + images, hits - positives_up_to + positives  # at this threshold
     precision = np.nan_to_num(_divide(true_positive, predicted))
-    return _divide((positives * precision).sum(axis=1), positives.sum(axis=1))
+    return _divide(area, hits * (total - hits)), _divide((positives * precision).sum(axis=0), hits)
 
 
 def brier(true: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -109,15 +126,6 @@ def reliability(true: np.ndarray, probabilities: np.ndarray) -> list[Reliability
 
 def _bin(confidence: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum((confidence * BINS).astype(int), BINS - 1))
-
-
-def _by_score(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights of positives and of negatives, (R, distinct scores) each, from low scores to high."""
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-    sorted_weights = weights[:, order]
-    positives = np.add.reduceat(sorted_weights * positive[order], starts, axis=1)
-    return positives, np.add.reduceat(sorted_weights, starts, axis=1) - positives
 
 
 def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

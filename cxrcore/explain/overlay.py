@@ -2,10 +2,12 @@
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from cxrcore.evaluation.metrics import certainty
+from cxrcore.explain import fonts
 
+_SMALLEST, _SHORTEST = 11, 16  # pixels and characters of a banner's text
 _OUTLINE = (255, 214, 0)
 COLOUR_MAPS = {
     "viridis": cv2.COLORMAP_VIRIDIS,
@@ -62,13 +64,20 @@ def contour(image: np.ndarray, heatmap: np.ndarray, share: float) -> np.ndarray:
 
 
 def banner(image: np.ndarray, text: str) -> np.ndarray:
-    """Return `image`, uint8 (H, W, 3), under a dark strip with `text`, for example `COVID: 99%`."""
+    """Return `image`, uint8 (H, W, 3), under a dark strip with `text`, for example `COVID: 99%`.
+
+    A long text is written smaller, and loses its middle where that is not enough.
+    """
     height, width = image.shape[:2]
     strip = max(20, height // 10)
     picture = Image.new("RGB", (width, height + strip), (20, 20, 24))
     picture.paste(Image.fromarray(image), (0, strip))
-    font = ImageFont.load_default(size=strip * 0.62)
-    ImageDraw.Draw(picture).text((strip // 4, strip // 2), text, "white", font, anchor="lm")
+    font, left = fonts.font(text, strip * 0.62), strip // 4
+    font = fonts.font(text, min(strip * 0.62, max(_SMALLEST, font.size * (width - 2 * left) / font.getlength(text))))
+    while font.getlength(text) > width - left and len(text) > _SHORTEST:
+        middle = (len(text) - len("…: 100%")) // 2  # the probability at the end stays
+        text = f"{text[: middle - 1]}…{text[middle + 1 :]}"
+    ImageDraw.Draw(picture).text((left, strip // 2), text, "white", font, anchor="lm")
     return np.asarray(picture)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cxrcore.data.classes import label
 from cxrcore.data.errors import ImageError
 from cxrcore.data.images import display
 from cxrcore.evaluation.metrics import probability_columns
@@ -56,4 +57,4 @@ def _rendered(
         picture = overlay(display(path), heatmaps[best], opacity)
     except ImageError as error:
         return error
-    return banner(picture, label_text(classes[best], float(probabilities[best])))
+    return banner(picture, label_text(label(classes[best]), float(probabilities[best])))

@@ -11,6 +11,8 @@ from cxrcore.i18n import current, format_number, t
 from cxrcore.runs.models import EpochMetrics
 
 GRID = "rgba(128,128,128,0.25)"
+_MOST_IN_LEGEND = 12
+_LONGEST_TICK = 22  # characters of a class name beside an axis
 LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
 
 
@@ -85,32 +87,42 @@ def learning_rate(epochs: Sequence[EpochMetrics]) -> go.Figure:
 
 def class_counts(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]) -> go.Figure:
     """Return stacked bars: one bar for each group (a part of a split or a source), `{group: {class: count}}`."""
-    colours = palette.class_colours(classes)
-    figure = go.Figure(layout=layout(100 + 44 * len(counts), barmode="stack"))
+    styles = palette.class_styles(classes)
+    more: dict[str, Any] = {"showlegend": False, "hovermode": "closest"} if len(classes) > _MOST_IN_LEGEND else {}
+    figure = go.Figure(layout=layout(100 + 44 * len(counts), barmode="stack", **more))
     groups = [plotly_text(name) for name in counts]
     for name in classes:
         values = [group.get(name, 0) for group in counts.values()]
-        shown = {"name": plotly_label(name), "marker_color": colours[name], "text": values}
+        shown = {"name": plotly_label(name), "marker": _bar(styles[name]), "text": values}
         figure.add_bar(y=groups, x=values, orientation="h", **shown)
     figure.update_xaxes(gridcolor=GRID)
     figure.update_yaxes(autorange="reversed")
     return figure
 
 
-def probabilities(values: Mapping[str, float]) -> go.Figure:
-    """Return one bar for each class, 0 to 100 %."""
-    colours = palette.class_colours(list(values))
+def probabilities(values: Mapping[str, float], classes: Sequence[str]) -> go.Figure:
+    """Return one bar for each class of `values`, 0 to 100 %; `classes` are all classes of the run."""
+    styles = palette.class_styles(classes)
     margin = {"l": 8, "r": 16, "t": 4, "b": 8}
     figure = go.Figure(layout=layout(40 + 40 * len(values), hovermode="closest", margin=margin))
     figure.add_bar(
         x=list(values.values()),
-        y=[plotly_label(name) for name in values],
+        y=list(range(len(values))),
         orientation="h",
-        marker_color=[colours[name] for name in values],
+        marker={
+            "color": [styles[name].colour for name in values],
+            "pattern": {"shape": [styles[name].pattern for name in values], "fillmode": "replace"},
+        },
         text=[format_number(value, ".1%") for value in values.values()],
         textposition="auto",
-        hoverinfo="skip",
+        hovertext=[plotly_label(name) for name in values],
+        hoverinfo="text",
     )
+    labels = [plotly_label(name, _LONGEST_TICK) for name in values]
     figure.update_xaxes(range=[0, 1], tickformat=".0%", gridcolor=GRID)
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", tickvals=list(range(len(values))), ticktext=labels)
     return figure
+
+
+def _bar(style: palette.ClassStyle) -> dict[str, Any]:
+    return {"color": style.colour, "pattern": {"shape": style.pattern, "fillmode": "replace"}}

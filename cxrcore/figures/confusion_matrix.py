@@ -1,24 +1,29 @@
-"""The confusion matrix as a figure that can be clicked: a cell, the name of a row or the name of a column."""
+"""The confusion matrix as a figure that can be clicked: a cell, or the sum of a row or of a column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from cxrcore.data import classes as class_names
 from cxrcore.figures.charts import layout
-from cxrcore.figures.formatting import plotly_label
+from cxrcore.figures.formatting import plotly_label, plotly_text, shortened
 from cxrcore.i18n import N_, format_number, t
 
 COUNT, BY_TRUE, BY_PREDICTED = N_("count"), N_("share of the true class"), N_("share of the predicted class")
+NUMBERED = 10  # classes up to which the cells hold numbers
 _INVISIBLE = "rgba(128,128,128,0.01)"
+_FAINT, _FULL = "rgba(20,135,123,0.08)", "rgba(20,135,123,0.60)"
 _MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
+_LINE, _LONGEST, _LONGEST_OF_MANY = 13, 26, 20  # characters of a name: in a line, in all, and of more than ten classes
 
 
 @dataclass(frozen=True)
 class _Point:
-    """A cell, or the name of a row (`x` is -1) or of a column (`y` is -1), with the classes that a click chooses."""
+    """A cell, or the sum of a row (`x` is -1) or of a column (`y` is -1), with the classes that a click chooses."""
 
     x: int
     y: int
@@ -31,10 +36,11 @@ class _Point:
 def confusion(
     matrix: Sequence[Sequence[int]], classes: Sequence[str], shade: str, ink: str, clickable: bool = True
 ) -> go.Figure:
-    """Return the matrix, rows true and columns predicted, with the names as a row and a column of their own.
+    """Return the matrix, rows true and columns predicted.
 
-    Every point that can be clicked has `customdata` [true, predicted], with "" for any: a cell has both, a row's name
-    only the first, a column's name only the second. A cell has its count and its share, in the colour `ink`.
+    Every point that can be clicked has `customdata` [true, predicted], with "" for any. Up to `NUMBERED` classes, a
+    cell has its count and its share in the colour `ink`, and a row and a column of their own hold the sums; with more
+    classes the numbers are in the hover text alone, and cells without images are empty.
 
     Args:
         matrix: counts, (C, C).
@@ -46,50 +52,73 @@ def confusion(
     counts = np.asarray(matrix)
     along = 0 if shade == BY_PREDICTED else 1
     shares = counts / np.maximum(counts.sum(axis=along, keepdims=True), 1)
-    size = len(classes)
-    height = 120 + max(44, 96 - 7 * size) * (size + 1)
-    figure = go.Figure(layout=layout(height, hovermode="closest", margin=_MARGIN))
-    figure.add_heatmap(
-        z=counts if shade == COUNT else shares,
-        x=list(range(size)),
-        y=list(range(size)),
-        colorscale=[[0, "rgba(20,135,123,0.08)"], [1, "rgba(20,135,123,0.60)"]],
-        showscale=False,
-        xgap=3,
-        ygap=3,
-        hoverinfo="skip",
-    )
-    points = [*_cells(counts, shares, classes), *_names(counts, classes)]
+    colours = counts if shade == COUNT else shares
     click = "<br>" + t("click to select these images") if clickable else ""
+    cells = _cells(counts, shares, classes)
+    if len(classes) > NUMBERED:
+        return _of_many(colours, [point for point in cells if counts[point.y, point.x]], classes, click)
+    return _numbered(colours, [*cells, *_sums(counts, classes)], classes, ink, click)
+
+
+def _numbered(colours: np.ndarray, points: list[_Point], classes: Sequence[str], ink: str, click: str) -> go.Figure:
+    size = len(classes)
+    height = 150 + max(44, 96 - 7 * size) * (size + 1)
+    figure = go.Figure(layout=layout(height, hovermode="closest", margin=_MARGIN))
+    places = list(range(size))
+    heat = {"colorscale": [[0, _FAINT], [1, _FULL]], "showscale": False, "xgap": 3, "ygap": 3, "hoverinfo": "skip"}
+    figure.add_heatmap(z=colours, x=places, y=places, **heat)
+    x, y = [point.x for point in points], [point.y for point in points]
     # The numbers are a trace of their own: the heatmap's would choose their colour without knowing the background.
     _add(
         figure,
-        points,
+        x,
+        y,
         mode="text",
         text=[point.text for point in points],
         textfont={"size": 14, "color": ink},
         unselected={"textfont": {"color": ink}},
         hoverinfo="skip",
     )
-    # The markers take the clicks: a heatmap sends no selections, and with its hover it would swallow the clicks.
-    _add(
-        figure,
-        points,
-        mode="markers",
-        marker={"symbol": "square", "size": 44, "color": _INVISIBLE},
-        unselected={"marker": {"opacity": 1}},
-        text=[point.hover + click for point in points],
-        customdata=[[point.true, point.predicted] for point in points],
-        hovertemplate="%{text}<extra></extra>",
-    )
-    axis = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": "", "fixedrange": True}
-    figure.update_xaxes(**axis, title=t("predicted"), side="top", range=[-1.5, size - 0.5])
-    figure.update_yaxes(**axis, title=t("true"), range=[size - 0.5, -1.5])
+    _add(figure, x, y, **_markers(points, 44, click))
+    names = [t("all"), *("<br>".join(map(plotly_text, _lines(name))) for name in classes)]
+    axis = {"tickvals": [-1, *places], "ticktext": names, "autotickangles": [0, 90]}
+    figure.update_xaxes(**_axis(), **axis, title=t("predicted"), side="top", range=[-1.5, size - 0.5])
+    figure.update_yaxes(**_axis(), **axis, title=t("true"), range=[size - 0.5, -1.5])
     return figure
 
 
-def _add(figure: go.Figure, points: Sequence[_Point], **style: Any) -> None:
-    x, y = [point.x for point in points], [point.y for point in points]
+def _of_many(colours: np.ndarray, points: list[_Point], classes: Sequence[str], click: str) -> go.Figure:
+    labels = _distinct([shortened(class_names.label(name), _LONGEST_OF_MANY) for name in classes])
+    figure = go.Figure(layout=layout(190 + 16 * len(classes), hovermode="closest", margin=_MARGIN))
+    shown = np.where(colours > 0, colours, np.nan)
+    heat = {"colorscale": [[0, "rgba(20,135,123,0.25)"], [1, "rgba(20,135,123,1)"]], "zmin": 0, "showscale": False}
+    figure.add_heatmap(z=shown, x=labels, y=labels, xgap=1, ygap=1, hoverinfo="skip", **heat)
+    x, y = [labels[point.x] for point in points], [labels[point.y] for point in points]
+    _add(figure, x, y, **_markers(points, 13, click))
+    # Plotly leaves out the labels of a category axis for which there is no room.
+    axis = _axis() | {"type": "category", "tickfont": {"size": 10}, "showgrid": True, "gridcolor": _FAINT}
+    figure.update_xaxes(**axis, title=t("predicted"), side="top", tickangle=-90, range=[-0.5, len(classes) - 0.5])
+    figure.update_yaxes(**axis, title=t("true"), range=[len(classes) - 0.5, -0.5])
+    return figure
+
+
+def _axis() -> dict[str, Any]:
+    return {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "automargin": True}
+
+
+def _markers(points: Sequence[_Point], size: int, click: str) -> dict[str, Any]:
+    """Return markers that take the clicks: a heatmap sends no selections, and its hover would swallow the clicks."""
+    return {
+        "mode": "markers",
+        "marker": {"symbol": "square", "size": size, "color": _INVISIBLE},
+        "unselected": {"marker": {"opacity": 1}},
+        "text": [point.hover + click for point in points],
+        "customdata": [[point.true, point.predicted] for point in points],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _add(figure: go.Figure, x: list[Any], y: list[Any], **style: Any) -> None:
     figure.add_scatter(x=x, y=y, showlegend=False, **style)
 
 
@@ -97,22 +126,33 @@ def _cells(counts: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> li
     points = []
     for row, true in enumerate(classes):
         for column, predicted in enumerate(classes):
-            count = format_number(int(counts[row, column]), ",d")
-            text = f"<b>{count}</b><br>{format_number(shares[row, column], '.0%')}"
-            points.append(_Point(column, row, text, f"{_true(true)}<br>{_predicted(predicted)}", true, predicted))
+            count, share = format_number(int(counts[row, column]), ",d"), format_number(shares[row, column], ".0%")
+            hover = f"{_true(true)}<br>{_predicted(predicted)}<br>{count} ({share})"
+            points.append(_Point(column, row, f"<b>{count}</b><br>{share}", hover, true, predicted))
     return points
 
 
-def _names(counts: np.ndarray, classes: Sequence[str]) -> list[_Point]:
-    rows = [_Point(-1, k, _name(name, counts[k].sum()), _true(name), name, "") for k, name in enumerate(classes)]
-    columns = [
-        _Point(k, -1, _name(name, counts[:, k].sum()), _predicted(name), "", name) for k, name in enumerate(classes)
-    ]
-    return rows + columns
+def _sums(counts: np.ndarray, classes: Sequence[str]) -> list[_Point]:
+    rows = [_Point(-1, k, _sum(counts[k]), _true(name), name, "") for k, name in enumerate(classes)]
+    return rows + [_Point(k, -1, _sum(counts[:, k]), _predicted(name), "", name) for k, name in enumerate(classes)]
 
 
-def _name(name: str, count: int) -> str:
-    return f"{plotly_label(name).replace(' ', '<br>')}<br>({format_number(int(count), ',d')})"
+def _sum(counts: np.ndarray) -> str:
+    return format_number(int(counts.sum()), ",d")
+
+
+def _lines(name: str) -> list[str]:
+    return wrap(shortened(class_names.label(name), _LONGEST), _LINE)
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """Return labels of which no two are equal, by invisible characters at the end: equal ones are one category."""
+    found: list[str] = []
+    for label in map(plotly_text, labels):
+        while label in found:
+            label += "\u200b"
+        found.append(label)
+    return found
 
 
 def _true(name: str) -> str:

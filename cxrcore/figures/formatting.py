@@ -1,12 +1,16 @@
 """Metrics and names as text in the current language."""
 
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from cxrcore.data import classes
-from cxrcore.i18n import format_number, t
+from cxrcore.evaluation.metrics import certainty
+from cxrcore.i18n import format_number, t, translate
+from cxrcore.messages import msg, some
 from cxrcore.metric import Metric
 
 _NONE = "–"
+MOST_PROBABILITIES = 5
 
 
 def percent(metric: Metric | None) -> str:
@@ -31,9 +35,31 @@ def number(metric: Metric | None, digits: int = 3) -> str:
     return _with_interval(metric, f".{digits}f")
 
 
-def plotly_label(name: str) -> str:
-    """Return the name of a class for Plotly, which takes labels for HTML."""
-    return plotly_text(classes.label(name))
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most `most` characters; a longer one loses its middle."""
+    start = most // 2
+    return text if len(text) <= most else f"{text[:start].rstrip()}…{text[start + 1 - most :].lstrip()}"
+
+
+def class_list(names: Sequence[str]) -> str:
+    """Return the names of classes with commas, ten of them and how many more there are."""
+    return translate(msg("{names}", names=some([classes.display(name) for name in names])))
+
+
+def probabilities(values: Mapping[str, float]) -> str:
+    """Return the probability of each class, for example `COVID 97% · NORMAL 3%`; of many classes the highest ones."""
+    shown = highest(values) if len(values) > MOST_PROBABILITIES else values
+    return " · ".join(f"{classes.label(name)} {certainty(value)}" for name, value in shown.items())
+
+
+def highest(values: Mapping[str, float], most: int = MOST_PROBABILITIES) -> dict[str, float]:
+    """Return the classes with the `most` highest probabilities, the highest first."""
+    return dict(sorted(values.items(), key=lambda item: -item[1])[:most])
+
+
+def plotly_label(name: str, most: int = classes.LONGEST) -> str:
+    """Return the name of a class, shortened to `most` characters, for Plotly, which takes labels for HTML."""
+    return plotly_text(shortened(classes.label(name), most))
 
 
 def plotly_text(text: str) -> str:

@@ -1,6 +1,7 @@
 """Plotly figures of probabilities: ROC, precision-recall, reliability and accuracy by coverage."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,38 +17,41 @@ from cxrcore.figures.formatting import plotly_label
 from cxrcore.i18n import t
 
 _MARGIN = {"l": 8, "r": 24, "t": 36, "b": 8}  # room for the last label of the x axis
+_LONGEST = 28  # characters of a class name in the legend
 _GREY = {"dash": "dot", "color": "#888", "width": 1}
 
 
-def all_of(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, go.Figure]:
-    """Return `roc`, `precision_recall` and `reliability` of a prediction table."""
+def all_of(table: pd.DataFrame, classes: Sequence[str], shown: Sequence[str]) -> dict[str, go.Figure]:
+    """Return `roc` and `precision_recall` of the classes `shown`, and `reliability`, of a prediction table."""
     columns = probability_columns(classes)
-    by_class = {name: table[column].to_numpy() for name, column in zip(classes, columns, strict=True)}
+    by_class = {name: table[column].to_numpy() for name, column in zip(classes, columns, strict=True) if name in shown}
     true = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy()
     return {
-        "roc": roc(table["label"], by_class),
-        "precision_recall": precision_recall(table["label"], by_class),
+        "roc": roc(table["label"], by_class, classes),
+        "precision_recall": precision_recall(table["label"], by_class, classes),
         "reliability": reliability(probability_metrics.reliability(true, table[columns].to_numpy(float))),
     }
 
 
-def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
-    """Return one ROC curve for each class against the rest; classes that do not occur are left out."""
+def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray], classes: Sequence[str]) -> go.Figure:
+    """Return one ROC curve for each class of `probabilities` against the rest; those that do not occur are left out.
+
+    `classes` are all classes of the run.
+    """
     figure = _square(t("ROC"), t("1 - specificity"), t("sensitivity"))
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
-    for name, positive, score, colour in _occurring(true, probabilities):
+    for name, positive, score, line in _occurring(true, probabilities, classes):
         x, y, _ = roc_curve(positive, score)
-        figure.add_scatter(x=x, y=y, name=plotly_label(name), mode="lines", line={"color": colour, "width": 2})
+        figure.add_scatter(x=x, y=y, name=plotly_label(name, _LONGEST), mode="lines", line=line)
     return figure
 
 
-def precision_recall(true: Sequence[str], probabilities: Mapping[str, np.ndarray]) -> go.Figure:
-    """Return one precision-recall curve for each class against the rest."""
+def precision_recall(true: Sequence[str], probabilities: Mapping[str, np.ndarray], classes: Sequence[str]) -> go.Figure:
+    """Return one precision-recall curve for each class of `probabilities` against the rest; see `roc`."""
     figure = _square(t("Precision-recall"), t("recall (sensitivity)"), t("precision"))
-    for name, positive, score, colour in _occurring(true, probabilities):
+    for name, positive, score, line in _occurring(true, probabilities, classes):
         y, x, _ = precision_recall_curve(positive, score)
-        line = {"color": colour, "width": 2, "shape": "hv"}
-        figure.add_scatter(x=x, y=y, name=plotly_label(name), mode="lines", line=line)
+        figure.add_scatter(x=x, y=y, name=plotly_label(name, _LONGEST), mode="lines", line=line | {"shape": "hv"})
     return figure
 
 
@@ -85,14 +89,14 @@ def coverage(share: np.ndarray, accuracy: np.ndarray, at: float) -> go.Figure:
 
 
 def _occurring(
-    true: Sequence[str], probabilities: Mapping[str, np.ndarray]
-) -> Iterator[tuple[str, np.ndarray, np.ndarray, str]]:
-    """Yield name, truth, score and colour of each class that some images have and others have not."""
-    colours = palette.class_colours(list(probabilities))
+    true: Sequence[str], probabilities: Mapping[str, np.ndarray], classes: Sequence[str]
+) -> Iterator[tuple[str, np.ndarray, np.ndarray, dict[str, Any]]]:
+    """Yield name, truth, score and line of each class that some images have and others have not."""
+    styles = palette.class_styles(classes)
     for name, score in probabilities.items():
         positive = np.asarray(true) == name
         if positive.any() and not positive.all():
-            yield name, positive, score, colours[name]
+            yield name, positive, score, {"color": styles[name].colour, "dash": styles[name].dash, "width": 2}
 
 
 def _square(title: str, x: str, y: str) -> go.Figure:

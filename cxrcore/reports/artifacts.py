@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cxrcore.files import csv_text
 from cxrcore.i18n import N_
 from cxrcore.progress import Progress, StageProgress, of_stage
 from cxrcore.reports import html_report, model_card, prediction_grid, tflite
@@ -36,7 +37,7 @@ def _predictions(summary: RunSummary) -> bytes:
     table = summary.table.drop(columns=["lungs", "lesions"], errors="ignore").rename(columns={"path": "file"})
     table["file"] = [Path(path).name for path in table["file"]]
     table["patient"] = pd.factorize(table["patient"])[0] + 1
-    return str(table.to_csv(index=False)).encode()
+    return csv_text(table).encode()
 
 
 _ALL = (

@@ -2,24 +2,29 @@
 
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.pdfmetrics import stringWidth
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from cxrcore.data import classes
 from cxrcore.evaluation.metrics import certainty
+from cxrcore.explain import fonts
 from cxrcore.figures import palette
+from cxrcore.figures.formatting import shortened
 from cxrcore.i18n import t
 
 PER_PAGE = 30
 _MARGIN, _HEADING, _GAP = 36, 20, 6
-_LARGEST = 6.5  # points, the size of the captions
+_LARGEST, _SMALLEST = 6.5, 3.5  # points, the size of the captions
+_LENGTHS = (60, 40, 30, 24, 18, 12)  # characters of a class name, the first for which the captions are not too small
 
 
 @dataclass(frozen=True)
@@ -69,21 +74,48 @@ def _layout(count: int) -> tuple[int, int]:
 
 def _heading(canvas: Canvas, text: str) -> None:
     canvas.setFillColor(HexColor("#17212B"))
-    canvas.setFont("Helvetica-Bold", 10)
+    canvas.setFont(_font(text, bold=True), 10)
     canvas.drawString(_MARGIN, A4[1] - _MARGIN, text)
     canvas.setFont("Helvetica", 7)
     canvas.drawRightString(A4[0] - _MARGIN, _MARGIN - 14, t("For research and teaching, not for clinical use."))
 
 
-def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, height: float) -> None:
+def _lines(tile: Tile, most: int) -> list[str]:
+    """Return the captions with names of at most `most` characters."""
     predicted = t(
         "Predicted: {label} ({certainty})",
-        label=classes.label(tile.predicted),
+        label=shortened(classes.label(tile.predicted), most),
         certainty=certainty(tile.probability),
     )
     first = predicted if tile.correct else t("INCORRECT") + "  " + predicted
-    lines = [first, t("True: {label}", label=classes.label(tile.true))]
-    size = min(_LARGEST, *(width / stringWidth(line, "Helvetica-Bold", 1) for line in lines))
+    return [first, t("True: {label}", label=shortened(classes.label(tile.true), most))]
+
+
+def _size(lines: Sequence[str], width: float) -> float:
+    return float(min(_LARGEST, *(width / stringWidth(line, _font(line, bold=True), 1) for line in lines)))
+
+
+def _font(text: str, bold: bool = False) -> str:
+    """Return the name of a font for `text`: Helvetica, or for letters that it does not have one of this computer.
+
+    A character that no font has is drawn as a box. Letters are drawn from left to right as they are, so Arabic is
+    neither joined nor turned.
+    """
+    try:
+        text.encode("cp1252")
+    except UnicodeEncodeError:
+        if (path := fonts.file(text)) and path.suffix == ".ttf":
+            if path.stem not in pdfmetrics.getRegisteredFontNames():
+                pdfmetrics.registerFont(TTFont(path.stem, path))
+            return path.stem
+    return "Helvetica-Bold" if bold else "Helvetica"
+
+
+def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, height: float) -> None:
+    for most in _LENGTHS:
+        lines = _lines(tile, most)
+        if (size := _size(lines, width)) >= _SMALLEST:
+            break
     free = height - 3 * size
     aspect = tile.image.width / tile.image.height if tile.image else 1.0
     drawn_width, drawn_height = min(width, free * aspect), min(free, width / aspect)
@@ -100,8 +132,8 @@ def _tile(canvas: Canvas, tile: Tile, left: float, bottom: float, width: float, 
         canvas.setLineWidth(1.5)
         canvas.rect(x, y, drawn_width, drawn_height)
     canvas.setFillColor(colour)
-    canvas.setFont("Helvetica-Bold", size)
+    canvas.setFont(_font(lines[0], bold=True), size)
     canvas.drawString(left, bottom + 1.8 * size, lines[0])
     canvas.setFillColor(HexColor("#17212B"))
-    canvas.setFont("Helvetica", size)
+    canvas.setFont(_font(lines[1]), size)
     canvas.drawString(left, bottom + 0.6 * size, lines[1])

@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from cxrcore.data import classes
 from cxrcore.data.errors import ImageError
+from cxrcore.evaluation import probability_metrics
 from cxrcore.evaluation.metrics import certainty, probability_columns
 from cxrcore.explain.overlay import overlay
-from cxrcore.figures import charts, confusion_matrix, palette, probability_curves, thumbnails
+from cxrcore.figures import charts, confusion_matrix, formatting, palette, probability_curves, thumbnails
 from cxrcore.i18n import t
 from cxrcore.progress import Progress, ignore
 from cxrcore.reports import templates
@@ -38,23 +38,26 @@ class ReportImage:
 
 def render(summary: RunSummary, progress: Progress = ignore) -> str:
     """Return the report in the current language, a whole HTML document; `progress` counts the images."""
+    shown = probability_metrics.lowest_auc(summary.probability_metrics, summary.positive)
     return templates.html(
         "report.html.j2",
         summary=summary,
         plotly=get_plotlyjs(),
-        figures={name: _json(figure) for name, figure in _figures(summary).items()},
+        figures={name: _json(figure) for name, figure in _figures(summary, shown).items()},
         images=_images(summary, progress),
         left_out=max(0, len(summary.table) - MOST_IMAGES),
-        colours=palette.class_colours(summary.classes),
+        styles=palette.class_styles(summary.classes),
+        curves_shown=len(shown),
+        curves_left_out=not summary.positive and len(shown) < len(summary.classes),
     )
 
 
-def _figures(summary: RunSummary) -> dict[str, go.Figure]:
+def _figures(summary: RunSummary, shown: list[str]) -> dict[str, go.Figure]:
     epochs, kept, names = summary.run.epochs, summary.stored.kept_epoch, summary.classes
     matrix, ink, shade = summary.metrics.confusion, palette.INK["light"], confusion_matrix.BY_TRUE
     return {
         "confusion": confusion_matrix.confusion(matrix, names, shade, ink, clickable=False),
-        **probability_curves.all_of(summary.table, names),
+        **probability_curves.all_of(summary.table, names, shown),
         "accuracy": charts.curves(epochs, "accuracy", t("Accuracy"), len(epochs), kept),
         "loss": charts.curves(epochs, "loss", t("Loss"), len(epochs), kept),
     }
@@ -74,10 +77,7 @@ def _images(summary: RunSummary, progress: Progress) -> list[ReportImage]:
     for done, number in enumerate(order, 1):
         row = table.loc[number]
         path, heatmap = Path(row["path"]), np.asarray(heatmaps[number, summary.classes.index(row["predicted"])])
-        probabilities = [
-            f"{classes.label(name)} {certainty(row[column])}"
-            for name, column in zip(summary.classes, columns, strict=True)
-        ]
+        probabilities = {name: float(row[column]) for name, column in zip(summary.classes, columns, strict=True)}
         found.append(
             ReportImage(
                 name=path.name,
@@ -86,7 +86,7 @@ def _images(summary: RunSummary, progress: Progress) -> list[ReportImage]:
                 true=row["label"],
                 correct=bool(row["correct"]),
                 confidence=certainty(row["confidence"]),
-                probabilities=" · ".join(probabilities),
+                probabilities=formatting.probabilities(probabilities),
             )
         )
         progress(done, len(order))

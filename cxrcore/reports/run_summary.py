@@ -19,7 +19,7 @@ from cxrcore.evaluation.external import ExternalEvaluation
 from cxrcore.evaluation.probability_metrics import ProbabilityMetrics
 from cxrcore.features import backbones
 from cxrcore.messages import Message
-from cxrcore.metric import ClassificationMetrics, Metric
+from cxrcore.metric import ClassificationMetrics, ClassMetrics, Metric
 from cxrcore.runs import Run
 from cxrcore.runs.models import RunInfo, RunMetrics
 
@@ -70,6 +70,11 @@ class RunSummary:
         """The classes in the model's order."""
         return self.info.classes
 
+    @property
+    def positive(self) -> str:
+        """The positive class of a two-class question, "" for more classes."""
+        return self.run.positive
+
     @cached_property
     def stored(self) -> RunMetrics:
         """The results that the run keeps, with the sizes of the parts and the seconds."""
@@ -79,6 +84,11 @@ class RunSummary:
     def metrics(self) -> ClassificationMetrics:
         """The metrics of the test images; what an older version did not measure is computed."""
         return metrics.complete(self.stored.test, self.table)
+
+    @property
+    def by_class(self) -> dict[str, ClassMetrics]:
+        """The metrics of each class; of a two-class question those of the positive class alone."""
+        return metrics.reported(self.metrics, self.positive)
 
     @cached_property
     def probability_metrics(self) -> ProbabilityMetrics:

@@ -27,7 +27,7 @@ def _escaped(value: object) -> object:
     """Return a value so that it stays text in Markdown, in a table too; what is marked as safe stays as it is."""
     if isinstance(value, Markup):
         return value
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", str(value)).replace("\n", " ")
+    return re.sub(r"([\\`*_\[\]<>|&$~])", r"\\\1", str(value)).replace("\n", " ")
 
 
 def _render(name: str, escaped: bool, values: dict[str, object]) -> str:

@@ -25,6 +25,7 @@ import pandas as pd
 
 from cxrcore import schema, settings
 from cxrcore.config.run_config import RunConfig
+from cxrcore.data.classes import positive
 from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.files import atomic_path, read_text_lines
 from cxrcore.messages import Message
@@ -81,6 +82,12 @@ class Run:
     def classes(self) -> list[str]:
         """The classes in the model's order."""
         return self.info.classes
+
+    @property
+    def positive(self) -> str:
+        """The positive class of a two-class question, "" for more classes."""
+        info = self.info
+        return positive(info.classes, info.dataset.info.positive)
 
     @property
     def epochs(self) -> list[EpochMetrics]:

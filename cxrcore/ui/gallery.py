@@ -1,6 +1,6 @@
 """X-rays in a grid that fits any window: undistorted, with a caption below each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,10 +13,12 @@ from PIL import Image
 from cxrcore.data.errors import ImageError
 from cxrcore.explain.overlay import overlay
 from cxrcore.figures import palette, thumbnails
+from cxrcore.figures.palette import ClassStyle
 from cxrcore.i18n import t, translate
 from cxrcore.messages import Message, msg
 
 _SIDE = 320
+_NO_CLASS = ClassStyle("#888", "solid", "", "●")
 _STYLE = """<style>
 .cxr-grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 .cxr-grid figure { margin: 0; }
@@ -28,13 +30,13 @@ _STYLE = """<style>
 .cxr-grid .picture:hover .over { opacity: 0; }
 .cxr-grid .gone { color: #ddd; font-size: 13px; padding: 12px; }
 .cxr-grid figcaption { font-size: 13px; line-height: 1.35; padding-top: 5px; overflow-wrap: anywhere; }
-.cxr-grid .dot { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin-right: 5px; }
+.cxr-grid .mark { display: inline-block; width: 13px; margin-right: 3px; }
 </style>"""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One image of the grid, none if `path` is "". The dot has the colour of class `label`; the texts stand below.
+    """One image of the grid, none if `path` is "". The mark has the colour of class `label`; the texts stand below.
 
     With `heatmap`, float (h, w), the picture is shown under it, and by itself while the pointer is on it.
     """
@@ -49,16 +51,16 @@ class Card:
 
 def show(cards: Sequence[Card], classes: Sequence[str]) -> None:
     """Show the cards; incorrect ones have a red frame and the word."""
-    colours = palette.class_colours(classes)
-    st.html(_STYLE + f'<div class="cxr-grid">{"".join(figure(card, colours) for card in cards)}</div>')
+    styles = palette.class_styles(classes)
+    st.html(_STYLE + f'<div class="cxr-grid">{"".join(figure(card, styles) for card in cards)}</div>')
 
 
 def clickable(cards: Sequence[Card], classes: Sequence[str], key: str) -> int | None:
     """Show the cards with a button below each; return the index of the card whose button was pressed, else None."""
-    colours = palette.class_colours(classes)
+    styles = palette.class_styles(classes)
     pressed = None
     # All are drawn before the first is shown: a grid that grows under the pointer gets clicks in the wrong place.
-    html = [figure(card, colours) for card in cards]
+    html = [figure(card, styles) for card in cards]
     with st.container(horizontal=True, gap="small"):
         for number, content in enumerate(html):
             with st.container(width=168, gap=None):
@@ -77,9 +79,10 @@ def page_of(count: int, size: int, key: str) -> slice:
     return slice((int(number) - 1) * size, int(number) * size)
 
 
-def figure(card: Card, colours: dict[str, str]) -> str:
-    """Return the HTML of a card; `colours` are those of the classes."""
-    dot = f'<span class="dot" style="background:{colours.get(card.label, "#888")}"></span>'
+def figure(card: Card, styles: Mapping[str, ClassStyle]) -> str:
+    """Return the HTML of a card; `styles` are those of the classes."""
+    style = styles.get(card.label, _NO_CLASS)
+    dot = f'<span class="mark" style="color:{style.colour}">{style.mark}</span>'
     mark = "<b>" + t("incorrect") + "</b> · " if card.wrong else ""
     lines = "<br>".join(escape(line) for line in card.lines)
     return (

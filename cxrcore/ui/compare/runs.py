@@ -6,6 +6,7 @@ import streamlit as st
 from cxrcore import runs, settings
 from cxrcore.evaluation import mcnemar, run_comparison
 from cxrcore.figures import comparison, formatting
+from cxrcore.files import csv_text
 from cxrcore.i18n import bind, format_number, t, translate
 from cxrcore.runs import LIVE, Run, state_label
 from cxrcore.ui import feedback, query_params, selection
@@ -35,7 +36,7 @@ def _runs(listed: list[Run]) -> None:
     labels = selection.labels(found)
     table = run_comparison.table(found)
     chosen = _choose(found, table, labels)
-    st.download_button(t("Table as CSV"), table.to_csv(index=False), "runs.csv", "text/csv", icon=":material/download:")
+    st.download_button(t("Table as CSV"), csv_text(table), "runs.csv", "text/csv", icon=":material/download:")
     if not chosen:
         st.caption(t("Select runs in the table to compare them; a single run can be renamed, tagged or deleted."))
         return

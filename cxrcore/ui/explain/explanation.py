@@ -15,7 +15,7 @@ from cxrcore.explain.methods import METHODS, Method
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.features import image_transforms, lung_segmenter
 from cxrcore.features.image_transforms import TRANSFORMS
-from cxrcore.figures import charts
+from cxrcore.figures import charts, formatting
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.inference import similar_images
 from cxrcore.progress import ignore
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # these import TensorFlow
     from cxrcore.explain.explainer import Explanation
     from cxrcore.inference.classifier import Classifier
 
+_MOST_BARS = 10  # classes up to which every probability has a bar
 _KEPT = 12  # explanations of one visitor
 _READING = N_(
     "Bright regions contributed to the class, as far as this method can tell. The heatmap is coarse and scaled to its "
@@ -195,5 +196,10 @@ def _prediction(predicted: str, true: str, probabilities: dict[str, float]) -> N
             "Predicted **{predicted}**, which is **incorrect**: it is **{true}**.", predicted=label, true=true_label
         )
         st.markdown(text)
-    alt = ", ".join(f"{classes.label(name)} {format_number(value, '.1%')}" for name, value in probabilities.items())
-    st.plotly_chart(charts.probabilities(probabilities), key="probabilities", alt=t("Probabilities: {alt}", alt=alt))
+    names, shown = list(probabilities), probabilities
+    if len(names) > _MOST_BARS:
+        shown = formatting.highest(probabilities)
+        st.caption(t("The {n} highest of {all} probabilities.", n=len(shown), all=len(names)))
+    alt = ", ".join(f"{classes.label(name)} {format_number(value, '.1%')}" for name, value in shown.items())
+    figure = charts.probabilities(shown, names)
+    st.plotly_chart(figure, key="probabilities", alt=t("Probabilities: {alt}", alt=alt))

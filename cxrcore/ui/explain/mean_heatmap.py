@@ -12,6 +12,8 @@ from cxrcore.i18n import t
 from cxrcore.runs import Run
 from cxrcore.ui import feedback
 
+_MOST, _FEW, _WIDTH = 10, 4, 260  # images at once; classes chosen at first where there are more; pixels
+
 
 def show(run: Run) -> None:
     """Show the mean heatmap of each class over the mean image."""
@@ -21,7 +23,15 @@ def show(run: Run) -> None:
             "lungs that is bright in most images is bright here, too."
         )
     )
-    for name, column in zip(run.classes, st.columns(len(run.classes)), strict=True):
+    names = run.classes
+    if len(names) > _MOST:
+        frequent = run.predictions("test")["predicted"].value_counts().index[:_FEW]
+        names = st.multiselect(
+            t("Classes"), names, list(frequent), format_func=classes.label, max_selections=_MOST, key="mean classes"
+        )
+    row = st.container(horizontal=True)
+    for name in names:
+        column = row.container(width=_WIDTH)
         with column, st.spinner(t("Averaging")):
             found = _mean(str(run.folder), name, run.model_file.stat().st_mtime)
         label = classes.label(name)

@@ -13,11 +13,11 @@ from cxrcore.explain.layers import POOLED
 from cxrcore.explain.methods import METHODS, fixed_layer
 from cxrcore.explain.overlay import COLOUR_MAPS
 from cxrcore.features import backbones
-from cxrcore.i18n import N_, t, translate
+from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
 from cxrcore.ui import feedback
 
-PREDICTED, NONE = N_("predicted class"), N_("none")
+PREDICTED = NONE = ""  # no class has this name
 _CHANNELS = 1000  # of a deep layer, about: for an estimate of the time
 _SLOW = 5  # seconds from which on a method shows how long it takes
 
@@ -51,11 +51,15 @@ def show(run: Run) -> ExplainOptions:
     """Show the widgets and return the choices."""
     found = layers.choices(run.config)
     a, b, c = st.columns(3)
-    target = a.selectbox(t("Class to explain"), [PREDICTED, *run.classes], format_func=_class)
+    target = a.selectbox(
+        t("Class to explain"),
+        [PREDICTED, *run.classes],
+        format_func=lambda name: classes.label(name) if name != PREDICTED else t("predicted class"),
+    )
     contrast = b.selectbox(
         t("Contrast class"),
         [NONE, *run.classes],
-        format_func=_class,
+        format_func=lambda name: classes.label(name) if name != NONE else t("none"),
         help=t("Explains the difference of two logits: regions that favour one class over the other."),
     )
     method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: translate(METHODS[name].title))
@@ -97,7 +101,3 @@ def layer_name(name: str, found: Sequence[str]) -> str:
     if name == POOLED:
         return t("pooled (tutorials)")
     return t("{name} (last)", name=name) if name == found[0] else name
-
-
-def _class(name: str) -> str:
-    return translate(name) if name in (PREDICTED, NONE) else classes.label(name)

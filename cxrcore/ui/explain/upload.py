@@ -3,8 +3,8 @@
 import streamlit as st
 
 from cxrcore.audits.dataset import outliers
-from cxrcore.data import classes
 from cxrcore.data.images import Upload, display, open_rgb
+from cxrcore.figures import formatting
 from cxrcore.i18n import t, translate
 from cxrcore.inference.ood import OutOfDistributionDetector
 from cxrcore.runs import Run
@@ -26,7 +26,7 @@ def show(run: Run) -> None:
         t(
             "This run knows only {classes}. It assigns one of them to every image, also to an X-ray of another "
             "hospital, of another disease, or to a photograph, possibly with high confidence.",
-            classes=feedback.plain_text(", ".join(map(classes.label, run.classes))),
+            classes=feedback.plain_text(formatting.class_list(run.classes)),
         ),
         icon=":material/warning:",
     )

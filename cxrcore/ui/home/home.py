@@ -4,7 +4,8 @@ import streamlit as st
 
 from cxrcore import demo, runs
 from cxrcore.config import run_config
-from cxrcore.data import classes, dataset
+from cxrcore.data import dataset
+from cxrcore.figures import formatting
 from cxrcore.i18n import t
 from cxrcore.jobs import queue
 from cxrcore.runs import Run
@@ -87,5 +88,5 @@ def _datasets(names: list[str]) -> None:
     for name in names:
         data = dataset.load(name)
         row = {t("name"): name, t("images"): len(data.usable)}
-        rows.append(row | {t("classes"): ", ".join(map(classes.label, data.classes))})
+        rows.append(row | {t("classes"): formatting.class_list(data.classes)})
     st.dataframe(rows, hide_index=True)

@@ -8,15 +8,17 @@ import pandas as pd
 import streamlit as st
 
 from cxrcore.data import classes
+from cxrcore.evaluation import confusion_matrix as matrices
 from cxrcore.evaluation.metrics import certainty, probability_columns
-from cxrcore.figures import confusion_matrix, palette
-from cxrcore.i18n import N_, t, translate
+from cxrcore.figures import confusion_matrix, formatting, palette
+from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
 from cxrcore.ui import gallery, query_params
 
 _PER_PAGE = 25
-_ANY, _ALL, _INCORRECT, _CORRECT = N_("any"), N_("all"), N_("incorrect"), N_("correct")
+_ANY = ""  # no class has this name
+_ALL, _INCORRECT, _CORRECT = N_("all"), N_("incorrect"), N_("correct")
 _SHADES = [confusion_matrix.COUNT, confusion_matrix.BY_TRUE, confusion_matrix.BY_PREDICTED]
 
 
@@ -24,6 +26,8 @@ def show(run: Run, table: pd.DataFrame, metrics: ClassificationMetrics) -> None:
     """Show the matrix and the images of the cell, row or column that was chosen."""
     names = metrics.classes
     _confusion(metrics)
+    if len(names) > confusion_matrix.NUMBERED:
+        _pairs(metrics)
     st.subheader(t("Test images"))
     table = table.assign(confidence=table[probability_columns(names)].max(axis=1))
     shown, key = _chosen(table, names)
@@ -60,16 +64,49 @@ def _confusion(metrics: ClassificationMetrics) -> None:
     if clicked != before:
         # A second click on a cell clears the selection in Plotly; the user meant that cell.
         true, predicted = (clicked or before)[0]
-        query_params.put("true", true or _ANY)
-        query_params.put("predicted", predicted or _ANY)
+        query_params.put("true", true)
+        query_params.put("predicted", predicted)
     st.session_state["clicked cell"] = clicked
+
+
+def _pairs(metrics: ClassificationMetrics) -> None:
+    """Show the pairs of classes that are confused most, or the row and the column of one class; a click on a pair puts
+    its classes into the choices below.
+    """
+    st.subheader(t("Most-confused pairs"))
+    name = st.selectbox(
+        t("Class"), [_ANY, *metrics.classes], format_func=_class_or_any, key="confused class", width=400
+    )
+    pairs = matrices.pairs(metrics.confusion, metrics.classes, name)
+    if not pairs:
+        st.info(t("No test image matches. Choose another cell, or any."), icon=":material/info:")
+        return
+    rows = [
+        {
+            t("true"): classes.label(pair.true),
+            t("predicted"): classes.label(pair.predicted),
+            t("images"): pair.n,
+            translate(confusion_matrix.BY_TRUE): format_number(pair.share, ".0%"),
+        }
+        for pair in pairs
+    ]
+    key = f"pairs {name}"
+    event = st.dataframe(rows, hide_index=True, selection_mode="single-row", on_select="rerun", key=key)
+    st.caption(t("Select a row to see its images below."))
+    chosen = [key, *event.selection.rows]
+    if event.selection.rows and chosen != st.session_state.get("chosen pair"):
+        pair = pairs[event.selection.rows[0]]
+        query_params.put("true", pair.true)
+        query_params.put("predicted", pair.predicted)
+    st.session_state["chosen pair"] = chosen
 
 
 def _in_words(metrics: ClassificationMetrics) -> str:
     names = [classes.label(name) for name in metrics.classes]
     rows = []
-    for name, counts in zip(names, metrics.confusion, strict=True):
-        predicted = ", ".join(f"{other} {count}" for other, count in zip(names, counts, strict=True))
+    for k, (name, counts) in enumerate(zip(names, metrics.confusion, strict=True)):
+        known = zip(names, counts, strict=True) if len(names) <= confusion_matrix.NUMBERED else [(name, counts[k])]
+        predicted = ", ".join(f"{other} {count}" for other, count in known)
         rows.append(t("true {label}", label=name) + f": {predicted}")
     return t("Confusion matrix, rows true and columns predicted") + ". " + "; ".join(rows)
 
@@ -84,11 +121,11 @@ def _chosen(table: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, st
     matches = ((table["label"] == true) | (true == _ANY)) & ((table["predicted"] == predicted) | (predicted == _ANY))
     if which != _ALL:
         matches &= table["correct"] == (which == _CORRECT)
-    return table[matches].sort_values("confidence", ascending=False, kind="stable"), f"{true} {predicted} {which}"
+    return table[matches].sort_values("confidence", ascending=False, kind="stable"), f"{(true, predicted, which)}"
 
 
 def _class_or_any(name: str) -> str:
-    return translate(name) if name == _ANY else classes.label(name)
+    return t("any") if name == _ANY else classes.label(name)
 
 
 def _card(
@@ -98,7 +135,7 @@ def _card(
     probabilities = {name: float(str(row[f"p_{name}"])) for name in names}
     lines = (
         t("true {label}", label=classes.label(true)),
-        " · ".join(f"{classes.label(name)} {certainty(value)}" for name, value in probabilities.items()),
+        formatting.probabilities(probabilities),
     )
     title = t("predicted {label}", label=classes.label(predicted)) + " " + certainty(probabilities[predicted])
     heatmap = None if heatmaps is None else np.asarray(heatmaps[number, list(names).index(predicted)])

@@ -1,50 +1,70 @@
 """Every metric with its n and interval: by class, overall, and by subgroup."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from cxrcore.data import classes
 from cxrcore.evaluation import subgroups
+from cxrcore.evaluation.metrics import reported
 from cxrcore.figures import formatting
 from cxrcore.i18n import t, translate
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.ui import feedback
 
+_MOST_SENTENCES, _FEW_SENTENCES = 10, 5
+_MOST_IN_SUBGROUPS = 3  # classes with columns of their own
 
-def show(table: pd.DataFrame, metrics: ClassificationMetrics) -> None:
-    """Show the metrics of a prediction table."""
-    _summary(metrics)
-    _by_class(metrics)
+
+def show(table: pd.DataFrame, metrics: ClassificationMetrics, positive: str) -> None:
+    """Show the metrics of a prediction table; of a two-class question those of the `positive` class, else ""."""
+    _summary(metrics, positive)
+    _by_class(metrics, positive)
     _overall(metrics)
-    _subgroups(table, metrics.classes)
+    _subgroups(table, metrics.classes, positive)
 
 
-def _summary(metrics: ClassificationMetrics) -> None:
-    """Give sensitivity and false positives of each class as counts of images."""
+def _summary(metrics: ClassificationMetrics, positive: str) -> None:
+    """Give sensitivity and false positives of each class as counts of images, of many classes the worst."""
     st.subheader(t("Summary"))
-    for name, values in metrics.by_class.items():
+    found = {name: values for name, values in reported(metrics, positive).items() if values.recall.n}
+    if len(found) > _MOST_SENTENCES:
+        worst = sorted(found, key=lambda name: found[name].recall.value or 0.0)[:_FEW_SENTENCES]
+        found = {name: found[name] for name in worst}
+        st.caption(t("The {n} classes with the lowest sensitivity; the table below has all.", n=_FEW_SENTENCES))
+    for name, values in found.items():
         recall, specificity = values.recall, values.specificity
-        if not recall.n:
-            continue
-        st.markdown(
-            t(
+        numbers = {
+            "n": recall.n,
+            "hits": recall.successes,
+            "label": feedback.plain_text(classes.label(name)),
+            "interval": formatting.interval(recall),
+            "false": specificity.n - (specificity.successes or 0),
+            "others": specificity.n,
+        }
+        if positive:
+            (other,) = (other for other in metrics.classes if other != positive)
+            text = t(
+                "Of **{n}** images of {label}, **{hits}** were predicted correctly (95% interval {interval}). Of "
+                "{others} images of {other}, **{false}** were predicted as {label}.",
+                other=feedback.plain_text(classes.label(other)),
+                **numbers,
+            )
+        else:
+            text = t(
                 "Of **{n}** images of {label}, **{hits}** were predicted correctly (95% interval {interval}). Of "
                 "{others} images of other classes, **{false}** were predicted as {label}.",
-                n=recall.n,
-                hits=recall.successes,
-                label=feedback.plain_text(classes.label(name)),
-                interval=formatting.interval(recall),
-                false=specificity.n - (specificity.successes or 0),
-                others=specificity.n,
+                **numbers,
             )
-        )
+        st.markdown(text)
 
 
-def _by_class(metrics: ClassificationMetrics) -> None:
-    st.subheader(t("Metrics by class"))
+def _by_class(metrics: ClassificationMetrics, positive: str) -> None:
+    st.subheader(t("Metrics of the positive class") if positive else t("Metrics by class"))
     rows = [
         {
-            t("class"): classes.label(name),
+            t("positive class") if positive else t("class"): classes.label(name),
             t("images"): values.n,
             t("sensitivity (recall)"): formatting.with_interval(values.recall),
             t("specificity"): formatting.with_interval(values.specificity),
@@ -52,7 +72,7 @@ def _by_class(metrics: ClassificationMetrics) -> None:
             t("NPV"): formatting.with_interval(values.npv),
             "F1": formatting.with_interval(values.f1),
         }
-        for name, values in metrics.by_class.items()
+        for name, values in reported(metrics, positive).items()
     ]
     st.dataframe(rows, hide_index=True)
     st.caption(
@@ -63,13 +83,13 @@ def _by_class(metrics: ClassificationMetrics) -> None:
             "95% intervals in brackets: Wilson's; for F1 by bootstrap over patients (Wilson's where all are correct)."
         )
     )
-    few = [classes.label(name) for name, values in metrics.by_class.items() if values.n < subgroups.FEW]
+    few = [name for name, values in metrics.by_class.items() if values.n < subgroups.FEW]
     if few:
         st.warning(
             t(
                 "Fewer than {few} test images of {classes}: consider the intervals, not only the values.",
                 few=subgroups.FEW,
-                classes=feedback.plain_text(", ".join(few)),
+                classes=feedback.plain_text(formatting.class_list(few)),
             )
         )
 
@@ -85,7 +105,7 @@ def _overall(metrics: ClassificationMetrics) -> None:
     st.dataframe([{t("metric"): name, t("value"): value} for name, value in rows.items()], hide_index=True)
 
 
-def _subgroups(table: pd.DataFrame, names: list[str]) -> None:
+def _subgroups(table: pd.DataFrame, names: list[str], positive: str) -> None:
     st.subheader(t("Metrics by subgroup"))
     with st.spinner(t("Computing the intervals (bootstrap)")):
         found = _evaluated(table, tuple(names))
@@ -99,7 +119,10 @@ def _subgroups(table: pd.DataFrame, names: list[str]) -> None:
         required=True,
         format_func=lambda name: translate(subgroups.COLUMNS[name]),
     )
-    st.dataframe([_group(value, metrics) for value, metrics in found[column].items()], hide_index=True)
+    shown = [positive] if positive else names
+    if len(shown) > _MOST_IN_SUBGROUPS:
+        shown = [st.selectbox(t("Class"), names, format_func=classes.label, key="subgroup class")]
+    st.dataframe([_group(value, metrics, shown) for value, metrics in found[column].items()], hide_index=True)
     st.caption(translate(subgroups.CAVEAT))
     few = [value for value, metrics in found[column].items() if metrics.n < subgroups.FEW]
     if few:
@@ -112,7 +135,7 @@ def _subgroups(table: pd.DataFrame, names: list[str]) -> None:
         )
 
 
-def _group(value: str, metrics: ClassificationMetrics) -> dict[str, str | int]:
+def _group(value: str, metrics: ClassificationMetrics, shown: Sequence[str]) -> dict[str, str | int]:
     row: dict[str, str | int] = {
         t("group"): value,
         t("images"): metrics.n,
@@ -121,8 +144,8 @@ def _group(value: str, metrics: ClassificationMetrics) -> dict[str, str | int]:
         t("balanced accuracy"): formatting.with_interval(metrics.balanced_accuracy),
         t("macro F1"): formatting.with_interval(metrics.macro_f1),
     }
-    for name, values in metrics.by_class.items():
-        label = classes.label(name)
+    for name in shown:
+        label, values = classes.label(name), metrics.by_class[name]
         row[t("sensitivity, {label}", label=label)] = formatting.with_interval(values.recall)
         row[t("specificity, {label}", label=label)] = formatting.with_interval(values.specificity)
     return row

@@ -9,17 +9,34 @@ from cxrcore.evaluation.probability_metrics import ProbabilityMetrics
 from cxrcore.figures import formatting, probability_curves
 from cxrcore.i18n import t
 from cxrcore.metric import Metric
+from cxrcore.ui import feedback
 from cxrcore.ui.results import operating_point
 
+_MOST_CURVES = 10
 
-def show(table: pd.DataFrame, validation: pd.DataFrame, names: list[str]) -> None:
-    """Show curves, calibration and the operating point."""
+
+def show(table: pd.DataFrame, validation: pd.DataFrame, names: list[str], positive: str) -> None:
+    """Show curves, calibration and the operating point; of a two-class question for the `positive` class, else ""."""
     st.subheader(t("ROC, precision-recall and calibration"))
-    st.caption(t("Each class against the rest. Intervals by bootstrap over patients."))
+    if positive:
+        label = feedback.plain_text(classes.label(positive))
+        st.caption(t("Positive class: {label}. Intervals by bootstrap over patients.", label=label))
+    else:
+        st.caption(t("Each class against the rest. Intervals by bootstrap over patients."))
     table = _calibrated(table, validation, names)
     with st.spinner(t("Computing the intervals (bootstrap)")):
         found = _evaluated(table, tuple(names))
-    figures = probability_curves.all_of(table, names)
+    shown = probability_metrics.lowest_auc(found, positive, _MOST_CURVES)
+    if len(shown) == _MOST_CURVES < len(names):
+        shown = st.multiselect(
+            t("Classes with a curve (at most {most}; at first those with the lowest ROC AUC)", most=_MOST_CURVES),
+            names,
+            shown,
+            format_func=classes.label,
+            max_selections=_MOST_CURVES,
+            key="classes with a curve",
+        )
+    figures = probability_curves.all_of(table, names, shown)
     alts = {
         "roc": t("ROC curve of each class"),
         "precision_recall": t("Precision-recall curve of each class"),
@@ -34,6 +51,7 @@ def show(table: pd.DataFrame, validation: pd.DataFrame, names: list[str]) -> Non
             t("average precision"): formatting.number(scores.average_precision),
         }
         for name, scores in found.by_class.items()
+        if not positive or name == positive
     ]
     st.dataframe(rows, hide_index=True)
     st.caption(
@@ -44,7 +62,7 @@ def show(table: pd.DataFrame, validation: pd.DataFrame, names: list[str]) -> Non
             brier=formatting.number(found.brier),
         )
     )
-    operating_point.show(table, names)
+    operating_point.show(table, names, positive)
 
 
 def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -24,7 +24,7 @@ def show(run: Run) -> None:
     resampling_note.show(run)
     views = {
         N_("Images"): lambda: images.show(run, table, found),
-        N_("Metrics"): lambda: metrics.show(table, found),
+        N_("Metrics"): lambda: metrics.show(table, found, run.positive),
         N_("Probabilities"): lambda: _probabilities(run, table),
         N_("Errors"): lambda: errors.show(run, table, run.classes),
         N_("Robustness"): lambda: robustness.show(run),
@@ -70,7 +70,7 @@ def _accuracy(metrics: ClassificationMetrics, config: RunConfig) -> None:
 
 
 def _probabilities(run: Run, table: pd.DataFrame) -> None:
-    probabilities.show(table, run.predictions("validation"), run.classes)
+    probabilities.show(table, run.predictions("validation"), run.classes, run.positive)
 
 
 def _training_curves(run: Run, stored: RunMetrics) -> None:
