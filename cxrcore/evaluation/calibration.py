@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from cxrcore.evaluation import intervals
 from cxrcore.evaluation.metrics import probability_columns
@@ -50,12 +50,15 @@ def scaled(table: pd.DataFrame, classes: Sequence[str], temperature: float) -> p
 def _losses(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:
     """Return the negative log likelihood of each image at each temperature, float32 (n, temperatures)."""
     logits = _logits(table, classes)
+    logits = (logits - logits.max(axis=1, keepdims=True)).astype(np.float32)  # no exponential is too large
     true = class_indices(table["label"], classes)
+    at_true = logits[np.arange(len(table)), true]
+    inverse = (1 / _CANDIDATES).astype(np.float32)
     losses = np.empty((len(table), len(_CANDIDATES)), np.float32)
     for start in range(0, len(table), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        log_likelihoods = log_softmax(logits[rows, None] / _CANDIDATES[:, None], axis=2)
-        losses[rows] = -np.take_along_axis(log_likelihoods, true[rows, None, None], axis=2)[..., 0]
+        exponentials = np.exp(logits[rows, None] * inverse[:, None])
+        losses[rows] = np.log(exponentials.sum(axis=2)) - at_true[rows, None] * inverse
     return losses
 
 

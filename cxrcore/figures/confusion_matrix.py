@@ -15,6 +15,7 @@ from cxrcore.i18n import N_, format_number, t
 
 COUNT, BY_TRUE, BY_PREDICTED = N_("count"), N_("share of the true class"), N_("share of the predicted class")
 NUMBERED = 10  # classes up to which the cells hold numbers
+_LARGE = 6  # classes from which on a cell of a narrow window has no room for large text
 _INVISIBLE = "rgba(128,128,128,0.01)"
 _FAINT, _FULL = "rgba(20,135,123,0.08)", "rgba(20,135,123,0.60)"
 _MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
@@ -80,10 +81,18 @@ def _numbered(colours: np.ndarray, points: list[_Point], classes: Sequence[str],
         hoverinfo="skip",
     )
     _add(figure, x, y, **_markers(points, 44, click))
-    names = [t("all"), *("<br>".join(map(plotly_text, _lines(name))) for name in classes)]
-    axis = {"tickvals": [-1, *places], "ticktext": names, "autotickangles": [0, 90]}
-    figure.update_xaxes(**_axis(), **axis, title=t("predicted"), side="top", range=[-1.5, size - 0.5])
-    figure.update_yaxes(**_axis(), **axis, title=t("true"), range=[size - 0.5, -1.5])
+    rows = [t("all"), *("<br>".join(map(plotly_text, _lines(name))) for name in classes)]
+    columns = rows if size <= _LARGE else [t("all"), *(plotly_label(name, _LONGEST_OF_MANY) for name in classes)]
+    axis = _axis() | {"tickvals": [-1, *places]}
+    figure.update_xaxes(
+        **axis,
+        ticktext=columns,
+        autotickangles=[0, -90],
+        title=t("predicted"),
+        side="top",
+        range=[-1.5, size - 0.5],
+    )
+    figure.update_yaxes(**axis, ticktext=rows, title=t("true"), range=[size - 0.5, -1.5])
     return figure
 
 
@@ -128,7 +137,8 @@ def _cells(counts: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> li
         for column, predicted in enumerate(classes):
             count, share = format_number(int(counts[row, column]), ",d"), format_number(shares[row, column], ".0%")
             hover = f"{_true(true)}<br>{_predicted(predicted)}<br>{count} ({share})"
-            points.append(_Point(column, row, f"<b>{count}</b><br>{share}", hover, true, predicted))
+            small = share if len(classes) <= _LARGE else f'<span style="font-size:10px">{share}</span>'
+            points.append(_Point(column, row, f"<b>{count}</b><br>{small}", hover, true, predicted))
     return points
 
 

@@ -1,5 +1,6 @@
 """Metrics and names as text in the current language."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -11,6 +12,7 @@ from cxrcore.metric import Metric
 
 _NONE = "–"
 MOST_PROBABILITIES = 5
+_SHORT = 24  # characters of a name in a list of probabilities
 
 
 def percent(metric: Metric | None) -> str:
@@ -49,7 +51,17 @@ def class_list(names: Sequence[str]) -> str:
 def probabilities(values: Mapping[str, float]) -> str:
     """Return the probability of each class, for example `COVID 97% · NORMAL 3%`; of many classes the highest ones."""
     shown = highest(values) if len(values) > MOST_PROBABILITIES else values
-    return " · ".join(f"{classes.label(name)} {certainty(value)}" for name, value in shown.items())
+    return " · ".join(
+        f"{isolated(shortened(classes.label(name), _SHORT))} {certainty(value)}" for name, value in shown.items()
+    )
+
+
+def isolated(text: str) -> str:
+    """Return a text whose letters run from right to left between invisible marks, so that it does not turn what stands
+    beside it; any other text as it is.
+    """
+    turns = any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
+    return f"\u2068{text}\u2069" if turns else text
 
 
 def highest(values: Mapping[str, float], most: int = MOST_PROBABILITIES) -> dict[str, float]:

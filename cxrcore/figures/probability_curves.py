@@ -38,7 +38,7 @@ def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray], classes: S
 
     `classes` are all classes of the run.
     """
-    figure = _square(t("ROC"), t("1 - specificity"), t("sensitivity"))
+    figure = _square(t("ROC"), t("1 - specificity"), t("sensitivity"), len(probabilities))
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
     for name, positive, score, line in _occurring(true, probabilities, classes):
         x, y, _ = roc_curve(positive, score)
@@ -48,7 +48,7 @@ def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray], classes: S
 
 def precision_recall(true: Sequence[str], probabilities: Mapping[str, np.ndarray], classes: Sequence[str]) -> go.Figure:
     """Return one precision-recall curve for each class of `probabilities` against the rest; see `roc`."""
-    figure = _square(t("Precision-recall"), t("recall (sensitivity)"), t("precision"))
+    figure = _square(t("Precision-recall"), t("recall (sensitivity)"), t("precision"), len(probabilities))
     for name, positive, score, line in _occurring(true, probabilities, classes):
         y, x, _ = precision_recall_curve(positive, score)
         figure.add_scatter(x=x, y=y, name=plotly_label(name, _LONGEST), mode="lines", line=line | {"shape": "hv"})
@@ -99,8 +99,10 @@ def _occurring(
             yield name, positive, score, {"color": styles[name].colour, "dash": styles[name].dash, "width": 2}
 
 
-def _square(title: str, x: str, y: str) -> go.Figure:
-    figure = go.Figure(layout=layout(360, title, hovermode="closest", legend=LEGEND_BELOW, margin=_MARGIN))
+def _square(title: str, x: str, y: str, names: int = 1) -> go.Figure:
+    """Return an empty figure with room for a legend of so many `names`, each in a line of its own; none for one."""
+    more = {"hovermode": "closest", "showlegend": names > 1, "legend": LEGEND_BELOW, "margin": _MARGIN}
+    figure = go.Figure(layout=layout(360 + 19 * max(0, names - 3), title, **more))
     for axis, name in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
         axis(title=name, range=[-0.02, 1.02], dtick=0.25, tickformat=".0%", gridcolor=GRID, zeroline=False)
     return figure

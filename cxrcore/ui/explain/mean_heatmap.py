@@ -12,7 +12,7 @@ from cxrcore.i18n import t
 from cxrcore.runs import Run
 from cxrcore.ui import feedback
 
-_MOST, _FEW, _WIDTH = 10, 4, 260  # images at once; classes chosen at first where there are more; pixels
+_MOST, _FEW, _WIDTH = 10, 3, 260  # images at once; classes chosen at first where there are more; pixels
 
 
 def show(run: Run) -> None:

@@ -137,6 +137,10 @@ def _card(
         t("true {label}", label=classes.label(true)),
         formatting.probabilities(probabilities),
     )
-    title = t("predicted {label}", label=classes.label(predicted)) + " " + certainty(probabilities[predicted])
+    title = (
+        t("predicted {label}", label=formatting.isolated(classes.label(predicted)))
+        + " "
+        + certainty(probabilities[predicted])
+    )
     heatmap = None if heatmaps is None else np.asarray(heatmaps[number, list(names).index(predicted)])
     return gallery.Card(path, predicted, title, lines, true != predicted, heatmap)

@@ -67,7 +67,8 @@ def show(table: pd.DataFrame, validation: pd.DataFrame, names: list[str], positi
 
 def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Return the table, with temperature-scaled probabilities if the user chooses them."""
-    fitted = _temperature(validation, tuple(names))
+    with st.spinner(t("Computing the intervals (bootstrap)")):
+        fitted = _temperature(validation, tuple(names))
     if fitted.value is None or fitted.low is None or fitted.high is None:
         st.caption(
             t(
