@@ -86,6 +86,33 @@ def trained(home, _trained):
     return runs.load(name)
 
 
+@pytest.fixture(scope="session")
+def _made(tmp_path_factory):
+    """A workspace with finished runs of 2, 10 and 50 classes, made without training."""
+    from tests import synthetic_runs
+
+    folder, before = tmp_path_factory.mktemp("made"), os.environ.get("CXR_HOME")
+    os.environ["CXR_HOME"] = str(folder)
+    matrices = {2: [[9, 1], [2, 8]], 10: synthetic_runs.confusion(10), 50: synthetic_runs.confusion(50)}
+    names = {2: ["NORMAL", synthetic_runs.NASTY[0]], 10: synthetic_runs.names(10), 50: synthetic_runs.names(50)}
+    made = {count: synthetic_runs.make(names[count], matrices[count], f"made{count}").name for count in matrices}
+    os.environ.pop("CXR_HOME") if before is None else os.environ.update(CXR_HOME=before)
+    return folder, made
+
+
+@pytest.fixture
+def made(home, _made):
+    """Finished runs by their number of classes; 2: the normal class and `<script>alert(1)</script>`, which is positive,
+    with the matrix [[9, 1], [2, 8]]; 10 and 50: three of four images of each class are correct.
+    """
+    from cxrcore import runs
+
+    folder, names = _made
+    shutil.copytree(folder / "runs", home / "runs")
+    (home / "datasets").symlink_to(folder / "datasets")
+    return {count: runs.load(name) for count, name in names.items()}
+
+
 @pytest.fixture
 def save(tmp_path):
     """Write pixels as an image file below tmp_path and return its path."""

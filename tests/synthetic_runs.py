@@ -34,7 +34,8 @@ NASTY = [
 
 def names(count):
     """Return `count` class names, the nasty ones first."""
-    return [*NASTY, *(f"Finding {k}" for k in range(len(NASTY), count))][:count]
+    # Names that a page uses for "no choice" are names like any other.
+    return [*NASTY, "any", "none", "all", *(f"Finding {k}" for k in range(len(NASTY) + 3, count))][:count]
 
 
 def confusion(count, correct=3, next_class=1):

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from cxrcore import runs
 from cxrcore.cli import app, main
+from cxrcore.evaluation import saved_model
 from cxrcore.schema import to_plain
 
 ROOT = Path(__file__).parent.parent
@@ -186,3 +187,12 @@ def test_damaged_run_is_listed_and_the_others_open(trained):
     assert [row["run"] for row in value["runs"]] == [trained.name]
     assert "truncated" in value["damaged"][broken.name]
     assert "cannot be opened" in mistake("evaluate", broken.name)
+
+
+def test_evaluate_prints_the_positive_class_of_two(made, monkeypatch):
+    monkeypatch.setattr(saved_model, "evaluate", lambda run, callbacks: (run.predictions("test"), run.results.test))
+    lines = CliRunner().invoke(app, ["evaluate", made[2].name], catch_exceptions=False).stdout.splitlines()
+    assert [line.split(" (")[0] for line in lines[1:-1]] == [
+        f"  <script>alert(1)</script>: {text}"
+        for text in ("sensitivity 80.0 %", "specificity 90.0 %", "PPV 88.9 %", "NPV 81.8 %")
+    ]

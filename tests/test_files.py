@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cxrcore import files
@@ -63,3 +64,13 @@ def test_line_still_being_written_is_not_read(tmp_path):
     files.append_line(path, {"epoch": 3, "note": "one\u2028two"})  # the half line of a crash is cut off
     assert files.read_lines(path) == [{"epoch": 1}, {"epoch": 3, "note": "one\u2028two"}]
     assert files.read_lines(tmp_path / "none") == []
+
+
+def test_csv_holds_no_formula():
+    columns = {
+        "=a": ["=1+1", "+x", "@y", "-2", "a-b", "\tz"],
+        "n": [-1, 0, 1, 2, 3, 4],
+        "mixed": ["-x", None, 1.5, True, -2, ""],
+    }
+    lines = files.csv_text(pd.DataFrame(columns)).splitlines()
+    assert lines == ["'=a,n,mixed", "'=1+1,-1,'-x", "'+x,0,", "'@y,1,1.5", "-2,2,True", "a-b,3,-2", "'\tz,4,"]

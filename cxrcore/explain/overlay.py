@@ -2,12 +2,12 @@
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from cxrcore.evaluation.metrics import certainty
 from cxrcore.explain import fonts
 
-_SMALLEST, _SHORTEST = 11, 16  # pixels and characters of a banner's text
+_SMALLEST, _SHORTEST = 11, 10  # pixels and characters of a banner's text
 _OUTLINE = (255, 214, 0)
 COLOUR_MAPS = {
     "viridis": cv2.COLORMAP_VIRIDIS,
@@ -74,11 +74,20 @@ def banner(image: np.ndarray, text: str) -> np.ndarray:
     picture.paste(Image.fromarray(image), (0, strip))
     font, left = fonts.font(text, strip * 0.62), strip // 4
     font = fonts.font(text, min(strip * 0.62, max(_SMALLEST, font.size * (width - 2 * left) / font.getlength(text))))
-    while font.getlength(text) > width - left and len(text) > _SHORTEST:
-        middle = (len(text) - len("…: 100%")) // 2  # the probability at the end stays
-        text = f"{text[: middle - 1]}…{text[middle + 1 :]}"
+    text = _fitting(text, font, width - 2 * left)
     ImageDraw.Draw(picture).text((left, strip // 2), text, "white", font, anchor="lm")
     return np.asarray(picture)
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """Return the text, without so many characters of its middle that it is at most `width` pixels wide."""
+    short = text
+    for most in range(len(text) - 1, _SHORTEST, -1):
+        if font.getlength(short) <= width:
+            break
+        end = max(most // 2, len("ab: >99%"))  # the probability stays
+        short = f"{text[: most - 1 - end]}…{text[-end:]}"
+    return short
 
 
 def label_text(label: str, probability: float) -> str:

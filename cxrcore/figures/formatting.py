@@ -56,6 +56,13 @@ def probabilities(values: Mapping[str, float]) -> str:
     )
 
 
+def choice(text: str, names: Sequence[str]) -> str:
+    """Return the label of a choice beside the classes `names`. If a class is displayed like it, an invisible space that
+    no class name ends with tells them apart, as Streamlit knows options by their labels.
+    """
+    return text + "\u00a0" if text in map(classes.label, names) else text
+
+
 def isolated(text: str) -> str:
     """Return a text whose letters run from right to left between invisible marks, so that it does not turn what stands
     beside it; any other text as it is.

@@ -38,3 +38,10 @@ def test_referral_by_hand(table):
     assert coverage.tolist() == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
     assert accuracy[:4].tolist() == [1] * 4 and accuracy[-1] == pytest.approx(4 / 6)
     assert decision.with_referral(table, CLASSES, 1.0).accuracy.value is None
+
+
+def test_negative_predictive_value_by_hand(table):
+    """Sensitivity 0.9 and specificity 0.95 at 1 %: 0.9405 / (0.9405 + 0.001) = 0.99894."""
+    assert decision.npv_at(0.9, 0.95, 0.01) == pytest.approx(0.998938, abs=1e-6)
+    assert decision.npv_at(1.0, 0.0, 0.5) is None
+    assert decision.at_threshold(table, "COVID", 0.75).npv.value == 3 / 4

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cxrcore.data.errors import ImageError
-from cxrcore.explain import pointing_game, rendering
+from cxrcore.explain import fonts, pointing_game, rendering
 from cxrcore.explain.overlay import banner, label_text, overlay, resize
 
 
@@ -64,3 +64,16 @@ def test_missing_image_does_not_stop_the_others(trained):
     drawn = [picture for _, picture in rendering.test_images(trained, 0.5)]
     assert isinstance(drawn[0], ImageError) and "missing" in str(drawn[0])
     assert all(isinstance(picture, np.ndarray) for picture in drawn[1:])
+
+
+@pytest.mark.parametrize("name", ["a" * 60, "التهاب رئوي " * 5, "🫁", "Infecção", "W" * 60])
+def test_banner_keeps_its_size_and_ends_with_the_probability(name):
+    image = np.zeros((100, 160, 3), np.uint8)
+    found = banner(image, label_text(name, 0.97))
+    assert found.shape == (120, 160, 3) and found[:20].max() > 200
+    assert not (found[:20, -3:] > 100).any()  # the text ends before the picture does
+
+
+def test_letters_beyond_ascii_have_a_font():
+    assert fonts.file("COVID") is None
+    assert fonts.file("Infecção: 97%") is not None

@@ -77,10 +77,65 @@ def test_matrix_of_two_and_of_ten_classes(size):
     assert 44 * (size + 1) <= figure.layout.height <= 800  # a square that can be clicked has 44 pixels
 
 
+@pytest.mark.parametrize("size", [11, 50])
+def test_matrix_of_many_classes_has_no_numbers(size):
+    names = ["a" * 30 + str(k) + "b" * 25 for k in range(size)]  # equal when shortened
+    figure = confusion_matrix.confusion(np.eye(size, dtype=int), names, confusion_matrix.COUNT, ink="#111111")
+    heatmap, marks = figure.data
+    assert len(set(heatmap.x)) == size and {len(label.strip("\u200b")) for label in heatmap.x} == {20}
+    assert [list(pair) for pair in marks.customdata] == [
+        [name, name] for name in names
+    ]  # cells without images take no clicks
+    assert figure.layout.height <= 1000
+
+
+def test_long_names_are_shortened_in_the_matrix_and_whole_in_its_hover_text():
+    long = "x" * 30 + "y" * 30
+    figure = confusion_matrix.confusion([[1, 0], [0, 1]], [long, "b"], confusion_matrix.COUNT, ink="#111111")
+    assert figure.layout.yaxis.ticktext == ("all", f"{'x' * 13}<br>…{'y' * 12}", "b")
+    assert f"true {long}" in figure.data[2].text[0]
+
+
 def test_a_class_has_the_same_colour_in_every_dataset():
     assert palette.class_colours(["NORMAL", "X"])["NORMAL"] == palette.class_colours(CLASSES)["NORMAL"]
-    ten = [f"c{k}" for k in range(7)] + CLASSES
-    assert len(set(palette.class_colours(ten).values())) == 10
+    assert palette.class_colours(["A", "NORMAL"]) == {"A": palette.class_colours(CLASSES)["COVID"], "NORMAL": "#2E8BC0"}
+
+
+def test_eight_classes_differ_by_colour_and_fifty_by_dash_pattern_and_mark():
+    styles = palette.class_styles([f"c{k}" for k in range(47)] + CLASSES)
+    first = [style for style in styles.values() if style.dash == "solid"]
+    assert len(first) == len({style.colour for style in first}) == 8
+    for channel in ("dash", "pattern", "mark"):
+        assert len({(style.colour, getattr(style, channel)) for style in styles.values()}) == 50
+
+
+# Machado et al. 2009, table 1, severity 1.0: what is left of linear RGB without one kind of cone.
+VISION = {
+    "full": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def _linear(colours):
+    values = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in colours]) / 255
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_colours_of_eight_classes_differ_with_any_colour_vision(vision):
+    seen = np.clip(_linear(palette.series(8)) @ np.array(VISION[vision]).T, 0, 1)
+    x, y, z = np.cbrt(seen @ XYZ.T / (0.9505, 1, 1.089)).T
+    lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+    distances = np.linalg.norm(lab[:, None] - lab, axis=2)
+    assert distances[~np.eye(8, dtype=bool)].min() >= 20
+
+
+def test_colours_have_contrast_on_both_backgrounds():
+    *luminance, dark = _linear([*palette.series(8), "#12171D"]) @ XYZ[1]
+    assert all(1.05 / (value + 0.05) >= 3 and (value + 0.05) / (dark + 0.05) >= 3 for value in luminance)
 
 
 def test_class_counts_by_group():
@@ -98,7 +153,7 @@ def test_reliability_shows_accuracy_with_its_interval():
 
 def test_roc_leaves_out_classes_that_do_not_occur():
     scores = {"COVID": np.array([0.9, 0.2]), "NORMAL": np.array([0.1, 0.8]), "OTHER INFECTION": np.array([0.0, 0.0])}
-    figure = probability_curves.roc(["COVID", "NORMAL"], scores)
+    figure = probability_curves.roc(["COVID", "NORMAL"], scores, CLASSES)
     assert [trace.name for trace in figure.data[1:]] == ["COVID", "NORMAL"]
     assert list(figure.data[1].x) == [0, 0, 1] and list(figure.data[1].y) == [0, 1, 1]
 
@@ -108,4 +163,28 @@ def test_names_from_data_are_not_html_in_figures():
     escaped = "&lt;a href='http://example.org'&gt;x&lt;/a&gt;"
     assert comparison.curves({name: EPOCHS}, "val_loss", "Loss").data[0].name == escaped
     assert charts.class_counts({"test": {name: 1}}, [name]).data[0].name == escaped
-    assert charts.probabilities({name: 1.0}).data[0].y == (escaped,)
+    assert charts.probabilities({name: 1.0}, [name]).data[0].hovertext == (escaped,)
+    roc = probability_curves.roc([name, "b"], {name: np.array([1.0, 0.0])}, [name, "b"])
+    assert roc.data[1].name == "&lt;a href='http:…le.org'&gt;x&lt;/a&gt;"
+
+
+def test_a_class_keeps_its_colour_where_only_some_are_shown():
+    names = ["a", "b", "c"]
+    colours = palette.class_colours(names)
+    assert charts.probabilities({"c": 0.9}, names).data[0].marker.color == (colours["c"],)
+    figure = probability_curves.roc(["a", "c"], {"c": np.array([0.1, 0.9])}, names)
+    assert figure.data[1].line.color == colours["c"] and figure.layout.showlegend is False
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "short"), [("abcdef", 6, "abcdef"), ("abcdefg", 6, "abc…fg"), ("abcdefgh", 5, "ab…gh")]
+)
+def test_text_loses_its_middle(text, most, short):
+    assert formatting.shortened(text, most) == short
+
+
+def test_lists_of_many_classes_are_cut():
+    assert formatting.class_list([f"c{k}" for k in range(12)]) == "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, 2 more"
+    six = {f"c{k}": 0.1 for k in range(5)} | {"best": 0.5}
+    assert formatting.probabilities(six) == "best 50% · c0 10% · c1 10% · c2 10% · c3 10%"
+    assert formatting.probabilities({"a": 0.25, "b": 0.75}) == "a 25% · b 75%"

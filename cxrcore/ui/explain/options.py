@@ -13,6 +13,7 @@ from cxrcore.explain.layers import POOLED
 from cxrcore.explain.methods import METHODS, fixed_layer
 from cxrcore.explain.overlay import COLOUR_MAPS
 from cxrcore.features import backbones
+from cxrcore.figures import formatting
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
 from cxrcore.ui import feedback
@@ -50,16 +51,17 @@ class ExplainOptions:
 def show(run: Run) -> ExplainOptions:
     """Show the widgets and return the choices."""
     found = layers.choices(run.config)
+    predicted, none = (formatting.choice(text, run.classes) for text in (t("predicted class"), t("none")))
     a, b, c = st.columns(3)
     target = a.selectbox(
         t("Class to explain"),
         [PREDICTED, *run.classes],
-        format_func=lambda name: classes.label(name) if name != PREDICTED else t("predicted class"),
+        format_func=lambda name: classes.label(name) if name != PREDICTED else predicted,
     )
     contrast = b.selectbox(
         t("Contrast class"),
         [NONE, *run.classes],
-        format_func=lambda name: classes.label(name) if name != NONE else t("none"),
+        format_func=lambda name: classes.label(name) if name != NONE else none,
         help=t("Explains the difference of two logits: regions that favour one class over the other."),
     )
     method = c.selectbox(t("Method"), list(METHODS), format_func=lambda name: translate(METHODS[name].title))

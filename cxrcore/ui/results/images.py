@@ -1,6 +1,6 @@
 """The confusion matrix, and the test images of one of its cells, rows or columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -74,9 +74,8 @@ def _pairs(metrics: ClassificationMetrics) -> None:
     its classes into the choices below.
     """
     st.subheader(t("Most-confused pairs"))
-    name = st.selectbox(
-        t("Class"), [_ANY, *metrics.classes], format_func=_class_or_any, key="confused class", width=400
-    )
+    names = metrics.classes
+    name = st.selectbox(t("Class"), [_ANY, *names], format_func=_class_or_any(names), key="confused class", width=400)
     pairs = matrices.pairs(metrics.confusion, metrics.classes, name)
     if not pairs:
         st.info(t("No test image matches. Choose another cell, or any."), icon=":material/info:")
@@ -115,8 +114,8 @@ def _chosen(table: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, st
     """Return the rows that match the choices, highest confidence first, and a text that identifies the choices."""
     a, b, c = st.columns(3)
     options = [_ANY, *names]
-    true = query_params.selectbox(a, t("True class"), "true", options, _class_or_any)
-    predicted = query_params.selectbox(b, t("Predicted class"), "predicted", options, _class_or_any)
+    true = query_params.selectbox(a, t("True class"), "true", options, _class_or_any(names))
+    predicted = query_params.selectbox(b, t("Predicted class"), "predicted", options, _class_or_any(names))
     which = query_params.selectbox(c, t("Show"), "which", [_ALL, _INCORRECT, _CORRECT])
     matches = ((table["label"] == true) | (true == _ANY)) & ((table["predicted"] == predicted) | (predicted == _ANY))
     if which != _ALL:
@@ -124,8 +123,10 @@ def _chosen(table: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, st
     return table[matches].sort_values("confidence", ascending=False, kind="stable"), f"{(true, predicted, which)}"
 
 
-def _class_or_any(name: str) -> str:
-    return t("any") if name == _ANY else classes.label(name)
+def _class_or_any(names: Sequence[str]) -> Callable[[str], str]:
+    """Return the function that gives the label of a choice."""
+    anything = formatting.choice(t("any"), names)
+    return lambda name: anything if name == _ANY else classes.label(name)
 
 
 def _card(
