@@ -7,7 +7,7 @@ from html import escape
 from cxrcore.data import classes
 from cxrcore.evaluation.metrics import certainty
 from cxrcore.i18n import format_number, t, translate
-from cxrcore.messages import msg, some
+from cxrcore.messages import Message, some
 from cxrcore.metric import Metric
 
 _NONE = "–"
@@ -45,7 +45,8 @@ def shortened(text: str, most: int) -> str:
 
 def class_list(names: Sequence[str]) -> str:
     """Return the names of classes with commas, ten of them and how many more there are."""
-    return translate(msg("{names}", names=some([classes.display(name) for name in names])))
+    listed = some([classes.display(name) for name in names])
+    return ", ".join(translate(item) if isinstance(item, Message) else item for item in listed)
 
 
 def probabilities(values: Mapping[str, float]) -> str:

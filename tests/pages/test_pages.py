@@ -13,6 +13,7 @@ from cxrcore.data import dataset
 from cxrcore.data.images import png
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.evaluation import external
+from cxrcore.figures import palette
 from cxrcore.jobs import queue
 from cxrcore.messages import plain
 from cxrcore.runs.models import RunStatus
@@ -234,7 +235,7 @@ def test_choices_of_runs_and_images_are_kept(open_page, trained):
 def test_class_of_another_run_is_ignored(open_page, trained):
     test = open_page("results", run=trained.name, true="MEASLES", predicted="NORMAL")
     boxes = {box.label: box.value for box in test.selectbox}
-    assert (boxes["True class"], boxes["Predicted class"]) == ("any", "NORMAL")
+    assert (boxes["True class"], boxes["Predicted class"]) == ("", "NORMAL")
     assert "true" not in test.query_params
 
 
@@ -309,5 +310,5 @@ def test_gallery_alt_texts_name_the_image(trained):
     row = trained.predictions("test").iloc[0]
     name = Path(row["path"]).name
     card = gallery.Card(row["path"], "COVID", "predicted COVID 97%", ("true <NORMAL>",))
-    html = gallery.figure(card, {"COVID": "#000"})
+    html = gallery.figure(card, palette.class_styles(["COVID"]))
     assert f'alt="X-ray {name}: predicted COVID 97%. true &lt;NORMAL&gt;"' in html
