@@ -45,10 +45,5 @@ def class_styles(classes: Sequence[str]) -> dict[str, ClassStyle]:
     return {name: _style(*(fixed.get(name) or next(free))) for name in classes}
 
 
-def class_colours(classes: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each class; see `class_styles`. Beyond eight classes, colours repeat."""
-    return {name: style.colour for name, style in class_styles(classes).items()}
-
-
 def _style(colour: str, number: int) -> ClassStyle:
     return ClassStyle(colour, _DASHES[number], _PATTERNS[number], _MARKS[number])

@@ -97,8 +97,9 @@ def test_long_names_are_shortened_in_the_matrix_and_whole_in_its_hover_text():
 
 
 def test_a_class_has_the_same_colour_in_every_dataset():
-    assert palette.class_colours(["NORMAL", "X"])["NORMAL"] == palette.class_colours(CLASSES)["NORMAL"]
-    assert palette.class_colours(["A", "NORMAL"]) == {"A": palette.class_colours(CLASSES)["COVID"], "NORMAL": "#2E8BC0"}
+    tutorials = palette.class_styles(CLASSES)
+    assert palette.class_styles(["NORMAL", "X"])["NORMAL"] == tutorials["NORMAL"]
+    assert palette.class_styles(["A", "NORMAL"]) == {"A": tutorials["COVID"], "NORMAL": tutorials["NORMAL"]}
 
 
 def test_eight_classes_differ_by_colour_and_fifty_by_dash_pattern_and_mark():
@@ -170,10 +171,10 @@ def test_names_from_data_are_not_html_in_figures():
 
 def test_a_class_keeps_its_colour_where_only_some_are_shown():
     names = ["a", "b", "c"]
-    colours = palette.class_colours(names)
-    assert charts.probabilities({"c": 0.9}, names).data[0].marker.color == (colours["c"],)
+    styles = palette.class_styles(names)
+    assert charts.probabilities({"c": 0.9}, names).data[0].marker.color == (styles["c"].colour,)
     figure = probability_curves.roc(["a", "c"], {"c": np.array([0.1, 0.9])}, names)
-    assert figure.data[1].line.color == colours["c"] and figure.layout.showlegend is False
+    assert figure.data[1].line.color == styles["c"].colour and figure.layout.showlegend is False
 
 
 @pytest.mark.parametrize(
