@@ -18,7 +18,7 @@ def test_pages_show_any_number_of_classes(open_page, made, page, count):
     assert shown[1:] == made[count].classes
 
 
-@pytest.mark.parametrize("tab", ["Errors", "Training curves", "Export"])
+@pytest.mark.parametrize("tab", ["Errors", "Export"])
 def test_tabs_of_fifty_classes(open_page, made, tab):
     assert open_page("results", run=made[50].name, tab=tab).main
 
@@ -67,7 +67,7 @@ def test_fifty_classes_have_short_tables_and_ten_curves(open_page, made):
     assert "The 5 highest of 50 probabilities." in _texts(test)
 
 
-@pytest.mark.parametrize("name", ["any", "all", *NASTY])
+@pytest.mark.parametrize("name", ["any", NASTY[3], "a|b"])
 def test_images_of_a_class_with_any_name(open_page, made, name):
     test = open_page("results", run=made[50].name, true=name)
     assert "4 of 200 test images, highest confidence first" in _texts(test)
