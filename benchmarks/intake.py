@@ -95,8 +95,8 @@ def _killed_at_half(folder: Path, place: str, images: int) -> None:
 
 def duplicates(images: int = 2000, each: int = 100) -> dict[str, Any]:
     """Return the recall of each kind of copy and the share of images in false pairs."""
-    from cxrcore.audits.dataset.duplicates import near_pairs
     from cxrcore.data.image_statistics import measure
+    from cxrcore.data.near_duplicates import near_pairs
     from cxrcore.data.phantom.images import generate, specs
     from cxrcore.progress import ignore_stages
 

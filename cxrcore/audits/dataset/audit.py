@@ -5,17 +5,17 @@ from typing import Any
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.audits.dataset import confounders, duplicates, measurements, outliers, patients, statistics_probe
+from cxrcore.audits.dataset import confounders, duplicates, outliers, patients, statistics_probe
 from cxrcore.audits.dataset.issues import CONFOUNDER, KINDS, Issue
 from cxrcore.audits.dataset.statistics_probe import StatisticsProbe
-from cxrcore.data import dataset, editing, split
+from cxrcore.data import dataset, editing, measurements, near_duplicates, split
 from cxrcore.errors import UserError
 from cxrcore.messages import Message, msg
 from cxrcore.progress import StageProgress, ignore_stages
 from cxrcore.schema import Stored, migrate_metrics
 
 FILE = "audit.json"
-STAGES = measurements.STAGE | duplicates.STAGE
+STAGES = measurements.STAGE | near_duplicates.STAGE
 # Code in `Issue.what` -> its title.
 TITLES = (
     duplicates.TITLES

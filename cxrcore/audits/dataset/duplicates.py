@@ -1,6 +1,6 @@
 """Repeated images: the same pixels, or a copy that was rescaled, compressed again or cropped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain, pairwise
 
 import numpy as np
@@ -10,25 +10,17 @@ from scipy.sparse.csgraph import connected_components
 
 from cxrcore.audits.dataset.issues import EXACT, NEAR, Issue, image_count, issue
 from cxrcore.data import exclusions
-from cxrcore.data.image_statistics import bits
-from cxrcore.data.perceptual_hashes import BITS, CROPS
+from cxrcore.data.near_duplicates import near_pairs
 from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
 from cxrcore.progress import StageProgress
 
-STAGE = {"comparing": N_("Comparing images")}
 _LEFT_OUT, _WITHIN, _ACROSS = "left out already", "inside a class", "across classes"
 TITLES = {
     _LEFT_OUT: N_("left out at the import"),
     _WITHIN: N_("within a class"),
     _ACROSS: N_("across classes"),
 }
-# Of 256 bits. Copies at half size, at JPEG quality 50 or without a twentieth of a side differ by up to 10 in 99 of 100;
-# the nearest two of 2,000 phantoms differ by 12, two different patients of the real sets by 40 and more.
-NEAR_BITS = 10
-_BLOCK = 1000
-# Above this many images only whole images are compared, as time grows with the square: 100,000 would take half an hour.
-MOST_WITH_CROPS = 30_000
 
 
 def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, progress: StageProgress) -> list[Issue]:
@@ -49,28 +41,6 @@ def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, pr
         *_issues(EXACT, msg("the same pixels"), exact, table),
         *_issues(NEAR, msg("copies, rescaled, compressed again or cropped"), _groups(len(table), near), table),
     ]
-
-
-def near_pairs(hashes: Sequence[str], progress: StageProgress) -> list[tuple[int, int]]:
-    """Return the pairs (a, b), a < b, where a whole image looks like the other or like a crop of it."""
-    packed = np.stack([bits(text) for text in hashes])
-    crops = range(CROPS) if len(packed) <= MOST_WITH_CROPS else [0]
-    blank = ~np.any(packed[:, 0], axis=1)
-    whole = _signs(packed[:, 0])
-    found: set[tuple[int, int]] = set()
-    for done, start in enumerate(range(0, len(packed), _BLOCK)):
-        block = packed[start : start + _BLOCK]
-        for crop in crops:
-            # Of two sequences of n signs that differ in d places the product is n - 2d.
-            distances = (BITS - _signs(block[:, crop]) @ whole.T) / 2
-            a, b = np.nonzero(distances <= NEAR_BITS)
-            found |= {(min(i, j), max(i, j)) for i, j in zip((a + start).tolist(), b.tolist(), strict=True) if i != j}
-        progress("comparing", min((done + 1) * _BLOCK, len(packed)), len(packed))
-    return sorted((a, b) for a, b in found if not blank[a] and not blank[b])
-
-
-def _signs(packed: np.ndarray) -> np.ndarray:
-    return np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
 
 
 def _equal(values: pd.Series) -> Iterable[tuple[int, int]]:
