@@ -61,12 +61,15 @@ def _mark(name: str, shown: bool, json: bool) -> None:
 def evaluate(
     run: RunName,
     data: Annotated[str, typer.Option(help="Another dataset to test on; default: the run's own test images.")] = "",
+    include_duplicates: Annotated[
+        bool, typer.Option("--include-duplicates", help="Also test images that the run has, or copies of them.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Test the saved model on raw images: on the run's test images, or on another dataset (external validation)."""
     chosen = runs.load(run)
     if data:
-        _external(chosen, data, json)
+        _external(chosen, data, include_duplicates, json)
         return
     from cxrcore.evaluation import saved_model
     from cxrcore.evaluation.metrics import probability_columns
@@ -82,13 +85,12 @@ def evaluate(
     terminal.result(value, "\n".join(lines), json)
 
 
-def _external(chosen: runs.Run, data: str, json: bool) -> None:
+def _external(chosen: runs.Run, data: str, include_duplicates: bool, json: bool) -> None:
     from cxrcore.evaluation import external
-    from cxrcore.features.extract import ExtractionCallbacks
 
     with terminal.progress() as progress:
-        found = external.evaluate(chosen, data, ExtractionCallbacks(of_stage(progress, "predicting")))
-    lines = [str(found.sentence), *_by_class(found.metrics, chosen.positive)]
+        found = external.evaluate(chosen, data, progress, include_duplicates)
+    lines = [*map(str, [found.sentence, *found.checks]), *_by_class(found.metrics, chosen.positive)]
     if found.unknown_classes:
         lines.append(f"Not tested, as the run does not know them: {', '.join(found.unknown_classes)}.")
     value = {"run": chosen.name} | found.plain() | {"sentence": str(found.sentence)}

@@ -75,7 +75,7 @@ def limitations(
         )
     if not any(evaluation.elsewhere for evaluation in external):
         found.append(msg("Not tested on real images of another source: expect lower performance at another hospital."))
-    found += [evaluation.sentence for evaluation in external]
+    found += [evaluation.summary for evaluation in external]
     if metrics.n < SMALL_TEST:
         found.append(msg("Only {n} test images: consider the intervals, not only the values.", n=metrics.n))
     if few := [display(name) for name, values in metrics.by_class.items() if values.n < FEW]:

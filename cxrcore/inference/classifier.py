@@ -63,6 +63,11 @@ class Classifier:
         with self.lock:
             return predict(self.features, pixels)
 
+    def head_probabilities(self, maps: np.ndarray) -> np.ndarray:
+        """Return float32 (n, classes) of feature maps (n, h, w, c)."""
+        with self.lock:
+            return predict(self.head, maps)
+
     def ood_score(self, vectors: np.ndarray) -> np.ndarray | None:
         """Return the out-of-distribution score (n,) of mean features (n, c), above 1 beyond the threshold.
 

@@ -1,5 +1,9 @@
 """External validation: the run tested on other datasets."""
 
+from itertools import cycle
+from pathlib import Path
+
+import pandas as pd
 import streamlit as st
 
 from cxrcore import settings
@@ -9,7 +13,9 @@ from cxrcore.evaluation.external import ExternalEvaluation
 from cxrcore.figures import formatting
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import feedback, progress
+from cxrcore.ui import feedback, gallery, progress
+
+_PAIRS = 6  # on a page
 
 
 def show(run: Run) -> None:
@@ -17,12 +23,12 @@ def show(run: Run) -> None:
     st.subheader(t("External validation"))
     found = external.load_all(run)
     for evaluation in found:
-        _result(evaluation)
+        _result(run, evaluation)
     if not found:
         st.caption(
             t(
                 "Accuracy on one mix of sources says little about another hospital. Test this run on a dataset from "
-                "elsewhere; images that the run already has are left out."
+                "elsewhere; images that the run already has, and copies of them, are left out."
             )
         )
     if settings.read_only():
@@ -34,17 +40,20 @@ def show(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(t("External dataset"), names, width=300)
         pressed = st.button(t("Run external validation"), icon=":material/fact_check:")
+    include = st.checkbox(
+        t("Include duplicates"),
+        help=t("Also test images that the run has, and copies of them: the accuracy is then too high."),
+    )
     if pressed:
-        from cxrcore.features.extract import ExtractionCallbacks
-
         with feedback.friendly():
-            with st.spinner(t("Loading the model")):
-                move = progress.bar(t("Testing"), t("images"))
-                external.evaluate(run, name, ExtractionCallbacks(progress=move))
+            stages = {code: translate(title) for code, title in external.STAGES.items()}
+            external.evaluate(run, name, progress.stages(stages), include)
             st.rerun()
+    if name not in {evaluation.dataset for evaluation in found}:
+        _duplicates(run, name)  # of a test for which no image was left
 
 
-def _result(evaluation: ExternalEvaluation) -> None:
+def _result(run: Run, evaluation: ExternalEvaluation) -> None:
     metrics = evaluation.metrics
     with st.container(border=True):
         feedback.numbers(
@@ -57,7 +66,9 @@ def _result(evaluation: ExternalEvaluation) -> None:
                 t("Patients"): metrics.patients,
             }
         )
-        st.markdown(feedback.plain_text(translate(evaluation.sentence)))
+        for message in (evaluation.sentence, *evaluation.checks):
+            st.markdown(feedback.plain_text(translate(message)))
+        _duplicates(run, evaluation.dataset)
         if notes := _notes(evaluation):
             st.caption(feedback.plain_text(" ".join(notes)))
         rows = [
@@ -72,13 +83,39 @@ def _result(evaluation: ExternalEvaluation) -> None:
         st.dataframe(rows, hide_index=True)
 
 
+def _duplicates(run: Run, name: str) -> None:
+    """Show each image of the dataset `name` that the run has already beside the run's image."""
+    pairs = external.duplicates(run, name)
+    if pairs.empty:
+        return
+    with st.expander(t("Duplicates ({n})", n=len(pairs)), icon=":material/content_copy:"):
+        page = pairs[gallery.page_of(len(pairs), _PAIRS, f"duplicates {name}")]
+        for place, (_, pair) in zip(cycle(st.columns(2)), page.iterrows(), strict=False):
+            with place:
+                gallery.show(_cards(pair), run.classes)
+
+
+def _cards(pair: "pd.Series[str]") -> list[gallery.Card]:
+    titles = {
+        "external": t("external"),
+        "own": t("run: {part}", part=translate(dataset.PART_TITLES[pair["part"]])),
+    }
+    return [
+        gallery.Card(
+            path=pair[f"{side}_path"],
+            label=pair[f"{side}_label"],
+            title=title,
+            lines=(classes.label(pair[f"{side}_label"]), Path(pair[f"{side}_path"]).name),
+        )
+        for side, title in titles.items()
+    ]
+
+
 def _notes(evaluation: ExternalEvaluation) -> list[str]:
     absent, unknown = (
         ", ".join(map(classes.label, names)) for names in (evaluation.absent_classes, evaluation.unknown_classes)
     )
-    known = evaluation.known_images
     return [
         *([t("No image of {classes}.", classes=absent)] if absent else []),
         *([t("Not tested, as the run does not know them: {classes}.", classes=unknown)] if unknown else []),
-        *([t("{n} images that the run already has were left out.", n=known)] if known else []),
     ]
