@@ -1,14 +1,19 @@
 """A run on another dataset."""
 
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from cxrcore.data import dataset, editing
+from cxrcore.data.importing import import_folders
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.evaluation import external
 from cxrcore.evaluation.external import ExternalEvaluation
+from cxrcore.inference import ood, predict
 
 
 def test_result_is_kept_beside_that_of_the_run(trained):
@@ -49,6 +54,100 @@ def test_absent_classes_are_named_and_have_no_sensitivity(trained):
     assert found.absent_classes == ["COVID"] and found.metrics.by_class["COVID"].recall.value is None
 
 
+@pytest.fixture
+def without_model(monkeypatch):
+    """Every image is predicted as COVID, as the model itself does not matter; the run has no detector."""
+    monkeypatch.setattr(
+        predict,
+        "probabilities_and_ood_scores",
+        lambda run, rows, callbacks: (np.tile(np.float32([1, 0, 0]), (len(rows), 1)), None),
+    )
+
+
+@pytest.fixture
+def repeated(trained, tmp_path):
+    """A dataset of 9 new phantoms, 2 of the run's images as other files of the same pixels, and 3 as smaller JPEGs.
+
+    Each is named after the image that it shows.
+    """
+    rows = trained.table.sort_values("path").groupby(["split", "label"]).head(1)
+    own = rows.set_index(rows["split"] + " " + rows["label"])
+    drawn = phantoms.create("drawn", patients=3, images=1, seed=99).table
+    for row in drawn.itertuples():
+        place = tmp_path / "set" / row.label
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(row.path, place)
+    for name in ("train COVID", "test NORMAL"):
+        image = Image.open(own.loc[name, "path"])
+        image.save(tmp_path / "set" / own.loc[name, "label"] / f"{own.loc[name, 'sha256']}.tiff")
+    for name in ("train NORMAL", "validation COVID", "test COVID"):
+        image = Image.open(own.loc[name, "path"])
+        place = tmp_path / "set" / own.loc[name, "label"] / f"{own.loc[name, 'sha256']}.jpg"
+        image.resize((179, 179), Image.Resampling.BICUBIC).save(place, quality=60)
+    return import_folders([tmp_path / "set"], "repeated")
+
+
+def test_duplicates_are_left_out_and_kept_with_their_part(trained, repeated, without_model):
+    found = external.evaluate(trained, "repeated")
+    assert (found.metrics.n, found.known_images, found.near_duplicates, found.duplicates_tested) == (9, 2, 3, False)
+    assert found.unmeasured == 0
+    assert str(found.checks[0]) == ("Images tested: 9. Left out as duplicates of the run's images: 2 exact, 3 near.")
+    pairs = external.duplicates(trained, "repeated")
+    assert sorted(pairs["kind"] + " " + pairs["part"] + " " + pairs["own_label"]) == [
+        "exact test NORMAL",
+        "exact train COVID",
+        "near test COVID",
+        "near train NORMAL",
+        "near validation COVID",
+    ]
+    assert [Path(path).stem for path in pairs["external_path"]] == list(pairs["own_sha256"])
+    tested = trained.read_table("evaluations/repeated/predictions.parquet")
+    assert not set(tested["sha256"]) & set(pairs["external_sha256"])
+
+
+def test_duplicates_are_tested_on_request(trained, repeated, without_model, monkeypatch):
+    monkeypatch.setattr(dataset.Dataset, "is_phantom", False)
+    assert external.evaluate(trained, "repeated").elsewhere is True
+    found = external.evaluate(trained, "repeated", include_duplicates=True)
+    assert (found.metrics.n, found.known_images, found.near_duplicates, found.duplicates_tested) == (14, 2, 3, True)
+    assert "were tested too, which makes the result too good: 2 exact, 3 near." in str(found.summary)
+    assert found.elsewhere is False
+
+
+def test_share_out_of_distribution_is_that_of_the_scores(trained, monkeypatch):
+    phantoms.create("other", patients=3, images=1, seed=99)
+    chances = np.tile(np.float32([1, 0, 0]), (9, 1))
+    scores = np.array([0.2, 1.0, 1.01, 3, 0.5, 0.5, 0.5, 0.5, 0.5])
+    monkeypatch.setattr(predict, "probabilities_and_ood_scores", lambda run, rows, callbacks: (chances, scores))
+    found = external.evaluate(trained, "other")
+    assert (found.out_of_distribution.successes, found.out_of_distribution.n) == (2, 9)
+    detector = ood.load(trained.folder / ood.FILE)
+    assert (found.own_out_of_distribution.successes, found.own_out_of_distribution.n) == (detector.alarms, 12)
+    assert str(found.checks[1]).startswith("Out of distribution: 22.2% of the tested images (2 of 9, 95% interval 6.3%")
+    assert external.load_all(trained) == [found]
+
+
+def test_scores_and_probabilities_are_those_of_the_run(trained):
+    rows = trained.predictions("test")
+    probabilities, scores = predict.probabilities_and_ood_scores(trained, rows)
+    assert np.abs(probabilities - rows[[f"p_{name}" for name in trained.classes]].to_numpy()).max() < 1e-5
+    assert (scores > 1).sum() == ood.load(trained.folder / ood.FILE).alarms
+
+
+def test_images_of_a_deleted_dataset_are_compared_as_long_as_they_have_files(
+    trained, repeated, without_model, tmp_path
+):
+    dataset.delete("phantom")  # its statistics; the fixture's run has images of another folder
+    (copy,) = (tmp_path / "set" / "NORMAL").glob("*.jpg")
+    table = trained.table
+    trained.write_table(
+        "table.parquet", table.assign(path=table["path"].mask(table["sha256"] == copy.stem, "gone.png"))
+    )
+    found = external.evaluate(trained, "repeated")
+    assert (found.metrics.n, found.known_images, found.near_duplicates, found.unmeasured) == (10, 2, 2, 1)
+    assert "The files of 1 images of the run are missing" in str(found.summary)
+
+
 def test_unknown_dataset_raises(trained):
     with pytest.raises(UserError, match="There is no dataset 'nowhere'"):
         external.evaluate(trained, "nowhere")
@@ -75,3 +174,5 @@ def test_evaluation_of_version_1_is_read(tmp_path):
     found = ExternalEvaluation.read(path)
     assert (found.metrics.accuracy.low, found.metrics.n, found.version, found.known_images) == (0.1, 2, 3, 4)
     assert (found.drop.low, found.drop.high) == (-0.2, 0.4) and str(found.sentence) == "On d it is right."
+    assert found.near_duplicates is None and found.out_of_distribution is None
+    assert str(found.summary) == "On d it is right. 4 images that the run already has were left out."

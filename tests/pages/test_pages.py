@@ -177,6 +177,7 @@ def test_results_external_validation(open_page, trained):
     assert evaluation.metrics.n == 9 and evaluation.dataset == "elsewhere"
     shown = {metric.label: metric.value for metric in test.metric}
     assert shown["Accuracy on elsewhere"] == f"{evaluation.metrics.accuracy.value:.1%}"
+    assert "Images tested: 9. Left out as duplicates" in _texts(test) and "Out of distribution:" in _texts(test)
 
 
 def test_results_warn_about_a_random_split(open_page, trained):
