@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.data import dataset, measurements
-from cxrcore.data.near_duplicates import near_pairs_between
+from cxrcore.data import dataset, measurements, near_duplicates, registration
+from cxrcore.data.near_duplicates import NEAR_BITS, near_pairs_between
 from cxrcore.i18n import N_
 from cxrcore.progress import StageProgress, of_stage
 from cxrcore.runs import Run
@@ -16,7 +16,14 @@ from cxrcore.runs import Run
 FOLDER = "evaluations"  # of the run
 EXACT, NEAR = "exact", "near"
 _OWN = "measuring own"
-STAGES = measurements.STAGE | {_OWN: N_("Measuring the run's images"), "comparing": N_("Comparing images")}
+STAGES = (
+    measurements.STAGE
+    | {_OWN: N_("Measuring the run's images")}
+    | near_duplicates.STAGE
+    | {"confirming": N_("Comparing the pixels of similar images")}
+)
+# Pairs of more bits than NEAR_BITS, up to these, are copies if their pixels say so.
+MOST_BITS = 24
 _COLUMNS = ("path", "sha256", "label")
 
 
@@ -55,15 +62,27 @@ def find(run: Run, data: dataset.Dataset, table: pd.DataFrame, progress: StagePr
     same = _row_of_equal(table["sha256"], own["sha256"])
     same = np.where(same >= 0, same, _row_of_equal(measures["pixels"], own_measures["pixels"]))
     others = np.flatnonzero(same < 0)
-    found = near_pairs_between(measures["hashes"].to_numpy()[others], own_measures["hashes"].to_numpy(), progress)
-    a, b = np.array(found, int).reshape(-1, 2).T
+    pairs = copies(measures.iloc[others], own_measures, table["path"].iloc[others], own["path"], progress)
+    a, b = np.array(pairs, int).reshape(-1, 2).T
     exact, near = same >= 0, np.zeros(len(table), bool)
     near[others[a]] = True
-    pairs = [
+    listed = [
         _pairs(EXACT, table.iloc[np.flatnonzero(exact)], own.iloc[same[exact]]),
         _pairs(NEAR, table.iloc[others[a]], own.iloc[b]),
     ]
-    return Duplicates(exact, near, pd.concat(pairs, ignore_index=True), int((own_measures["pixels"] == "").sum()))
+    return Duplicates(exact, near, pd.concat(listed, ignore_index=True), int((own_measures["pixels"] == "").sum()))
+
+
+def copies(
+    measures: pd.DataFrame, own_measures: pd.DataFrame, paths: pd.Series, own_paths: pd.Series, progress: StageProgress
+) -> list[tuple[int, int]]:
+    """Return the pairs (row of `measures`, row of `own_measures`) of which one image is a copy of the other, sorted."""
+    bits = near_pairs_between(measures["hashes"].to_list(), own_measures["hashes"].to_list(), progress, MOST_BITS)
+    similar = [pair for pair, differing in bits.items() if differing > NEAR_BITS]
+    files = [(str(paths.iloc[a]), str(own_paths.iloc[b])) for a, b in similar]
+    confirmed = registration.are_same(files, of_stage(progress, "confirming"))
+    other = {pair for pair, same in zip(similar, confirmed, strict=True) if not same}
+    return [pair for pair in bits if pair not in other]
 
 
 def _own_file(run: Run) -> Path:

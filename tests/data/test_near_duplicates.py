@@ -32,13 +32,16 @@ def test_whole_images_and_crops_of_either_set_are_compared():
     external[3][5] = first[0]
     texts = [_text(bits) for bits in external]
     found = near_pairs_between(texts, [_text(first), _text(second)], ignore_stages)
-    assert found == [(0, 0), (2, 1), (3, 0)]
+    assert found == {(0, 0): NEAR_BITS, (2, 1): 3, (3, 0): 0}
+    wider = near_pairs_between(texts, [_text(first), _text(second)], ignore_stages, NEAR_BITS + 1)
+    assert wider == found | {(1, 0): NEAR_BITS + 1}
 
 
 def test_images_that_could_not_be_read_are_like_none():
     blank = _text(np.zeros((CROPS, BITS)))
     assert near_pairs([blank, blank, _text(_image(1))], ignore_stages) == []
-    assert near_pairs_between([blank], [blank], ignore_stages) == near_pairs_between([], [blank], ignore_stages) == []
+    assert near_pairs_between([blank], [blank], ignore_stages) == {}
+    assert near_pairs_between([], [blank], ignore_stages) == {}
 
 
 @pytest.mark.parametrize("at_once", [1, 50, near_duplicates._AT_ONCE])
@@ -54,4 +57,6 @@ def test_no_pair_is_missed_however_many_are_compared_at_once(at_once, monkeypatc
     done = []
     assert near_pairs(texts, lambda stage, count, total: done.append((count, total))) == expected
     assert done == [(7, 20), (14, 20), (20, 20)]
-    assert near_pairs_between(texts[:8], texts[8:], ignore_stages) == [(a, b - 8) for a, b in expected if a < 8 <= b]
+    assert list(near_pairs_between(texts[:8], texts[8:], ignore_stages)) == [
+        (a, b - 8) for a, b in expected if a < 8 <= b
+    ]
