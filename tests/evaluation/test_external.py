@@ -134,18 +134,16 @@ def test_scores_and_probabilities_are_those_of_the_run(trained):
     assert (scores > 1).sum() == ood.load(trained.folder / ood.FILE).alarms
 
 
-def test_images_of_a_deleted_dataset_are_compared_as_long_as_they_have_files(
+def test_images_of_a_deleted_dataset_are_compared_as_long_as_their_files_are_unchanged(
     trained, repeated, without_model, tmp_path
 ):
     dataset.delete("phantom")  # its statistics; the fixture's run has images of another folder
     (copy,) = (tmp_path / "set" / "NORMAL").glob("*.jpg")
     table = trained.table
-    trained.write_table(
-        "table.parquet", table.assign(path=table["path"].mask(table["sha256"] == copy.stem, "gone.png"))
-    )
+    trained.write_table("table.parquet", table.assign(path=table["path"].mask(table["sha256"] == copy.stem, str(copy))))
     found = external.evaluate(trained, "repeated")
     assert (found.metrics.n, found.known_images, found.near_duplicates, found.unmeasured) == (10, 2, 2, 1)
-    assert "The files of 1 images of the run are missing" in str(found.summary)
+    assert "The files of 1 images of the run are missing or have changed" in str(found.summary)
 
 
 def test_unknown_dataset_raises(trained):
