@@ -38,7 +38,7 @@ class ExternalEvaluation(Stored):
         near_duplicates: copies of an image of the run, rescaled, compressed again or cropped; None in a file of an
             earlier version, which looked for identical files only.
         duplicates_tested: whether exact and near duplicates were tested like the others.
-        unmeasured: images of the run whose file is missing or has changed; only identical files were looked for among them.
+        unmeasured: images of the run whose file is missing or changed; only identical files were looked for among them.
         out_of_distribution: share of the tested images beyond the run's out-of-distribution threshold, None for a run
             without a detector.
         own_out_of_distribution: the same of the run's own test images.

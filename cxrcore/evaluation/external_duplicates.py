@@ -36,7 +36,7 @@ class Duplicates:
         near: whether it is a copy of one, but not an exact one, boolean (n,).
         pairs: one row for each pair: `kind` (EXACT or NEAR), `external_` and `own_` with `path`, `sha256` and `label`,
             and `part`, that of the run's image. An exact duplicate has one pair.
-        unmeasured: images of the run whose file is missing or has changed; only identical files were looked for among them.
+        unmeasured: images of the run whose file is missing or changed; only identical files were looked for among them.
     """
 
     exact: np.ndarray
