@@ -78,11 +78,9 @@ CHANGES: dict[str, list[Change]] = {
 def measure() -> dict[str, dict[str, float | int]]:
     """Return the figures of each external set; datasets go to CXR_HOME."""
     from cxrcore.data.importing import ImportOptions, import_folders
-    from cxrcore.data.mapping import Choices
 
     own = import_folders([COVID, DATA / "chest_xray"], "own")
-    # Its only finding that is a class by default is COVID-19, and a dataset has at least two classes.
-    options = ImportOptions(choices=Choices(mapping={"SARS": "SARS"}))
+    options = ImportOptions(one_class=True)  # COVID-19 alone is a class by default
     found = {}
     for number, (name, changes) in enumerate(CHANGES.items()):
         folder = Path(os.environ["CXR_HOME"]) / f"copies-{number}"

@@ -36,6 +36,9 @@ def import_(
     column: Annotated[
         list[str] | None, typer.Option(help="Column of a CSV by role, e.g. path=Image; roles as in the README.")
     ] = None,
+    one_class: Annotated[
+        bool, typer.Option("--one-class", help="Accept a set of one class: runs are tested on it, not trained.")
+    ] = False,
     replace: Annotated[bool, typer.Option(help="Replace a dataset of this name.")] = False,
     json: Json = False,
 ) -> None:
@@ -46,6 +49,7 @@ def import_(
         ),
         limits=dict(_limit(text) for text in limit.split(",") if text),
         columns=dict(_pair(text, "--column", "ROLE=COLUMN") for text in column or []),
+        one_class=one_class,
     )
     with terminal.progress() as progress:
         data = importing.import_folders(paths, name, options, of_stage(progress, "images"), replace)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.data import dataset, exclusions, mapping
+from cxrcore.data import classes, dataset, exclusions, mapping
 from cxrcore.data.file_tree import FileTree, open_file_tree
 from cxrcore.data.image_statistics import parallel
 from cxrcore.data.info import DatasetInfo, Source
@@ -29,12 +29,14 @@ class ImportOptions:
     """How what was read becomes a dataset.
 
     `choices`: the classes of findings, see `mapping`. `limits`: the most images of a class; the first ones in the
-    sources' order are kept. `columns`: the column of a CSV by role.
+    sources' order are kept. `columns`: the column of a CSV by role. `one_class`: whether one class is enough, for a set
+    to test on.
     """
 
     choices: mapping.Choices = field(default_factory=mapping.Choices)
     limits: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    one_class: bool = False
 
 
 def import_folders(
@@ -78,7 +80,7 @@ def import_trees(
     check_name_is_free(name, replace)
     readings = read_all(trees, options.columns)
     mapped = mapping.apply(readings, options.choices)
-    mapped.check()
+    mapped.check(1 if options.one_class else classes.LEAST)
     _check_limits(options.limits, mapped.classes)
     table = mapped.table
     plan = [

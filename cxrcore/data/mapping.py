@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from cxrcore.data import classes, exclusions
-from cxrcore.data.classes import LEAVE_OUT, NO_FOLDER
+from cxrcore.data.classes import LEAST, LEAVE_OUT, NO_FOLDER
 from cxrcore.data.readers.base import SEPARATOR, Reading
 from cxrcore.errors import UserError
 from cxrcore.i18n import N_
@@ -122,10 +122,10 @@ class Mapped:
     def _by_class(self, counts: Mapping[str, int]) -> dict[str, int]:
         return {name: counts[name] for name in self.classes}
 
-    def check(self) -> None:
-        """Raise `UserError` unless there are 2 to 50 classes; the message names the findings."""
+    def check(self, least: int = LEAST) -> None:
+        """Raise `UserError` unless there are `least` to 50 classes; the message names the findings."""
         names = self.classes
-        if len(names) < classes.LEAST:
+        if len(names) < least:
             most = sorted(self.findings, key=lambda finding: -finding.images)
             raise UserError(
                 "A classifier needs at least two classes. Received: {names}. Findings: {findings}. Choose the class of "

@@ -221,6 +221,8 @@ def test_import_of_one_class_is_refused_before_it_starts(save, tmp_path, home):
     with pytest.raises(UserError, match=r"at least two classes. Received: Cats. Findings: cats \(1\)"):
         import_folders([tmp_path / "set"], "cats")
     assert not (home / "datasets").exists()
+    only = import_folders([tmp_path / "set"], "cats", ImportOptions(one_class=True))
+    assert only.counts() == {"Cats": 1} and only.positive == ""
 
 
 def test_import_without_usable_image_leaves_no_files(tmp_path, home):

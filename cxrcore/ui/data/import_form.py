@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from cxrcore.data import dataset, importing, mapping
+from cxrcore.data import classes, dataset, importing, mapping
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.mapping import Mapped
 from cxrcore.data.readers import table
@@ -23,14 +23,17 @@ def show(trees: Sequence[FileTree], key: str, allowed: Sequence[Path]) -> None:
     readings = _readings(trees, columns, key)
     choices = finding_table.show(readings, key)
     mapped = mapping.apply(readings, choices)
-    ready = _summary(mapped)
+    one_class = len(mapped.classes) == 1 and st.checkbox(
+        t("One class is enough: runs are tested on this set, not trained"), key=f"one class {key}"
+    )
+    ready = _summary(mapped, 1 if one_class else classes.LEAST)
     for reading in readings:
         for note in reading.notes:
             st.caption(feedback.plain_text(translate(note)))
     name = st.text_input(t("Name of the dataset"), dataset.free_name("mydata"), key=f"name {key}")
     if st.button(t("Import"), type="primary", key=f"import {key}", disabled=not ready):
         move = progress.bar(t("Opening images"), t("images"))
-        options = importing.ImportOptions(choices, columns=columns)
+        options = importing.ImportOptions(choices, columns=columns, one_class=one_class)
         importing.import_trees(trees, name, options, move, roots=allowed)
         open_new(name)
     st.caption(t("Images in folders stay where they are. An interrupted import continues when you import again."))
@@ -76,10 +79,10 @@ def _columns(trees: Sequence[FileTree], key: str) -> dict[str, str]:
     return chosen
 
 
-def _summary(mapped: Mapped) -> bool:
+def _summary(mapped: Mapped, least: int) -> bool:
     """Say what would be imported; return whether it can be."""
     try:
-        mapped.check()
+        mapped.check(least)
     except UserError as error:
         st.warning(feedback.error_text(error.message), icon=":material/warning:")
         return False

@@ -10,6 +10,7 @@ from cxrcore import settings
 from cxrcore.data import classes, dataset
 from cxrcore.evaluation import external
 from cxrcore.evaluation.external import ExternalEvaluation
+from cxrcore.evaluation.metrics import reported
 from cxrcore.figures import formatting
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
@@ -78,7 +79,7 @@ def _result(run: Run, evaluation: ExternalEvaluation) -> None:
                 t("sensitivity"): formatting.with_interval(values.recall),
                 t("specificity"): formatting.with_interval(values.specificity),
             }
-            for name, values in metrics.by_class.items()
+            for name, values in reported(metrics, run.positive).items()
         ]
         st.dataframe(rows, hide_index=True)
 
@@ -113,7 +114,7 @@ def _cards(pair: "pd.Series[str]") -> list[gallery.Card]:
 
 def _notes(evaluation: ExternalEvaluation) -> list[str]:
     absent, unknown = (
-        ", ".join(map(classes.label, names)) for names in (evaluation.absent_classes, evaluation.unknown_classes)
+        formatting.class_list(names) for names in (evaluation.absent_classes, evaluation.unknown_classes)
     )
     return [
         *([t("No image of {classes}.", classes=absent)] if absent else []),
