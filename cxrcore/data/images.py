@@ -262,8 +262,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         picture = Image.new("RGB", image.size)
         for top, bottom in bands(height, width):
             band = image.crop((0, top, width, bottom)).convert("RGBA")
-            black = Image.new("RGBA", band.size, (0, 0, 0, 255))
-            picture.paste(Image.alpha_composite(black, band).convert("RGB"), (0, top))
+            picture.paste(band, (0, top), band)  # a new picture is black
         return picture
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
 

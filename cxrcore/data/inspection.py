@@ -100,7 +100,7 @@ class ImageInspector:
             view=view,
             sex=row["sex"] or facts.sex,
             age=row["age"] or facts.age,
-            measures=measure(image.image if image.image.mode == "RGB" else image.image.convert("RGB")),
+            measures=measure(image.image),
             **patient,
             **self._masks(row, digest, image.image.size),
         )

@@ -33,7 +33,7 @@ def packed(small: Image.Image) -> np.ndarray:
 def _phash(small: Image.Image) -> np.ndarray:
     """Return the hash of the whole image as ImageHash computes it: boolean (256,)."""
     pixels = np.asarray(small.resize((_MIDDLE, _MIDDLE), Image.Resampling.LANCZOS))
-    low = dct(dct(pixels, axis=0), axis=1)[:_LOW, :_LOW]
+    low = dct(dct(pixels, axis=0)[:_LOW], axis=1)[:, :_LOW]
     above: np.ndarray = low > np.median(low)
     return above.ravel()
 

@@ -18,11 +18,11 @@ def longest_row(grey: np.ndarray) -> int:
     height, width = grey.shape
     scale = SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR)
     strokes = (cv2.morphologyEx(small, cv2.MORPH_TOPHAT, _KERNEL) > 70).astype(np.uint8)
     above, beside = (int(side * ZONE) for side in small.shape)
     strokes[above : small.shape[0] - above, beside : small.shape[1] - beside] = 0
-    _, _, shapes, centres = cv2.connectedComponentsWithStats(strokes, connectivity=8)
+    _, _, shapes, centres = cv2.connectedComponentsWithStats(strokes, connectivity=8, ltype=cv2.CV_16U)
     left, w, h, area = (shapes[1:, k] for k in (0, 2, 3, 4))
     fill = area / np.maximum(w * h, 1)
     letter = (h >= 5) & (h <= 30) & (w >= 2) & (w <= 30) & (area >= 8) & (fill > 0.2) & (fill < 0.9)
