@@ -1,4 +1,8 @@
-"""Benchmark of import and audit: `python -m benchmarks.intake scale|duplicates|outliers [--json]`.
+"""Benchmark of import and audit: `python -m benchmarks.intake rate|scale|duplicates|outliers [--json]`.
+
+`rate`: images a second of an import, and of OpenCV's `imread` of the same files on one processor in the same process.
+The files are radiographs enlarged to 900 to 2,000 pixels as JPEG and PNG, of 1, 3 and 4 channels: phantoms, and those
+in ../shared if present, which are also imported as they are.
 
 `scale`: time and peak memory of importing and auditing 10,000 phantom PNGs, and of an import that was killed half way.
 `duplicates`: recall for copies of 2,000 phantoms. `outliers`: rates of each check of single images, on the real frontal
@@ -28,6 +32,67 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 SEED = 77
 _FOUND = "home/datasets/.importing-*/found.jsonl"  # the progress of an import
+
+
+def rate(images: int = 300) -> dict[str, Any]:
+    """Return, by set: images, images a second of import and of `imread`, and both ratios of time to that of `imread`."""
+    from cxrcore.data.phantom.images import generate, specs
+
+    found = {}
+    with tempfile.TemporaryDirectory() as place:
+        phantoms = [generate(spec, SEED).image for spec in specs(images // 3, 1)]
+        found["phantoms, enlarged"] = _rate(_enlarged(phantoms, Path(place) / "phantoms", images), place)
+        if SHARED.is_dir():
+            kept = SHARED / "data" / "kermany3"
+            radiographs = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in _radiographs()]
+            found["shared, enlarged"] = _rate(_enlarged(radiographs, Path(place) / "shared", images), place)
+            found["shared, up to 384 pixels"] = _rate(kept, place)
+    return found
+
+
+def _radiographs() -> list[Path]:
+    folders = [SHARED / "data" / name for name in ("chest_xray", "covid-chestxray-dataset")]
+    return [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in (".jpeg", ".jpg", ".png")]
+
+
+def _enlarged(pictures: list[np.ndarray], folder: Path, images: int) -> Path:
+    """Write `images` files with noise, which makes their sizes those of radiographs: 6 of 10 JPEG, 6 of 10 grey."""
+    rng = np.random.default_rng(SEED)
+    for number in range(images):
+        picture = pictures[number % len(pictures)]
+        scale = rng.integers(900, 2001) / max(picture.shape)
+        large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        pixels = np.clip(large + rng.normal(0, 1.5, large.shape), 0, 255).astype(np.uint8)
+        mode, suffix = [*[("L", "jpg")] * 4, *[("RGB", "jpg")] * 2, *[("L", "png")] * 2, ("RGB", "png"), ("RGBA", "png")][
+            number % 10
+        ]
+        path = folder / ("NORMAL", "COVID")[number // 10 % 2] / f"person{number}_1.{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).convert(mode).save(path, **({"quality": 90} if suffix == "jpg" else {}))
+    return folder
+
+
+def _rate(folder: Path, place: str) -> dict[str, Any]:
+    from cxrcore.data.importing import import_folders
+
+    os.environ["CXR_HOME"] = f"{place}/home"
+    files = [str(path) for path in sorted(folder.rglob("*")) if path.is_file()]
+    for file in files:
+        Path(file).read_bytes()  # both find the files in the system's cache
+    start, used = time.monotonic(), time.process_time()
+    for file in files:
+        cv2.imread(file, cv2.IMREAD_UNCHANGED)
+    decoding, used_decoding = time.monotonic() - start, time.process_time() - used
+    start, used = time.monotonic(), time.process_time()
+    import_folders([folder], folder.name)
+    seconds, used = time.monotonic() - start, time.process_time() - used
+    return {
+        "images": len(files),
+        "imported_a_second": round(len(files) / seconds, 1),
+        "imread_a_second": round(len(files) / decoding, 1),
+        "time_to_imread": round(seconds / decoding, 2),
+        "processor_time_to_imread": round(used / used_decoding, 2),
+    }
 
 
 def scale(images: int = 10_000) -> dict[str, Any]:
@@ -195,10 +260,10 @@ _CHANGES = {
 def main() -> None:
     """Print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["scale", "duplicates", "outliers"])
+    parser.add_argument("what", choices=["rate", "scale", "duplicates", "outliers"])
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    found = {"scale": scale, "duplicates": duplicates, "outliers": outliers}[given.what]()
+    found = {"rate": rate, "scale": scale, "duplicates": duplicates, "outliers": outliers}[given.what]()
     print(json.dumps(found) if given.json else json.dumps(found, indent=2))
 
 

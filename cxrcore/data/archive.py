@@ -8,7 +8,7 @@ import io
 import stat
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -16,7 +16,8 @@ from cxrcore.data.errors import ImageError
 from cxrcore.data.images import MAX_FILE
 from cxrcore.errors import UserError
 
-MAX_FILES = 100_000
+MAX_FILES = 100_000  # of an archive, or uploaded
+MAX_FILES_ON_DISK = 1_000_000  # of a folder with the archives in it; ChestX-ray14 has 112,120 images
 MAX_BYTES = 50 * 2**30  # of all files unpacked; ChestX-ray14 has 45 GB
 MAX_TABLE = 256 * 2**20  # of a CSV; that of PadChest, with its reports, has over 100 MB
 MAX_ARRAY = 2**30  # of one .npy
@@ -36,11 +37,15 @@ class File:
 
 @dataclass
 class Budget:
-    """What may still be read from one source."""
+    """What may still be read from one source, of `most` files."""
 
-    files: int = MAX_FILES
+    most: int = MAX_FILES
     bytes: int = MAX_BYTES
     held: int = MAX_HELD
+    files: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.files = self.most
 
     def add(self, files: int, size: int, name: str) -> None:
         """Count `files` more of `size` bytes together; raise `UserError` when that is too much."""
@@ -50,7 +55,7 @@ class Budget:
             raise UserError(
                 "{name} holds over {most:,} files; at most that many are read from one source.",
                 name=name,
-                most=MAX_FILES,
+                most=self.most,
             )
         if self.bytes < 0:
             raise UserError(

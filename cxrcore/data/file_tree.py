@@ -55,7 +55,7 @@ def open_file_tree(path: Path, roots: Sequence[Path] | None = None) -> FileTree:
     `roots`, a link to a file outside of them is not followed.
 
     Raises:
-        UserError: no such path, one too broad to search, or an archive that is refused (see `archive`).
+        UserError: no such path, one too broad to search, too many files, or an archive that is refused (see `archive`).
     """
     path = absolute(path)
     if path.is_dir():
@@ -96,7 +96,7 @@ def of_uploads(uploads: Iterable[Upload], name: str = "upload") -> FileTree:
 def _of_folder(folder: Path, roots: Sequence[Path] | None) -> FileTree:
     if folder in (Path(folder.anchor), Path.home().resolve()):
         raise UserError("{folder} is too broad to search. Give the folder that holds the images.", folder=folder)
-    budget = archive.Budget()
+    budget = archive.Budget(archive.MAX_FILES_ON_DISK)
     found: dict[str, File] = {}
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -111,6 +111,7 @@ def _of_folder(folder: Path, roots: Sequence[Path] | None) -> FileTree:
             elif name.lower().endswith(".zip"):
                 _add(found, archive.files(path, budget, inside[: -len(".zip")] + "/"))
             else:
+                budget.add(1, 0, str(folder))
                 _add(found, {inside: File(partial(read, path), _mark(path), path)})
     return FileTree(folder.name, str(folder), _sorted(found))
 
