@@ -82,8 +82,8 @@ def _pixel_hash(grey: np.ndarray) -> str:
     SHA-256 of all values takes three times as long. Different images with these rows equal are rare, and one in 4
     billion of them has the same checksum.
     """
-    digest = hashlib.sha256(f"{grey.shape} {zlib.crc32(grey)}".encode())
-    digest.update(np.ascontiguousarray(grey[::8]))
+    digest = hashlib.sha256(f"{grey.shape} {zlib.crc32(grey.data)}".encode())
+    digest.update(np.ascontiguousarray(grey[::8]).data)
     return digest.hexdigest()[:32]
 
 
