@@ -210,13 +210,12 @@ def outliers() -> dict[str, Any]:
     """Return, by check, the share of flagged images: unchanged radiographs and changed ones."""
     from cxrcore.audits.dataset.outliers import flags
     from cxrcore.data.image_statistics import measure
-    from cxrcore.data.images import SUFFIXES, open_rgb
+    from cxrcore.data.images import open_rgb
     from cxrcore.data.phantom.images import generate, specs
 
     folders = {"phantoms": [Image.fromarray(generate(spec, SEED).image).convert("RGB") for spec in specs(50, 1)]}
     if SHARED.is_dir():
-        files = sorted((SHARED / "data").rglob("*"))
-        folders["shared"] = [open_rgb(path) for path in files if path.suffix.lower() in SUFFIXES]
+        folders["shared"] = [open_rgb(path) for path in _radiographs()]
     result: dict[str, Any] = {}
     for place, pictures in folders.items():
         result[place] = {"n": len(pictures)}
