@@ -19,6 +19,18 @@ def at_once(monkeypatch):
     monkeypatch.setattr(tasks, "start", lambda run, task: tasks.TASKS[task](run.folder, lambda *step: None))
 
 
+def test_drawn_lungs_and_lesions_are_outlined_on_request(open_page, trained):
+    table = trained.predictions("test")
+    number = int((table["lesions"] != "").to_numpy().argmax())
+    test = open_page("explain", run=trained.name, image=str(number))
+    toggle = next(toggle for toggle in test.toggle if toggle.label.startswith("Outlines"))
+    assert toggle.label == "Outlines: lungs (blue), lesions (orange)" and not toggle.value
+    before = [str(image.proto) for image in test.get("image")]
+    toggle.set_value(True).run()
+    after = [str(image.proto) for image in test.get("image")]
+    assert not test.exception and len(after) == 2 and all(a != b for a, b in zip(before, after, strict=True))
+
+
 def test_comparison_of_methods(open_page, trained):
     test = open_page("explain", run=trained.name, show="Comparison")
     assert "Each heatmap explains the class that its run predicts" in _texts(test)

@@ -13,13 +13,12 @@ from cxrcore.data.errors import ImageError
 from cxrcore.data.images import display
 from cxrcore.figures import outlines
 from cxrcore.i18n import N_, bind, t, translate
-from cxrcore.ui import feedback, gallery, query_params
+from cxrcore.ui import feedback, gallery, outline_toggle, query_params
 from cxrcore.ui.data import edit_history
 from cxrcore.ui.data.audit import last_audit
 
 _PER_PAGE = 24
 _USED, _LEFT_OUT, _ALL = N_("in use"), N_("left out"), N_("all")
-_MASKS = {"lungs": N_("lungs (blue)"), "lesions": N_("lesions (orange)")}
 # Column -> its title in the list of an image's properties.
 _PROPERTIES = {
     "label": N_("class"),
@@ -131,11 +130,8 @@ def _image(data: Dataset, number: int) -> None:
             raise ImageError("Not shown, as the import did not accept it: {reason}", reason=reason)
         name = Path(row["path"]).name
         picture = display(Path(row["path"]), longest=1200)
-        if masks := [title for column, title in _MASKS.items() if row[column]]:
-            label = t("Outlines: {masks}", masks=", ".join(map(translate, masks)))
-            if st.toggle(label, value=True, key="outlines"):
-                picture = outlines.draw(picture, row["lungs"], row["lesions"])
-        st.image(picture, caption=feedback.plain_text(name))
+        masks = outline_toggle.choose(outlines.Masks(row["lungs"], row["lesions"]), shown=True)
+        st.image(outlines.draw(picture, masks), caption=feedback.plain_text(name))
     with right:
         known = {translate(title): _property(row, column) for column, title in _PROPERTIES.items() if row[column]}
         if row["width"]:

@@ -16,6 +16,7 @@ from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.features import image_transforms, lung_segmenter
 from cxrcore.features.image_transforms import TRANSFORMS
 from cxrcore.figures import charts, formatting
+from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.inference import similar_images
 from cxrcore.progress import ignore
@@ -44,6 +45,7 @@ def picture(
     chosen: ExplainOptions,
     true: str = "",
     in_distribution: bool = True,
+    masks: Masks | None = None,
 ) -> None:
     """Show the original, the overlay and the prediction.
 
@@ -55,6 +57,7 @@ def picture(
         chosen: the options.
         true: the true class, "" if it is not known.
         in_distribution: whether the image resembles the training images; else the prediction is hidden at first.
+        masks: the drawn lungs and lesions of the image, if any are known.
     """
     names, method = list(probabilities), METHODS[chosen.method]
     predicted = max(names, key=probabilities.__getitem__)
@@ -66,7 +69,7 @@ def picture(
     if in_distribution:
         text = label_text(classes.label(target), probabilities[target])
     before = t("True: {label}", label=classes.label(true)) if true else name
-    image_views.show(name, image, heatmap, chosen, (before, text), explained)
+    image_views.show(name, image, heatmap, chosen, (before, text), explained, masks or Masks())
     _notes(heatmap, explained, method)
     if in_distribution:
         _prediction(predicted, true, probabilities)

@@ -7,9 +7,10 @@ import streamlit as st
 
 from cxrcore.explain.methods import METHODS
 from cxrcore.explain.overlay import banner, coloured, contour, overlay
-from cxrcore.figures import linked_views
+from cxrcore.figures import linked_views, outlines
+from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import N_, t, translate
-from cxrcore.ui import feedback
+from cxrcore.ui import feedback, outline_toggle
 from cxrcore.ui.explain.options import ExplainOptions
 
 OVERLAY, VIEWS = N_("Overlay"), N_("Four views with zoom")
@@ -22,10 +23,12 @@ def show(
     chosen: ExplainOptions,
     banners: tuple[str, str],
     title: str,
+    masks: Masks,
 ) -> None:
     """Show an image (H, W, 3) and its heatmap (h, w).
 
-    `banners` stand above the original and the overlay; `title` is what the heatmap explains, as plain text.
+    `banners` stand above the original and the overlay; `title` is what the heatmap explains, as plain text. `masks` are
+    outlined over both.
     """
     view = st.segmented_control(
         t("View"),
@@ -45,7 +48,9 @@ def show(
             )
         )
         return
-    over = overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold)
+    masks = outline_toggle.choose(masks, shown=False)
+    over = outlines.draw(overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold), masks)
+    image = outlines.draw(image, masks)
     left, right = st.columns(2)
     left.image(banner(image, banners[0]), width="stretch", caption=t("Original"), alt=t("X-ray {name}", name=name))
     method = translate(METHODS[chosen.method].title)

@@ -12,6 +12,7 @@ from cxrcore.data import classes
 from cxrcore.data.images import display, png
 from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.explain import rendering
+from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import bind, t
 from cxrcore.reports.run_summary import RunSummary
 from cxrcore.runs import Run
@@ -35,6 +36,7 @@ def show(run: Run) -> None:
         _heatmap(run, path, number, chosen, probabilities),
         chosen,
         true=row["label"],
+        masks=Masks(row["lungs"], row["lesions"]),
     )
     st.download_button(
         t("All {n} Grad-CAM overlays as ZIP", n=len(table)),
