@@ -58,7 +58,7 @@ def test_zip_of_the_folders_imports_the_same_images(real, tmp_path):
     )
 
 
-FOLDER = {"COVID": "COVID", "NORMAL": "NORMAL", "OTHER INFECTION": "PNEUMONIA"}
+FOLDER = {"COVID": "covid", "NORMAL": "Normal", "OTHER INFECTION": "other_infection"}
 
 
 def test_dicom_files_import_with_the_same_labels_and_pixels(real, tmp_path):

@@ -23,13 +23,16 @@ _OTHER = {"pneumonia", "viralpneumonia", "bacterialpneumonia", "otherinfection",
 
 
 def display(name: str) -> Message | str:
-    """Return a class name for a message: only those of `TUTORIAL` are translated, any other is data.
+    """Return a class name for a message: only those of `TUTORIAL` are translated, any other is data."""
+    return Message(id=name) if name in TUTORIAL else isolated(name)
 
-    A name in a script from right to left is isolated, so that a number after it stays after it.
+
+def isolated(text: str) -> str:
+    """Return a text whose letters run from right to left between invisible marks, so that it does not turn what stands
+    beside it; any other text as it is.
     """
-    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in name):
-        return f"\u2068{name}\u2069"
-    return Message(id=name) if name in TUTORIAL else name
+    turns = any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
+    return f"\u2068{text}\u2069" if turns else text
 
 
 def label(name: str) -> str:

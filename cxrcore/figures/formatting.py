@@ -1,6 +1,5 @@
 """Metrics and names as text in the current language."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -53,7 +52,8 @@ def probabilities(values: Mapping[str, float]) -> str:
     """Return the probability of each class, for example `COVID 97% · NORMAL 3%`; of many classes the highest ones."""
     shown = highest(values) if len(values) > MOST_PROBABILITIES else values
     return " · ".join(
-        f"{isolated(shortened(classes.label(name), _SHORT))} {certainty(value)}" for name, value in shown.items()
+        f"{classes.isolated(shortened(classes.label(name), _SHORT))} {certainty(value)}"
+        for name, value in shown.items()
     )
 
 
@@ -62,14 +62,6 @@ def choice(text: str, names: Sequence[str]) -> str:
     no class name ends with tells them apart, as Streamlit knows options by their labels.
     """
     return text + "\u00a0" if text in map(classes.label, names) else text
-
-
-def isolated(text: str) -> str:
-    """Return a text whose letters run from right to left between invisible marks, so that it does not turn what stands
-    beside it; any other text as it is.
-    """
-    turns = any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
-    return f"\u2068{text}\u2069" if turns else text
 
 
 def highest(values: Mapping[str, float], most: int = MOST_PROBABILITIES) -> dict[str, float]:

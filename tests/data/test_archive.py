@@ -73,12 +73,17 @@ def test_unsafe_archive_is_refused_and_nothing_is_written(name, home, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before and not home.exists()
 
 
-def test_too_many_entries_are_refused(tmp_path, home):
+def test_too_many_entries_are_refused(tmp_path, home, monkeypatch):
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as file:
-        for number in range(archive.MAX_FILES + 1):
+        for number in range(6):
             file.writestr(f"NORMAL/{number}.png", b"")
-    with pytest.raises(UserError, match="over 100,000 files"):
-        import_folders([tmp_path / "many.zip"], "many")
+    assert len(archive.files(tmp_path / "many.zip", archive.Budget(6))) == 6
+    with pytest.raises(UserError, match="over 5 files"):
+        archive.files(tmp_path / "many.zip", archive.Budget(5))
+    assert archive.Budget().files == 100_000
+    monkeypatch.setattr(archive, "MAX_FILES_ON_DISK", 5)
+    with pytest.raises(UserError, match="over 5 files"):
+        import_folders([tmp_path], "many")
     assert not home.exists()
 
 

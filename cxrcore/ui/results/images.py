@@ -139,7 +139,7 @@ def _card(
         formatting.probabilities(probabilities),
     )
     title = (
-        t("predicted {label}", label=formatting.isolated(classes.label(predicted)))
+        t("predicted {label}", label=classes.isolated(classes.label(predicted)))
         + " "
         + certainty(probabilities[predicted])
     )
