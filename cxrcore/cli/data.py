@@ -45,7 +45,10 @@ def import_(
     """Merge images into one dataset. Images in folders stay where they are. An interrupted import can be continued."""
     options = importing.ImportOptions(
         mapping.Choices(
-            dict(_pair(text, "--map", "FINDING=CLASS") for text in map_ or []), keep or (), leave_out or (), uncertain
+            _distinct([_pair(text, "--map", "FINDING=CLASS") for text in map_ or []]),
+            keep or (),
+            leave_out or (),
+            uncertain,
         ),
         limits=dict(_limit(text) for text in limit.split(",") if text),
         columns=dict(_pair(text, "--column", "ROLE=COLUMN") for text in column or []),
@@ -166,6 +169,14 @@ def undo(name: Name, json: Json = False) -> None:
     data = editing.undo(name)
     value = {"dataset": name, "version": data.version, "classes": data.counts()}
     terminal.result(value, f"Version {data.version} of {name}: {data.counts()}", json)
+
+
+def _distinct(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return pairs of a finding and a class as a dictionary."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise UserError("--map: expected one class for each finding. Received: {pairs}", pairs=[*map("=".join, pairs)])
+    return found
 
 
 def _first(lines: list[str], most: int = 50) -> list[str]:

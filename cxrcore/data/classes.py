@@ -46,14 +46,16 @@ def finding_label(finding: str) -> str:
 
 
 def key(name: str) -> str:
-    """Return what is equal for names that differ only by case, spaces, underscores or hyphens."""
-    return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", name).casefold()) or name.casefold()
+    """Return what is equal for names that differ only by case and by spaces, underscores or hyphens between words."""
+    words = unicodedata.normalize("NFKC", name).casefold().strip().strip("_")
+    return re.sub(r"(?<=\w)[\s_\-]+(?=\w)", "", words)
 
 
 def prettified(finding: str) -> str:
     """Return a finding as a class name: `lung_opacity` is `Lung opacity`; at most `LONGEST` characters."""
     words = " ".join(unicodedata.normalize("NFC", _printable(finding)).replace("_", " ").split())
-    words = words[:1].upper() + words[1:] if words == words.lower() else words
+    if words == words.lower():
+        words = words.upper() if len(words) < 3 else words[:1].upper() + words[1:]
     return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
 
 
@@ -78,15 +80,32 @@ def ordered(labels: Iterable[str]) -> list[str]:
 
 
 def positive(names: Sequence[str], chosen: str = "") -> str:
-    """Return the positive class of a two-class question: `chosen`, else the one that is not normal, else the first.
-
-    "" for more or fewer classes.
+    """Return the positive class of a two-class question: `chosen`, else the only one that is not negative by its name,
+    else the first. "" for more or fewer classes.
     """
     if len(names) != 2:
         return ""
     if chosen in names:
         return chosen
-    return next((name for name in names if key(name) not in _NORMAL), names[0])
+    return next((name for name in names if not _is_negative(name)), names[0])
+
+
+def _is_negative(name: str) -> bool:
+    """Tell whether a name says that nothing is found: NORMAL, No TB, non-COVID, COVID-19 negative, benign, 0."""
+    words = re.split(r"[\s_\-]+", name.casefold().strip())
+    if words[0] == "not":  # not normal
+        return not _is_negative(" ".join(words[1:]))
+    is_negated = words[0] in ("no", "non", "without", "negative") or words[-1] in ("negative", "neg", "")
+    return is_negated or key(name) in _NORMAL or key(name) in ("0", "false", "n", "benign", "none", "absent")
+
+
+def matching(name: str, names: Sequence[str]) -> str:
+    """Return which of `names` a name means: the same, one of equal `key`, or another usual name; "" for none."""
+    if name in names:
+        return name
+    same = [other for other in names if key(other) == key(name)]
+    usual = [other for other in names if merged_class(other) and merged_class(other) == merged_class(name)]
+    return next(iter([*same, *usual]), "")
 
 
 def checked(name: str) -> str:

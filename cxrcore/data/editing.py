@@ -35,7 +35,8 @@ def change_classes(
     Args:
         name: of the dataset.
         renamed: class to its new name. Classes of one new name are merged.
-        order: all classes after the change in their new order; empty for the order as it is.
+        order: the classes after the change in their new order, those without images may be left out; empty for the
+            order as it is.
         positive: the positive class after the change, for a two-class question; "" for the one as it is.
 
     Raises:
@@ -45,21 +46,27 @@ def change_classes(
         old = data.info.classes
         for label in renamed:
             _check_class(label, old)
-        renamed = {label: classes.checked(new) for label, new in renamed.items() if classes.checked(new) != label}
+        others = {label.casefold(): label for label in old if label not in renamed}
+        wanted = {label: classes.checked(new) for label, new in renamed.items()}
+        wanted = {label: others.get(new.casefold(), new) for label, new in wanted.items()}
+        renamed = {label: new for label, new in wanted.items() if new != label}
         now = list(dict.fromkeys(renamed.get(label, label) for label in old))
-        if len(now) < classes.LEAST:
-            raise UserError("A dataset needs at least two classes. Received: {names}.", names=now)
-        if order and sorted(order) != sorted(now):
+        used = {renamed.get(label, label) for label in data.classes}
+        if len(used) < min(classes.LEAST, len(data.classes)):
+            raise UserError("A dataset needs at least two classes. Received: {names}.", names=sorted(used))
+        for label in order:
+            _check_class(label, now)
+        if len(set(order)) != len(order) or (order and not used <= set(order)):
             raise UserError("order: expected the classes {now}. Received: {order}", now=now, order=list(order))
-        now = list(order) or now
-        classes.check_list(now)
-        kept = renamed.get(data.info.positive, data.info.positive)
+        now = [*order, *(label for label in now if label not in order)]
         if positive:
             _check_class(positive, now)
-        edit = Edit(do="classes", renamed=renamed, classes=now, positive=positive or kept)
-        if not renamed and now == old and edit.positive == data.info.positive:
+        in_use = [label for label in now if label in used]
+        chosen = positive or renamed.get(data.info.positive, data.info.positive)
+        chosen = "" if chosen == classes.positive(in_use) else chosen
+        if not renamed and now == old and chosen == data.info.positive:
             raise UserError("The classes are as they were: {now}.", now=now)
-        return _append(data, edit)
+        return _append(data, Edit(do="classes", renamed=renamed, classes=now, positive=chosen))
 
 
 def exclude(name: str, rows: Sequence[int], reason: Message = BY_HAND) -> dataset.Dataset:

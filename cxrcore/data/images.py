@@ -17,7 +17,7 @@ from cxrcore.data import dicom
 from cxrcore.data.errors import AT_MOST, MAX_BYTES, ImageError, check_size
 from cxrcore.data.memory import MemoryBudget
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
 # Others, such as EPS, would hand an untrusted file to further programs.
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _ORIENTATION = 0x0112  # of EXIF

@@ -1,7 +1,7 @@
 """Import: folders, archives, tables and uploads are read, mapped to classes, opened once and written as a table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from cxrcore.data.image_statistics import parallel
 from cxrcore.data.info import DatasetInfo, Source
 from cxrcore.data.inspection import ImageInspector
 from cxrcore.data.readers import detect, masks
-from cxrcore.data.readers.base import OBJECTS, Reading
+from cxrcore.data.readers.base import OBJECTS, SPLIT_NAMES, Reading
 from cxrcore.data.staging import Unfinished, check_name_is_free, publish, resumable
 from cxrcore.errors import UserError
 from cxrcore.messages import Message, msg
@@ -101,7 +101,33 @@ def import_trees(
 
 def read_all(trees: Sequence[FileTree], columns: Mapping[str, str]) -> list[Reading]:
     """Return what is listed in `trees`, with the masks in them. Raises `UserError` where no layout is known."""
-    return masks.attach(trees, [reading for tree in trees for reading in detect.read(tree, columns)])
+    return masks.attach(trees, _distinct([reading for tree in trees for reading in detect.read(tree, columns)]))
+
+
+def _distinct(readings: Sequence[Reading]) -> list[Reading]:
+    """Return `readings`; where class folders in two places have one name, the second source gets a number.
+
+    The folders of the parts of one set (train, test) are one source.
+    """
+    places: dict[str, list[Path]] = {}
+    found = []
+    for reading in readings:
+        if reading.layout == "class folders" and len(reading.rows):
+            origin, source = Path(reading.origin), str(reading.rows["source"].iloc[0])
+            place = origin.parent if origin.name.lower() in SPLIT_NAMES else origin
+            known = places.setdefault(source, [])
+            if place not in known:
+                known.append(place)
+            if number := known.index(place):
+                other = f"{source} ({number + 1})"
+                start = f"{source}:"
+                patients = reading.rows["patient"].where(
+                    ~reading.rows["patient"].str.startswith(start),
+                    f"{other}:" + reading.rows["patient"].str.removeprefix(start),
+                )
+                reading = replace(reading, rows=reading.rows.assign(source=other, patient=patients))
+        found.append(reading)
+    return found
 
 
 def _inspected(

@@ -47,7 +47,14 @@ class Choices:
         return [*self.mapping, *self.keep, *self.leave_out]
 
     def by_finding(self) -> dict[str, str | None]:
-        """Return finding, or source/finding, in capital letters to class, "" to leave it out, None to keep its name."""
+        """Return finding, or source/finding, in capital letters to class, "" to leave it out, None to keep its name.
+
+        Raises:
+            UserError: two choices for one finding, or a class name that is not allowed.
+        """
+        for name, count in Counter(name.upper() for name in self.named).items():
+            if count > 1:
+                raise UserError("finding {name!r}: expected one choice. Received: {count}", name=name, count=count)
         return {
             **{name.upper(): LEAVE_OUT for name in self.leave_out},
             **{name.upper(): None for name in self.keep},
@@ -115,9 +122,16 @@ class Mapped:
         masks = [
             msg("{kind} {n}", kind=Message(id=title), n=n)
             for kind, title in (("lungs", N_("lungs")), ("lesions", N_("lesions")))
-            if (n := int((self.table[kind].str.len() > 0).sum()))
+            if (n := self._masks(kind))
         ]
         return msg("{sentence} Masks: {masks}.", sentence=sentence, masks=masks) if masks else sentence
+
+    def _masks(self, kind: str) -> int:
+        """Return how many listed images of a class have masks or boxes."""
+        known = self.table[kind].str.len() > 0
+        if kind == "lesions":
+            known |= self.table["boxes"] != ""
+        return int((known & (self.table["left_out"] == "")).sum())
 
     def _by_class(self, counts: Mapping[str, int]) -> dict[str, int]:
         return {name: counts[name] for name in self.classes}
@@ -159,8 +173,10 @@ def apply(readings: Sequence[Reading], choices: Choices | None = None) -> Mapped
     defaults = _defaults(readings)
     chosen = choices.by_finding()
     tables, findings = [], []
+    spelled: dict[str, str] = {}
     for reading in readings:
         labels = _labels(reading, defaults, chosen, bool(choices.keep))
+        labels = {pair: spelled.setdefault(name.casefold(), name) for pair, name in labels.items()}
         tables.append(_labelled(reading, labels, choices.uncertain))
         findings += _findings(reading, labels)
     _check_findings(findings, choices.named)
@@ -169,8 +185,9 @@ def apply(readings: Sequence[Reading], choices: Choices | None = None) -> Mapped
 
 def _defaults(readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
     """Return the class of each (source, finding) by default."""
-    merged = sum(not reading.rows.empty for reading in readings) > 1
-    tutorial = merged and any(reading.layout == "covid-chestxray-dataset" for reading in readings)
+    several = sum(not reading.rows.empty for reading in readings) > 1
+    tutorial = several and any(reading.layout == "covid-chestxray-dataset" for reading in readings)
+    usual = _usual_names(readings, several)
     found: dict[tuple[str, str], str] = {}
     spelled: dict[str, str] = {}  # the first spelling of each name
     for reading in readings:
@@ -180,10 +197,38 @@ def _defaults(readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
             elif reading.known is not None:
                 name = {known.upper(): label for known, label in reading.known.items()}.get(finding.upper(), LEAVE_OUT)
             else:
-                name = (classes.tutorial_class if tutorial else classes.merged_class)(finding) if merged else LEAVE_OUT
-                name = name or spelled.setdefault(classes.key(finding), own_name(finding))
+                name = classes.tutorial_class(finding) if tutorial else classes.merged_class(finding)
+                if name not in usual and not tutorial:
+                    name = LEAVE_OUT
+                key = classes.key(finding)
+                if not name and key not in spelled:
+                    spelled[key] = _free(own_name(finding), spelled.values())
+                name = name or spelled[key]
             found[source, finding] = name
     return found
+
+
+def _usual_names(readings: Sequence[Reading], several: bool) -> set[str]:
+    """Return the classes whose usual names are merged: all where several places are read, else those that are spelled
+    in several ways, as in a folder with the sets of several hospitals.
+    """
+    if several:
+        return {classes.NORMAL, classes.COVID}
+    spellings: dict[str, set[str]] = {}
+    for reading in readings:
+        for _, finding in _pairs(reading):
+            spellings.setdefault(classes.merged_class(finding), set()).add(classes.key(finding))
+    return {name for name, keys in spellings.items() if name and len(keys) > 1}
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    """Return a class name that is not taken: of two long findings with one beginning, the second gets a number."""
+    used, number, free = set(taken) - {LEAVE_OUT}, 1, name
+    while free in used:
+        number += 1
+        end = f" ({number})"
+        free = name[: classes.LONGEST - len(end)].rstrip() + end
+    return free
 
 
 def own_name(finding: str) -> str:

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pandas as pd
+from pydantic import Field
 
 from cxrcore import settings
 from cxrcore.data import dataset
+from cxrcore.data.classes import display, matching
 from cxrcore.errors import UserError
 from cxrcore.evaluation import external_duplicates, intervals, metrics
 from cxrcore.features import extract
@@ -42,6 +44,7 @@ class ExternalEvaluation(Stored):
         out_of_distribution: share of the tested images beyond the run's out-of-distribution threshold, None for a run
             without a detector.
         own_out_of_distribution: the same of the run's own test images.
+        matched: classes of the dataset that are called otherwise in the run, with the run's class.
     """
 
     metrics: ClassificationMetrics
@@ -58,11 +61,12 @@ class ExternalEvaluation(Stored):
     unmeasured: int = 0
     out_of_distribution: Metric | None = None
     own_out_of_distribution: Metric | None = None
+    matched: dict[str, str] = Field(default_factory=dict)
 
     @property
     def checks(self) -> list[Message]:
         """What is to be known beside the result: duplicates, and the share of images out of distribution."""
-        return [*self._duplicates(), *self._distribution()]
+        return [*self._duplicates(), *self._distribution(), *self._classes()]
 
     @property
     def summary(self) -> Message:
@@ -98,6 +102,12 @@ class ExternalEvaluation(Stored):
         )
         return [found, missing]
 
+    def _classes(self) -> list[Message]:
+        if not self.matched:
+            return []
+        pairs = [msg("{old} as {new}", old=display(old), new=display(new)) for old, new in self.matched.items()]
+        return [msg("Classes of other names: {pairs}.", pairs=pairs)]
+
     def _distribution(self) -> list[Message]:
         share, own = self.out_of_distribution, self.own_out_of_distribution
         if share is None or own is None:
@@ -131,7 +141,7 @@ def evaluate(
 ) -> ExternalEvaluation:
     """Test `run` on the dataset `name`, and keep the result, the predictions and the duplicates with the run.
 
-    Classes are matched by name. Images of a class that the run does not know are not tested.
+    Classes are matched by name, see `classes.matching`. Images of a class that the run does not know are not tested.
 
     Args:
         run: the run.
@@ -148,6 +158,8 @@ def evaluate(
     data, classes = dataset.load(name), run.classes
     usable = data.usable
     internal, _ = run.results.test.accuracy, run.model_file  # raise before images are compared
+    matched = {label: matching(label, classes) for label in sorted(set(usable["label"]))}
+    usable = usable.assign(label=[matched[label] or label for label in usable["label"]])
     known = usable[usable["label"].isin(classes)].reset_index(drop=True).assign(split=dataset.TEST)
     if known.empty:
         raise _nothing_to_test(name, len(usable), 0)
@@ -170,6 +182,7 @@ def evaluate(
         version=data.version,
         elsewhere=elsewhere,
         unknown_classes=sorted(set(usable["label"]) - set(classes)),
+        matched={label: other for label, other in matched.items() if other not in ("", label)},
         absent_classes=[label for label in classes if label not in set(table["label"])],
         known_images=int(found.exact.sum()),
         drop=drop,

@@ -122,6 +122,7 @@ def test_classes_are_renamed_merged_and_reordered_as_versions(phantom):
         ),
         (({}, ["COVID", "NORMAL"]), "order: expected the classes COVID, NORMAL, OTHER INFECTION"),
         (({"COVID": "COVID"},), "The classes are as they were"),
+        (({"COVID": "normal", "OTHER INFECTION": "Normal"},), "A dataset needs at least two classes. Received: NORMAL"),
         (({}, (), "TB"), "class: expected one of"),
     ],
 )

@@ -84,6 +84,15 @@ def test_parent_folder_of_known_layouts_is_searched(collection, folders, tmp_pat
     }
 
 
+def test_folders_of_one_name_are_two_sources(save, tmp_path):
+    for place in ("one", "two"):
+        for name in ("TB", "NORMAL"):
+            save(f"{place}/data/{name}/person0_virus_1.png", _pixels(len(place + name) + ord(place[0])))
+    used = import_folders([tmp_path / "one" / "data", tmp_path / "two" / "data"], "both").usable
+    assert used["source"].tolist() == ["data"] * 2 + ["data (2)"] * 2
+    assert set(used["patient"]) == {"data:person0", "data (2):person0"}
+
+
 def test_mapping_of_one_source_does_not_change_others(folders, save, tmp_path):
     save("other/PNEUMONIA/x.png", _pixels(77))
     data = import_folders([folders, tmp_path / "other"], "both", ImportOptions(Choices({"other/pneumonia": ""})))

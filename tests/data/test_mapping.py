@@ -45,6 +45,64 @@ def test_class_folders_keep_their_names(save, tmp_path, folders, expected):
     assert sum(found.counts().values()) == 2 * len(folders)
 
 
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        # The name of the set, or of a folder above, is no class.
+        (
+            ["Covid-19/a/Covid-19", "Covid-19/a/Normal", "Covid-19/a/Sarcoid"],
+            {"Covid-19": 2, "NORMAL": 2, "Sarcoid": 2},
+        ),
+        (["Pneumonia/NORMAL", "Pneumonia/BACTERIA", "Pneumonia/VIRUS"], {"NORMAL": 2, "BACTERIA": 2, "VIRUS": 2}),
+        (["COVID-19/mild", "COVID-19/severe"], {"Mild": 2, "Severe": 2}),
+        # Folders of patients and studies are no classes.
+        (["TB/patient1/study1", "TB/patient1/study2", "Silicosis/patient2/study1"], {"TB": 4, "Silicosis": 2}),
+        (["Tuberculosis/p1", "Tuberculosis/p2", "Sarcoidosis/p3"], {"Tuberculosis": 4, "Sarcoidosis": 2}),
+        (["train/TB/p1", "train/Silicosis/p2", "test/TB/p3"], {"TB": 4, "Silicosis": 2}),
+        (["TB/1", "TB/2", "Silicosis/3"], {"TB": 4, "Silicosis": 2}),
+        (["0", "1"], {"0": 2, "1": 2}),
+        # Of several hospitals, the classes are below.
+        (["A/TB", "A/Silicosis", "B/TB", "B/Silicosis"], {"TB": 4, "Silicosis": 4}),
+        (["A/Covid-19", "A/No_findings", "B/COVID19", "B/normal"], {"Covid-19": 4, "NORMAL": 4}),
+        (["HIV", "HIV-"], {"HIV": 2, "HIV-": 2}),
+    ],
+)
+def test_folders_of_classes_are_found_among_others(save, tmp_path, folders, expected):
+    save("set/logo.png", np.full((8, 8), 255, np.uint8))  # in no folder
+    found = mapping.apply(_folders(save, tmp_path, folders))
+    assert found.counts() == expected
+    assert [finding.name for finding in found.left_out] == [classes.NO_FOLDER]
+
+
+def test_folders_below_the_class_are_patients(save, tmp_path):
+    (reading,) = _folders(save, tmp_path, ["TB/patient000_TB", "TB/patient001_TB", "Silicosis/7", "Silicosis/AP"])
+    patients = reading.rows.groupby("patient").size().to_dict()
+    assert patients == {"": 2, "set:7": 2, "set:patient000_TB": 2, "set:patient001_TB": 2}
+
+
+def test_long_findings_of_one_beginning_are_two_classes():
+    found = mapping.apply([_reading(["x" * 59 + "aaa", "x" * 59 + "bbb"])])
+    assert list(found.counts()) == ["X" + "x" * 58 + "…", "X" + "x" * 55 + " (2)"]
+
+
+def test_two_choices_for_one_finding_are_refused():
+    with pytest.raises(UserError, match=r"finding 'A': expected one choice\. Received: 2"):
+        mapping.apply([_reading(["a", "b"])], Choices(keep=["a"], leave_out=["A"]))
+
+
+def test_classes_that_differ_only_by_case_are_one():
+    assert mapping.apply([_reading(["a", "b", "c"])], Choices({"a": "normal", "b": "NORMAL"})).counts() == {
+        "normal": 2,
+        "C": 1,
+    }
+
+
+def test_classes_of_another_set_are_matched_by_usual_names():
+    names = ["TB", "NORMAL", "COVID"]
+    matched = {name: classes.matching(name, names) for name in ("TB", "tb", "No findings", "covid-19", "Flu")}
+    assert matched == {"TB": "TB", "tb": "TB", "No findings": "NORMAL", "covid-19": "COVID", "Flu": ""}
+
+
 def test_folders_of_patients_below_the_classes_are_no_classes(save, tmp_path):
     for patient in ("p1", "p2"):
         _folders(save, tmp_path, ["TB", "NORMAL"], 1, below=f"/{patient}/series")
@@ -140,3 +198,19 @@ def test_positive_class_is_the_one_that_is_not_normal():
     assert classes.positive(["No finding", "TB"]) == classes.positive(["TB", "healthy"]) == "TB"
     assert classes.positive(["A", "B"]) == "A" and classes.positive(["A", "B"], "B") == "B"
     assert classes.positive(["A", "B", "NORMAL"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive"),
+    [
+        ("COVID-19 negative", "COVID-19 positive"),
+        ("0", "1"),
+        ("No TB", "TB"),
+        ("no_pneumonia", "pneumonia"),
+        ("Benign", "Malignant"),
+        ("normal", "Not normal"),
+        ("non-COVID", "COVID"),
+    ],
+)
+def test_negative_names_are_not_the_positive_class(negative, positive):
+    assert classes.positive([negative, positive]) == classes.positive([positive, negative]) == positive

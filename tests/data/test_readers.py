@@ -46,6 +46,33 @@ def test_table_with_usual_columns(listed, by):
     assert used["age"].tolist() == ["40-59", "40-59", "80+"] and used["sex"].tolist() == ["M", "M", "F"]
 
 
+def test_images_that_a_table_does_not_list_are_noted(listed, save):
+    save("nih/other/x.png", _pixels(9))
+    data = import_folders([listed], "nih")
+    assert [str(note) for note in data.info.notes] == [f"{listed}: images without a label: 1, for example other/x.png"]
+
+
+def test_files_of_a_table_are_found_without_suffix(listed):
+    table = pd.read_csv(listed, dtype=str)
+    table["Image Index"] = table["Image Index"].str.removesuffix(".png").str.upper()
+    table.to_csv(listed, index=False)
+    assert import_folders([listed], "nih").left_out_counts() == {"view": 1, "missing": 1}
+    table["Image Index"] = "else" + table["Image Index"]
+    table.to_csv(listed, index=False)
+    with pytest.raises(UserError, match=r"None of the 5 images that list\.csv lists is in"):
+        import_folders([listed], "none")
+
+
+def test_list_of_other_files_beside_class_folders_is_ignored(save, tmp_path):
+    for k, name in enumerate(["TB", "NORMAL"]):
+        save(f"set/{name}/{k}.png", _pixels(k))
+    pd.DataFrame({"image": ["a.jpg"], "label": ["cat"]}).to_csv(tmp_path / "set" / "some.csv", index=False)
+    pd.DataFrame({"file": ["0"], "note": ["x"]}).to_csv(tmp_path / "set" / "metadata.csv", index=False)
+    (tmp_path / "set" / "images").mkdir()
+    (tmp_path / "set" / "TB").rename(tmp_path / "set" / "images" / "TB")
+    assert import_folders([tmp_path / "set"], "set").counts() == {"NORMAL": 1, "TB": 1}
+
+
 def test_columns_can_be_chosen(listed):
     data = import_folders([listed], "nih", ImportOptions(columns={"finding": "Verdict"}))
     assert data.counts() == {"COVID": 2, "NORMAL": 1}

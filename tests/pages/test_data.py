@@ -186,6 +186,8 @@ def test_positive_class_is_chosen_as_a_new_version(open_page, save, tmp_path):
     importing.import_folders([tmp_path / "set"], "mydata")
     test = open_page("data")
     assert test.radio[0].label == "Positive class" and test.radio[0].value == "FLU"
+    _button(test, "Apply").click().run()
+    assert "The classes are as they were: FLU, NORMAL" in _texts(test) and dataset.load("mydata").version == 1
     test.radio[0].set_value("NORMAL")
     _button(test, "Apply").click().run()
     assert not test.exception and dataset.load("mydata").positive == "NORMAL"

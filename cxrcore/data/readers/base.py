@@ -38,9 +38,9 @@ OBJECTS = ["content", "lungs", "lesions"]
 SEPARATOR = "|"  # between the findings of an image that may have several
 NO_CITATION = Message(id="")
 SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), TRAIN),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
-    **dict.fromkeys(("test", "testing"), TEST),
+    **dict.fromkeys(("train", "training", "train_set", "training_set"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "val_set", "validation_set"), VALIDATION),
+    **dict.fromkeys(("test", "testing", "test_set"), TEST),
 }
 FRONTAL = {"", "PA", "AP", "AP SUPINE", "AP ERECT", "AP_HORIZONTAL", "FRONTAL"}
 # Code of a layout, as kept in `Source.layout` -> its text.
@@ -98,15 +98,20 @@ def rows(records: list[dict[str, Any]]) -> pd.DataFrame:
     return table
 
 
+def path_of(tree: FileTree, name: str) -> str:
+    """Return the column `path` of a file of `tree`."""
+    file = tree.files[name]
+    return f"{tree.name}/{name}" if file.path is None else str(file.path)
+
+
 def located(tree: FileTree, name: str) -> dict[str, Any]:
     """Return `path`, `mark`, `content` and why it is left out of a file that may be missing, as far as known."""
     file = tree.files.get(name)
     if file is None:
         missing = exclusions.columns("missing", msg("the file is missing"))
         return {"path": f"{tree.origin}/{name}"} | missing
-    if file.path is not None:
-        return {"path": str(file.path), "mark": file.mark}
-    return {"path": f"{tree.name}/{name}", "mark": file.mark, "content": file.read}
+    found = {"path": path_of(tree, name), "mark": file.mark}
+    return found if file.path is not None else found | {"content": file.read}
 
 
 def not_frontal(view: str) -> Message | None:

@@ -25,7 +25,16 @@ def places(tree: FileTree) -> list[str]:
     """Return the folders in `tree` that have this layout."""
     found = [name.rpartition("/") for name in tree.files if name.endswith("metadata.csv")]
     folders = [folder for folder, _, name in found if name == "metadata.csv"]
-    return [folder for folder in folders if tree.below(_join(folder, "images"))]
+    return [folder for folder in folders if tree.below(_join(folder, "images")) and _is_of_collection(tree, folder)]
+
+
+def _is_of_collection(tree: FileTree, folder: str) -> bool:
+    """Tell whether the list in a folder has columns of the collection, or cannot be read; others have this name too."""
+    try:
+        columns = set(read_csv(tree, _join(folder, "metadata.csv"), rows=0).columns)
+    except UserError:
+        return True
+    return len(columns & set(NEEDED)) > 2
 
 
 def read(tree: FileTree, folder: str) -> Reading:

@@ -1,8 +1,8 @@
 """Choose the readers by the files in a tree."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers import (
@@ -13,6 +13,7 @@ from cxrcore.data.readers import (
     class_folders,
     covid_chestxray,
     covidx,
+    lists,
     masks,
     mimic_cxr,
     padchest,
@@ -22,8 +23,9 @@ from cxrcore.data.readers import (
     tuberculosis,
     vindr_cxr,
 )
-from cxrcore.data.readers.base import Reading, rows
+from cxrcore.data.readers.base import Reading, path_of, rows
 from cxrcore.errors import UserError
+from cxrcore.messages import msg
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,16 @@ def read(tree: FileTree, columns: Mapping[str, str] | None = None) -> list[Readi
 
 
 def _given(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
-    return [table.read(tree, tree.table, columns)]
+    reading = table.read(tree, tree.table, columns)
+    if _is_of_others(reading):
+        raise UserError(
+            "None of the {n} images that {name} lists is in {origin}. Expected, for example: {example}",
+            n=len(reading.rows),
+            name=tree.table,
+            origin=tree.origin,
+            example=reading.rows["path"].iloc[0] if len(reading.rows) else msg("none"),
+        )
+    return [reading]
 
 
 def _found(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
@@ -85,15 +96,32 @@ def _found(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
     for reader in _COLLECTIONS:
         for place in reader.places(tree):
             if not _below(place, covered):
-                readings.append(reader.read(tree, place))
+                readings.append(_noted(tree, place, reader.read(tree, place)))
                 covered.append(place)
     pairs = arrays.pairs(tree)
-    lists = [name for name in table.tables(tree) if not _below(_folder(name), covered)]
+    named = [name for name in table.tables(tree) if not _below(_folder(name), covered)]
     readings += [arrays.read(tree, images, labels) for images, labels in pairs]
-    readings += [table.read(tree, name, columns) for name in lists]
-    covered += [_folder(name) for name in (*(images for images, _ in pairs), *lists)]
+    tables = {name: table.read(tree, name, columns) for name in named}
+    tables = {name: reading for name, reading in tables.items() if not _is_of_others(reading)}
+    readings += tables.values()
+    covered += [_folder(name) for name in (*(images for images, _ in pairs), *tables)]
     others = class_folders.read(tree, without=covered)
     return readings if others.rows.empty else [*readings, others]
+
+
+def _is_of_others(reading: Reading) -> bool:
+    """Tell whether no image of a list is there: the list is about something else."""
+    listed = reading.rows
+    return not listed["mark"].any() and not any(Path(path).is_file() for path in listed["path"])
+
+
+def _noted(tree: FileTree, place: str, reading: Reading) -> Reading:
+    """Return the reading of a set with several labels with a note on images that its list does not name."""
+    if not reading.several:
+        return reading
+    listed = set(reading.rows["path"])
+    unlisted = [name for name in lists.images(tree, place) if path_of(tree, name) not in listed]
+    return replace(reading, notes=(*reading.notes, *lists.unlisted_note(tree.origin, unlisted)))
 
 
 def _below(folder: str, others: Sequence[str]) -> bool:

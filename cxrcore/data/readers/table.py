@@ -9,8 +9,8 @@ import pandas as pd
 
 from cxrcore.data.dicom import age_band
 from cxrcore.data.file_tree import FileTree
-from cxrcore.data.readers import masks
-from cxrcore.data.readers.base import SEPARATOR, SPLIT_NAMES, Reading, located, rows, view_columns
+from cxrcore.data.readers import lists, masks
+from cxrcore.data.readers.base import SEPARATOR, SPLIT_NAMES, Reading, located, path_of, rows, view_columns
 from cxrcore.data.readers.covid_chestxray import read_csv
 from cxrcore.errors import UserError
 from cxrcore.i18n import N_
@@ -88,8 +88,20 @@ def read(tree: FileTree, name: str, chosen: Mapping[str, str]) -> Reading:
     values = {role: table[column] for role, column in columns.items()}
     records = [_record(tree, folder, elsewhere, row) for row in pd.DataFrame(values).to_dict("records")]
     found = rows(records)
+    used = set(found["path"])
+    unlisted = [
+        file
+        for file in lists.images(tree, "" if str(folder) == "." else str(folder))
+        if path_of(tree, file) not in used
+    ]
     several = bool(found["finding"].str.contains(SEPARATOR, regex=False).any())
-    return Reading("CSV", f"{tree.origin}/{name}", found, several=several)
+    return Reading(
+        "CSV",
+        f"{tree.origin}/{name}",
+        found,
+        several=several,
+        notes=lists.unlisted_note(f"{tree.origin}/{name}", unlisted),
+    )
 
 
 def _lists_images(tree: FileTree, name: str) -> bool:
@@ -105,7 +117,8 @@ def _record(tree: FileTree, folder: PurePosixPath, elsewhere: Mapping[str, str],
         file: dict[str, Any] = {"path": listed}
     else:
         own = str(folder / listed)
-        file = located(tree, own if own in tree.files else elsewhere.get(PurePosixPath(listed).name, own))
+        name = PurePosixPath(listed).name
+        file = located(tree, own if own in tree.files else elsewhere.get(name) or elsewhere.get(lists.stem(name), own))
     patient = row.get("patient", "").strip()
     view, split = row.get("view", "").strip(), row.get("split", "").strip().lower()
     return file | {
@@ -121,6 +134,9 @@ def _record(tree: FileTree, folder: PurePosixPath, elsewhere: Mapping[str, str],
 
 
 def _by_file_name(names: list[str]) -> dict[str, str]:
-    """Return file name to full name, for the file names that occur once."""
-    count = Counter(PurePosixPath(name).name for name in names)
-    return {file: name for name in names if count[file := PurePosixPath(name).name] == 1}
+    """Return file name to full name, for the file names that occur once, with and without the suffix of an image."""
+    found: dict[str, str] = {}
+    for short in (lists.stem, lambda name: PurePosixPath(name).name):
+        count = Counter(map(short, names))
+        found |= {file: name for name in names if count[file := short(name)] == 1}
+    return found

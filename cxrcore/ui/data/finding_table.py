@@ -81,7 +81,7 @@ def _edited(
     findings: Sequence[Finding], labels: dict[str, str], options: list[str], several: bool, key: str
 ) -> dict[str, str]:
     """Show the table; return the class of each finding after the user's changes."""
-    shown = {"": translate(_LEAVE_OUT)} | {name: classes.label(name) for name in options}
+    shown = _texts(options)
     label = t("class")
     columns = {
         t("finding"): [classes.finding_label(found.name) for found in findings],
@@ -108,3 +108,15 @@ def _edited(
     )
     codes = {text: name for name, text in shown.items()}
     return {_name(found): codes[text] for found, text in zip(findings, edited[label].tolist(), strict=True)}
+
+
+def _texts(options: Sequence[str]) -> dict[str, str]:
+    """Return the text of each class, and of leaving out, in the table; no two are equal."""
+    shown = {LEAVE_OUT: translate(_LEAVE_OUT)}
+    for name in options:
+        text, number = classes.label(name), 1
+        while text in shown.values():
+            number += 1
+            text = f"{classes.label(name)} ({number})"
+        shown[name] = text
+    return shown

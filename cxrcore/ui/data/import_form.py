@@ -20,7 +20,7 @@ from cxrcore.ui.data import finding_table
 def show(trees: Sequence[FileTree], key: str, allowed: Sequence[Path]) -> None:
     """Show the form for `trees`; `key` distinguishes its widgets from those of other files."""
     columns = _columns(trees, key)
-    readings = _readings(trees, columns, key)
+    readings = _readings(trees, columns)
     choices = finding_table.show(readings, key)
     mapped = mapping.apply(readings, choices)
     one_class = len(mapped.classes) == 1 and st.checkbox(
@@ -47,9 +47,9 @@ def open_new(name: str) -> None:
     st.rerun()
 
 
-def _readings(trees: Sequence[FileTree], columns: dict[str, str], key: str) -> list[Reading]:
+def _readings(trees: Sequence[FileTree], columns: dict[str, str]) -> list[Reading]:
     """Return what is listed in the trees, which is kept while the same files are chosen."""
-    wanted = (key, tuple(columns.items()), tuple(len(tree.files) for tree in trees))
+    wanted = (list(trees), columns)  # the same objects while they are kept
     kept: tuple[object, list[Reading]] | None = st.session_state.get("readings")
     if kept is None or kept[0] != wanted:
         with st.spinner(t("Listing the files")):
