@@ -60,6 +60,23 @@ def _end(path):
         ("NORMAL/a.mask.png", "lungs"),
         ("NORMAL/a-Lesion-Mask.PNG", "lesions"),
         ("masks/a_infection_mask.png", "lesions"),
+        ("train masks/a.png", "lungs"),
+        ("masks/left lung/a.png", "lungs"),
+        ("TB_lung_masks/a.png", "lungs"),
+        ("lung_nodule_masks/a.png", "lesions"),
+        ("pneumothorax masks/a.png", "lesions"),
+        ("effusion_mask/a.png", "lesions"),
+        ("tb_masks/a.png", "lesions"),
+        ("mass-masks/a.png", "lesions"),
+        ("rib fracture masks/a.png", "lesions"),
+        ("heart_masks/a.png", "other"),
+        ("heart_lung_masks/a.png", "other"),
+        ("png_masks/a.png", "other"),
+        ("cotton masks/a.png", "other"),
+        ("masks/heart/a.png", "other"),
+        ("masks/left clavicle/a.png", "other"),
+        ("NORMAL/a_heart_mask.png", "other"),
+        ("NORMAL/a_left_lung_mask.png", "lungs"),
         ("NORMAL/a.png", None),
         ("masked/a.png", None),
         ("mask_off/a.png", None),
@@ -84,13 +101,26 @@ def test_set_named_after_its_masks_keeps_its_images(tree):
     found = masks.names(tree("xrays_masks", "TB/a.png", "NORMAL/b.png", "lung_masks/a.png"))
     assert found == {"lung_masks/a.png": "lungs"}
     assert masks.names(tree("more_masks", "images/a.png", "masks/a.png")) == {"masks/a.png": "lungs"}
-    assert masks.names(tree("only_masks", "a.png")) == {"a.png": "lungs"}
+    assert masks.names(tree("lung_masks", "a.png")) == {"a.png": "lungs"}
 
 
 def test_masks_beside_images_are_no_images(tree):
     readings = _attached(tree("set", "NORMAL/a.jpg", "NORMAL/a_mask.png", "TB/b.png", "TB/b_mask.png", "TB/c.b.png"))
     assert [path.rsplit("/", 1)[1] for path in readings[0].rows["path"]] == ["a.jpg", "b.png", "c.b.png"]
     assert _found(readings) == {"NORMAL/a.jpg": ["NORMAL/a_mask.png"], "TB/b.png": ["TB/b_mask.png"]}
+
+
+def test_masks_of_other_organs_are_counted_in_a_note(tree):
+    names = ("images/a.png", "masks/heart/a.png", "masks/left lung/a.png", "masks/left clavicle/a.png")
+    (reading,) = _attached(tree("set", *names))
+    assert len(reading.rows) == 1 and _found([reading]) == {"images/a.png": ["left lung/a.png"]}
+    (note,) = map(str, reading.notes)
+    assert "neither lungs nor findings by their name, not used: 2, for example" in note and "masks/heart/a.png" in note
+
+
+def test_word_of_a_finding_may_be_part_of_the_name_of_the_image(tree):
+    readings = _attached(tree("set", "TB/1_nodule.png", "TB/1_nodule_mask.png"))
+    assert _found(readings, "lesions") == {"TB/1_nodule.png": ["TB/1_nodule_mask.png"]}
 
 
 @pytest.mark.parametrize("layout", ["{kind}/{label}/{name}", "{label}/{kind}/{name}"])

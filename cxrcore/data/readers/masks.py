@@ -13,22 +13,33 @@ from cxrcore.data import dicom
 from cxrcore.data.archive import File
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import SUFFIXES
-from cxrcore.data.readers.base import Reading
+from cxrcore.data.readers.base import SPLIT_NAMES, Reading
 from cxrcore.messages import Message, msg
 
 Kind = Literal["lungs", "lesions"]
 KINDS: tuple[Kind, ...] = ("lungs", "lesions")
+Named = Literal["lungs", "lesions", "other"]  # what a mask marks by its name; other: neither lungs nor findings
 IMAGE_FOLDERS = {"images", "image", "img", "imgs", "cxr_png"}
 # Names of folders in lower case: masks, lung_masks, leftmask, infection masks, masks_png, mask2.
 _MASK_FOLDER = re.compile(r"masks?(?:[ _-]?(?:png|\d+))?$")
 # Folders of masks only below one of masks or beside one of images; else they may be named after a class.
 _BARE_FOLDERS = {"lungs", "lesion", "lesions", "infections", "opacities", "findings"}
-# File names without suffix: x_mask, x.mask, x-lesion-mask.
+# Words in lower case of what is marked. Names of classes are not among those of file names, as `1_tb_mask.png` may be the
+# mask of `1_tb.png`.
+_IN_FILE_NAMES = r"lesions?|infections?|opacity|opacities|findings?|nodules?|pneumothorax|effusions?"
+_ORGANS = r"heart|cardiac|clavicles?|ribs?|spine|trachea|bones?|mediastinum|diaphragm|body"
+_FINDING = re.compile(
+    r"lesion|infection|opacit|finding|nodul|pneumothora|effusion|tubercul|pneumonia|consolidat|infiltrat|atelecta|edema"
+    r"|fibrosis|emphysema|fracture|abnormal|patholog|(?<![a-z])(?:tb|mass(?:es)?)(?![a-z])"
+)
+_LUNG = re.compile(r"lung")
+_ORGAN = re.compile(rf"(?<![a-z])(?:{_ORGANS})(?![a-z])")
+_SIDE_OR_PART = re.compile(rf"left|right|{'|'.join(SPLIT_NAMES)}|[^a-z]")
+# File names without suffix: x_mask, x.mask, x-lesion-mask, x_left_lung_mask.
 _MASK_STEM = re.compile(
-    r"(?P<stem>.+?)(?P<what>[ ._-](?:lungs?|lesions?|infections?|opacity|opacities|findings?|left|right))?[ ._-]masks?",
+    rf"(?P<stem>.+?)(?P<what>(?:[ ._-](?:lungs?|left|right|{_IN_FILE_NAMES}|{_ORGANS}))*)[ ._-]masks?",
     re.IGNORECASE,
 )
-_LESION = re.compile(r"lesion|infection|opacit|finding", re.IGNORECASE)
 _MASK_SUFFIXES = tuple(SUFFIXES)
 _IMAGE_SUFFIXES = tuple(SUFFIXES | {suffix for suffix in dicom.SUFFIXES if suffix})
 
@@ -48,15 +59,16 @@ class _Mask:
     """A mask: its path, written as that of an image is, what is marked in it, and its file."""
 
     path: str
-    kind: Kind
+    kind: Named
     file: File
 
 
-def names(tree: FileTree) -> Mapping[str, Kind]:
+def names(tree: FileTree) -> Mapping[str, Named]:
     """Return the masks in `tree` by name; no reader may take them for images.
 
     A folder holds masks if its name ends with mask or masks, unless folders of images or of masks are below it: then it
-    is a set that is named after what is in it. Below a folder of masks there may be folders of classes or parts.
+    is a set that is named after what is in it. Below a folder of masks there may be folders of classes, parts or organs.
+    Masks are of lungs where the name says no more than that, or names lungs or a side.
     """
     return _names(tuple(tree.files), tree.name if tree.name_is_folder else "")
 
@@ -66,7 +78,7 @@ def attach(trees: Sequence[FileTree], readings: Sequence[Reading]) -> list[Readi
 
     A mask belongs to the image of the same file name without suffix and `_mask`. Where images are in the folder of the
     mask (not counting folders such as images/ and masks/), it is one of these, else the nearest one of all. A mask that
-    fits several images equally well is not used. Notes of the first reading count the masks of no or several images.
+    fits several images equally well is not used. Notes of the first reading count the masks that are not used.
     """
     images: dict[str, dict[_Image, None]] = defaultdict(dict)  # by stem; as a set, in the order of the rows
     places: set[Folders] = set()
@@ -86,50 +98,55 @@ def attach(trees: Sequence[FileTree], readings: Sequence[Reading]) -> list[Readi
     for tree in trees:
         alone: list[str] = []
         ambiguous: list[str] = []
+        others: list[str] = []
         for mask in _masks(tree):
             mark = mask.file.path or id(mask.file)  # trees may overlap
             if mark in used:
                 continue
             used.add(mark)
+            if mask.kind == "other":
+                others.append(mask.path)
+                continue
             fitting = _fitting(mask.path, images, places)
             if len(fitting) == 1:
                 found[fitting[0], mask.kind].append(mask.file)
             else:
                 (ambiguous if fitting else alone).append(mask.path)
-        notes += _notes(tree.origin, alone, ambiguous)
+        notes += _notes(tree.origin, alone, ambiguous, others)
     filled = [_filled(reading, number, found) for number, reading in enumerate(readings)]
     return [replace(filled[0], notes=(*filled[0].notes, *notes)), *filled[1:]] if filled else []
 
 
 @lru_cache(maxsize=2)
-def _names(files: tuple[str, ...], root: str) -> Mapping[str, Kind]:
+def _names(files: tuple[str, ...], root: str) -> Mapping[str, Named]:
     """Return what `names` does; several readers ask for the same tree."""
     kinds = _kinds({name.rpartition("/")[0] for name in files}, root)
-    found: dict[str, Kind] = {}
+    found: dict[str, Named] = {}
     for name in files:
         if not name.lower().endswith(_MASK_SUFFIXES):
             continue
         folder, _, file = name.rpartition("/")
         kind = kinds.get(folder)
         suffixed = _MASK_STEM.fullmatch(file.rpartition(".")[0])
-        if suffixed and kind != "lesions":
-            kind = _kind(suffixed["what"] or "")
+        if suffixed and kind in (None, "lungs"):
+            kind = _kind(suffixed["what"])
         if kind:
             found[name] = kind
     return found
 
 
-def _kinds(folders: set[str], root: str) -> dict[str, Kind]:
+def _kinds(folders: set[str], root: str) -> dict[str, Named]:
     """Return the folders whose image files are masks, with what is marked in them."""
     parts = {folder: (*((root,) if root else ()), *(folder.split("/") if folder else ())) for folder in folders}
     above = {names[:end] for names in parts.values() for end in range(1, len(names) + 1)}
     of_images = {names[:-1] for names in above if names[-1].lower() in IMAGE_FOLDERS}
     sets = {names[:end] for names in above if _holds(names[-1]) for end in range(1, len(names))}
-    found: dict[str, Kind] = {}
+    found: dict[str, Named] = {}
     for folder, names in parts.items():
         end = _nearest(names)
         if end and names[:end] not in sets:
-            found[folder] = _kind(" ".join(name for name in names[end - 1 :] if _is_of_masks(name) or _is_bare(name)))
+            inner = [name for name in names[end:] if _is_bare(name) or _is_of_body(name)]
+            found[folder] = _kind(" ".join([_MASK_FOLDER.sub("", names[end - 1].lower()), *inner]))
         elif names and _is_bare(names[-1]) and names[:-1] in of_images:
             found[folder] = _kind(names[-1])
     return found
@@ -158,8 +175,22 @@ def _is_bare(name: str) -> bool:
     return name.lower() in _BARE_FOLDERS
 
 
-def _kind(words: str) -> Kind:
-    return "lesions" if _LESION.search(words) else "lungs"
+def _is_of_body(name: str) -> bool:
+    """Tell whether a folder below one of masks is of lungs or other organs, not of a class such as Lung_Opacity."""
+    return bool(_ORGAN.search(name.lower()) or _LUNG.search(name.lower())) and not _FINDING.search(name.lower())
+
+
+def _kind(words: str) -> Named:
+    """Return what is marked: of lungs and findings in `words`, what stands last, as in `lung nodule` and `TB lung`."""
+    words = words.lower()
+    lung, finding, organ = (
+        max((found.end() for found in pattern.finditer(words)), default=0) for pattern in (_LUNG, _FINDING, _ORGAN)
+    )
+    if finding > max(lung, organ):
+        return "lesions"
+    if organ:
+        return "other"
+    return "lungs" if lung or not _SIDE_OR_PART.sub("", words) else "other"
 
 
 def _images(readings: Sequence[Reading]) -> Iterator[tuple[_Image, bool]]:
@@ -185,7 +216,8 @@ def _fitting(path: str, images: Mapping[str, Mapping[_Image, None]], places: set
     """Return the images that a mask fits best."""
     place, folders = _place(path), _folders(path)
     suffixed = _MASK_STEM.fullmatch(_stem(path))
-    candidates = list(images.get(_stem(path), {}) or images.get(suffixed["stem"] if suffixed else "", {}))
+    stems = [_stem(path), *([suffixed["stem"] + suffixed["what"], suffixed["stem"]] if suffixed else [])]
+    candidates = list(next((images[stem] for stem in stems if stem in images), {}))
     if place in places:
         candidates = [image for image in candidates if _place(image.path) == place]
     above = [_folders(image.path) for image in candidates]
@@ -233,7 +265,7 @@ def _filled(reading: Reading, number: int, found: Mapping[tuple[_Image, Kind], l
     return replace(reading, rows=rows)
 
 
-def _notes(origin: str, alone: Sequence[str], ambiguous: Sequence[str]) -> Iterator[Message]:
+def _notes(origin: str, alone: Sequence[str], ambiguous: Sequence[str], others: Sequence[str]) -> Iterator[Message]:
     if alone:
         yield msg(
             "{origin}: masks without an image: {count}, for example {name}",
@@ -247,4 +279,12 @@ def _notes(origin: str, alone: Sequence[str], ambiguous: Sequence[str]) -> Itera
             origin=origin,
             count=len(ambiguous),
             name=ambiguous[0],
+        )
+    if others:
+        yield msg(
+            "{origin}: masks of neither lungs nor findings by their name, not used: {count}, for example {name}. Masks of "
+            "these are read from folders named lung_masks and lesion_masks.",
+            origin=origin,
+            count=len(others),
+            name=others[0],
         )
