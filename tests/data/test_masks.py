@@ -75,6 +75,18 @@ def _end(path):
         ("cotton masks/a.png", "other"),
         ("masks/heart/a.png", "other"),
         ("masks/left clavicle/a.png", "other"),
+        ("segmentation/a.png", "lungs"),
+        ("Segmentations/a.png", "lungs"),
+        ("GroundTruth/a.png", "lungs"),
+        ("ground_truth/lesions/a.png", "lesions"),
+        ("lung segmentation/a.png", None),
+        ("masks/a.gif", "lungs"),
+        ("masks/a.DCM", "lungs"),
+        ("lesion_masks/a.jfif", "lesions"),
+        ("masks/IM000001", "lungs"),
+        ("masks/1.2.840.113619.2.5", "lungs"),
+        ("masks/README", None),
+        ("TB/IM000001", None),
         ("NORMAL/a_heart_mask.png", "other"),
         ("NORMAL/a_left_lung_mask.png", "lungs"),
         ("NORMAL/a.png", None),
@@ -108,6 +120,14 @@ def test_masks_beside_images_are_no_images(tree):
     readings = _attached(tree("set", "NORMAL/a.jpg", "NORMAL/a_mask.png", "TB/b.png", "TB/b_mask.png", "TB/c.b.png"))
     assert [path.rsplit("/", 1)[1] for path in readings[0].rows["path"]] == ["a.jpg", "b.png", "c.b.png"]
     assert _found(readings) == {"NORMAL/a.jpg": ["NORMAL/a_mask.png"], "TB/b.png": ["TB/b_mask.png"]}
+
+
+def test_masks_of_any_format_are_no_images(tree):
+    (reading,) = _attached(tree("set", "TB/a.png", "TB/b.png", "TB/c.png", "masks/a.gif", "masks/b.dcm", "masks/d.gif"))
+    assert reading.rows["finding"].tolist() == ["TB"] * 3
+    assert _found([reading]) == {"TB/a.png": ["masks/a.gif"], "TB/b.png": ["masks/b.dcm"]}
+    (note,) = map(str, reading.notes)
+    assert "masks without an image: 1, for example" in note and note.endswith("masks/d.gif")
 
 
 def test_masks_of_other_organs_are_counted_in_a_note(tree):

@@ -20,12 +20,13 @@ Kind = Literal["lungs", "lesions"]
 KINDS: tuple[Kind, ...] = ("lungs", "lesions")
 Named = Literal["lungs", "lesions", "other"]  # what a mask marks by its name; other: neither lungs nor findings
 IMAGE_FOLDERS = {"images", "image", "img", "imgs", "cxr_png"}
-# Names of folders in lower case: masks, lung_masks, leftmask, infection masks, masks_png, mask2.
-_MASK_FOLDER = re.compile(r"masks?(?:[ _-]?(?:png|\d+))?$")
+# Names of folders in lower case: masks, lung_masks, leftmask, infection masks, masks_png, mask2; segmentation and the
+# like only as the whole name, as sets of images have longer ones.
+_MASK_FOLDER = re.compile(r"(?:masks?(?:[ _-]?(?:png|\d+))?|^segmentations?|^ground[ _-]?truths?)$")
 # Folders of masks only below one of masks or beside one of images; else they may be named after a class.
 _BARE_FOLDERS = {"lungs", "lesion", "lesions", "infections", "opacities", "findings"}
-# Words in lower case of what is marked. Names of classes are not among those of file names, as `1_tb_mask.png` may be the
-# mask of `1_tb.png`.
+# Words in lower case of what is marked. Names of classes are not among those of file names, as `1_tb_mask.png` may be
+# the mask of `1_tb.png`.
 _IN_FILE_NAMES = r"lesions?|infections?|opacity|opacities|findings?|nodules?|pneumothorax|effusions?"
 _ORGANS = r"heart|cardiac|clavicles?|ribs?|spine|trachea|bones?|mediastinum|diaphragm|body"
 _FINDING = re.compile(
@@ -40,8 +41,9 @@ _MASK_STEM = re.compile(
     rf"(?P<stem>.+?)(?P<what>(?:[ ._-](?:lungs?|left|right|{_IN_FILE_NAMES}|{_ORGANS}))*)[ ._-]masks?",
     re.IGNORECASE,
 )
-_MASK_SUFFIXES = tuple(SUFFIXES)
-_IMAGE_SUFFIXES = tuple(SUFFIXES | {suffix for suffix in dicom.SUFFIXES if suffix})
+# Also of formats that are not opened: a reader would else take the masks for images, or they would be missed silently.
+_IMAGE_SUFFIXES = tuple(SUFFIXES | {suffix for suffix in dicom.SUFFIXES if suffix} | {".gif", ".jfif"})
+_WITHOUT_SUFFIX = re.compile(r"[^.]*\d[^.]*|.+\.\d+")  # names of DICOM files: IM000001, 1.2.840.113619.2.5
 
 Folders = tuple[str, ...]  # the names of the folders above a file, the uppermost first
 
@@ -66,9 +68,10 @@ class _Mask:
 def names(tree: FileTree) -> Mapping[str, Named]:
     """Return the masks in `tree` by name; no reader may take them for images.
 
-    A folder holds masks if its name ends with mask or masks, unless folders of images or of masks are below it: then it
-    is a set that is named after what is in it. Below a folder of masks there may be folders of classes, parts or organs.
-    Masks are of lungs where the name says no more than that, or names lungs or a side.
+    A folder holds masks if its name ends with mask or masks, or is segmentation or ground_truth, unless folders of
+    images or of masks are below it: then it is a set that is named after what is in it. Below a folder of masks there
+    may be folders of classes, parts or organs. Masks are of lungs where the name says no more than that, or names lungs
+    or a side.
     """
     return _names(tuple(tree.files), tree.name if tree.name_is_folder else "")
 
@@ -123,11 +126,11 @@ def _names(files: tuple[str, ...], root: str) -> Mapping[str, Named]:
     kinds = _kinds({name.rpartition("/")[0] for name in files}, root)
     found: dict[str, Named] = {}
     for name in files:
-        if not name.lower().endswith(_MASK_SUFFIXES):
-            continue
         folder, _, file = name.rpartition("/")
         kind = kinds.get(folder)
-        suffixed = _MASK_STEM.fullmatch(file.rpartition(".")[0])
+        if not file.lower().endswith(_IMAGE_SUFFIXES) and not (kind and _WITHOUT_SUFFIX.fullmatch(file)):
+            continue
+        suffixed = _MASK_STEM.fullmatch(_stem(file))
         if suffixed and kind in (None, "lungs"):
             kind = _kind(suffixed["what"])
         if kind:
@@ -282,8 +285,8 @@ def _notes(origin: str, alone: Sequence[str], ambiguous: Sequence[str], others: 
         )
     if others:
         yield msg(
-            "{origin}: masks of neither lungs nor findings by their name, not used: {count}, for example {name}. Masks of "
-            "these are read from folders named lung_masks and lesion_masks.",
+            "{origin}: masks of neither lungs nor findings by their name, not used: {count}, for example {name}. Those "
+            "of lungs and findings may be in folders named lung_masks and lesion_masks.",
             origin=origin,
             count=len(others),
             name=others[0],
