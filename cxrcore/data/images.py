@@ -23,6 +23,7 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _ORIENTATION = 0x0112  # of EXIF
 _WIDE_MODES = {"I": 32, "F": 32, "I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16}
 _BAND_PIXELS = 1_000_000
+_LABELS = 8  # values of a mask, with the background
 MAX_FILE = 256 * 2**20  # bytes of one image file; 40 million pixels of 16 bits have 80 MB
 
 Rows = Callable[[int, int], np.ndarray]  # the values of the rows from one number to another
@@ -147,17 +148,21 @@ def display(source: Path | Upload, longest: int = 640) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
-def load_mask(path: Path, size: int | None = None) -> np.ndarray:
-    """Return a mask file as boolean (H, W), or (size, size) by nearest neighbour: above half of its largest value."""
-    image = Image.open(path).convert("L")
-    if size is not None:
-        image = image.resize((size, size), Image.Resampling.NEAREST)
-    return mask_of(np.asarray(image))
+def load_mask(path: Path) -> np.ndarray:
+    """Return a mask file as boolean (H, W), see `mask_of`. Raises `ImageError`."""
+    return mask_of(decode(read(path)).grey())
 
 
 def mask_of(values: np.ndarray) -> np.ndarray:
-    """Return where grey values (H, W) are above half of their largest, boolean (H, W)."""
-    inside: np.ndarray = values > values.max() / 2
+    """Return where a mask of grey values, uint8 (H, W), marks something, boolean (H, W).
+
+    A mask of at most `_LABELS` values, of which 0 is one and the others are not close to it, holds labels, as 1 for
+    the left and 2 for the right lung: it marks all others. Else it marks the values above half of the largest, as
+    edges may be smoothed and JPEG adds noise to both sides.
+    """
+    found = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
+    has_labels = 1 < len(found) <= _LABELS and found[0] == 0 and found[1] > found[-1] / 10
+    inside: np.ndarray = values > (0 if has_labels else found[-1] / 2)
     return inside
 
 

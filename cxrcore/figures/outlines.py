@@ -39,6 +39,6 @@ def draw(picture: np.ndarray, masks: Masks) -> np.ndarray:
 def _resized(path: str, shape: tuple[int, ...]) -> np.ndarray:
     try:
         mask = load_mask(Path(path)).astype(np.uint8)
-    except OSError as error:
-        raise ImageError("the mask {name} cannot be read", name=Path(path).name) from error
+    except ImageError as error:
+        raise ImageError("the mask {name} cannot be read: {error}", name=Path(path).name, error=error) from error
     return cv2.resize(mask, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST)

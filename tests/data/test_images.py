@@ -169,3 +169,36 @@ def test_file_over_the_size_limit_is_refused(tmp_path, monkeypatch):
     (tmp_path / "large.png").write_bytes(b"x" * 101)
     with pytest.raises(ImageError, match="the file is larger than"):
         images.open_rgb(tmp_path / "large.png")
+
+
+@pytest.mark.parametrize(
+    ("values", "inside"),
+    [
+        ([0, 1, 2], [False, True, True]),  # labels
+        ([0, 85, 170, 255], [False, True, True, True]),
+        ([0, 0, 0], [False, False, False]),
+        ([0, 3, 252, 255], [False, False, True, True]),  # noise of JPEG
+        ([100, 200], [False, True]),
+        (list(range(0, 256, 15)), [False] * 9 + [True] * 9),  # a smoothed edge
+    ],
+)
+def test_mask_of_labels_or_of_two_values(values, inside):
+    assert images.mask_of(np.array([values], np.uint8)).tolist() == [inside]
+
+
+def test_transparent_part_of_a_mask_is_outside(tmp_path):
+    """White everywhere, opaque on the left: composed on black as at the import."""
+    values = np.full((4, 6, 4), 255, np.uint8)
+    values[:, 3:, 3] = 0
+    Image.fromarray(values).save(tmp_path / "m.png")
+    found = images.load_mask(tmp_path / "m.png")
+    assert found[:, :3].all() and not found[:, 3:].any()
+    assert (found == images.mask_of(images.decode((tmp_path / "m.png").read_bytes()).grey())).all()
+
+
+def test_mask_that_is_missing_or_damaged_raises_an_image_error(tmp_path):
+    with pytest.raises(ImageError, match="the file is missing"):
+        images.load_mask(tmp_path / "gone.png")
+    (tmp_path / "m.png").write_bytes(b"no image")
+    with pytest.raises(ImageError, match="not an image"):
+        images.load_mask(tmp_path / "m.png")

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -191,7 +192,7 @@ def test_phantom_dataset_on_disk(phantom):
     assert phantom.usable["patient"].nunique() == 30
     assert phantom.usable["sha256"].nunique() == 60
     row = phantom.usable[phantom.usable["label"] == "COVID"].iloc[0]
-    assert load_mask(row["lesions"]).any() and load_mask(row["lungs"]).shape == (256, 256)
+    assert load_mask(Path(row["lesions"])).any() and load_mask(Path(row["lungs"])).shape == (256, 256)
     assert (phantom.usable["lesions"] == "").sum() == 20
     part = split.by_patient(phantom.usable, 0.2, 0.1, 0)
     assert (part == split.TEST).sum() == 12

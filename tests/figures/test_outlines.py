@@ -21,5 +21,5 @@ def test_outline_surrounds_the_mask_at_any_size(tmp_path):
 
 
 def test_missing_mask_is_named(tmp_path):
-    with pytest.raises(ImageError, match=r"the mask gone\.png cannot be read"):
+    with pytest.raises(ImageError, match=r"the mask gone\.png cannot be read: the file is missing"):
         outlines.draw(np.zeros((4, 4, 3), np.uint8), Masks(str(tmp_path / "gone.png")))
