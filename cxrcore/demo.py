@@ -36,7 +36,9 @@ def lesion_hits(run: Run) -> Metric:
     The heatmap is that of the true class; see `explain.pointing_game`.
     """
     table = run.predictions("test")
-    rows = np.flatnonzero((table["lesions"] != "") & table["correct"])
+    masks = dict(enumerate(pointing_game.read_masks(table["lesions"].where(table["correct"], ""))))
+    known = {row: mask for row, mask in masks.items() if mask is not None}
+    rows = np.array([*known], int)
     heatmaps = run.heatmaps()[rows, class_indices(table["label"], run.classes)[rows]]
-    hits = pointing_game.hits(heatmaps, pointing_game.read_masks(list(table["lesions"].iloc[rows])))
+    hits = pointing_game.hits(heatmaps, [*known.values()])
     return intervals.proportion(int(hits.sum()), len(rows))

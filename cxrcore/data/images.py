@@ -153,6 +153,15 @@ def load_mask(path: Path) -> np.ndarray:
     return mask_of(decode(read(path)).grey())
 
 
+def known_mask(path: str) -> np.ndarray | None:
+    """Return a mask file as `load_mask` does; None if there is none, or it is missing, damaged or empty."""
+    try:
+        mask = load_mask(Path(path))
+    except ImageError:
+        return None
+    return mask if mask.any() else None
+
+
 def mask_of(values: np.ndarray) -> np.ndarray:
     """Return where a mask of grey values, uint8 (H, W), marks something, boolean (H, W).
 

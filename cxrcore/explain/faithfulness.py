@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cxrcore import settings
-from cxrcore.data.images import load_mask
+from cxrcore.data.images import known_mask
 from cxrcore.evaluation import intervals
 from cxrcore.evaluation.intervals import proportion
 from cxrcore.explain import deletion_insertion, faithfulness_summary, layers, methods, pointing_game, randomisation
@@ -223,8 +223,8 @@ class _Checks:
         correct = self.tests["label"].to_numpy() == np.array(self.classifier.classes)[self.targets]
         lesions: dict[int, np.ndarray] = {}
         for row in np.flatnonzero((self.tests["lesions"] != "") & correct).tolist():
-            mask = load_mask(Path(self.tests["lesions"][row]))
-            if mask.any():
+            mask = known_mask(self.tests["lesions"][row])
+            if mask is not None:
                 lesions[row] = _crop(mask, crops[row])
         found, lungs_from = lung_masks.drawn_first(self.tests, self.raw)
         lungs = {row: _crop(mask, crops[row]) for row, mask in enumerate(found) if mask is not None}

@@ -1,11 +1,10 @@
 """The pointing game: is the heatmap's peak inside a lesion? (Zhang et al. 2018, arXiv:1608.00507)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from cxrcore.data.images import load_mask
+from cxrcore.data.images import known_mask
 from cxrcore.explain.overlay import resize
 
 
@@ -25,9 +24,9 @@ def energy(heatmaps: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([_share(heatmap, mask) for heatmap, mask in zip(heatmaps, masks, strict=True)], float)
 
 
-def read_masks(paths: Sequence[str]) -> list[np.ndarray]:
-    """Return the mask files as boolean arrays (H, W)."""
-    return [load_mask(Path(path)) for path in paths]
+def read_masks(paths: Sequence[str]) -> list[np.ndarray | None]:
+    """Return the mask files as boolean arrays (H, W), None for one that is missing, damaged or empty."""
+    return [known_mask(path) for path in paths]
 
 
 def _share(heatmap: np.ndarray, mask: np.ndarray) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.data.errors import ImageError
-from cxrcore.data.images import Upload, load, load_mask, read
+from cxrcore.data.images import Upload, known_mask, load, read
 from cxrcore.errors import UserError
 from cxrcore.features import augmentation, cache, image_transforms, openvino
 from cxrcore.features.key import FeatureKey
@@ -74,9 +74,8 @@ def batches(paths: Sequence[Path], size: int, hashes: Sequence[str] | None = Non
 
 
 def masks_of(table: pd.DataFrame) -> list[np.ndarray | None]:
-    """Return the lungs of each row, boolean (H, W), from its mask file; None for an empty one."""
-    masks = [load_mask(Path(file)) for file in table["lungs"]]
-    return [mask if mask.any() else None for mask in masks]
+    """Return the lungs of each row, boolean (H, W), from its mask file; None for one missing, damaged or empty."""
+    return [known_mask(file) for file in table["lungs"]]
 
 
 def _compute(store: Store, rows: pd.DataFrame, key: FeatureKey, model: Any, callbacks: ExtractionCallbacks) -> None:

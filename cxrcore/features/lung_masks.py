@@ -1,6 +1,7 @@
 """The lungs of images: from mask files where every image of a dataset has one, else from the segmenter."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,8 @@ from cxrcore.messages import Message, msg
 
 
 def given(table: pd.DataFrame) -> bool:
-    """Return whether every row names a mask file."""
-    return bool((table["lungs"] != "").all())
+    """Return whether every row names a mask file that is there."""
+    return bool(_drawn(table).all())
 
 
 def of(table: pd.DataFrame, pixels: np.ndarray, files: bool) -> list[np.ndarray | None]:
@@ -34,7 +35,7 @@ def drawn_first(table: pd.DataFrame, pixels: np.ndarray) -> tuple[list[np.ndarra
     For measures of single images. Where classes are compared, all lungs must come from one place (see `of`): a
     difference between drawn and segmented lungs would tell the classes apart.
     """
-    drawn = (table["lungs"] != "").to_numpy()
+    drawn = _drawn(table)
     if drawn.all() or not drawn.any():
         found = of(table, pixels, files=bool(drawn.all()))
         return found, origin(bool(drawn.all()), [mask is not None for mask in found])
@@ -42,8 +43,14 @@ def drawn_first(table: pd.DataFrame, pixels: np.ndarray) -> tuple[list[np.ndarra
     for rows, files in ((np.flatnonzero(drawn), True), (np.flatnonzero(~drawn), False)):
         for row, mask in zip(rows, of(table.iloc[rows].reset_index(drop=True), pixels[rows], files), strict=True):
             found[row] = mask
-    segmented = sum(mask is not None for mask, is_drawn in zip(found, drawn, strict=True) if not is_drawn)
-    return found, msg("mask files of {drawn} images, the segmenter for {n} more", drawn=int(drawn.sum()), n=segmented)
+    known = np.array([mask is not None for mask in found])
+    counts = {"drawn": int((known & drawn).sum()), "n": int((known & ~drawn).sum())}
+    return found, msg("mask files of {drawn} images, the segmenter for {n} more", **counts)
+
+
+def _drawn(table: pd.DataFrame) -> np.ndarray:
+    """Return whether each row names a mask file that is there, boolean (n,); one may be deleted after the import."""
+    return np.array([file != "" and Path(file).is_file() for file in table["lungs"]], bool)
 
 
 def origin(files: bool, known: Sequence[bool]) -> Message:

@@ -199,6 +199,10 @@ def test_transparent_part_of_a_mask_is_outside(tmp_path):
 def test_mask_that_is_missing_or_damaged_raises_an_image_error(tmp_path):
     with pytest.raises(ImageError, match="the file is missing"):
         images.load_mask(tmp_path / "gone.png")
+    assert images.known_mask(str(tmp_path / "gone.png")) is None is images.known_mask("")
     (tmp_path / "m.png").write_bytes(b"no image")
+    assert images.known_mask(str(tmp_path / "m.png")) is None
+    (tmp_path / "empty.png").write_bytes(images.png(np.zeros((2, 2), bool)))
+    assert images.known_mask(str(tmp_path / "empty.png")) is None
     with pytest.raises(ImageError, match="not an image"):
         images.load_mask(tmp_path / "m.png")

@@ -3,7 +3,9 @@
 import pytest
 
 from cxrcore.audits import mitigations, shortcut
+from cxrcore.data import images
 from cxrcore.explain import faithfulness
+from cxrcore.figures import outlines
 from cxrcore.jobs import tasks
 from cxrcore.messages import msg
 
@@ -19,7 +21,7 @@ def at_once(monkeypatch):
     monkeypatch.setattr(tasks, "start", lambda run, task: tasks.TASKS[task](run.folder, lambda *step: None))
 
 
-def test_drawn_lungs_and_lesions_are_outlined_on_request(open_page, trained):
+def test_drawn_lungs_and_lesions_are_outlined_on_request(open_page, trained, monkeypatch):
     table = trained.predictions("test")
     number = int((table["lesions"] != "").to_numpy().argmax())
     test = open_page("explain", run=trained.name, image=str(number))
@@ -29,6 +31,10 @@ def test_drawn_lungs_and_lesions_are_outlined_on_request(open_page, trained):
     toggle.set_value(True).run()
     after = [str(image.proto) for image in test.get("image")]
     assert not test.exception and len(after) == 2 and all(a != b for a, b in zip(before, after, strict=True))
+    monkeypatch.setattr(outlines, "load_mask", lambda path: images.load_mask(path.with_name("gone.png")))
+    test.run()
+    assert not test.exception and [str(image.proto) for image in test.get("image")] == before
+    assert "No outlines: the mask" in _texts(test) and "the file is missing" in _texts(test)
 
 
 def test_comparison_of_methods(open_page, trained):

@@ -131,7 +131,7 @@ def _image(data: Dataset, number: int) -> None:
         name = Path(row["path"]).name
         picture = display(Path(row["path"]), longest=1200)
         masks = outline_toggle.choose(outlines.Masks(row["lungs"], row["lesions"]), shown=True)
-        st.image(outlines.draw(picture, masks), caption=feedback.plain_text(name))
+        st.image(outline_toggle.outlined([picture], masks)[0], caption=feedback.plain_text(name))
     with right:
         known = {translate(title): _property(row, column) for column, title in _PROPERTIES.items() if row[column]}
         if row["width"]:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from cxrcore.explain.methods import METHODS
 from cxrcore.explain.overlay import banner, coloured, contour, overlay
-from cxrcore.figures import linked_views, outlines
+from cxrcore.figures import linked_views
 from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import N_, t, translate
 from cxrcore.ui import feedback, outline_toggle
@@ -49,8 +49,8 @@ def show(
         )
         return
     masks = outline_toggle.choose(masks, shown=False)
-    over = outlines.draw(overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold), masks)
-    image = outlines.draw(image, masks)
+    over = overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold)
+    image, over = outline_toggle.outlined([image, over], masks)
     left, right = st.columns(2)
     left.image(banner(image, banners[0]), width="stretch", caption=t("Original"), alt=t("X-ray {name}", name=name))
     method = translate(METHODS[chosen.method].title)
