@@ -17,6 +17,7 @@ from cxrcore.files import write_bytes
 
 # Masks of one image may be smaller than it, but not of another shape: the largest relative difference of the aspects.
 _ASPECT = 0.05
+_BEYOND = 2  # pixels that a box may leave its image by, from rounding
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class MaskWriter:
             boxes: a JSON list, see `readers.base`.
 
         Raises:
-            ImageError: a mask cannot be read, or is of another shape than the image.
+            ImageError: a mask cannot be read, or is of another shape than the image; a box leaves the image, as where
+                the image is a resized copy and its boxes are those of the original.
         """
         masks = [*(self._read(file, size) for file in files), *_of_boxes(boxes, size)]
         if len(masks) == len(files) == 1 and files[0].path is not None:
@@ -69,12 +71,23 @@ class MaskWriter:
 
 
 def _of_boxes(boxes: str, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Yield a mask of all boxes that lie in the image at least in part, boolean (H, W)."""
+    """Yield a mask of all boxes, boolean (H, W)."""
     if not boxes:
         return
     width, height = size
     mask = np.zeros((height, width), bool)
     for _, x, y, w, h in json.loads(boxes):
+        if min(x, y) < -_BEYOND or x + w > width + _BEYOND or y + h > height + _BEYOND:
+            raise ImageError(
+                "a box from ({left}, {top}) to ({right}, {bottom}) leaves the image of {width} x {height} pixels, "
+                "which may be a resized copy",
+                left=round(x),
+                top=round(y),
+                right=round(x + w),
+                bottom=round(y + h),
+                width=width,
+                height=height,
+            )
         mask[max(0, math.floor(y)) : max(0, math.ceil(y + h)), max(0, math.floor(x)) : max(0, math.ceil(x + w))] = True
     if mask.any():
         yield mask

@@ -42,12 +42,20 @@ def test_several_files_are_joined(tmp_path):
 
 
 def test_boxes_become_a_mask_of_the_size_of_the_image(tmp_path):
-    boxes = json.dumps([["Mass", 1.5, 2, 2, 1.2], ["", -3, 4, 4, 9], ["", 50, 50, 3, 3]])
+    boxes = json.dumps([["Mass", 1.5, 2, 2, 1.2], ["", -2, 4, 3, 4]])
     path = MaskWriter(tmp_path, None).save("lesions", "c" * 64, (8, 6), [], boxes)
     expected = np.zeros((6, 8), bool)
     expected[2:4, 1:4] = expected[4:, :1] = True
     assert (load_mask(tmp_path / path) == expected).all()
-    assert MaskWriter(tmp_path, None).save("lesions", "d" * 64, (8, 6), [], json.dumps([["", 50, 50, 3, 3]])) == ""
+
+
+@pytest.mark.parametrize("box", [[50, 50, 3, 3], [-3, 0, 5, 5], [0, 0, 10.5, 2], [0, 0, 2, 8.5]])
+def test_boxes_of_an_image_of_another_size_are_refused(tmp_path, box):
+    """As of 1024 pixels a side, with a copy of 256: it would be marked in the wrong place."""
+    boxes = json.dumps([["", 1, 1, 2, 2], ["", *box]])
+    with pytest.raises(ImageError, match="leaves the image of 8 x 6 pixels, which may be a resized copy"):
+        MaskWriter(tmp_path, None).save("lesions", "d" * 64, (8, 6), [], boxes)
+    assert not any(tmp_path.iterdir())
 
 
 def test_mask_of_another_shape_is_refused(tmp_path):
