@@ -73,12 +73,18 @@ def no_class(finding: str) -> Message:
 def without_repeats(table: pd.DataFrame) -> pd.DataFrame:
     """Return `table` with repeated images, as files of equal content, left out.
 
-    An image in two rows could be trained and tested on; the true class of an image with two classes is unknown.
+    An image in two rows could be trained and tested on; the true class of an image with two classes is unknown. The row
+    that is kept has the masks of the first of its repeats that has some.
     """
     used = table[table["left_out"] == ""]
     classes_of = used.groupby("sha256")["label"].transform("nunique")
     conflicts = used.index[classes_of > 1]
     repeats = used.index[used["sha256"].duplicated()].difference(conflicts)
+    kept = used.index.difference(repeats).difference(conflicts)
+    for kind in ("lungs", "lesions"):
+        masks = used[used[kind] != ""].drop_duplicates("sha256").set_index("sha256")[kind]
+        given = used.loc[kept, "sha256"].map(masks).dropna().astype(table[kind].dtype)
+        table = table.assign(**{kind: pd.concat([given, table[kind].drop(given.index)])})
     table = leave_out(table, table.index.isin(repeats), "repeated", SAME_IMAGE)
     return leave_out(table, table.index.isin(conflicts), "conflict", msg("the same image occurs with another class"))
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from cxrcore.data import dataset
+from cxrcore.data import dataset, exclusions
 from cxrcore.data.importing import ImportOptions, import_folders
 from cxrcore.data.mapping import Choices
 from cxrcore.errors import UserError
@@ -111,6 +111,26 @@ def test_mapping_of_one_source_does_not_change_others(folders, save, tmp_path):
 def test_unknown_names_are_refused(folders, options, message):
     with pytest.raises(UserError, match=message):
         import_folders([folders], "kids", ImportOptions(**options))
+
+
+def test_image_that_is_kept_has_the_masks_of_its_repeats():
+    """Rows 0 and 2 are of one image, 1 and 3 of another, and 4 and 5 are in conflict."""
+    columns = ("sha256", "label", "lungs", "lesions", "left_out")
+    rows = [
+        ("a", "TB", "a.png", "", ""),
+        ("b", "TB", "", "", ""),
+        ("a", "TB", "other.png", "lesion.png", ""),
+        ("b", "TB", "", "", ""),
+        ("c", "TB", "", "", ""),
+        ("c", "NORMAL", "c.png", "", ""),
+        ("b", "TB", "unused.png", "", "view"),
+    ]
+    table = pd.DataFrame(rows, columns=columns).assign(left_out_reason="")
+    found = exclusions.without_repeats(table)
+    assert found["left_out"].tolist() == ["", "", "repeated", "repeated", "conflict", "conflict", "view"]
+    assert found["lungs"].tolist() == ["a.png", "", "other.png", "", "", "c.png", "unused.png"]
+    assert found["lesions"].tolist() == ["lesion.png", "", "lesion.png", "", "", "", ""]
+    assert found.index.tolist() == list(range(7))
 
 
 def test_repeated_image_is_used_once_and_conflicting_one_never(folders):
