@@ -71,12 +71,17 @@ class ImageInspector:
         if row["left_out"]:
             return InspectedImage()
         try:
-            with _files.reserve(self._size(row)):
-                content = self._content(row)
-                with opened(content) as image:
-                    return self._inspected(row, content, image)
+            found = self._opened(row)
         except ImageError as error:
             return InspectedImage(**exclusions.columns(error.kind, error.message))
+        # Masks only now: threads that hold memory for their images could wait for ever for that of their masks.
+        return found if found.left_out else found.model_copy(update=self._masks(row, found))
+
+    def _opened(self, row: Mapping[str, Any]) -> InspectedImage:
+        with _files.reserve(self._size(row)):
+            content = self._content(row)
+            with opened(content) as image:
+                return self._inspected(row, content, image)
 
     def _inspected(self, row: Mapping[str, Any], content: bytes, image: Decoded) -> InspectedImage:
         facts = image.facts
@@ -102,16 +107,16 @@ class ImageInspector:
             age=row["age"] or facts.age,
             measures=measure(image.image),
             **patient,
-            **self._masks(row, digest, image.image.size),
         )
 
-    def _masks(self, row: Mapping[str, Any], digest: str, size: tuple[int, int]) -> dict[str, Any]:
+    def _masks(self, row: Mapping[str, Any], image: InspectedImage) -> dict[str, Any]:
         writer = MaskWriter(self.folder, self.allowed)
+        size = (image.width, image.height)
         found: dict[str, Any] = {}
         for kind, boxes in (("lungs", ""), ("lesions", row["boxes"])):
             try:
                 if row[kind] or boxes:
-                    found[kind] = writer.save(kind, digest, size, row[kind], boxes)
+                    found[kind] = writer.save(kind, image.sha256, size, row[kind], boxes)
             except ImageError as error:
                 found["without_mask"] = error.message
         return found

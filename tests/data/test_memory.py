@@ -4,14 +4,19 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from cxrcore.data import images
+from cxrcore.data.archive import File
 from cxrcore.data.errors import ImageError
+from cxrcore.data.inspection import ImageInspector
 from cxrcore.data.memory import MemoryBudget
+from cxrcore.data.readers.base import TEXT
 
 IMPORT = """
 import sys
@@ -58,3 +63,18 @@ def test_memory_budget_refuses_what_never_fits():
     with pytest.raises(ImageError, match="needs 600 MB of memory; at most 480 MB"):
         with MemoryBudget(480_000_000).reserve(600_000_000):
             pass
+
+
+def test_mask_is_opened_when_the_memory_of_its_image_is_free(tmp_path, monkeypatch):
+    """Both take 10 x 10 x 7 bytes, the whole budget."""
+    monkeypatch.setattr(images, "_budget", MemoryBudget(700))
+    path, mask = tmp_path / "a.png", np.zeros((10, 10), bool)
+    path.write_bytes(images.png(mask))
+    row = dict.fromkeys(TEXT, "") | {"path": str(path), "content": None, "lesions": ()}
+    row["lungs"] = (File(partial(images.png, ~mask), "mark"),)
+    found = []
+    inspector = ImageInspector(tmp_path, None, "salt")
+    thread = threading.Thread(target=lambda: found.append(inspector.inspect(row)), daemon=True)
+    thread.start()
+    thread.join(5)
+    assert found and images.load_mask(tmp_path / found[0].lungs).all() and found[0].columns()["lungs"]
