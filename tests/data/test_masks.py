@@ -75,6 +75,8 @@ def _end(path):
         ("cotton masks/a.png", "other"),
         ("masks/heart/a.png", "other"),
         ("masks/left clavicle/a.png", "other"),
+        ("masks/Heart failure/a.png", "lungs"),
+        ("lesion_masks/Lung cancer/a.png", "lesions"),
         ("segmentation/a.png", "lungs"),
         ("Segmentations/a.png", "lungs"),
         ("GroundTruth/a.png", "lungs"),

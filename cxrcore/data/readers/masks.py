@@ -35,6 +35,7 @@ _FINDING = re.compile(
 )
 _LUNG = re.compile(r"lung")
 _ORGAN = re.compile(rf"(?<![a-z])(?:{_ORGANS})(?![a-z])")
+_PART_OF_BODY = re.compile(rf"(?:left|right|[ _-])*(?:lungs?|{_ORGANS})")  # whole names of folders below one of masks
 _SIDE_OR_PART = re.compile(rf"left|right|{'|'.join(SPLIT_NAMES)}|[^a-z]")
 # File names without suffix: x_mask, x.mask, x-lesion-mask, x_left_lung_mask.
 _MASK_STEM = re.compile(
@@ -148,7 +149,7 @@ def _kinds(folders: set[str], root: str) -> dict[str, Named]:
     for folder, names in parts.items():
         end = _nearest(names)
         if end and names[:end] not in sets:
-            inner = [name for name in names[end:] if _is_bare(name) or _is_of_body(name)]
+            inner = [name for name in names[end:] if _is_bare(name) or _PART_OF_BODY.fullmatch(name.lower())]
             found[folder] = _kind(" ".join([_MASK_FOLDER.sub("", names[end - 1].lower()), *inner]))
         elif names and _is_bare(names[-1]) and names[:-1] in of_images:
             found[folder] = _kind(names[-1])
@@ -176,11 +177,6 @@ def _is_of_masks(name: str) -> bool:
 
 def _is_bare(name: str) -> bool:
     return name.lower() in _BARE_FOLDERS
-
-
-def _is_of_body(name: str) -> bool:
-    """Tell whether a folder below one of masks is of lungs or other organs, not of a class such as Lung_Opacity."""
-    return bool(_ORGAN.search(name.lower()) or _LUNG.search(name.lower())) and not _FINDING.search(name.lower())
 
 
 def _kind(words: str) -> Named:
