@@ -83,6 +83,9 @@ def test_import_and_list(save, tmp_path):
     assert value["classes"] == {"=1+1": 1, "NORMAL": 1} and value["positive"] == "=1+1"
     assert value["left_out"] == {"limit": 1, "finding": 1} and value["findings_left_out"] == {"TB": 1}
     assert cxr("data", "list")["datasets"] == [{"name": "mine", "classes": value["classes"], "version": 1}]
+    (tmp_path / "set" / "TB").rename(tmp_path / "set" / "=1+1")
+    again = cxr("data", "import", str(tmp_path / "set"), "--name", "again", "--map", "=1+1=K", "--keep", "NORMAL")
+    assert again["classes"] == {"K": 1, "NORMAL": 2} and again["findings_left_out"] == {"SARS": 1}
     changed = cxr("data", "classes", "mine", "--rename", "=1+1=a=b", "--positive", "NORMAL")
     assert (
         changed

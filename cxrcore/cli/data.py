@@ -184,8 +184,9 @@ def _first(lines: list[str], most: int = 50) -> list[str]:
 
 
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
+    end = text.find("=", 1)  # a name may begin with one
+    name, value = text[: max(end, 0)], text[end + 1 :]
+    if not name.strip():
         raise UserError("{option}: expected {form}. Received: {received!r}", option=option, form=form, received=text)
     return name.strip(), value.strip()
 
