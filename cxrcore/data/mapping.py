@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,20 +46,27 @@ class Choices:
         """Every finding that is named in them."""
         return [*self.mapping, *self.keep, *self.leave_out]
 
-    def by_finding(self) -> dict[str, str | None]:
-        """Return finding, or source/finding, in capital letters to class, "" to leave it out, None to keep its name.
+    def by_finding(self, known: Collection[str]) -> dict[str, str | None]:
+        """Return finding, or source/finding, to class, "" to leave it out, None to keep its name.
+
+        The keys are as they were given and in capital letters. `known` are the findings that there are: those that
+        differ only by case may have different choices.
 
         Raises:
             UserError: two choices for one finding, or a class name that is not allowed.
         """
-        for name, count in Counter(name.upper() for name in self.named).items():
-            if count > 1:
-                raise UserError("finding {name!r}: expected one choice. Received: {count}", name=name, count=count)
-        return {
-            **{name.upper(): LEAVE_OUT for name in self.leave_out},
-            **{name.upper(): None for name in self.keep},
-            **{name.upper(): classes.checked(label) if label else LEAVE_OUT for name, label in self.mapping.items()},
+        spellings: dict[str, list[str]] = {}
+        for name in self.named:
+            spellings.setdefault(name.upper(), []).append(name)
+        for name, given in spellings.items():
+            if len(given) > 1 and not (len(set(given)) == len(given) and set(given) <= set(known)):
+                raise UserError("finding {name!r}: expected one choice. Received: {count}", name=name, count=len(given))
+        found = {
+            **dict.fromkeys(self.leave_out, LEAVE_OUT),
+            **dict.fromkeys(self.keep),
+            **{name: classes.checked(label) if label else LEAVE_OUT for name, label in self.mapping.items()},
         }
+        return {name.upper(): choice for name, choice in found.items()} | found
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,7 @@ def apply(readings: Sequence[Reading], choices: Choices | None = None) -> Mapped
     """
     choices = choices or Choices()
     defaults = _defaults(readings)
-    chosen = choices.by_finding()
+    chosen = choices.by_finding({text for source, finding in defaults for text in (finding, f"{source}/{finding}")})
     tables, findings = [], []
     spelled: dict[str, str] = {}
     for reading in readings:
@@ -248,7 +255,8 @@ def _labels(
     for pair in _pairs(reading):
         source, finding = pair
         name: str | None = LEAVE_OUT if only_kept or reading.several else defaults[pair]
-        for wanted in (finding.upper(), f"{source}/{finding}".upper()):  # the second has precedence
+        own = f"{source}/{finding}"
+        for wanted in (finding.upper(), finding, own.upper(), own):  # the last has precedence
             if wanted in chosen:
                 name = chosen[wanted]
         found[pair] = (defaults[pair] or own_name(finding)) if name is None else name

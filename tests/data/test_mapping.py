@@ -90,6 +90,15 @@ def test_two_choices_for_one_finding_are_refused():
         mapping.apply([_reading(["a", "b"])], Choices(keep=["a"], leave_out=["A"]))
 
 
+def test_findings_that_differ_only_by_case_have_choices_of_their_own():
+    reading = _reading(["Normal", "NORMAL", "TB"])
+    assert mapping.apply([reading]).counts() == {"NORMAL": 2, "TB": 1}
+    shown = {f"set/{finding.name}": finding.label for finding in mapping.apply([reading]).findings}
+    assert mapping.apply([reading], Choices(shown)).counts() == {"NORMAL": 2, "TB": 1}
+    apart = mapping.apply([reading], Choices(shown | {"set/Normal": "Clear"}))
+    assert apart.table["label"].tolist() == ["Clear", "NORMAL", "TB"]
+
+
 def test_classes_that_differ_only_by_case_are_one():
     assert mapping.apply([_reading(["a", "b", "c"])], Choices({"a": "normal", "b": "NORMAL"})).counts() == {
         "normal": 2,

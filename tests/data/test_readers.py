@@ -49,7 +49,9 @@ def test_table_with_usual_columns(listed, by):
 def test_images_that_a_table_does_not_list_are_noted(listed, save):
     save("nih/other/x.png", _pixels(9))
     data = import_folders([listed], "nih")
-    assert [str(note) for note in data.info.notes] == [f"{listed}: images without a label: 1, for example other/x.png"]
+    assert [str(note) for note in data.info.notes] == [
+        f"{listed.parent}: images without a label: 1, for example other/x.png"
+    ]
 
 
 def test_files_of_a_table_are_found_without_suffix(listed):

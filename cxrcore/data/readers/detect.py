@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
 
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers import (
@@ -23,7 +22,7 @@ from cxrcore.data.readers import (
     tuberculosis,
     vindr_cxr,
 )
-from cxrcore.data.readers.base import Reading, path_of, rows
+from cxrcore.data.readers.base import Reading, rows
 from cxrcore.errors import UserError
 from cxrcore.messages import msg
 
@@ -99,36 +98,28 @@ def _found(tree: FileTree, columns: Mapping[str, str]) -> list[Reading]:
                 readings.append(_noted(tree, place, reader.read(tree, place)))
                 covered.append(place)
     pairs = arrays.pairs(tree)
-    named = [name for name in table.tables(tree) if not _below(_folder(name), covered)]
+    named = [name for name in table.tables(tree) if not _below(lists.parent(name), covered)]
     readings += [arrays.read(tree, images, labels) for images, labels in pairs]
     tables = {name: table.read(tree, name, columns) for name in named}
     tables = {name: reading for name, reading in tables.items() if not _is_of_others(reading)}
     readings += tables.values()
-    covered += [_folder(name) for name in (*(images for images, _ in pairs), *tables)]
+    covered += [lists.parent(name) for name in (*(images for images, _ in pairs), *tables)]
     others = class_folders.read(tree, without=covered)
     return readings if others.rows.empty else [*readings, others]
 
 
 def _is_of_others(reading: Reading) -> bool:
     """Tell whether no image of a list is there: the list is about something else."""
-    listed = reading.rows
-    return not listed["mark"].any() and not any(Path(path).is_file() for path in listed["path"])
+    return bool((reading.rows["left_out"] == "missing").all())
 
 
 def _noted(tree: FileTree, place: str, reading: Reading) -> Reading:
     """Return the reading of a set with several labels with a note on images that its list does not name."""
     if not reading.several:
         return reading
-    listed = set(reading.rows["path"])
-    unlisted = [name for name in lists.images(tree, place) if path_of(tree, name) not in listed]
-    return replace(reading, notes=(*reading.notes, *lists.unlisted_note(tree.origin, unlisted)))
+    return replace(reading, notes=(*reading.notes, *lists.unlisted_notes(tree, place, reading.rows)))
 
 
 def _below(folder: str, others: Sequence[str]) -> bool:
     """Tell whether `folder` is one of `others` or lies in one."""
     return any(not other or folder == other or folder.startswith(f"{other}/") for other in others)
-
-
-def _folder(name: str) -> str:
-    parent = str(PurePosixPath(name).parent)
-    return "" if parent == "." else parent

@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from cxrcore.data import dicom, exclusions
 from cxrcore.data.errors import ImageError
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import SUFFIXES
 from cxrcore.data.readers import masks
-from cxrcore.data.readers.base import SPLIT_NAMES
+from cxrcore.data.readers.base import SPLIT_NAMES, path_of
 from cxrcore.errors import UserError
 from cxrcore.messages import Message, msg
 
@@ -124,6 +126,12 @@ def faulty_note(name: str, lines: Sequence[int]) -> tuple[Message, ...]:
             line=min(lines),
         ),
     )
+
+
+def unlisted_notes(tree: FileTree, folder: str, rows: pd.DataFrame) -> tuple[Message, ...]:
+    """Return the note on images below `folder` that are not among the rows of a reading, if there are any."""
+    listed = set(rows["path"])
+    return unlisted_note(tree.origin, [name for name in images(tree, folder) if path_of(tree, name) not in listed])
 
 
 def unlisted_note(origin: str, names: Sequence[str]) -> tuple[Message, ...]:

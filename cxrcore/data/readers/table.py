@@ -10,7 +10,7 @@ import pandas as pd
 from cxrcore.data.dicom import age_band
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.readers import lists, masks
-from cxrcore.data.readers.base import SEPARATOR, SPLIT_NAMES, Reading, located, path_of, rows, view_columns
+from cxrcore.data.readers.base import SEPARATOR, SPLIT_NAMES, Reading, located, rows, view_columns
 from cxrcore.data.readers.covid_chestxray import read_csv
 from cxrcore.errors import UserError
 from cxrcore.i18n import N_
@@ -88,19 +88,13 @@ def read(tree: FileTree, name: str, chosen: Mapping[str, str]) -> Reading:
     values = {role: table[column] for role, column in columns.items()}
     records = [_record(tree, folder, elsewhere, row) for row in pd.DataFrame(values).to_dict("records")]
     found = rows(records)
-    used = set(found["path"])
-    unlisted = [
-        file
-        for file in lists.images(tree, "" if str(folder) == "." else str(folder))
-        if path_of(tree, file) not in used
-    ]
     several = bool(found["finding"].str.contains(SEPARATOR, regex=False).any())
     return Reading(
         "CSV",
         f"{tree.origin}/{name}",
         found,
         several=several,
-        notes=lists.unlisted_note(f"{tree.origin}/{name}", unlisted),
+        notes=lists.unlisted_notes(tree, lists.parent(name), found),
     )
 
 
@@ -121,16 +115,19 @@ def _record(tree: FileTree, folder: PurePosixPath, elsewhere: Mapping[str, str],
         file = located(tree, own if own in tree.files else elsewhere.get(name) or elsewhere.get(lists.stem(name), own))
     patient = row.get("patient", "").strip()
     view, split = row.get("view", "").strip(), row.get("split", "").strip().lower()
-    return file | {
-        "finding": row["finding"].strip(),
-        "patient": f"{tree.name}:{patient}" if patient else "",
-        "source": row.get("source", "").strip() or tree.name,
-        "view": view,
-        "sex": row.get("sex", "").strip()[:1].upper(),
-        "age": age_band(row.get("age", "")),
-        "given_split": SPLIT_NAMES.get(split, ""),
-        **view_columns(view),
-    }
+    return (
+        view_columns(view)
+        | file
+        | {
+            "finding": row["finding"].strip(),
+            "patient": f"{tree.name}:{patient}" if patient else "",
+            "source": row.get("source", "").strip() or tree.name,
+            "view": view,
+            "sex": row.get("sex", "").strip()[:1].upper(),
+            "age": age_band(row.get("age", "")),
+            "given_split": SPLIT_NAMES.get(split, ""),
+        }
+    )
 
 
 def _by_file_name(names: list[str]) -> dict[str, str]:

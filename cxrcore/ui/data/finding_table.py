@@ -8,7 +8,6 @@ import streamlit as st
 from cxrcore.data import classes, mapping
 from cxrcore.data.classes import LEAVE_OUT
 from cxrcore.data.mapping import UNCERTAIN, UNCERTAIN_TITLES, Choices, Finding, Uncertain
-from cxrcore.data.readers.base import Reading
 from cxrcore.errors import UserError
 from cxrcore.i18n import N_, current, t, translate
 from cxrcore.ui import feedback
@@ -18,10 +17,11 @@ _LEAVE_OUT = N_("(leave out)")
 _PLACE, _FOR = "classes of findings", "classes of findings for"
 
 
-def show(readings: Sequence[Reading], key: str) -> Choices:
-    """Show the class of each finding and return the choices; `key` distinguishes the widgets from those of others."""
-    default = mapping.apply(readings)
-    findings, several = default.findings, any(reading.several for reading in readings)
+def show(findings: Sequence[Finding], several: bool, key: str) -> Choices:
+    """Show the class of each finding, which has its default, and return the choices.
+
+    `several`: whether an image may have several findings. `key` distinguishes the widgets from those of other files.
+    """
     if several:
         st.markdown(
             t(

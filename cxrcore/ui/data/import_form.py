@@ -7,7 +7,7 @@ import streamlit as st
 
 from cxrcore.data import classes, dataset, importing, mapping
 from cxrcore.data.file_tree import FileTree
-from cxrcore.data.mapping import Mapped
+from cxrcore.data.mapping import Finding, Mapped
 from cxrcore.data.readers import table
 from cxrcore.data.readers.base import Reading
 from cxrcore.data.readers.covid_chestxray import read_csv
@@ -20,8 +20,8 @@ from cxrcore.ui.data import finding_table
 def show(trees: Sequence[FileTree], key: str, allowed: Sequence[Path]) -> None:
     """Show the form for `trees`; `key` distinguishes its widgets from those of other files."""
     columns = _columns(trees, key)
-    readings = _readings(trees, columns)
-    choices = finding_table.show(readings, key)
+    readings, findings = _readings(trees, columns)
+    choices = finding_table.show(findings, any(reading.several for reading in readings), key)
     mapped = mapping.apply(readings, choices)
     one_class = len(mapped.classes) == 1 and st.checkbox(
         t("One class is enough: runs are tested on this set, not trained"), key=f"one class {key}"
@@ -47,15 +47,16 @@ def open_new(name: str) -> None:
     st.rerun()
 
 
-def _readings(trees: Sequence[FileTree], columns: dict[str, str]) -> list[Reading]:
-    """Return what is listed in the trees, which is kept while the same files are chosen."""
+def _readings(trees: Sequence[FileTree], columns: dict[str, str]) -> tuple[list[Reading], list[Finding]]:
+    """Return what is listed in the trees, and the findings by default; kept while the same files are chosen."""
     wanted = (list(trees), columns)  # the same objects while they are kept
-    kept: tuple[object, list[Reading]] | None = st.session_state.get("readings")
+    kept: tuple[object, list[Reading], list[Finding]] | None = st.session_state.get("readings")
     if kept is None or kept[0] != wanted:
         with st.spinner(t("Listing the files")):
-            kept = (wanted, importing.read_all(trees, columns))
+            readings = importing.read_all(trees, columns)
+            kept = (wanted, readings, mapping.apply(readings).findings)
         st.session_state["readings"] = kept
-    return kept[1]
+    return kept[1], kept[2]
 
 
 def _columns(trees: Sequence[FileTree], key: str) -> dict[str, str]:
