@@ -9,8 +9,8 @@ import numpy as np
 from cxrcore import runs, settings
 from cxrcore.config import run_config
 from cxrcore.features import weights
-from cxrcore.features.keras_setup import keras
 from cxrcore.features.store import Store
+from cxrcore.inference import saved_model
 from cxrcore.runs import Run
 from cxrcore.training import pipeline
 
@@ -18,7 +18,7 @@ from cxrcore.training import pipeline
 def forget() -> None:
     """Remove what a first run leaves for a second: cached features, the backbone in memory, the weights' digest."""
     shutil.rmtree(settings.features_folder(), ignore_errors=True)
-    pipeline._features_model.cache_clear()
+    saved_model.shared_features.cache_clear()
     weights._digest.cache_clear()
 
 
@@ -42,7 +42,7 @@ def gradcam_from_pixels_seconds(run: Run) -> float:
     from cxrcore.features import extract
     from cxrcore.features.predict import predict
 
-    model, tests = keras.models.load_model(run.model_file), run.predictions("test")
+    model, tests = saved_model.load(run), run.predictions("test")
     flow, features = HeadGradients(model.get_layer("head"), pooled=True), model.get_layer("features")
     predict(features, np.zeros((extract.BATCH, *features.input_shape[1:]), np.uint8))
     start = perf_counter()
@@ -55,7 +55,7 @@ def gradcam_seconds(run: Run) -> float:
     """Return the seconds of Grad-CAM over the run's test images, for all classes, from cached features."""
     from cxrcore.explain.gradients import HeadGradients, heatmaps
 
-    head = keras.models.load_model(run.folder / "model.keras").get_layer("head")
+    head = saved_model.load_head(run)
     table = run.table
     key = run.config.key(run.info.weights_digest)
     start = perf_counter()

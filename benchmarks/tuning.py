@@ -62,8 +62,9 @@ def _plain_seconds(run: "Run") -> float:
     """Return the seconds of an epoch of plain Keras on the pixels, training and validation as ours."""
     from cxrcore.data.images import load
     from cxrcore.features.keras_setup import keras
+    from cxrcore.inference import saved_model
 
-    model = keras.models.load_model(run.model_file)
+    model = saved_model.load(run)
     backbone = model.get_layer("features").get_layer("backbone")
     assert run.config.tune
     names = [layer.name for layer in backbone.layers]

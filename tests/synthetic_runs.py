@@ -75,7 +75,7 @@ def make(classes, matrix, name="made", positive="", picture=None):
     run.write_table("predictions.parquet", pd.concat([tested, tested.assign(split="validation")], ignore_index=True))
     heatmaps = np.random.default_rng(0).random((count, len(classes), 2, 2), dtype=np.float32)
     run.save_with("heatmaps.npy", lambda path: np.save(path, heatmaps))
-    (run.folder / "model.keras").touch()
+    (run.folder / runs.HEAD_FILE).touch()
     RunMetrics(
         test=metrics.evaluate(tested, classes),
         n_train=0,

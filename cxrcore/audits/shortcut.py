@@ -22,6 +22,7 @@ from cxrcore.evaluation import intervals
 from cxrcore.explain import pointing_game
 from cxrcore.features import extract, image_transforms, lung_masks
 from cxrcore.i18n import N_
+from cxrcore.inference import saved_model
 from cxrcore.inference.labels import class_indices
 from cxrcore.messages import Message, msg
 from cxrcore.metric import Metric
@@ -231,7 +232,7 @@ def _lung_probes(
 
 def _corners(run: Run, tests: pd.DataFrame, progress: StageProgress) -> dict[str, CornerResult] | None:
     """Return the result of each corner; None without a model, which the rest of the audit does not need."""
-    return corner_occlusion.audit(run, tests, progress) if (run.folder / "model.keras").is_file() else None
+    return corner_occlusion.audit(run, tests, progress) if saved_model.has_model(run) else None
 
 
 def _energy(run: Run, lungs: list[np.ndarray | None]) -> HeatmapEnergy:

@@ -19,6 +19,7 @@ from cxrcore.explain.faithfulness_summary import MethodChecks
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 from cxrcore.features import extract, image_transforms, lung_masks
 from cxrcore.i18n import N_
+from cxrcore.inference import saved_model
 from cxrcore.messages import Message
 from cxrcore.metric import Metric
 from cxrcore.progress import StageProgress, ignore_stages
@@ -201,10 +202,8 @@ class _Checks:
 
         Only of methods that use gradients: the others would take too long at every stage.
         """
-        from cxrcore.features.keras_setup import keras
-
         rows = self.sample[:SHUFFLED]
-        model, taps = keras.models.load_model(self.run.model_file), layers.taps(self.config)
+        model, taps = saved_model.load(self.run, copy=True), layers.taps(self.config)
         found: dict[str, list[tuple[str, np.ndarray]]] = {name: [] for name in self.names}
         for done, stage in enumerate(randomisation.stages(model, taps), 1):
             after = self._cam_maps(model, self.pixels[rows], rows)

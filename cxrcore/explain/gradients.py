@@ -108,7 +108,7 @@ class ModelGradients:
     batch_size = _IMAGES
 
     def __init__(self, classifier: keras.Model, layer: str) -> None:
-        """`classifier` is as `training.heads.whole` makes it, fresh or loaded; `layer` is a backbone layer."""
+        """`classifier` is as `saved_model.assemble` makes it, fresh or loaded; `layer` is a backbone layer."""
         features = classifier.get_layer("features")
         backbone, self._head = features.get_layer("backbone"), classifier.get_layer("head")
         self._prepare = keras.Model(features.input, features.get_layer("preprocess").output)

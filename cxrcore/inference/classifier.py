@@ -1,18 +1,16 @@
 """The model of a trained run, loaded."""
 
 import threading
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
-from cxrcore.errors import DamagedFileError
 from cxrcore.features import image_transforms
-from cxrcore.features.keras_setup import keras
 from cxrcore.features.predict import predict
-from cxrcore.inference import ood
+from cxrcore.inference import ood, saved_model
 from cxrcore.inference.logit_model import LogitModel
 from cxrcore.runs import Run
+
+_LOCK = threading.RLock()
 
 
 class Classifier:
@@ -26,23 +24,24 @@ class Classifier:
         logit_model: from pixels to logits.
         ood: the out-of-distribution detector, None for a run without one.
         image_transform: the run's, "" for none.
-        lock: held while the model computes, as Keras models are not thread-safe.
+        lock: held while the model computes, as Keras models are not thread-safe; one for all classifiers, which share
+            frozen backbones.
     """
 
     def __init__(self, run: Run) -> None:
         """Load the run's model.
 
         Raises:
-            UserError: the run has no model.
+            UserError: the run has no model, or its backbone's weights are missing or not those it was trained with.
             DamagedFileError: its model is damaged.
         """
-        self.model = _load(run.model_file)
+        self.model = saved_model.load(run)
         self.features, self.head = self.model.get_layer("features"), self.model.get_layer("head")
         self.logit_model = LogitModel(self.model)
         self.classes = run.classes
         self.ood = ood.load(run.folder / ood.FILE)
         self.image_transform = run.config.image_transform
-        self.lock = threading.RLock()
+        self.lock = _LOCK
 
     @property
     def size(self) -> int:
@@ -74,10 +73,3 @@ class Classifier:
         None for a run without a detector.
         """
         return self.ood.score(vectors) if self.ood else None
-
-
-def _load(path: Path) -> keras.Model:
-    try:
-        return keras.models.load_model(path)
-    except (ValueError, OSError, KeyError, TypeError, BadZipFile) as error:
-        raise DamagedFileError("{path} is damaged, or was written by another program.", path=path) from error

@@ -7,7 +7,7 @@ from cxrcore.features.predict import predict
 
 
 class LogitModel:
-    """The logits of `classifier`, a model as `training.heads.whole` makes it, fresh or loaded."""
+    """The logits of `classifier`, a model as `saved_model.assemble` makes it, fresh or loaded."""
 
     def __init__(self, classifier: keras.Model) -> None:
         features, head = classifier.get_layer("features"), classifier.get_layer("head")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cxrcore.files import csv_text
 from cxrcore.i18n import N_
+from cxrcore.inference import saved_model
 from cxrcore.progress import Progress, StageProgress, of_stage
 from cxrcore.reports import html_report, model_card, prediction_grid, tflite
 from cxrcore.reports.run_summary import RunSummary
@@ -90,8 +91,7 @@ _ALL = (
         N_("Takes raw pixels and returns probabilities; for `keras.models.load_model`."),
         "model.keras",
         "application/octet-stream",
-        lambda summary, progress: summary.run.model_file.read_bytes(),
-        quick=True,
+        lambda summary, progress: saved_model.export(summary.run),
     ),
     Artifact(
         "tflite",

@@ -20,17 +20,19 @@ from cxrcore.runs.models import (
 )
 from cxrcore.runs.process import process_id
 from cxrcore.runs.registry import DamagedRun, create, damaged, discard, discarded, listing, load, restore
-from cxrcore.runs.run import EVENTS, Run
+from cxrcore.runs.run import EVENTS, HEAD_FILE, WHOLE_MODEL_FILE, Run
 
 __all__ = [
     "EVENTS",
     "FAILED",
     "FINISHED",
+    "HEAD_FILE",
     "LIVE",
     "QUEUED",
     "RUNNING",
     "STATE_LABELS",
     "STOPPED",
+    "WHOLE_MODEL_FILE",
     "DamagedRun",
     "EpochMetrics",
     "ProcessId",

@@ -5,7 +5,8 @@ table.parquet        the images and their split       status.json     state, sta
 events.jsonl         one line per epoch or event      log.txt         output of the process
 state-*.npz          checkpoints to continue from     card.json       title, tags and note
 resampling.json      results of folds or repeats      resampling.parquet  their predictions
-model.keras          raw pixels to probabilities      metrics.json    test metrics with intervals
+head.keras           feature maps to probabilities    model.keras     in its place: raw pixels to probabilities
+metrics.json         test metrics with intervals
 predictions.parquet  validation and test images       heatmaps.npy    Grad-CAM of the test images
 novelty.npz          out-of-distribution detector     vectors.npz     features of training images, to find similar ones
 shortcut.json        the shortcut audit, if made      mitigations.json  the mitigations, if measured
@@ -42,6 +43,7 @@ from cxrcore.runs.models import (
 )
 
 EVENTS = "events.jsonl"
+HEAD_FILE, WHOLE_MODEL_FILE = "head.keras", "model.keras"  # which one a run has: see `inference.saved_model.save`
 RESAMPLING, RESAMPLING_TABLE = "resampling.json", "resampling.parquet"
 _RESAMPLING_OF_VERSION_1 = {RESAMPLING: "rounds.json", RESAMPLING_TABLE: "rounds.parquet"}
 _SHOWN = "shown.json"
@@ -137,14 +139,15 @@ class Run:
 
     @property
     def model_file(self) -> Path:
-        """The saved model. Raises `UserError` when there is none."""
-        if not (path := self.folder / "model.keras").is_file():
-            raise UserError(
-                "Run {name} has no model ({state}). Choose a finished run.",
-                name=self.name,
-                state=self._state_label,
-            )
-        return path
+        """The saved head, or the whole model where that was saved. Raises `UserError` when there is none."""
+        for name in (HEAD_FILE, WHOLE_MODEL_FILE):
+            if (path := self.folder / name).is_file():
+                return path
+        raise UserError(
+            "Run {name} has no model ({state}). Choose a finished run.",
+            name=self.name,
+            state=self._state_label,
+        )
 
     @property
     def card(self) -> RunCard:

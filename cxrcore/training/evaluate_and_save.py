@@ -1,6 +1,7 @@
 """After training: the test, the heatmaps, the out-of-distribution detector and the saved model."""
 
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.features import image_transforms
+from cxrcore.inference import saved_model
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run, RunMetrics
 from cxrcore.training.run_recorder import RunRecorder
@@ -24,10 +26,13 @@ def evaluate_and_save(
     recorder: RunRecorder,
     data: TrainingData,
     trained: TrainedModel,
-    features: Any,
+    features: Callable[[], Any],
     seconds: dict[str, float],
 ) -> None:
-    """Test and save what was trained on the first split: it is the run's model."""
+    """Test and save what was trained on the first split: it is the run's model.
+
+    `features` returns the backbone's model; it is called only where that is saved with the head.
+    """
     recorder.stage("evaluating")
     # A continued run has old results: killed in between, it is to have none rather than a mixture.
     (run.folder / "metrics.json").unlink(missing_ok=True)
@@ -37,7 +42,7 @@ def evaluate_and_save(
     for name in _MEASUREMENTS:
         (run.folder / name).unlink(missing_ok=True)
     shutil.rmtree(run.folder / "evaluations", ignore_errors=True)
-    _save_model(run, features, trained.head)
+    saved_model.save(run, features, trained.head)
     n_train, n_validation, n_test = (int((data.table["split"] == part).sum()) for part in dataset.PARTS)
     RunMetrics(
         test=metrics,
@@ -89,9 +94,3 @@ def _save_ood_detector(run: Run, data: TrainingData, seed: int) -> None:
     detector = ood.fit(vectors, table["patient"].to_numpy()[known], others, seed)
     if detector:
         detector.save(run.folder / ood.FILE)
-
-
-def _save_model(run: Run, features: Any, head: Any) -> None:
-    from cxrcore.training import heads
-
-    run.save_with("model.keras", heads.whole(features, head).save)

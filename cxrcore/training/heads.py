@@ -61,12 +61,3 @@ def _stem(kind: str, map_shape: tuple[int, int, int]) -> Any:
         )
     pooled = layers.AveragePooling2D((2, 2), name="pool")(maps)
     return keras.Model(maps, layers.Flatten(name="flatten")(pooled), name="stem")
-
-
-def whole(features: Any, head: Any) -> Any:
-    """Return one model from raw pixels (N, size, size, 3), 0 to 255, to probabilities.
-
-    Its layers are `features` (see `FeatureKey.build`) and `head`.
-    """
-    pixels = keras.Input(features.input_shape[1:], name="raw_pixels")
-    return keras.Model(pixels, head(features(pixels)), name="classifier")

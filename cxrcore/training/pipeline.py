@@ -3,10 +3,10 @@
 import platform
 import time
 from collections.abc import Callable
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,8 @@ from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.errors import Stopped, UserError
 from cxrcore.features.key import FeatureKey
-from cxrcore.features.weights import Weights
 from cxrcore.i18n import N_
+from cxrcore.inference import saved_model
 from cxrcore.messages import msg, plain
 from cxrcore.progress import StageProgress
 from cxrcore.runs import FAILED, FINISHED, STOPPED, EpochMetrics, Run, RunInfo
@@ -105,9 +105,9 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     weights = config.resolve(recorder.download_progress)
     _info(data, weights.digest).write(result.folder / "about.json")
     recorder.stage("backbone")
-    build = _features_model if config.tune is None else _build_features  # a fine-tuned one is not shared
+    build = saved_model.shared_features if config.tune is None else FeatureKey.build  # a fine-tuned one is not shared
     features = cache(partial(build, config.key(weights.digest), weights))
-    if not trial:
+    if not trial and training_data.needs_backbone(config, weights.digest, table):
         features()
     trained_on = np.any([parts == dataset.TRAIN for parts in splits], axis=0)
     inputs = training_data.build_training_data(config, table, trained_on, data.classes, weights, features, recorder)
@@ -121,7 +121,7 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     resampling.remove_outdated(config, result)
     from cxrcore.training.evaluate_and_save import evaluate_and_save
 
-    evaluate_and_save(config, result, recorder, inputs, trained, features(), seconds)
+    evaluate_and_save(config, result, recorder, inputs, trained, features, seconds)
     stopped = trained.fit.stopped
     if len(splits) > 1 and not stopped:
         try:
@@ -137,16 +137,6 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
 def check(config: RunConfig) -> None:
     """Raise `UserError` for what can be known before a run is made: no such dataset, no such split."""
     resampling.splits(config, dataset.load(config.dataset, config.dataset_version).usable)
-
-
-def _build_features(key: FeatureKey, weights: Weights) -> Any:
-    return key.build(weights)
-
-
-@lru_cache(maxsize=1)
-def _features_model(key: FeatureKey, weights: Weights) -> Any:
-    """Return the backbone's model; the next runs in the same process share it, as it is frozen."""
-    return _build_features(key, weights)
 
 
 def _train(config: RunConfig, inputs: TrainingData, parts: pd.Series, recorder: RunRecorder) -> "TrainedModel":

@@ -14,7 +14,7 @@ from cxrcore.features import extract, graph
 from cxrcore.features.augmentation import AugmentationRanges
 from cxrcore.features.feature_maps import ComputedFeatureMaps, FeatureMaps
 from cxrcore.features.key import FeatureKey
-from cxrcore.features.store import Activations
+from cxrcore.features.store import Activations, Store
 from cxrcore.features.weights import Weights
 from cxrcore.inference.labels import class_indices
 from cxrcore.training.run_recorder import RunRecorder
@@ -63,6 +63,11 @@ def feature_keys(config: RunConfig, digest: str) -> list[FeatureKey]:
         return [first]
     ranges = AugmentationRanges(**config.augment.model_dump(exclude={"views"}))
     return [first, *(replace(first, view=k, ranges=ranges) for k in range(1, config.augment.views + 1))]
+
+
+def needs_backbone(config: RunConfig, digest: str, table: pd.DataFrame) -> bool:
+    """Return whether the backbone of a run has to be built: for images whose features are not kept, or to be tuned."""
+    return config.tune is not None or bool(Store(config.key(digest)).missing(table["sha256"]))
 
 
 def build_training_data(

@@ -16,6 +16,7 @@ from cxrcore.explain.faithfulness_summary import MethodChecks
 from cxrcore.explain.gradients import HeadGradients, ModelGradients, heatmaps, target_heatmaps
 from cxrcore.explain.methods import GRADIENT_METHODS
 from cxrcore.features.keras_setup import keras
+from cxrcore.inference import saved_model
 from cxrcore.metric import Metric
 from cxrcore.runs import Run
 from cxrcore.training import heads
@@ -45,7 +46,7 @@ def test_rank_correlation():
 
 
 def test_weights_are_shuffled_from_the_top_down(trained):
-    model = keras.models.load_model(trained.model_file)
+    model = saved_model.load(trained, copy=True)
     backbone, logits = model.get_layer("features").get_layer("backbone"), model.get_layer("head").get_layer("body")
     before = {layer.name: layer.get_weights() for layer in [*backbone.layers, *logits.layers]}
 
@@ -166,7 +167,7 @@ def test_checks_of_version_1_are_read(tmp_path):
 
 
 def test_target_heatmaps_through_the_whole_model_match_those_of_the_head(trained):
-    model = keras.models.load_model(trained.model_file)
+    model = saved_model.load(trained, copy=True)
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     chances, targets = np.asarray(model(pixels)), np.array([0, 1])
     maps = model.get_layer("features").predict(pixels, verbose=0)

@@ -12,6 +12,7 @@ from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
 from cxrcore.features.keras_setup import keras, tf
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.weights import Weights
+from cxrcore.inference import saved_model
 from cxrcore.inference.classifier import Classifier
 from cxrcore.training import heads
 
@@ -75,7 +76,7 @@ def test_whole_model_matches_kept_features_fresh_and_loaded(kind, tmp_path):
     key = FeatureKey("cxrtiny", "bundled", 64, "minus_one_to_one", "block4c_out")
     features = key.build(Weights(BUNDLED_WEIGHTS, "bundled"))
     head = _head(kind, features.output_shape[1:])
-    model = heads.whole(features, head)
+    model = saved_model.assemble(features, head)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     kept = heatmaps(HeadGradients(head), features.predict(pixels, verbose=0))
     assert kept.max() > 1e-3
@@ -110,7 +111,7 @@ def test_every_method_through_the_loaded_model_matches_kept_features(tmp_path):
     key = FeatureKey("cxrtiny", "bundled", 64, "minus_one_to_one", "block4c_out")
     features = key.build(Weights(BUNDLED_WEIGHTS, "bundled"))
     head = _head("tutorial", features.output_shape[1:])
-    heads.whole(features, head).save(tmp_path / "model.keras")
+    saved_model.assemble(features, head).save(tmp_path / "model.keras")
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     maps = features.predict(pixels, verbose=0)
     through_model = ModelGradients(keras.models.load_model(tmp_path / "model.keras"), "block4c_out")

@@ -10,6 +10,7 @@ from cxrcore.explain.methods import METHODS
 from cxrcore.features.keras_setup import keras, tf
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.weights import Weights
+from cxrcore.inference import saved_model
 from cxrcore.inference.logit_model import LogitModel
 from cxrcore.progress import ignore
 from cxrcore.training import heads
@@ -24,7 +25,7 @@ SIZE, TAP = 96, "block_12_add"
 def classifier():
     keras.utils.set_random_seed(0)
     features = FeatureKey("mobilenetv2", "real", SIZE, "minus_one_to_one", TAP).build(Weights(WEIGHTS, "real"))
-    return heads.whole(features, heads.build("gap", features.output_shape[1:], 3, 0.0))
+    return saved_model.assemble(features, heads.build("gap", features.output_shape[1:], 3, 0.0))
 
 
 @pytest.fixture(scope="module")

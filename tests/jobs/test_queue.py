@@ -58,7 +58,7 @@ def test_stopped_run_keeps_its_best_epoch(phantom):
     queue.stop(run)
     assert time.monotonic() - start < 10  # 2 s on a quiet machine; a test must not fail on a busy one
     assert run.status.state == "stopped"
-    assert run.metrics.test.accuracy.n == 12 and (run.folder / "model.keras").is_file()
+    assert run.metrics.test.accuracy.n == 12 and run.model_file.name == "head.keras"
 
 
 def test_run_is_stopped_while_the_libraries_load(phantom):

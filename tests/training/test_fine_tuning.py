@@ -8,6 +8,7 @@ from cxrcore.audits.masked_probe import MaskedFeatures
 from cxrcore.config import run_config
 from cxrcore.evaluation import saved_model
 from cxrcore.features.keras_setup import keras
+from cxrcore.inference.saved_model import load
 from cxrcore.training import pipeline, resampling
 
 FAST = {"dataset": "phantom", "size": 64, "epochs": 5, "early_stopping": 0, "keep": "last"}
@@ -23,7 +24,7 @@ def _run(**values):
 
 
 def _backbone(run):
-    return keras.models.load_model(run.model_file).get_layer("features").get_layer("backbone")
+    return load(run).get_layer("features").get_layer("backbone")
 
 
 def _losses(run):
@@ -33,6 +34,7 @@ def _losses(run):
 def test_fine_tuning_trains_the_layers_after_the_cut_alone(phantom):
     frozen = _run(dropout=0.0)
     tuned = _run(dropout=0.0, tune={"epochs": 8, "learning_rate": 3e-3})
+    assert [run.model_file.name for run in (frozen, tuned)] == ["head.keras", "model.keras"]
     assert [epoch.phase for epoch in tuned.epochs] == ["head"] * 5 + ["tuning"] * 8
     assert [epoch.epoch for epoch in tuned.epochs] == list(range(1, 14)) and tuned.events == []
     assert tuned.epochs[4].loss == pytest.approx(frozen.epochs[4].loss, rel=1e-4), "the same head first"

@@ -14,7 +14,9 @@ from cxrcore import runs
 from cxrcore.config import run_config
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
-from cxrcore.evaluation import metrics, saved_model
+from cxrcore.evaluation import metrics
+from cxrcore.evaluation.saved_model import evaluate
+from cxrcore.inference import saved_model
 from cxrcore.training import pipeline
 from cxrcore.training.run_recorder import STOP_FILE
 
@@ -37,7 +39,7 @@ def test_folder_of_a_run(trained):
         "table.parquet",
         "status.json",
         "events.jsonl",
-        "model.keras",
+        "head.keras",
         "predictions.parquet",
         "metrics.json",
         "heatmaps.npy",
@@ -59,22 +61,23 @@ def test_stored_split_is_by_patient(trained):
     assert trained.table.groupby("patient")["split"].nunique().max() == 1
 
 
-def test_saved_model_gives_the_stored_probabilities_in_a_fresh_process(trained):
+def test_exported_model_gives_the_stored_probabilities_in_a_fresh_process(trained, tmp_path):
     """Only Keras and the raw pixels: nothing of this package is needed to use a model."""
     script = """
 import json, sys
 import keras, numpy as np
 from PIL import Image
-folder, paths = sys.argv[1], json.load(sys.stdin)
-model = keras.models.load_model(folder + "/model.keras")
+paths = json.load(sys.stdin)
+model = keras.models.load_model(sys.argv[1])
 size = model.input_shape[1]
 pixels = [np.asarray(Image.open(p).convert("RGB").resize((size, size))) for p in paths]
 print(json.dumps(model.predict(np.stack(pixels).astype("float32"), verbose=0).tolist()))
 assert not any(name.startswith("cxrcore") for name in sys.modules)
 """
-    tested = trained.predictions("test")
+    tested, file = trained.predictions("test"), tmp_path / "exported.keras"
+    file.write_bytes(saved_model.export(trained))
     result = subprocess.run(
-        [sys.executable, "-c", script, str(trained.folder)],
+        [sys.executable, "-c", script, str(file)],
         input=json.dumps(list(tested["path"])),
         capture_output=True,
         text=True,
@@ -87,7 +90,10 @@ assert not any(name.startswith("cxrcore") for name in sys.modules)
 
 def test_saved_model_is_the_network_without_its_optimiser(trained):
     names: list[str] = []
-    with zipfile.ZipFile(trained.model_file) as archive, archive.open("model.weights.h5") as content:
+    with (
+        zipfile.ZipFile(io.BytesIO(saved_model.export(trained))) as archive,
+        archive.open("model.weights.h5") as content,
+    ):
         h5py.File(io.BytesIO(content.read())).visit(names.append)
     assert any("dense" in name for name in names)
     assert not any("optimizer" in name for name in names)
@@ -103,7 +109,7 @@ def test_saved_model_is_the_network_without_its_optimiser(trained):
 def test_saved_model_agrees_for_other_heads_and_preprocessings(phantom, values):
     """All modes of preprocessing are saved and loaded in tests/features/test_backbones.py."""
     run = _run(**values)
-    again, evaluated = saved_model.evaluate(run)
+    again, evaluated = evaluate(run)
     columns = metrics.probability_columns(run.classes)
     assert np.abs(again[columns].to_numpy() - run.predictions("test")[columns].to_numpy()).max() < 1e-4
     assert evaluated.n == 12

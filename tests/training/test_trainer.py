@@ -15,6 +15,7 @@ from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
 from cxrcore.features.keras_setup import keras
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.weights import Weights
+from cxrcore.inference import saved_model
 from cxrcore.training import checkpoint, heads
 from cxrcore.training.feature_vectors import FeatureVectors
 from cxrcore.training.trainer import epoch_order, fit
@@ -70,7 +71,7 @@ def test_three_epochs_equal_keras_fit_on_the_whole_model(kind, save, home, featu
     fit(head.get_layer("body"), part, part, config, callback)
 
     head.set_weights(start)
-    whole = heads.whole(model, head)
+    whole = saved_model.assemble(model, head)
     whole.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     for epoch in callback.epochs:
         order = epoch_order(COUNT, config.seed, epoch.epoch)

@@ -18,7 +18,7 @@ from cxrcore.features.image_transforms import TRANSFORMS
 from cxrcore.figures import charts, formatting
 from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import N_, format_number, t, translate
-from cxrcore.inference import similar_images
+from cxrcore.inference import saved_model, similar_images
 from cxrcore.progress import ignore
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, gallery, progress
@@ -96,7 +96,7 @@ def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: Delt
     kept: dict[object, Explanation] = st.session_state.setdefault("explanations", {})
     content = source.content if isinstance(source, Upload) else read(source)
     options = (chosen.target, chosen.contrast, chosen.method, chosen.layer)
-    key = (run.name, run.model_file.stat().st_mtime, hashlib.sha256(content).hexdigest(), *options)
+    key = (run.name, saved_model.stamp(run), hashlib.sha256(content).hexdigest(), *options)
     if key not in kept:
         with place.container():
             kept[key] = _computed(run, source, chosen)
@@ -176,7 +176,7 @@ def _notes(heatmap: npt.NDArray[np.float32], explained: str, method: Method) -> 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _classifier(folder: str, modified: float) -> "Classifier":
-    """Return the run's classifier, shared by all visitors (it has a lock); `modified` is that of the model's file."""
+    """Return the run's classifier, shared by all visitors (it has a lock); `modified` is when the model was saved."""
     from cxrcore.inference.classifier import Classifier
 
     return Classifier(Run(Path(folder)))
@@ -185,7 +185,7 @@ def _classifier(folder: str, modified: float) -> "Classifier":
 def load_classifier(run: Run) -> "Classifier":
     """Return the classifier of `run`; imports TensorFlow the first time."""
     with st.spinner(t("Loading the model; the first time takes some seconds")):
-        return _classifier(str(run.folder), run.model_file.stat().st_mtime)
+        return _classifier(str(run.folder), saved_model.stamp(run))
 
 
 def _prediction(predicted: str, true: str, probabilities: dict[str, float]) -> None:

@@ -9,6 +9,7 @@ from cxrcore.explain import mean_heatmap
 from cxrcore.explain.mean_heatmap import MeanHeatmap
 from cxrcore.explain.overlay import overlay
 from cxrcore.i18n import t
+from cxrcore.inference import saved_model
 from cxrcore.runs import Run
 from cxrcore.ui import feedback
 
@@ -33,7 +34,7 @@ def show(run: Run) -> None:
     for name in names:
         column = row.container(width=_WIDTH)
         with column, st.spinner(t("Averaging")):
-            found = _mean(str(run.folder), name, run.model_file.stat().st_mtime)
+            found = _mean(str(run.folder), name, saved_model.stamp(run))
         label = classes.label(name)
         escaped = feedback.plain_text(label)
         if found is None:
@@ -48,5 +49,5 @@ def show(run: Run) -> None:
 
 @st.cache_data(max_entries=30, show_spinner=False)
 def _mean(folder: str, name: str, modified: float) -> MeanHeatmap | None:
-    """Return the mean heatmap of a class; `modified` is that of the model's file."""
+    """Return the mean heatmap of a class; `modified` is when the model was saved."""
     return mean_heatmap.of_class(Run(Path(folder)), name)
