@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.evaluation import linear_probe
-from cxrcore.features import extract
+from cxrcore.features import extract, graph
 from cxrcore.metric import Metric
 from cxrcore.progress import StageProgress, ignore_stages, of_stage
 from cxrcore.runs import Run
@@ -60,7 +60,7 @@ class MaskedFeatures:
         key = self._config.key(self._weights.digest, image_transform, lungs_from_files, pooled=True)
         callbacks = extract.ExtractionCallbacks(progress=of_stage(self._progress, stage))
         kept = extract.activations(table, key, lambda: self._model, callbacks)
-        return kept.rows(range(len(table)))[:, 0, 0]
+        return graph.summary(kept.rows(range(len(table))), self._config.moments)
 
     @cached_property
     def _model(self) -> "keras.Model":

@@ -16,7 +16,7 @@ from cxrcore.config.sections import (
 )
 from cxrcore.errors import UserError
 from cxrcore.features import backbones
-from cxrcore.features.config import FeatureConfig
+from cxrcore.features.config import AUTO, FeatureConfig
 from cxrcore.fields import Choices, Group, Range, Setting
 from cxrcore.i18n import N_
 from cxrcore.schema import KEY, VERSION, Stored, check_version
@@ -50,12 +50,16 @@ class RunConfig(FeatureConfig, Stored):
         Field(ge=1, le=4096),
     ] = 32
     head: Annotated[
-        Literal["gap", "tutorial", "probe", "hidden"],
+        Literal["logistic", "gap", "tutorial", "probe", "hidden"],
         Setting(
             N_("Head"),
-            N_("Layers trained on the feature map."),
+            N_(
+                "Layers trained on the feature map. Logistic regression is solved to the optimum, without a learning "
+                "rate or epochs; the other heads are trained by gradient descent."
+            ),
             Group.MODEL,
             values={
+                "logistic": N_("logistic regression on mean and standard deviation of each channel"),
                 "gap": N_("global average pooling + linear"),
                 "probe": N_("global average pooling, standardised + linear, no dropout"),
                 "hidden": N_("global average pooling, standardised + 64 hidden units"),
@@ -63,7 +67,19 @@ class RunConfig(FeatureConfig, Stored):
             },
             sweep=Choices(choices=("gap", "probe", "hidden")),
         ),
-    ] = "gap"
+    ] = "logistic"
+    budget: Annotated[
+        int,
+        Setting(
+            N_("Time budget"),
+            N_(
+                "Seconds that may be spent on a second, larger input size when it is chosen automatically: 320 pixels "
+                "are tried beside the backbone's own if they are expected to take no longer. 0 for never."
+            ),
+            Group.MODEL,
+        ),
+        Field(ge=0, le=86_400),
+    ] = 240
     tune: Annotated[
         FineTuningConfig | None,
         Setting(
@@ -145,12 +161,26 @@ class RunConfig(FeatureConfig, Stored):
         float,
         Setting(
             N_("L2 regularisation"),
-            N_("L2 penalty on the kernels of the head."),
+            N_(
+                "L2 penalty on the kernels of the head. 0 for none; with the logistic head, for the strength that "
+                "cross-validation by patient chooses."
+            ),
             Group.REGULARISATION,
             sweep=Range(low=1e-6, high=1e-1, log=True),
         ),
         Field(ge=0, le=1),
     ] = 0.0
+    calibrate: Annotated[
+        bool,
+        Setting(
+            N_("Temperature scaling"),
+            N_(
+                "Calibrates the probabilities of the logistic head by a temperature, fitted on out-of-fold predictions "
+                "of the training part; the predicted classes stay the same."
+            ),
+            Group.REGULARISATION,
+        ),
+    ] = True
     label_smoothing: Annotated[
         float,
         Setting(
@@ -189,6 +219,18 @@ class RunConfig(FeatureConfig, Stored):
 
     @model_validator(mode="before")
     @classmethod
+    def _fill_head_and_tap(cls, values: Any) -> Any:
+        """Fill the head and its tap: the logistic head chooses its own, fine-tuning needs another head."""
+        if not isinstance(values, dict):
+            return values
+        head = values.get("head") or ("probe" if values.get("tune") is not None else "logistic")
+        tap = values.get("tap") or AUTO
+        if head != "logistic" and tap == AUTO:
+            tap = ""  # the backbone's last
+        return values | {"head": head, "tap": tap}
+
+    @model_validator(mode="before")
+    @classmethod
     def _fill_fine_tuning(cls, values: Any) -> Any:
         """Fill where fine-tuning begins: after the tap before the run's own."""
         if not isinstance(values, dict):
@@ -202,6 +244,14 @@ class RunConfig(FeatureConfig, Stored):
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         backbone = backbones.get(self.backbone)
+        if self.head == "logistic" and self.tune:
+            raise UserError(
+                "tune: expected a head that is trained by gradient descent ({expected}). Received: {head!r}",
+                expected="gap, probe, hidden, tutorial",
+                head=self.head,
+            )
+        if self.head != "logistic" and len(self.taps) > 1:
+            raise UserError("tap: joined layers need the head 'logistic'. Received: {head!r}", head=self.head)
         if self.tune and self.tune.after not in backbone.before(self.tap):
             raise UserError(
                 "tune.after: expected a tap of {key} before {tap} ({expected}). Received: {after!r}",
@@ -213,6 +263,16 @@ class RunConfig(FeatureConfig, Stored):
         if self.split.kind == "given" and self.resampling.kind != "holdout":
             raise UserError("resampling: the split given by the source is a single one. Choose another split.")
         return self
+
+    @property
+    def moments(self) -> bool:
+        """Whether the head takes values and squared values: the logistic head does."""
+        return self.head == "logistic"
+
+    @property
+    def chooses(self) -> bool:
+        """Whether taps, and perhaps the input size, are chosen when the run starts."""
+        return self.tap == AUTO
 
     @classmethod
     def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:

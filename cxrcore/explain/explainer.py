@@ -31,7 +31,7 @@ class Explanation:
         probabilities: float32 (classes,).
         heatmaps: float32 (scores, h, w); a score is a class where no scores were given.
         ood_score: out-of-distribution score, above 1 beyond the threshold; None for a run without a detector.
-        vector: mean of the feature map, float32 (c,).
+        vector: mean of the feature map, with the logistic head also its standard deviation, float32 (c,).
     """
 
     pixels: np.ndarray
@@ -46,7 +46,7 @@ class Explainer:
 
     def __init__(self, classifier: Classifier, config: RunConfig) -> None:
         self.classifier = classifier
-        self._taps, self._choices = layers.taps(config), layers.choices(config)
+        self._own, self._taps, self._choices = config.tap, layers.single_taps(config), layers.choices(config)
         self._gradient_model = lru_cache(maxsize=8)(self._make_gradient_model)
 
     def explain(
@@ -97,7 +97,7 @@ class Explainer:
             layer = methods.fixed_layer(method, self._choices) or layer
             names = self._taps if layer == FUSED else [layer]
             found = [self._heatmaps(name, pixels, maps, method, weights, progress) for name in names]
-        vector = maps.mean(axis=(1, 2))[0]
+        vector = classifier.vectors(maps)[0]
         score = classifier.ood_score(vector[None])
         heatmaps = fuse(found) if layer == FUSED else found[0]
         return Explanation(pixels, probabilities, heatmaps, None if score is None else float(score[0]), vector)
@@ -124,7 +124,7 @@ class Explainer:
         return ModelGradients(self.classifier.model, layer)
 
     def _needs_head_only(self, layer: str) -> bool:
-        return layer in (self._taps[0], POOLED)
+        return layer in (self._own, POOLED)
 
 
 def fuse(maps: list[np.ndarray]) -> np.ndarray:

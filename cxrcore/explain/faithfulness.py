@@ -203,7 +203,7 @@ class _Checks:
         Only of methods that use gradients: the others would take too long at every stage.
         """
         rows = self.sample[:SHUFFLED]
-        model, taps = saved_model.load(self.run, copy=True), layers.taps(self.config)
+        model, taps = saved_model.load(self.run, copy=True), layers.single_taps(self.config)
         found: dict[str, list[tuple[str, np.ndarray]]] = {name: [] for name in self.names}
         for done, stage in enumerate(randomisation.stages(model, taps), 1):
             after = self._cam_maps(model, self.pixels[rows], rows)

@@ -17,9 +17,10 @@ _IMAGES = 8  # at once through a whole backbone with its gradients
 
 
 class GradientModel(Protocol):
-    """A `HeadGradients` or `ModelGradients`, which takes `batch_size` inputs at once."""
+    """A `HeadGradients` or `ModelGradients`."""
 
-    batch_size: int
+    def batch_size(self, inputs: np.ndarray) -> int:
+        """Return how many of `inputs` it takes at once."""
 
     def __call__(self, inputs: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
         """Return the layer's map (n, h, w, c) and the gradients (n, classes, h, w, c) of inputs (n, ...)."""
@@ -39,8 +40,9 @@ def heatmaps(
     """
     cam_fn = _cam_fn(method)
     parts = []
-    for start in range(0, len(inputs), gradient_model.batch_size):
-        maps, gradients = gradient_model(inputs[start : start + gradient_model.batch_size])
+    size = gradient_model.batch_size(inputs)
+    for start in range(0, len(inputs), size):
+        maps, gradients = gradient_model(inputs[start : start + size])
         if scores is not None:
             gradients = np.einsum("sk,nk...->ns...", scores.astype(np.float32), gradients)
         parts.append(cam_fn(maps[:, None], gradients))
@@ -65,8 +67,9 @@ def target_heatmaps(
     """
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     one_hot = np.eye(probabilities.shape[1], dtype=np.float32)[targets]
-    for start in range(0, len(inputs), gradient_model.batch_size):
-        rows = slice(start, start + gradient_model.batch_size)
+    size = gradient_model.batch_size(inputs)
+    for start in range(0, len(inputs), size):
+        rows = slice(start, start + size)
         maps, gradients = gradient_model(inputs[rows])
         pairs = [*zip(one_hot[rows], probabilities[rows], strict=True)]
         for name in names:
@@ -87,8 +90,11 @@ class HeadGradients:
         stem, body = head.get_layer("stem"), head.get_layer("body")
         self._pool = keras.Model(stem.input, stem.get_layer("pool").output) if pooled else None
         self._stem, self._body = stem, body
-        cells = int(np.prod(self._pool.output_shape[1:] if self._pool else stem.input_shape[1:]))
-        self.batch_size = max(1, _GRADIENT_BYTES // (4 * cells * body.output_shape[-1]))
+
+    def batch_size(self, inputs: np.ndarray) -> int:
+        """Return how many maps have gradients that take about `_GRADIENT_BYTES` of memory."""
+        cells = int(np.prod(self._pool.output_shape[1:] if self._pool else inputs.shape[1:]))
+        return int(max(1, _GRADIENT_BYTES // (4 * cells * self._body.output_shape[-1])))
 
     def __call__(self, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the map and the gradients of feature maps (n, h, w, c)."""
@@ -105,14 +111,19 @@ class HeadGradients:
 class ModelGradients:
     """Through a whole classifier, for any tap of its backbone."""
 
-    batch_size = _IMAGES
-
     def __init__(self, classifier: keras.Model, layer: str) -> None:
         """`classifier` is as `saved_model.assemble` makes it, fresh or loaded; `layer` is a backbone layer."""
         features = classifier.get_layer("features")
         backbone, self._head = features.get_layer("backbone"), classifier.get_layer("head")
         self._prepare = keras.Model(features.input, features.get_layer("preprocess").output)
-        self._backbone = keras.Model(backbone.input, [backbone.get_layer(layer).output, backbone.output])
+        # What the head takes: the backbone's map, or what the layer `moments` makes of those of its taps.
+        named = [each.name for each in features.layers]
+        maps = features.get_layer("moments")(_listed(backbone.output)) if "moments" in named else backbone.output
+        self._backbone = keras.Model(backbone.input, [backbone.get_layer(layer).output, maps])
+
+    def batch_size(self, inputs: np.ndarray) -> int:
+        """Return how many images are taken at once."""
+        return _IMAGES
 
     def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the map and the gradients of raw pixels (n, size, size, 3), 0 to 255."""
@@ -125,6 +136,10 @@ class ModelGradients:
             scores = [logits[:, k] for k in range(logits.shape[-1])]
         gradients = tf.stack([tape.gradient(score, target) for score in scores], axis=1)
         return np.asarray(target), np.asarray(gradients)
+
+
+def _listed(outputs: object) -> list[object]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _cam_fn(method: str) -> CamFunction:

@@ -7,10 +7,16 @@ POOLED = "pooled"  # the head's pooled map: the layer that the tutorials explain
 FUSED = "fused"  # all taps together
 
 
-def taps(config: RunConfig) -> list[str]:
-    """Return the taps of a run, from the run's own, the deepest, to the shallowest."""
+def single_taps(config: RunConfig) -> list[str]:
+    """Return the taps of a run, from its deepest to the shallowest of the backbone."""
     every = backbones.get(config.backbone).taps
-    return [*reversed(every[: every.index(config.tap) + 1])]
+    return [*reversed(every[: every.index(config.taps[-1]) + 1])]
+
+
+def taps(config: RunConfig) -> list[str]:
+    """Return the same after the run's own, where that is several taps joined by "+"."""
+    joined = [config.tap] if len(config.taps) > 1 else []
+    return joined + single_taps(config)
 
 
 def choices(config: RunConfig) -> list[str]:

@@ -1,5 +1,6 @@
 """What determines the activations of an image, as a user chooses it; used by training and by every audit alike."""
 
+import itertools
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +14,8 @@ from cxrcore.fields import STRICT, Choices, Group, Setting
 from cxrcore.i18n import N_
 from cxrcore.progress import Progress
 
+# A tap, and the input size 0, that `training.selection` replaces by those it chooses.
+AUTO = "auto"
 # The values of a sweep over `tap` are the taps of the backbone, see `sweeps.plan.offered`.
 TAPS_OF_BACKBONE = Choices(choices=("first", "last"))
 
@@ -58,7 +61,8 @@ class FeatureConfig(BaseModel):
             N_("Feature layer (tap)"),
             N_(
                 "Backbone layer whose output is the feature map, shallow to deep. Middle layers often describe the "
-                "texture of X-rays better, and cost less. Empty for the backbone's last."
+                "texture of X-rays better, and cost less. Several can be joined with +, and 'auto' chooses by "
+                "cross-validation, both with the logistic head. Empty for auto, with other heads the last."
             ),
             Group.MODEL,
             sweep=TAPS_OF_BACKBONE,
@@ -101,14 +105,15 @@ class FeatureConfig(BaseModel):
         if backbone is None:
             return values
         kind = "file" if values.get("weights_file") else backbone.weights_kinds[0]
-        own = {"size": backbone.size, "tap": backbone.taps[-1], "weights": kind}
+        size = 0 if values.get("tap") == AUTO else backbone.size
+        own = {"size": size, "tap": backbone.taps[-1], "weights": kind}
         return own | {name: value for name, value in values.items() if value or name not in own}
 
     @model_validator(mode="after")
     def _agrees_with_backbone(self) -> Self:
         backbone = backbones.get(self.backbone)
         low, high = backbone.sizes
-        if not low <= self.size <= high:
+        if not low <= self.size <= high and not (self.tap == AUTO and self.size == 0):
             raise UserError(
                 "size of {key}: expected {low} to {high} pixels. Received: {size}",
                 key=backbone.key,
@@ -116,7 +121,8 @@ class FeatureConfig(BaseModel):
                 high=high,
                 size=self.size,
             )
-        if self.tap not in backbone.taps:
+        order = [backbone.taps.index(tap) if tap in backbone.taps else -1 for tap in self.taps]
+        if self.tap != AUTO and (order[0] < 0 or any(low >= high for low, high in itertools.pairwise(order))):
             expected = ", ".join(backbone.taps)
             raise UserError(
                 "tap of {key}: expected one of {expected}. Received: {tap!r}",
@@ -128,6 +134,16 @@ class FeatureConfig(BaseModel):
         if (self.weights == "file") != (self.weights_file is not None):
             raise UserError("weights_file: expected a path with weights 'file', and none otherwise.")
         return self
+
+    @property
+    def taps(self) -> list[str]:
+        """The taps, from shallow to deep."""
+        return self.tap.split("+")
+
+    @property
+    def moments(self) -> bool:
+        """Whether the feature map holds the values of the taps and their squares, see `FeatureKey`."""
+        return False
 
     @property
     def preprocessing_mode(self) -> str:
@@ -167,4 +183,5 @@ class FeatureConfig(BaseModel):
             image_transform=transform,
             lungs=lungs,
             engine=openvino.engine_for(self.backbone),
+            moments=self.moments,
         )

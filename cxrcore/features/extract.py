@@ -14,7 +14,7 @@ import pandas as pd
 from cxrcore.data.errors import ImageError
 from cxrcore.data.images import Upload, known_mask, load, read
 from cxrcore.errors import UserError
-from cxrcore.features import augmentation, cache, image_transforms, openvino
+from cxrcore.features import augmentation, cache, image_transforms, openvino, preprocessing
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.predict import AT_ONCE, predict_stream
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
@@ -56,6 +56,64 @@ def activations(
     return store.read(list(table["sha256"]))
 
 
+def activations_of_taps(
+    table: pd.DataFrame,
+    keys: Sequence[FeatureKey],
+    backbone: Callable[[], Any],
+    callbacks: ExtractionCallbacks | None = None,
+) -> list[Activations]:
+    """Return the activations of all rows for several keys that differ in the tap only; each image passes the backbone
+    once for all of them.
+
+    `backbone` gives the whole backbone (see `FeatureKey.build_backbone`); it is called only if something is missing.
+
+    Raises:
+        UserError: an image is missing or unreadable, or the disk is full.
+    """
+    callbacks = callbacks or ExtractionCallbacks()
+    stores = [Store(key) for key in keys]
+    for store in stores:
+        cache.use(store.folder, store)
+    missing = list(dict.fromkeys(value for store in stores for value in store.missing(table["sha256"])))
+    if missing:
+        rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]
+        model, shapes = _flat_model(keys, backbone())
+        computing = openvino.Compiled(model) if keys[0].engine == openvino.NAME else model
+        _compute(_Stores(stores, shapes), rows, keys[0], computing, callbacks)
+    return [store.read(list(table["sha256"])) for store in stores]
+
+
+def _flat_model(keys: Sequence[FeatureKey], backbone: Any) -> tuple[Any, list[tuple[int, ...]]]:
+    """Return a model from raw pixels to the maps of all keys, flattened and one after the other, (N, values), and the
+    shape of each map.
+    """
+    from cxrcore.features.keras_setup import keras
+
+    inputs = keras.Input((keys[0].size, keys[0].size, 3), name="pixels")
+    taps = [backbone.get_layer(key.tap).output for key in keys]
+    cut = keras.Model(backbone.input, taps)
+    cut.trainable = False
+    found = cut(preprocessing.apply(inputs, keys[0].preprocessing), training=False)
+    pairs = enumerate(zip(keys, found, strict=True))
+    maps = [key.finish([each], f"moments_{k}") for k, (key, each) in pairs]
+    flat = [keras.layers.Flatten()(each) for each in maps]
+    joined = flat[0] if len(flat) == 1 else keras.layers.Concatenate()(flat)
+    return keras.Model(inputs, joined), [tuple(each.shape[1:]) for each in maps]
+
+
+class _Stores:
+    """Several stores that are given flat maps of all their keys."""
+
+    def __init__(self, stores: Sequence[Store], shapes: Sequence[tuple[int, ...]]) -> None:
+        self._stores, self._shapes = stores, shapes
+        self._ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+
+    def add(self, hashes: Sequence[str], flat: np.ndarray) -> None:
+        """Keep flat maps, float32 (n, values)."""
+        for store, shape, part in zip(self._stores, self._shapes, np.split(flat, self._ends, axis=1), strict=True):
+            store.add(hashes, part.reshape(-1, *shape))
+
+
 def batches(paths: Sequence[Path], size: int, hashes: Sequence[str] | None = None) -> Iterator[np.ndarray]:
     """Yield uint8 (BATCH or fewer, size, size, 3); the next batch is decoded while one is in use.
 
@@ -78,7 +136,9 @@ def masks_of(table: pd.DataFrame) -> list[np.ndarray | None]:
     return [known_mask(file) for file in table["lungs"]]
 
 
-def _compute(store: Store, rows: pd.DataFrame, key: FeatureKey, model: Any, callbacks: ExtractionCallbacks) -> None:
+def _compute(
+    store: Store | _Stores, rows: pd.DataFrame, key: FeatureKey, model: Any, callbacks: ExtractionCallbacks
+) -> None:
     """`rows` have the index SHA-256."""
     held: list[np.ndarray] = []
     done = kept = 0

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from cxrcore.features import image_transforms
+from cxrcore.features import graph, image_transforms
 from cxrcore.features.predict import predict
 from cxrcore.inference import ood, saved_model
 from cxrcore.inference.logit_model import LogitModel
@@ -40,7 +40,7 @@ class Classifier:
         self.logit_model = LogitModel(self.model)
         self.classes = run.classes
         self.ood = ood.load(run.folder / ood.FILE)
-        self.image_transform = run.config.image_transform
+        self.image_transform, self._moments = run.config.image_transform, run.config.moments
         self.lock = _LOCK
 
     @property
@@ -66,6 +66,12 @@ class Classifier:
         """Return float32 (n, classes) of feature maps (n, h, w, c)."""
         with self.lock:
             return predict(self.head, maps)
+
+    def vectors(self, maps: np.ndarray) -> np.ndarray:
+        """Return what describes an image in the run's features, float32 (n, c), from maps (n, h, w, c): see
+        `graph.summary`.
+        """
+        return graph.summary(maps, self._moments)
 
     def ood_score(self, vectors: np.ndarray) -> np.ndarray | None:
         """Return the out-of-distribution score (n,) of mean features (n, c), above 1 beyond the threshold.

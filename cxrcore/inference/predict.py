@@ -39,7 +39,7 @@ def probabilities_and_ood_scores(
     for pixels in _inputs(classifier, rows, callbacks):
         maps = classifier.feature_maps(pixels)
         outputs.append(classifier.head_probabilities(maps))
-        vectors.append(maps.mean(axis=(1, 2)))
+        vectors.append(classifier.vectors(maps))
     return np.concatenate(outputs), classifier.ood_score(np.concatenate(vectors))
 
 

@@ -52,9 +52,11 @@ def prepare_to_continue(run: Run, epochs: int = 0) -> RunConfig:
     """
     _require(run, None)
     _require_no_task(run)
+    if run.metrics and run.config.head == "logistic":
+        raise UserError("Run {name} has reached the optimum: more iterations would not change it.", name=run.name)
     if run.metrics and not (run.folder / CHECKPOINT_FILE.format(phase="head")).is_file():
         raise UserError("Run {name} has no checkpoint to continue from. Train it again.", name=run.name)
-    config = run.config
+    config = run.requested
     name = "tune.epochs" if config.tune else "epochs"
     planned = config.tune.epochs if config.tune else config.epochs
     continued = validated(merge(config.plain(), nested(name, planned + epochs)))
@@ -67,7 +69,7 @@ def prepare_to_continue(run: Run, epochs: int = 0) -> RunConfig:
 def continue_run(run: Run, epochs: int = 0) -> None:
     """Queue a run that has ended, to be continued from its checkpoint; see `prepare_to_continue`."""
     with queue.lock():
-        config, status = run.config, run.status  # restored if it is taken off the queue
+        config, status = run.requested, run.status  # restored if it is taken off the queue
         prepare_to_continue(run, epochs)
         queued = RunStatus(
             state=QUEUED,

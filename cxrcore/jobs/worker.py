@@ -21,7 +21,7 @@ def main(folder: Path) -> int:
     with queue.lock():
         pass  # the process that started this one writes the first status
     try:
-        run(Run(folder).config, folder, _log_stage)
+        run(Run(folder).requested, folder, _log_stage)
     except UserError as error:
         print(error)
         return 2

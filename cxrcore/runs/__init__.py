@@ -16,11 +16,12 @@ from cxrcore.runs.models import (
     RunInfo,
     RunMetrics,
     RunStatus,
+    Selection,
     state_label,
 )
 from cxrcore.runs.process import process_id
 from cxrcore.runs.registry import DamagedRun, create, damaged, discard, discarded, listing, load, restore
-from cxrcore.runs.run import EVENTS, HEAD_FILE, WHOLE_MODEL_FILE, Run
+from cxrcore.runs.run import EVENTS, HEAD_FILE, SELECTION, WHOLE_MODEL_FILE, Run
 
 __all__ = [
     "EVENTS",
@@ -30,6 +31,7 @@ __all__ = [
     "LIVE",
     "QUEUED",
     "RUNNING",
+    "SELECTION",
     "STATE_LABELS",
     "STOPPED",
     "WHOLE_MODEL_FILE",
@@ -43,6 +45,7 @@ __all__ = [
     "RunInfo",
     "RunMetrics",
     "RunStatus",
+    "Selection",
     "create",
     "damaged",
     "discard",

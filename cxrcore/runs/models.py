@@ -127,6 +127,39 @@ class RunMetrics(Stored):
         return own | {"test": {name: found[name] for name in names}}
 
 
+class SelectionTrial(BaseModel):
+    """A candidate of a selection: input size, taps joined by "+", the L2 strength that suits it best, and its
+    out-of-fold log loss after temperature scaling and accuracy.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    size: int
+    tap: str
+    l2: float
+    loss: float
+    accuracy: Metric
+
+
+class Selection(Stored):
+    """`selection.json`: what the logistic head was chosen from, by cross-validation by patient inside the training part
+    of `images` images, in the order of trying; and what was chosen.
+
+    `temperature` was fitted on the out-of-fold predictions of the chosen candidate, 1 without calibration. `left_out`
+    is an input size that the time budget did not allow, 0 for none.
+    """
+
+    trials: list[SelectionTrial]
+    size: int
+    tap: str
+    l2: float
+    temperature: float
+    folds: int
+    images: int
+    seconds: float
+    left_out: int = 0
+
+
 class RunCard(Stored):
     """`card.json`: title, tags and note of the run."""
 

@@ -8,6 +8,7 @@ resampling.json      results of folds or repeats      resampling.parquet  their 
 head.keras           feature maps to probabilities    model.keras     in its place: raw pixels to probabilities
 metrics.json         test metrics with intervals
 predictions.parquet  validation and test images       heatmaps.npy    Grad-CAM of the test images
+selection.json       what the logistic head was chosen from
 novelty.npz          out-of-distribution detector     vectors.npz     features of training images, to find similar ones
 shortcut.json        the shortcut audit, if made      mitigations.json  the mitigations, if measured
 faithfulness.json    checks of heatmaps, if made      notes.json      notes on test images
@@ -38,11 +39,12 @@ from cxrcore.runs.models import (
     RunInfo,
     RunMetrics,
     RunStatus,
+    Selection,
     ShownMark,
     state_label,
 )
 
-EVENTS = "events.jsonl"
+EVENTS, SELECTION = "events.jsonl", "selection.json"
 HEAD_FILE, WHOLE_MODEL_FILE = "head.keras", "model.keras"  # which one a run has: see `inference.saved_model.save`
 RESAMPLING, RESAMPLING_TABLE = "resampling.json", "resampling.parquet"
 _RESAMPLING_OF_VERSION_1 = {RESAMPLING: "rounds.json", RESAMPLING_TABLE: "rounds.parquet"}
@@ -61,9 +63,22 @@ class Run:
         return self.folder.name
 
     @property
-    def config(self) -> RunConfig:
-        """The config."""
+    def requested(self) -> RunConfig:
+        """The config as it was given: what is chosen when the run starts is still open."""
         return RunConfig.read(self.folder / "config.json")
+
+    @property
+    def selection(self) -> Selection | None:
+        """What the logistic head was chosen from, None before that and for other heads."""
+        return Selection.read_if_present(self.folder / SELECTION)
+
+    @property
+    def config(self) -> RunConfig:
+        """The config, with the taps and the input size that were chosen."""
+        requested = self.requested
+        if not requested.chooses or (found := self.selection) is None:
+            return requested
+        return requested.model_copy(update={"tap": found.tap, "size": found.size})
 
     @property
     def settings(self) -> dict[str, Any]:

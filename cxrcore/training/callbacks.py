@@ -28,6 +28,9 @@ class Callback:
     def wait(self) -> None:
         """Called where the fit cannot be stopped any more; waits while the run is paused."""
 
+    def on_candidate(self, done: int, total: int) -> None:
+        """Called while the layers and the strength of a head are chosen, with the candidates that are done."""
+
     def on_epoch_end(self, epoch: EpochMetrics) -> None:
         """Called after every epoch."""
 

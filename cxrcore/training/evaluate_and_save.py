@@ -5,15 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
-from cxrcore.features import image_transforms
+from cxrcore.features import graph, image_transforms
 from cxrcore.inference import saved_model
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run, RunMetrics
+from cxrcore.training.pooled_data import PooledData
 from cxrcore.training.run_recorder import RunRecorder
-from cxrcore.training.train_model import TrainedModel
+from cxrcore.training.trained_model import TrainedModel
 from cxrcore.training.training_data import TrainingData
 
 # What was measured on a model that another one replaces.
@@ -21,10 +23,9 @@ _MEASUREMENTS = ("shortcut.json", "mitigations.json", "remedies.json", "faithful
 
 
 def evaluate_and_save(
-    config: RunConfig,
     run: Run,
     recorder: RunRecorder,
-    data: TrainingData,
+    data: TrainingData | PooledData,
     trained: TrainedModel,
     features: Callable[[], Any],
     seconds: dict[str, float],
@@ -33,11 +34,12 @@ def evaluate_and_save(
 
     `features` returns the backbone's model; it is called only where that is saved with the head.
     """
+    config = run.config
     recorder.stage("evaluating")
     # A continued run has old results: killed in between, it is to have none rather than a mixture.
     (run.folder / "metrics.json").unlink(missing_ok=True)
     metrics = _evaluate(config, run, data, trained, recorder)
-    _save_ood_detector(run, data, config.seed)
+    _save_ood_detector(config, run, data, trained)
     recorder.stage("saving")
     for name in _MEASUREMENTS:
         (run.folder / name).unlink(missing_ok=True)
@@ -47,7 +49,7 @@ def evaluate_and_save(
     RunMetrics(
         test=metrics,
         n_train=n_train,
-        n_validation=n_validation,
+        n_validation=len(trained.held_out.rows) if trained.held_out else n_validation,
         n_test=n_test,
         kept_epoch=trained.fit.kept_epoch,
         seconds=seconds | {"total": sum(seconds.values())},
@@ -56,41 +58,59 @@ def evaluate_and_save(
 
 
 def _evaluate(
-    config: RunConfig, run: Run, data: TrainingData, trained: TrainedModel, recorder: RunRecorder
+    config: RunConfig, run: Run, data: TrainingData | PooledData, trained: TrainedModel, recorder: RunRecorder
 ) -> ClassificationMetrics:
     from cxrcore.evaluation import metrics
-    from cxrcore.explain import uncrop
-    from cxrcore.explain.gradients import HeadGradients, heatmaps
     from cxrcore.training import train_model
 
-    table, maps, classes = data.table, data.maps, data.classes
+    table, classes = data.table, data.classes
     rows = np.flatnonzero(table["split"] != dataset.TRAIN)
-    probabilities = train_model.probabilities(trained, data, rows, recorder)
+    probabilities = train_model.probabilities(trained, rows, recorder)
     predictions = metrics.predictions(table.iloc[rows], probabilities, classes)
+    if held_out := trained.held_out:
+        images = table.iloc[held_out.rows].assign(split=dataset.VALIDATION)
+        others = metrics.predictions(images, held_out.probabilities, classes)
+        predictions = pd.concat([predictions, others], ignore_index=True)
     run.write_table("predictions.parquet", predictions)
-    gradients, tested = HeadGradients(trained.head), np.flatnonzero(table["split"] == dataset.TEST)
-    kept = np.concatenate([heatmaps(gradients, maps.rows(chunk)) for chunk in maps.chunks(tested)])
-    if image_transforms.changes_frame(config.image_transform):
-        kept = uncrop.uncrop(kept, uncrop.boxes(table.iloc[tested], config.image_transform))
-    run.save_with("heatmaps.npy", lambda path: np.save(path, kept))
+    found = _heatmaps(config, data, trained, recorder)
+    run.save_with("heatmaps.npy", lambda path: np.save(path, found))
     return metrics.evaluate(predictions[predictions["split"] == dataset.TEST], classes)
 
 
-def _save_ood_detector(run: Run, data: TrainingData, seed: int) -> None:
+def _heatmaps(
+    config: RunConfig, data: TrainingData | PooledData, trained: TrainedModel, recorder: RunRecorder
+) -> np.ndarray:
+    """Return Grad-CAM of the test images, float32 (n, classes, h, w)."""
+    from cxrcore.explain import uncrop
+    from cxrcore.explain.gradients import HeadGradients, heatmaps
+
+    tested = np.flatnonzero(data.table["split"] == dataset.TEST)
+    maps, rows = trained.maps, tested
+    if trained.whole_maps:
+        recorder.stage("heatmaps", len(tested))
+        maps, rows = trained.whole_maps(tested), np.arange(len(tested))
+    gradients = HeadGradients(trained.head)
+    found = np.concatenate([heatmaps(gradients, maps.rows(chunk)) for chunk in maps.chunks(rows)])
+    if image_transforms.changes_frame(config.image_transform):
+        found = uncrop.uncrop(found, uncrop.boxes(data.table.iloc[tested], config.image_transform))
+    return found
+
+
+def _save_ood_detector(config: RunConfig, run: Run, data: TrainingData | PooledData, trained: TrainedModel) -> None:
     """Save the out-of-distribution detector, and the features of training images to find similar ones."""
     from cxrcore.inference import ood, similar_images
 
-    table, maps = data.table, data.maps
+    table, maps = data.table, trained.maps
     tested = (table["split"] == dataset.TEST).to_numpy()
     known = np.flatnonzero(~tested)
     if len(known) > ood.MOST:
-        known = np.sort(np.random.default_rng(seed).choice(known, ood.MOST, replace=False))
+        known = np.sort(np.random.default_rng(config.seed).choice(known, ood.MOST, replace=False))
     vectors, others = (
-        np.concatenate([maps.rows(chunk).mean(axis=(1, 2)) for chunk in maps.chunks(rows)])
+        np.concatenate([graph.summary(maps.rows(chunk), config.moments) for chunk in maps.chunks(rows)])
         for rows in (known, np.flatnonzero(tested))
     )
-    trained = (table["split"] == dataset.TRAIN).to_numpy()[known]
-    run.save_with(similar_images.FILE, lambda path: similar_images.save(path, known[trained], vectors[trained]))
-    detector = ood.fit(vectors, table["patient"].to_numpy()[known], others, seed)
+    in_training = (table["split"] == dataset.TRAIN).to_numpy()[known]
+    run.save_with(similar_images.FILE, lambda path: similar_images.save(path, known[in_training], vectors[in_training]))
+    detector = ood.fit(vectors, table["patient"].to_numpy()[known], others, config.seed)
     if detector:
         detector.save(run.folder / ood.FILE)

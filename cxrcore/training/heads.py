@@ -6,9 +6,13 @@ Grad-CAM explains the class logit.
 
 from typing import Any
 
+import numpy as np
+
 from cxrcore.errors import UserError
+from cxrcore.features import graph
 from cxrcore.features.keras_setup import keras
 from cxrcore.training.feature_vectors import FeatureVectors
+from cxrcore.training.selection import Fit
 
 layers = keras.layers
 HIDDEN = {"tutorial": 20, "hidden": 64}  # units of the hidden layer, where a head has one
@@ -39,6 +43,30 @@ def build(kind: str, map_shape: tuple[int, int, int], classes: int, dropout: flo
     maps = keras.Input(map_shape, name="maps")
     probabilities = layers.Softmax(name="probabilities")(body(stem(maps)))
     return keras.Model(maps, probabilities, name="head")
+
+
+def build_logistic(channels: int, fit: Fit, temperature: float) -> Any:
+    """Return a logistic regression as a Keras model: maps of values and squares (N, h, w, 2 channels), see
+    `graph.moments`, to probabilities (N, classes).
+
+    Height and width are open: means over the map can be given as a map of one cell. After `stem` and `body`, the layer
+    `temperature` divides the logits.
+    """
+    maps = keras.Input((None, None, 2 * channels), name="map")
+    means = layers.GlobalAveragePooling2D(name="pool")(maps)
+    mean, squared = means[:, :channels], means[:, channels:]
+    variance = keras.ops.maximum(squared - keras.ops.square(mean), 0.0)
+    vectors = layers.Concatenate(name="statistics")([mean, keras.ops.sqrt(variance + graph.LEAST_VARIANCE)])
+    stem = keras.Model(maps, vectors, name="stem")
+    vector = keras.Input((2 * channels,), name="vector")
+    standardise, logits = layers.Normalization(name="standardise"), layers.Dense(fit.model.bias.size, name="logits")
+    body = keras.Model(vector, logits(standardise(vector)), name="body")
+    standardise.set_weights([fit.standardisation.mean, fit.standardisation.scale**2, np.array(0)])
+    standardise.finalize_state()
+    logits.set_weights([fit.model.kernel, fit.model.bias])
+    inputs = keras.Input((None, None, 2 * channels), name="maps")
+    scaled = layers.Rescaling(1 / temperature, name="temperature")(body(stem(inputs)))
+    return keras.Model(inputs, layers.Softmax(name="probabilities")(scaled), name="head")
 
 
 def standardise(head: Any, vectors: FeatureVectors, seed: int = 0) -> None:

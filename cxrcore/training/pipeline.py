@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,20 +15,21 @@ from cxrcore import __version__
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.errors import Stopped, UserError
-from cxrcore.features.key import FeatureKey
+from cxrcore.features.weights import Weights
 from cxrcore.i18n import N_
 from cxrcore.inference import saved_model
 from cxrcore.messages import msg, plain
 from cxrcore.progress import StageProgress
-from cxrcore.runs import FAILED, FINISHED, STOPPED, EpochMetrics, Run, RunInfo
+from cxrcore.runs import FAILED, FINISHED, SELECTION, STOPPED, EpochMetrics, Run, RunInfo
 from cxrcore.runs.models import DatasetSnapshot
 from cxrcore.schema import Stored
 from cxrcore.training import resampling, training_data
+from cxrcore.training.pooled_data import PooledData
 from cxrcore.training.run_recorder import RunRecorder
 from cxrcore.training.training_data import TrainingData
 
 if TYPE_CHECKING:
-    from cxrcore.training.train_model import TrainedModel
+    from cxrcore.training.trained_model import TrainedModel
 
 # The stages of a run and their titles; the last one occurs with folds or repeats only.
 STAGES = {
@@ -37,8 +38,10 @@ STAGES = {
     "weights": N_("Loading the weights"),
     "backbone": N_("Building the backbone"),
     "features": N_("Computing features, once for each image"),
+    "selecting": N_("Choosing layers and strength by cross-validation"),
     "training": N_("Training the head"),
     "evaluating": N_("Testing on held-out images"),
+    "heatmaps": N_("Computing heatmaps of the test images"),
     "saving": N_("Saving the model"),
     "resampling": N_("Training and testing on the other splits"),
 }
@@ -97,6 +100,7 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     data = dataset.load(config.dataset, config.dataset_version)
     config = config.model_copy(update={"dataset_version": data.version})
     config.write(result.folder / "config.json")
+    (result.folder / SELECTION).unlink(missing_ok=True)  # of a run that is continued
     splits = resampling.splits(config, data.usable)
     table = data.usable.assign(split=splits[0])
     if not trial:
@@ -104,28 +108,39 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     recorder.stage("weights")
     weights = config.resolve(recorder.download_progress)
     _info(data, weights.digest).write(result.folder / "about.json")
-    recorder.stage("backbone")
-    build = saved_model.shared_features if config.tune is None else FeatureKey.build  # a fine-tuned one is not shared
-    features = cache(partial(build, config.key(weights.digest), weights))
-    if not trial and training_data.needs_backbone(config, weights.digest, table):
-        features()
     trained_on = np.any([parts == dataset.TRAIN for parts in splits], axis=0)
-    inputs = training_data.build_training_data(config, table, trained_on, data.classes, weights, features, recorder)
+    inputs: TrainingData | PooledData
+    features: Callable[[], Any]
+    if config.head == "logistic":
+        inputs = PooledData(config, table, trained_on, data.classes, weights, recorder)
+
+        def features() -> Any:
+            return _features(result.config, weights)
+    else:
+        recorder.stage("backbone")
+        features = cache(partial(_features, config, weights))
+        if not trial and training_data.needs_backbone(config, weights.digest, table):
+            features()
+        inputs = training_data.build_training_data(config, table, trained_on, data.classes, weights, features, recorder)
     extracted = time.perf_counter()
-    initial = inputs.tail.get_weights() if config.tune else []
+    tail = inputs.tail if isinstance(inputs, TrainingData) else None
+    initial = tail.get_weights() if tail else []
     trained = _train(config, inputs, splits[0], recorder)
+    if trained.selection:
+        trained.selection.write(result.folder / SELECTION)
     if trial:
-        _write_trial(result, trained, int((table["split"] == dataset.VALIDATION).sum()))
+        held_out = trained.held_out.rows if trained.held_out else np.flatnonzero(table["split"] == dataset.VALIDATION)
+        _write_trial(result, trained, len(held_out))
         return False
     seconds = {"features": extracted - start, "training": time.perf_counter() - extracted}
     resampling.remove_outdated(config, result)
     from cxrcore.training.evaluate_and_save import evaluate_and_save
 
-    evaluate_and_save(config, result, recorder, inputs, trained, features, seconds)
+    evaluate_and_save(result, recorder, inputs, trained, features, seconds)
     stopped = trained.fit.stopped
     if len(splits) > 1 and not stopped:
         try:
-            reset = partial(inputs.tail.set_weights, initial) if config.tune else _keep_weights
+            reset = partial(tail.set_weights, initial) if tail else _keep_weights
             resampling.run_others(config, result, inputs, splits, recorder, reset)
         except Stopped:
             stopped = True
@@ -139,10 +154,19 @@ def check(config: RunConfig) -> None:
     resampling.splits(config, dataset.load(config.dataset, config.dataset_version).usable)
 
 
-def _train(config: RunConfig, inputs: TrainingData, parts: pd.Series, recorder: RunRecorder) -> "TrainedModel":
+def _features(config: RunConfig, weights: Weights) -> Any:
+    """Return the model from pixels to the feature maps; one that is fine-tuned is not shared with other runs."""
+    key = config.key(weights.digest)
+    return key.build(weights) if config.tune else saved_model.shared_features(key, weights)
+
+
+def _train(
+    config: RunConfig, inputs: TrainingData | PooledData, parts: pd.Series, recorder: RunRecorder
+) -> "TrainedModel":
     from cxrcore.training.train_model import train_model
 
-    recorder.training(config.epochs + (config.tune.epochs if config.tune else 0))
+    if config.head != "logistic":
+        recorder.training(config.epochs + (config.tune.epochs if config.tune else 0))
     return train_model(config, inputs, parts, recorder)
 
 

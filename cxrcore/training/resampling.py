@@ -15,6 +15,7 @@ from cxrcore.metric import ClassificationMetrics, Metric
 from cxrcore.runs import ResamplingResult, Run
 from cxrcore.runs.run import RESAMPLING, RESAMPLING_TABLE
 from cxrcore.training.callbacks import Callback
+from cxrcore.training.pooled_data import PooledData
 from cxrcore.training.run_recorder import RunRecorder
 from cxrcore.training.training_data import TrainingData
 
@@ -22,8 +23,14 @@ _AVERAGED = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 def splits(config: RunConfig, table: pd.DataFrame) -> list[pd.Series]:
-    """Return the part of each row of `table` in every fold or repeat; raise `UserError` where one cannot be made."""
-    return [_parts(config, table, number) for number in range(config.resampling.count)]
+    """Return the part of each row of `table` in every fold or repeat; raise `UserError` where one cannot be made.
+
+    The logistic head has no validation part: it is validated by cross-validation inside the training part.
+    """
+    found = [_parts(config, table, number) for number in range(config.resampling.count)]
+    if config.head == "logistic":
+        return [parts.replace(dataset.VALIDATION, dataset.TRAIN) for parts in found]
+    return found
 
 
 def _parts(config: RunConfig, table: pd.DataFrame, number: int) -> pd.Series:
@@ -40,7 +47,7 @@ def _parts(config: RunConfig, table: pd.DataFrame, number: int) -> pd.Series:
 def run_others(
     config: RunConfig,
     run: Run,
-    data: TrainingData,
+    data: TrainingData | PooledData,
     splits: list[pd.Series],
     recorder: RunRecorder,
     reset: Callable[[], None],
@@ -63,7 +70,7 @@ def run_others(
         if trained.fit.stopped:
             recorder.check()
         tested = np.flatnonzero(parts == dataset.TEST)
-        probabilities = train_model.probabilities(trained, data, tested, recorder)
+        probabilities = train_model.probabilities(trained, tested, recorder)
         rows = data.table.iloc[tested].assign(split=dataset.TEST)
         tables[number] = metrics.predictions(rows, probabilities, data.classes)
         _write(run, config, tables, splits, data)
@@ -108,7 +115,11 @@ def _finished(run: Run) -> dict[int, pd.DataFrame]:
 
 
 def _write(
-    run: Run, config: RunConfig, tables: dict[int, pd.DataFrame], splits: list[pd.Series], data: TrainingData
+    run: Run,
+    config: RunConfig,
+    tables: dict[int, pd.DataFrame],
+    splits: list[pd.Series],
+    data: TrainingData | PooledData,
 ) -> None:
     joined = pd.concat([table.assign(number=number) for number, table in sorted(tables.items())], ignore_index=True)
     run.write_table(RESAMPLING_TABLE, joined)

@@ -84,6 +84,13 @@ class RunRecorder(Callback):
         self._epochs = total
         self.stage("training", total)
 
+    def on_candidate(self, done: int, total: int) -> None:
+        """Report how many candidates are done."""
+        if self._status.stage not in ("selecting", "resampling"):
+            self.stage("selecting", total)
+        if self._status.stage == "selecting":
+            self.progress(done, total)
+
     def on_epoch_end(self, epoch: EpochMetrics) -> None:
         """Append an epoch to the events, and a reduction of the learning rate by the schedule."""
         previous = self._previous

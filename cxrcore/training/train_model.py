@@ -1,6 +1,5 @@
 """One training: the head on cached features, and then, if asked, the upper layers of the backbone with it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,23 +9,21 @@ from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.features.feature_maps import FeatureMaps
 from cxrcore.features.keras_setup import keras
-from cxrcore.training import heads
+from cxrcore.training import heads, logistic_head
 from cxrcore.training.callbacks import Callback, FitResult
 from cxrcore.training.feature_vectors import FeatureVectors
+from cxrcore.training.pooled_data import PooledData
+from cxrcore.training.trained_model import TrainedModel
 from cxrcore.training.trainer import fit
 from cxrcore.training.training_data import TrainingData
 
 
-@dataclass(frozen=True)
-class TrainedModel:
-    """`head` from maps to probabilities; the weights of a fine-tuned backbone are in the training data's `tail`."""
-
-    head: Any
-    fit: FitResult
-
-
-def train_model(config: RunConfig, data: TrainingData, parts: pd.Series, callback: Callback) -> TrainedModel:
+def train_model(
+    config: RunConfig, data: TrainingData | PooledData, parts: pd.Series, callback: Callback
+) -> TrainedModel:
     """Train on the rows that `parts` assigns to training and validation."""
+    if isinstance(data, PooledData):
+        return logistic_head.train(data, parts, callback)
     keras.utils.set_random_seed(config.seed)
     head = heads.build(config.head, data.maps.map_shape, len(data.classes), config.dropout)
     train, validation = _vectors(config, data, parts, data.maps, head.get_layer("stem"))
@@ -34,7 +31,7 @@ def train_model(config: RunConfig, data: TrainingData, parts: pd.Series, callbac
     result = fit(head.get_layer("body"), train, validation, config, callback)
     if config.tune and not result.stopped:
         result = _fine_tune(config, data, parts, head, result, callback)
-    return TrainedModel(head, result)
+    return TrainedModel(head, result, data.maps)
 
 
 def _fine_tune(
@@ -75,10 +72,10 @@ def _vectors(
     return train, validation
 
 
-def probabilities(trained: TrainedModel, data: TrainingData, rows: np.ndarray, callback: Callback) -> np.ndarray:
+def probabilities(trained: TrainedModel, rows: np.ndarray, callback: Callback) -> np.ndarray:
     """Return the probabilities of these images, float32 (n, classes)."""
     found = []
-    for chunk in data.maps.chunks(rows):
+    for chunk in trained.maps.chunks(rows):
         callback.wait()
-        found.append(np.asarray(trained.head(data.maps.rows(chunk), training=False)))
+        found.append(np.asarray(trained.head(trained.maps.rows(chunk), training=False)))
     return np.concatenate(found)

@@ -1,0 +1,223 @@
+"""The data of a logistic head: means over the feature maps of every candidate, and the maps of chosen images."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cxrcore.config.run_config import RunConfig
+from cxrcore.data import dataset
+from cxrcore.features import backbones, extract, graph
+from cxrcore.features.augmentation import AugmentationRanges
+from cxrcore.features.config import AUTO
+from cxrcore.features.key import FeatureKey
+from cxrcore.features.store import Activations
+from cxrcore.features.weights import Weights
+from cxrcore.inference.labels import class_indices
+from cxrcore.training import losses
+from cxrcore.training.run_recorder import RunRecorder
+from cxrcore.training.selection import Candidate, Examples
+
+LARGER = 320  # pixels, tried beside a backbone's own size
+
+
+class PooledData:
+    """Table, labels and pooled features of a run with a logistic head.
+
+    Attributes:
+        config: of the run.
+        table: the images, one row each.
+        classes: names, in the order of the class indices.
+        labels: class indices, int (n,).
+        sizes: the input sizes whose features are there, the backbone's own first.
+        left_out: an input size that the time budget did not allow, 0 for none.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        table: pd.DataFrame,
+        trained: np.ndarray,
+        classes: list[str],
+        weights: Weights,
+        recorder: RunRecorder,
+    ) -> None:
+        """Compute what is not kept yet. `trained` tells which rows are trained on in any fold or repeat, bool (n,).
+
+        Raises:
+            UserError: an image is missing, or the disk is full.
+        """
+        self.config, self.table, self.classes, self.left_out = config, table, classes, 0
+        self.labels = class_indices(table["label"], classes)
+        self._weights, self._recorder = weights, recorder
+        self._augmented = np.flatnonzero(trained) if config.augment else np.empty(0, int)
+        self._means: dict[tuple[int, str], np.ndarray] = {}
+        own = config.size or backbones.get(config.backbone).size
+        seconds = self._add(own)
+        self.sizes = [own]
+        if config.size == 0 and own < LARGER <= backbones.get(config.backbone).sizes[1] and _is_photographic(config):
+            if seconds * (LARGER / own) ** 2 <= config.budget:
+                self._add(LARGER)
+                self.sizes.append(LARGER)
+            else:
+                self.left_out = LARGER
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """What can be chosen: the config's own taps, or each tap and each three neighbours, at each size."""
+        if self.config.tap != AUTO:
+            return [Candidate(size, self.config.tap) for size in self.sizes]
+        taps = backbones.get(self.config.backbone).taps
+        joined = ["+".join(taps[k : k + 3]) for k in range(len(taps) - 2)]
+        return [Candidate(size, tap) for size in self.sizes for tap in (*taps, *joined)]
+
+    def means(self, candidate: Candidate, rows: np.ndarray) -> np.ndarray:
+        """Return the means of values and squares, float32 (len(rows), 2c), in the order of `graph.moments`."""
+        parts = [np.split(self._means[candidate.size, tap][rows], 2, axis=1) for tap in candidate.tap.split("+")]
+        return np.concatenate([*(values for values, _ in parts), *(squares for _, squares in parts)], axis=1)
+
+    def vectors(self, candidate: Candidate, rows: np.ndarray) -> np.ndarray:
+        """Return mean and standard deviation of each channel, float32 (len(rows), 2c)."""
+        return graph.summary(self.means(candidate, rows)[:, None, None], of_moments=True)
+
+    def examples(self, rows: np.ndarray) -> Examples:
+        """Return these images as examples to train on."""
+        labels, count = self.labels[rows], len(self.classes)
+        smoothing = self.config.label_smoothing
+        weights = losses.class_weights(labels, count, self.config.class_weights)
+        views = self.config.augment.views if self.config.augment else 0
+        places = np.searchsorted(self._augmented, rows)
+        offsets = len(self.table) + len(self._augmented) * np.arange(views)
+        return Examples(
+            rows=rows,
+            labels=labels,
+            patients=list(self.table["patient"].iloc[rows]),
+            targets=np.eye(count)[labels] * (1 - smoothing) + smoothing / count,
+            weights=weights[labels].astype(np.float64),
+            copies=places[:, None] + offsets[None] if views else np.empty((len(rows), 0), int),
+        )
+
+    def maps(self, candidate: Candidate, rows: np.ndarray) -> "JoinedMaps":
+        """Return the maps of these images, computing what is not kept yet."""
+        table = self.table.iloc[rows]
+        keys = [replace(key, moments=False, pooled=False) for key in self._keys(candidate.size, candidate.tap)]
+        report = partial(self._report, 0, len(table))
+        return JoinedMaps(self._activations(table, keys, report))
+
+    def _add(self, size: int) -> float:
+        """Read or compute the means at an input size; return the seconds that each pass over all images takes."""
+        taps = self.config.tap if self.config.tap != AUTO else "+".join(backbones.get(self.config.backbone).taps)
+        keys = self._keys(size, taps)
+        augment = self.config.augment
+        views: list[tuple[pd.DataFrame, list[FeatureKey]]] = [(self.table, keys)]
+        if augment:
+            ranges = AugmentationRanges(**augment.model_dump(exclude={"views"}))
+            copied = self.table.iloc[self._augmented]
+            for view in range(1, augment.views + 1):
+                views.append((copied, [replace(key, view=view, ranges=ranges) for key in keys]))
+        total, done = sum(len(table) for table, _ in views), 0
+        self._recorder.stage("features", total)
+        pace = _Pace()
+        parts = []
+        for table, each in views:
+            report = partial(self._report, done, total)
+
+            def progress(count: int, of: int, report: Any = report) -> None:
+                pace.count(count)
+                report(count, of)
+
+            parts.append(self._activations(table, each, progress))
+            done += len(table)
+        for k, key in enumerate(keys):
+            found = [activations[k].rows(range(len(activations[k])))[:, 0, 0] for activations in parts]
+            self._means[size, key.tap] = np.concatenate(found)
+        return pace.seconds(total)
+
+    def _keys(self, size: int, taps: str) -> list[FeatureKey]:
+        config = self.config.model_copy(update={"size": size, "tap": "any"})
+        key = config.key(self._weights.digest, pooled=True)
+        return [replace(key, tap=tap) for tap in taps.split("+")]
+
+    def _activations(self, table: pd.DataFrame, keys: Sequence[FeatureKey], progress: Any) -> list[Activations]:
+        callbacks = extract.ExtractionCallbacks(progress, self._recorder.check)
+        return extract.activations_of_taps(table, keys, lambda: keys[0].build_backbone(self._weights), callbacks)
+
+    def _report(self, before: int, total: int, done: int, _: int) -> None:
+        self._recorder.progress(before + done, total)
+
+
+class JoinedMaps:
+    """Kept maps of several taps as one map of values and squares, float32 (n, h, w, 2c); see `graph.moments`."""
+
+    def __init__(self, taps: Sequence[Activations]) -> None:
+        self._taps = taps
+        self._moments = graph.moments([each.map_shape for each in taps])
+        self.chunks: Any = max(taps, key=lambda each: int(np.prod(each.map_shape))).chunks
+
+    @property
+    def map_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one map."""
+        height, width, channels = self._moments.output_shape[1:]
+        return height, width, channels
+
+    def rows(self, numbers: Iterable[int]) -> np.ndarray:
+        """Return the maps of these images in this order."""
+        chosen = list(numbers)
+        return np.asarray(self._moments([each.rows(chosen) for each in self._taps]))
+
+
+class PooledMaps:
+    """Means over maps as maps of one cell, float32 (n, 1, 1, 2c)."""
+
+    def __init__(self, data: PooledData, candidate: Candidate) -> None:
+        self._data, self._candidate = data, candidate
+
+    @property
+    def map_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one map."""
+        return 1, 1, int(self._data.means(self._candidate, np.arange(1)).shape[1])
+
+    def chunks(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield `numbers` in parts of some thousands."""
+        for start in range(0, len(numbers), 4096):
+            yield numbers[start : start + 4096]
+
+    def rows(self, numbers: Iterable[int]) -> np.ndarray:
+        """Return the maps of these images in this order."""
+        return self._data.means(self._candidate, np.fromiter(numbers, dtype=np.int64))[:, None, None]
+
+
+@dataclass
+class _Pace:
+    """Measures how long an image takes, from the first report on: what comes before is not the forward pass."""
+
+    start: float = 0.0
+    first: int = 0
+    last: float = 0.0
+    done: int = 0
+
+    def count(self, done: int) -> None:
+        if not self.start:
+            self.start, self.first = perf_counter(), done
+        self.last, self.done = perf_counter(), done
+
+    def seconds(self, total: int) -> float:
+        """Return the seconds for `total` images, 0 where (nearly) all were kept already."""
+        images = self.done - self.first
+        return (self.last - self.start) / images * total if images > 0 else 0.0
+
+
+def _is_photographic(config: RunConfig) -> bool:
+    """Tell whether the backbone was trained on photographs; CXRTiny's phantoms gain nothing from a larger input."""
+    return bool(backbones.get(config.backbone).constructor)
+
+
+def development(parts: pd.Series) -> np.ndarray:
+    """Return the rows that a logistic head is trained on: the training and the validation part, as it is validated by
+    cross-validation inside them.
+    """
+    return np.flatnonzero(parts != dataset.TEST)
