@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 from threadpoolctl import threadpool_limits
@@ -23,8 +24,9 @@ from cxrcore.training.logistic import COARSE, LogisticModel, Problem, Standardis
 FOLDS = 5
 # From strong to weak; a path ends after two strengths without a lower loss.
 STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
-MOST = 2_000  # images that candidates are compared on; more change the choice little and take time
+MOST = 1_500  # images, with their copies, that candidates are compared on; more change the choice little and take time
 _TEMPERATURES = (0.2, 10.0)
+_JITTER = 1e-10  # of the mean inner product: repeated images would make the matrix singular
 _THREADS = 1  # of the linear algebra: the matrices are small, and threads would wait for each other
 
 
@@ -131,14 +133,14 @@ def select(
         progress: called with the number of candidates that are done.
     """
     examples = _sample(examples, seed)
-    fold = _folds(examples, seed)
+    fold, grams = _folds(examples, seed), _Grams(vectors, examples)
     best: Selected | None = None
     trials: list[SelectionTrial] = []
     losses: list[float] = []
     with threadpool_limits(_THREADS, "blas"):
         for number, candidate in enumerate(candidates):
             progress(number, len(candidates))
-            found = _best_strength(candidate, vectors, examples, fold, strengths)
+            found = _best_strength(grams.of(candidate), examples, fold, strengths)
             loss = found.loss
             right = int((found.logits.argmax(axis=1) == examples.labels).sum())
             accuracy = intervals.proportion(right, len(examples))
@@ -154,18 +156,22 @@ def select(
     return best
 
 
-def fit(candidate: Candidate, vectors: Vectors, examples: Examples, l2: float, tolerance: float | None = None) -> Fit:
+def fit(candidate: Candidate, vectors: Vectors, examples: Examples, l2: float) -> Fit:
     """Return the logistic regression on all `examples` and their copies."""
-    fitted = _Fold(candidate, vectors, examples)
-    return fitted.solve(l2) if tolerance is None else fitted.solve(l2, tolerance=tolerance)
+    times = 1 + examples.copies.shape[1]
+    found = vectors(candidate, np.concatenate([examples.rows, examples.copies.T.ravel()]))
+    standardisation = Standardisation.of(found)
+    targets, weights = np.tile(examples.targets, (times, 1)), np.tile(examples.weights, times)
+    return Fit(standardisation, Problem(standardisation.apply(found), targets, weights).solve(l2))
 
 
 def iterations(selected: Selected, vectors: Vectors) -> Iterator[Iteration]:
     """Yield the curves of the chosen candidate: the mean over the folds after each iteration of the solver."""
-    curves = []
+    examples = selected.examples
     with threadpool_limits(_THREADS, "blas"):
-        for number in np.unique(selected.fold):
-            curves.append(_curve(selected, vectors, selected.fold == number))
+        gram = _Grams(vectors, examples).of(selected.candidate)
+        folds = [_fold(gram, examples, selected.fold == number) for number in np.unique(selected.fold)]
+        curves = [_curve(each, examples.labels, selected.l2) for each in folds]
     for step in range(max(map(len, curves))):
         mean = np.mean([curve[min(step, len(curve) - 1)] for curve in curves], axis=0)
         yield Iteration(*map(float, mean))
@@ -194,25 +200,57 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
     return np.asarray(softmax(logits, axis=1), np.float32)
 
 
+class _Grams:
+    """The inner products of the standardised features of examples and their copies, by candidate.
+
+    With features that are standardised one by one, the inner products of joined taps are the sum of those of each tap,
+    which are computed once. They are all that a logistic regression needs of the features.
+    """
+
+    def __init__(self, vectors: Vectors, examples: Examples) -> None:
+        self._vectors, self._rows = vectors, np.concatenate([examples.rows, examples.copies.T.ravel()])
+        self._kept: dict[Candidate, np.ndarray] = {}
+
+    def of(self, candidate: Candidate) -> np.ndarray:
+        """Return float64 (m, m) for m images and copies, the images first."""
+        taps = [Candidate(candidate.size, tap) for tap in candidate.tap.split("+")]
+        for tap in taps:
+            if tap not in self._kept:
+                found = self._vectors(tap, self._rows)
+                inputs = Standardisation.of(found).apply(found)
+                self._kept[tap] = inputs @ inputs.T
+        return np.asarray(np.sum([self._kept[tap] for tap in taps], axis=0))
+
+
+@dataclass(frozen=True)
 class _Fold:
-    """Images to train on, standardised once for several strengths."""
+    """One fold: coordinates of the images trained on and of those held out, in the same orthonormal basis.
 
-    def __init__(self, candidate: Candidate, vectors: Vectors, examples: Examples) -> None:
-        rows = np.concatenate([examples.rows, examples.copies.T.ravel()])
-        times = 1 + examples.copies.shape[1]
-        inputs = vectors(candidate, rows)
-        self.standardisation = Standardisation.of(inputs)
-        self.inputs = self.standardisation.apply(inputs)
-        self._problem = Problem(self.inputs, np.tile(examples.targets, (times, 1)), np.tile(examples.weights, times))
+    `trained` and `tested` are the places of the images, without copies.
+    """
 
-    def solve(self, l2: float, start: Fit | None = None, tolerance: float = 1e-6, callback: object = None) -> Fit:
-        model = self._problem.solve(
-            l2,
-            start.model if start else None,
-            callback,  # type: ignore[arg-type]
-            tolerance,
-        )
-        return Fit(self.standardisation, model)
+    trained: np.ndarray
+    tested: np.ndarray
+    inputs: np.ndarray
+    outside: np.ndarray
+    problem: Problem
+
+
+def _fold(gram: np.ndarray, examples: Examples, held_out: np.ndarray) -> _Fold:
+    """Return the fold that holds out some images, boolean (n,).
+
+    With the Cholesky factor L of the inner products of the images trained on, L L^T = Z Z^T, the rows of L are their
+    coordinates, and L^-1 Z z those of another image z.
+    """
+    trained, tested = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    times = 1 + examples.copies.shape[1]
+    places = np.concatenate([trained + len(examples) * k for k in range(times)])
+    inner = gram[np.ix_(places, places)]
+    inner[np.diag_indices_from(inner)] += _JITTER * np.trace(inner) / len(inner)
+    factor = np.linalg.cholesky(inner)
+    outside = solve_triangular(factor, gram[np.ix_(places, tested)], lower=True, check_finite=False).T
+    targets, weights = np.tile(examples.targets[trained], (times, 1)), np.tile(examples.weights[trained], times)
+    return _Fold(trained, tested, factor[: len(trained)], outside, Problem(factor, targets, weights))
 
 
 @dataclass(frozen=True)
@@ -223,20 +261,16 @@ class _Strength:
     logits: np.ndarray
 
 
-def _best_strength(
-    candidate: Candidate, vectors: Vectors, examples: Examples, fold: np.ndarray, strengths: Sequence[float]
-) -> _Strength:
-    numbers = np.unique(fold)
-    inside = [_Fold(candidate, vectors, examples.chosen(np.flatnonzero(fold != number))) for number in numbers]
-    outside = [vectors(candidate, examples.rows[fold == number]) for number in numbers]
-    last: list[Fit | None] = [None] * len(numbers)
+def _best_strength(gram: np.ndarray, examples: Examples, fold: np.ndarray, strengths: Sequence[float]) -> _Strength:
+    folds = [_fold(gram, examples, fold == number) for number in np.unique(fold)]
+    last: list[LogisticModel | None] = [None] * len(folds)
     best: _Strength | None = None
     worse = 0
     for l2 in strengths:
-        logits = np.zeros_like(examples.targets, dtype=np.float64)
-        for k, number in enumerate(numbers):
-            solved = inside[k].solve(l2, last[k], COARSE)
-            logits[fold == number], last[k] = solved.logits(outside[k]), solved
+        logits = np.zeros(examples.targets.shape)
+        for k, each in enumerate(folds):
+            model = each.problem.solve(l2, last[k], tolerance=COARSE)
+            logits[each.tested], last[k] = model.logits(each.outside), model
         temperature = fit_temperature(logits, examples.labels)
         found = _Strength(l2, log_loss(logits / temperature, examples.labels), temperature, logits)
         if best is None or found.loss < best.loss:
@@ -249,30 +283,26 @@ def _best_strength(
     return best
 
 
-def _curve(selected: Selected, vectors: Vectors, held_out: np.ndarray) -> list[tuple[float, float, float, float]]:
+def _curve(each: _Fold, labels: np.ndarray, l2: float) -> list[tuple[float, float, float, float]]:
     """Return loss and accuracy on the images trained on and held out, after each iteration in one fold."""
-    examples = selected.examples
-    trained, tested = (examples.chosen(np.flatnonzero(part)) for part in (~held_out, held_out))
-    inside = _Fold(selected.candidate, vectors, trained)
-    inputs = inside.inputs[: len(trained)]
-    others = inside.standardisation.apply(vectors(selected.candidate, tested.rows))
-    found = []
+    found: list[tuple[float, float, float, float]] = []
 
     def record(model: LogisticModel) -> None:
         row: list[float] = []
-        for vector, labels in ((inputs, trained.labels), (others, tested.labels)):
-            logits = model.logits(vector)
-            row += [log_loss(logits, labels), float((logits.argmax(axis=1) == labels).mean())]
+        for inputs, places in ((each.inputs, each.trained), (each.outside, each.tested)):
+            logits = model.logits(inputs)
+            row += [log_loss(logits, labels[places]), float((logits.argmax(axis=1) == labels[places]).mean())]
         found.append((row[0], row[1], row[2], row[3]))
 
-    inside.solve(selected.l2, tolerance=COARSE, callback=record)
-    return found or [(0.0, 0.0, 0.0, 0.0)]
+    record(each.problem.solve(l2, callback=record, tolerance=COARSE))
+    return found
 
 
 def _sample(examples: Examples, seed: int) -> Examples:
-    if len(examples) <= MOST:
+    most = MOST // (1 + examples.copies.shape[1])
+    if len(examples) <= most:
         return examples
-    count = -(-len(examples) // MOST)
+    count = -(-len(examples) // most)
     fold = split.folds([str(label) for label in examples.labels], examples.patients, count, seed)
     return examples.chosen(np.flatnonzero(fold == 0))
 
