@@ -68,12 +68,16 @@ class PooledData:
 
     @cached_property
     def candidates(self) -> list[Candidate]:
-        """What can be chosen: the config's own taps, or each tap and each three neighbours, at each size."""
+        """What can be chosen: the config's own taps, or each three neighbours joined, at each size.
+
+        Single taps are not tried: in our measurements three joined were at least as accurate and better calibrated,
+        and fewer candidates leave less to chance.
+        """
         if self.config.tap != AUTO:
             return [Candidate(size, self.config.tap) for size in self.sizes]
         taps = backbones.get(self.config.backbone).taps
         joined = ["+".join(taps[k : k + 3]) for k in range(len(taps) - 2)]
-        return [Candidate(size, tap) for size in self.sizes for tap in (*taps, *joined)]
+        return [Candidate(size, tap) for size in self.sizes for tap in joined]
 
     def means(self, candidate: Candidate, rows: np.ndarray) -> np.ndarray:
         """Return the means of values and squares, float32 (len(rows), 2c), in the order of `graph.moments`."""
