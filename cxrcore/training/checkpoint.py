@@ -11,6 +11,7 @@ import numpy as np
 from cxrcore.errors import DamagedFileError
 
 _LISTS = ("variables", "optimizer", "weights")
+_EQUAL = "equal"  # in the file: by the place of a weight, the place of the variable that is equal to it
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,17 @@ class Checkpoint:
     complete: int = 0
 
     def save(self, path: Path) -> None:
-        """Write everything into one file (npz)."""
+        """Write everything into one file (npz); weights that are equal to a variable are not written twice."""
         plain = {name: value for name, value in vars(self).items() if name not in _LISTS}
-        arrays = {f"{name} {k}": value for name in _LISTS for k, value in enumerate(getattr(self, name))}
+        lists: dict[str, list[np.ndarray]] = {name: getattr(self, name) for name in _LISTS}
+        equal = {
+            k: place for k, value in enumerate(self.weights) if (place := _find(value, self.variables)) is not None
+        }
+        arrays = {f"{name} {k}": value for name, values in lists.items() for k, value in enumerate(values)}
+        for k in equal:
+            del arrays[f"weights {k}"]
         with path.open("wb") as file:
-            np.savez(file, about=json.dumps(plain), **arrays)
+            np.savez(file, about=json.dumps(plain | {_EQUAL: equal}), **arrays)
 
 
 def load(path: Path) -> Checkpoint | None:
@@ -59,12 +66,24 @@ def load(path: Path) -> Checkpoint | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as file:
+            plain = json.loads(str(file["about"]))
+            equal = {int(k): place for k, place in plain.pop(_EQUAL, {}).items()}  # absent in earlier versions
+            arrays = {name: file[name] for name in file.files}
+            arrays |= {f"weights {k}": arrays[f"variables {place}"].copy() for k, place in equal.items()}
             lists: dict[str, Any] = {
-                name: [file[f"{name} {k}"] for k in range(_count(file.files, name))] for name in _LISTS
+                name: [arrays[f"{name} {k}"] for k in range(_count(list(arrays), name))] for name in _LISTS
             }
-            return Checkpoint(**json.loads(str(file["about"])), **lists)
+            return Checkpoint(**plain, **lists)
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise DamagedFileError("{path} is missing or damaged.", path=path) from error
+
+
+def _find(value: np.ndarray, others: list[np.ndarray]) -> int | None:
+    """Return the place in `others` of an array with the same bytes, None if there is none."""
+    for place, other in enumerate(others):
+        if (value.dtype, value.shape) == (other.dtype, other.shape) and value.tobytes() == other.tobytes():
+            return place
+    return None
 
 
 def _count(files: list[str], name: str) -> int:
