@@ -45,11 +45,11 @@ class Checkpoint:
     def save(self, path: Path) -> None:
         """Write everything into one file (npz); weights that are equal to a variable are not written twice."""
         plain = {name: value for name, value in vars(self).items() if name not in _LISTS}
-        lists: dict[str, list[np.ndarray]] = {name: getattr(self, name) for name in _LISTS}
-        equal = {
-            k: place for k, value in enumerate(self.weights) if (place := _find(value, self.variables)) is not None
+        places = [_find(value, self.variables) for value in self.weights]
+        equal = {k: place for k, place in enumerate(places) if place is not None}
+        arrays: dict[str, Any] = {
+            f"{name} {k}": value for name in _LISTS for k, value in enumerate(getattr(self, name))
         }
-        arrays = {f"{name} {k}": value for name, values in lists.items() for k, value in enumerate(values)}
         for k in equal:
             del arrays[f"weights {k}"]
         with path.open("wb") as file:
