@@ -74,7 +74,7 @@ def load(path: Path) -> Checkpoint | None:
                 name: [arrays[f"{name} {k}"] for k in range(_count(list(arrays), name))] for name in _LISTS
             }
             return Checkpoint(**plain, **lists)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
         raise DamagedFileError("{path} is missing or damaged.", path=path) from error
 
 
