@@ -6,13 +6,15 @@ C = 1 / (2 n l2). The problem is convex, so that L-BFGS (Liu & Nocedal 1989, doi
 from anywhere and nothing is drawn at random.
 
 With fewer images than features, the optimum lies in the span of the images: z is replaced by its coordinates in an
-orthonormal basis of that span, which leaves every logit and |W| unchanged.
+orthonormal basis of that span, which leaves every logit and |W| unchanged. They are the rows of L in z z^T = L L^T
+(Cholesky), and W = z^T A with L^T A the kernel in that basis.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
@@ -20,14 +22,21 @@ from scipy.special import logsumexp, softmax
 # is enough to compare strengths.
 TOLERANCE, COARSE = 1e-6, 3e-4
 _MOST_ITERATIONS = 2_000
-_MOST_COORDINATES = 3_000  # the eigenvectors of more images take longer than they save
+_MOST_COORDINATES = 3_000  # the factor of more images takes longer than it saves
+_AT_ONCE = 256  # features
+# Added to the diagonal of z z^T, as a share of its mean: without it, images that occur twice have no Cholesky factor.
+_RIDGE = 1e-10
 
 OnIteration = Callable[["LogisticModel"], None]
 
 
 @dataclass(frozen=True)
 class Standardisation:
-    """`mean` and `scale` of each feature, float64 (c,). The scale of a constant feature is 1."""
+    """`mean` and `scale` of each feature, float64 (c,). The scale of a constant feature is 1.
+
+    Constant is a feature whose standard deviation is below a millionth of its mean or below 1e-7, which is what float32
+    and Keras's `Normalization` can tell from 0.
+    """
 
     mean: np.ndarray
     scale: np.ndarray
@@ -36,13 +45,18 @@ class Standardisation:
     def of(cls, vectors: np.ndarray) -> "Standardisation":
         """Return the mean and the standard deviation of float vectors (n, c)."""
         mean = vectors.mean(axis=0, dtype=np.float64)
-        scale = vectors.std(axis=0, dtype=np.float64)
-        constant = scale <= 1e-6 * np.maximum(np.abs(mean), 1e-6)
+        # In parts, as each takes a float64 copy.
+        starts = range(0, vectors.shape[1], _AT_ONCE)
+        scale = np.concatenate([vectors[:, k : k + _AT_ONCE].std(axis=0, dtype=np.float64) for k in starts])
+        constant = scale <= np.maximum(1e-6 * np.abs(mean), 1e-7)
         return cls(mean, np.where(constant, 1.0, scale))
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
         """Return standardised vectors, float64 (n, c)."""
-        return np.asarray((vectors - self.mean) / self.scale)
+        found = np.array(vectors, np.float64)
+        found -= self.mean
+        found /= self.scale
+        return found
 
 
 @dataclass(frozen=True)
@@ -73,15 +87,12 @@ class Problem:
             weights: of each image, float (n,), at least 0.
         """
         self._targets, self._weights = targets, weights / weights.sum()
-        self._basis: np.ndarray | None = None
-        self._inputs = standardised
-        if standardised.shape[0] < min(standardised.shape[1], _MOST_COORDINATES):
-            # z = Q R with the rows of Q orthonormal: from the eigenvectors of z z^T, as z = U S V^T.
-            squared, left = np.linalg.eigh(standardised @ standardised.T)
-            kept = squared > squared.max() * 1e-12
-            lengths, left = np.sqrt(squared[kept]), left[:, kept]
-            self._inputs = left * lengths
-            self._basis = standardised.T @ (left / lengths)
+        self._inputs = self._standardised = standardised
+        self._in_span = standardised.shape[0] < min(standardised.shape[1], _MOST_COORDINATES)
+        if self._in_span:
+            products = standardised @ standardised.T
+            products[np.diag_indices_from(products)] += max(_RIDGE * np.diagonal(products).mean(), _RIDGE)
+            self._inputs = np.linalg.cholesky(products)
 
     def solve(
         self,
@@ -108,7 +119,9 @@ class Problem:
 
         first = np.zeros((size + 1) * classes)
         if start is not None:
-            kernel = start.kernel if self._basis is None else self._basis.T @ start.kernel
+            kernel = start.kernel
+            if self._in_span:
+                kernel = solve_triangular(self._inputs, self._standardised @ kernel, lower=True)
             first = np.concatenate([kernel.ravel(), start.bias])
         found = minimize(
             objective,
@@ -121,4 +134,6 @@ class Problem:
         return self._model(*unpacked(found.x))
 
     def _model(self, kernel: np.ndarray, bias: np.ndarray) -> LogisticModel:
-        return LogisticModel(kernel if self._basis is None else self._basis @ kernel, bias - bias.mean())
+        if self._in_span:
+            kernel = self._standardised.T @ solve_triangular(self._inputs, kernel, lower=True, trans="T")
+        return LogisticModel(kernel, bias - bias.mean())
