@@ -77,7 +77,7 @@ def _train(found: optuna.Study, trial: Trial, sweep: Sweep, values: dict[str, An
 
     def on_epoch(epoch: EpochMetrics) -> None:
         nonlocal worse
-        if epoch.epoch % _EVERY == 0:
+        if epoch.epoch % _EVERY == 0 and epoch.learning_rate:  # a solver has ended before it reports its iterations
             trial.report(epoch.val_loss, epoch.epoch)
             worse = trial.should_prune()
         if worse:

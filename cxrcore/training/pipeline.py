@@ -49,7 +49,9 @@ STOPPED_EARLY = msg("Stopped before the first epoch, so nothing was trained.")
 
 
 class TrialResult(Stored):
-    """`trial.json`: the validation metrics of a trial at the epoch whose weights were kept."""
+    """`trial.json`: the validation metrics of a trial at the epoch whose weights were kept; those of the logistic head
+    are of its out-of-fold predictions.
+    """
 
     val_loss: float
     val_accuracy: float
@@ -129,8 +131,7 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     if trained.selection:
         trained.selection.write(result.folder / SELECTION)
     if trial:
-        held_out = trained.held_out.rows if trained.held_out else np.flatnonzero(table["split"] == dataset.VALIDATION)
-        _write_trial(result, trained, len(held_out))
+        _write_trial(result, trained, inputs.labels, int((table["split"] == dataset.VALIDATION).sum()))
         return False
     seconds = {"features": extracted - start, "training": time.perf_counter() - extracted}
     resampling.remove_outdated(config, result)
@@ -170,12 +171,16 @@ def _train(
     return train_model(config, inputs, parts, recorder)
 
 
-def _write_trial(result: Run, trained: "TrainedModel", n_validation: int) -> None:
+def _write_trial(result: Run, trained: "TrainedModel", labels: np.ndarray, n_validation: int) -> None:
     kept = trained.fit.kept_epoch
     best = result.epochs[kept - 1]
-    TrialResult(
-        val_loss=best.val_loss, val_accuracy=best.val_accuracy, kept_epoch=kept, n_validation=n_validation
-    ).write(result.folder / "trial.json")
+    loss, accuracy = best.val_loss, best.val_accuracy
+    if found := trained.held_out:
+        loss, n_validation = trained.fit.best, len(found.rows)
+        accuracy = float((found.probabilities.argmax(axis=1) == labels[found.rows]).mean())
+    TrialResult(val_loss=loss, val_accuracy=accuracy, kept_epoch=kept, n_validation=n_validation).write(
+        result.folder / "trial.json"
+    )
 
 
 def _keep_weights() -> None:

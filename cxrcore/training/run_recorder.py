@@ -103,7 +103,8 @@ class RunRecorder(Callback):
             tracker.on_epoch_end(epoch)
         if self._status.done == 0:
             self._update(first=epoch.epoch - 1)  # epochs of an earlier process took no time of this stage
-        self.progress(epoch.epoch, self._epochs)
+        if self._epochs:  # else they cannot be counted before: the iterations of a solver
+            self.progress(epoch.epoch, self._epochs)
         if self._on_trial_epoch:
             self._on_trial_epoch(epoch)
 
