@@ -45,21 +45,25 @@ def set_learning_rate(run: Run, rate: float) -> None:
 
 def prepare_to_continue(run: Run, epochs: int = 0) -> RunConfig:
     """Return the config with which a run that has ended is continued from its checkpoint, for `epochs` more than were
-    planned: of the fine-tuning if it has one, else of the head.
+    planned: of the fine-tuning if it has one, else of the head. A logistic head has no epochs: it is solved again, and
+    the missing folds or repeats follow.
 
     Raises:
-        UserError: the run has not ended, has no checkpoint, or too many epochs are asked for.
+        UserError: the run has not ended, has no checkpoint, or too many epochs are asked for; or its logistic head is
+            solved for every fold or repeat.
     """
     _require(run, None)
     _require_no_task(run)
-    if run.metrics and run.config.head == "logistic":
+    logistic = run.config.head == "logistic"
+    if logistic and run.metrics and not _lacks_splits(run):
         raise UserError("Run {name} has reached the optimum: more iterations would not change it.", name=run.name)
-    if run.metrics and not (run.folder / CHECKPOINT_FILE.format(phase="head")).is_file():
+    if run.metrics and not logistic and not (run.folder / CHECKPOINT_FILE.format(phase="head")).is_file():
         raise UserError("Run {name} has no checkpoint to continue from. Train it again.", name=run.name)
     config = run.requested
     name = "tune.epochs" if config.tune else "epochs"
     planned = config.tune.epochs if config.tune else config.epochs
-    continued = validated(merge(config.plain(), nested(name, planned + epochs)))
+    more = 0 if logistic else epochs  # other settings would be another run, whose other folds are trained again
+    continued = validated(merge(config.plain(), nested(name, planned + more)))
     for file in (STOP_FILE, PAUSE_FILE):
         (run.folder / file).unlink(missing_ok=True)
     continued.write(run.folder / "config.json")
@@ -105,6 +109,12 @@ def delete(run: Run) -> None:
             raise UserError("Run {name} has not ended. Stop it first.", name=run.name)
         _require_no_task(run)
         runs.discard(run)
+
+
+def _lacks_splits(run: Run) -> bool:
+    """Tell whether folds or repeats are missing, as of a run that was stopped between them."""
+    done = len(run.resampling.done) if run.resampling else 1
+    return done < run.config.resampling.count
 
 
 def _require_no_task(run: Run) -> None:

@@ -16,7 +16,7 @@ def remaining(run: Run, status: RunStatus) -> float | None:
     splits = run.config.resampling.count
     if status.stage == "resampling" or here is None:
         return here
-    if status.stage == "training":
+    if status.stage in ("training", "selecting"):
         return here + _AFTER + (splits - 1) * elapsed / done * status.total
     if status.stage == "features" and (training := _training(run)) is not None:
         return here + _AFTER + splits * training
@@ -29,6 +29,8 @@ def _training(run: Run) -> float | None:
     for other in listing():
         theirs = other.config
         if other.status.state == FINISHED and (theirs.backbone, theirs.head) == (config.backbone, config.head):
+            if found := other.selection:
+                return found.seconds
             pace = [epoch.seconds for epoch in other.epochs[-_LAST:]]
             return sum(pace) / len(pace) * config.epochs if pace else None
     return None
