@@ -94,6 +94,11 @@ class Problem:
             products[np.diag_indices_from(products)] += max(_RIDGE * np.diagonal(products).mean(), _RIDGE)
             self._inputs = np.linalg.cholesky(products)
 
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self._targets.shape[1])
+
     def solve(
         self,
         l2: float,

@@ -21,6 +21,7 @@ def train(data: PooledData, parts: pd.Series, callback: Callback) -> TrainedMode
     of validation on the images that are held out.
     """
     config, start = data.config, perf_counter()
+    callback.load_checkpoint("head")  # there is none: what an interrupted process reported is reported again
     examples = data.examples(development(parts))
     strengths = (config.l2,) if config.l2 else selection.STRENGTHS
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from time import perf_counter
 from typing import Any
 
@@ -18,11 +18,13 @@ from cxrcore.features.key import FeatureKey
 from cxrcore.features.store import Activations
 from cxrcore.features.weights import Weights
 from cxrcore.inference.labels import class_indices
+from cxrcore.progress import Progress
 from cxrcore.training import losses
 from cxrcore.training.run_recorder import RunRecorder
 from cxrcore.training.selection import Candidate, Examples
 
 LARGER = 320  # pixels, tried beside a backbone's own size
+_AT_ONCE = 4096  # images
 
 
 class PooledData:
@@ -54,6 +56,7 @@ class PooledData:
         self.config, self.table, self.classes, self.left_out = config, table, classes, 0
         self.labels = class_indices(table["label"], classes)
         self._weights, self._recorder = weights, recorder
+        self._backbone = cache(self._build_backbone)
         self._augmented = np.flatnonzero(trained) if config.augment else np.empty(0, int)
         self._means: dict[tuple[int, str], np.ndarray] = {}
         own = config.size or backbones.get(config.backbone).size
@@ -86,7 +89,11 @@ class PooledData:
 
     def vectors(self, candidate: Candidate, rows: np.ndarray) -> np.ndarray:
         """Return mean and standard deviation of each channel, float32 (len(rows), 2c)."""
-        return graph.summary(self.means(candidate, rows)[:, None, None], of_moments=True)
+        found = np.empty((len(rows), PooledMaps(self, candidate).map_shape[2]), np.float32)
+        for start in range(0, len(rows), _AT_ONCE):  # each part is copied several times
+            part = rows[start : start + _AT_ONCE]
+            found[start : start + _AT_ONCE] = graph.summary(self.means(candidate, part)[:, None, None], of_moments=True)
+        return found
 
     def examples(self, rows: np.ndarray) -> Examples:
         """Return these images as examples to train on."""
@@ -125,21 +132,18 @@ class PooledData:
                 views.append((copied, [replace(key, view=view, ranges=ranges) for key in keys]))
         total, done = sum(len(table) for table, _ in views), 0
         self._recorder.stage("features", total)
-        pace = _Pace()
+        paces = []
         parts = []
         for table, each in views:
-            report = partial(self._report, done, total)
-
-            def progress(count: int, of: int, report: Any = report) -> None:
-                pace.count(count)
-                report(count, of)
-
-            parts.append(self._activations(table, each, progress))
+            pace = _Pace(partial(self._report, done, total))
+            parts.append(self._activations(table, each, pace))
+            paces.append(pace)
             done += len(table)
         for k, key in enumerate(keys):
             found = [activations[k].rows(range(len(activations[k])))[:, 0, 0] for activations in parts]
             self._means[size, key.tap] = np.concatenate(found)
-        return pace.seconds(total)
+        images = sum(pace.images for pace in paces)
+        return sum(pace.seconds for pace in paces) / images * total if images else 0.0
 
     def _keys(self, size: int, taps: str) -> list[FeatureKey]:
         config = self.config.model_copy(update={"size": size, "tap": "any"})
@@ -148,7 +152,10 @@ class PooledData:
 
     def _activations(self, table: pd.DataFrame, keys: Sequence[FeatureKey], progress: Any) -> list[Activations]:
         callbacks = extract.ExtractionCallbacks(progress, self._recorder.check)
-        return extract.activations_of_taps(table, keys, lambda: keys[0].build_backbone(self._weights), callbacks)
+        return extract.activations_of_taps(table, keys, lambda: self._backbone(keys[0].size), callbacks)
+
+    def _build_backbone(self, size: int) -> Any:
+        return self._keys(size, "any")[0].build_backbone(self._weights)
 
     def _report(self, before: int, total: int, done: int, _: int) -> None:
         self._recorder.progress(before + done, total)
@@ -187,8 +194,8 @@ class PooledMaps:
 
     def chunks(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
         """Yield `numbers` in parts of some thousands."""
-        for start in range(0, len(numbers), 4096):
-            yield numbers[start : start + 4096]
+        for start in range(0, len(numbers), _AT_ONCE):
+            yield numbers[start : start + _AT_ONCE]
 
     def rows(self, numbers: Iterable[int]) -> np.ndarray:
         """Return the maps of these images in this order."""
@@ -197,22 +204,20 @@ class PooledMaps:
 
 @dataclass
 class _Pace:
-    """Measures how long an image takes, from the first report on: what comes before is not the forward pass."""
+    """Passes on the progress of one pass over the images, and measures it: `images` took `seconds`, from the first
+    report on. What comes before it is not the forward pass. Both stay 0 where (nearly) all was kept already.
+    """
 
-    start: float = 0.0
-    first: int = 0
-    last: float = 0.0
-    done: int = 0
+    report: Progress
+    images: int = 0
+    seconds: float = 0.0
+    _first: tuple[float, int] | None = None
 
-    def count(self, done: int) -> None:
-        if not self.start:
-            self.start, self.first = perf_counter(), done
-        self.last, self.done = perf_counter(), done
-
-    def seconds(self, total: int) -> float:
-        """Return the seconds for `total` images, 0 where (nearly) all were kept already."""
-        images = self.done - self.first
-        return (self.last - self.start) / images * total if images > 0 else 0.0
+    def __call__(self, done: int, total: int) -> None:
+        now = perf_counter()
+        self._first = self._first or (now, done)
+        self.seconds, self.images = now - self._first[0], done - self._first[1]
+        self.report(done, total)
 
 
 def _is_photographic(config: RunConfig) -> bool:

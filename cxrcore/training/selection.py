@@ -16,6 +16,7 @@ from scipy.special import logsumexp, softmax
 from threadpoolctl import threadpool_limits
 
 from cxrcore.data import split
+from cxrcore.errors import UserError
 from cxrcore.evaluation import intervals
 from cxrcore.progress import Progress, ignore
 from cxrcore.runs.models import SelectionTrial
@@ -121,7 +122,7 @@ def select(
     seed: int = 0,
     progress: Progress = ignore,
 ) -> Selected:
-    """Return the best candidate and strength.
+    """Return the best candidate and strength, of equal ones the first.
 
     Args:
         candidates: at least one.
@@ -131,6 +132,9 @@ def select(
         calibrate: whether a temperature is fitted; else it is 1.
         seed: of the folds.
         progress: called with the number of candidates that are done.
+
+    Raises:
+        UserError: a feature is NaN or infinite.
     """
     examples = _sample(examples, seed)
     fold, grams = _folds(examples, seed), _Grams(vectors, examples)
@@ -162,11 +166,14 @@ def fit(candidate: Candidate, vectors: Vectors, examples: Examples, l2: float) -
     found = vectors(candidate, np.concatenate([examples.rows, examples.copies.T.ravel()]))
     standardisation = Standardisation.of(found)
     targets, weights = np.tile(examples.targets, (times, 1)), np.tile(examples.weights, times)
-    return Fit(standardisation, Problem(standardisation.apply(found), targets, weights).solve(l2))
+    with threadpool_limits(_THREADS, "blas"):
+        return Fit(standardisation, Problem(standardisation.apply(found), targets, weights).solve(l2))
 
 
 def iterations(selected: Selected, vectors: Vectors) -> Iterator[Iteration]:
-    """Yield the curves of the chosen candidate: the mean over the folds after each iteration of the solver."""
+    """Yield the curves of the chosen candidate: the mean over the folds at the start and after each iteration of the
+    solver.
+    """
     examples = selected.examples
     with threadpool_limits(_THREADS, "blas"):
         gram = _Grams(vectors, examples).of(selected.candidate)
@@ -217,6 +224,8 @@ class _Grams:
         for tap in taps:
             if tap not in self._kept:
                 found = self._vectors(tap, self._rows)
+                if not np.isfinite(found).all():
+                    raise UserError("The features of {tap} have values that are no finite numbers.", tap=tap.tap)
                 inputs = Standardisation.of(found).apply(found)
                 self._kept[tap] = inputs @ inputs.T
         return np.asarray(np.sum([self._kept[tap] for tap in taps], axis=0))
@@ -284,7 +293,12 @@ def _best_strength(gram: np.ndarray, examples: Examples, fold: np.ndarray, stren
 
 
 def _curve(each: _Fold, labels: np.ndarray, l2: float) -> list[tuple[float, float, float, float]]:
-    """Return loss and accuracy on the images trained on and held out, after each iteration in one fold."""
+    """Return loss and accuracy on the images trained on and held out at the start, where all logits are 0, and after
+    each iteration in one fold.
+
+    The losses are without the L2 penalty, so that that of training can rise after the first step, but not above the
+    start.
+    """
     found: list[tuple[float, float, float, float]] = []
 
     def record(model: LogisticModel) -> None:
@@ -294,7 +308,9 @@ def _curve(each: _Fold, labels: np.ndarray, l2: float) -> list[tuple[float, floa
             row += [log_loss(logits, labels[places]), float((logits.argmax(axis=1) == labels[places]).mean())]
         found.append((row[0], row[1], row[2], row[3]))
 
-    record(each.problem.solve(l2, callback=record, tolerance=COARSE))
+    classes = each.problem.classes
+    record(LogisticModel(np.zeros((each.inputs.shape[1], classes)), np.zeros(classes)))
+    each.problem.solve(l2, callback=record, tolerance=COARSE)
     return found
 
 
