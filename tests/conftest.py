@@ -70,7 +70,7 @@ def _trained(tmp_path_factory, _drawn):
     shutil.copytree(_drawn / "datasets", folder / "datasets")
     before = os.environ.get("CXR_HOME")
     os.environ["CXR_HOME"] = str(folder)
-    chosen = run_config.make(dataset="phantom", size=64, epochs=20)
+    chosen = run_config.make(dataset="phantom", size=64, head="gap", epochs=20)
     name = pipeline.run(chosen, runs.create(chosen).folder).name
     os.environ.pop("CXR_HOME") if before is None else os.environ.update(CXR_HOME=before)
     return folder, name

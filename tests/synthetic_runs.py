@@ -70,7 +70,7 @@ def make(classes, matrix, name="made", positive="", picture=None):
     probabilities[np.arange(count), predicted] = SURE
     rows = dataset.load(name).usable.assign(split="test")
     tested = metrics.predictions(rows, probabilities, classes)
-    run = runs.create(run_config.make(dataset=name))
+    run = runs.create(run_config.make(dataset=name, head="gap"))
     run.write_table("table.parquet", rows)
     run.write_table("predictions.parquet", pd.concat([tested, tested.assign(split="validation")], ignore_index=True))
     heatmaps = np.random.default_rng(0).random((count, len(classes), 2, 2), dtype=np.float32)

@@ -23,7 +23,7 @@ def test_map_of_a_crop_is_mapped_back():
 
 @pytest.mark.parametrize("transform", ["crop", "match", "only-lungs"])
 def test_image_transform_is_applied_to_every_image(phantom, transform):
-    config = run_config.make(dataset="phantom", size=64, epochs=3, image_transform=transform)
+    config = run_config.make(dataset="phantom", size=64, head="gap", epochs=3, image_transform=transform)
     run = pipeline.run(config, runs.create(config).folder)
     tests, again = run.predictions("test"), saved_model.evaluate(run)[0]
     columns = [name for name in tests if name.startswith("p_")]
@@ -35,7 +35,7 @@ def test_image_transform_is_applied_to_every_image(phantom, transform):
 
 
 def test_masks_are_cropped_with_the_images(phantom):
-    config = run_config.make(dataset="phantom", epochs=20, image_transform="crop")
+    config = run_config.make(dataset="phantom", head="gap", epochs=20, image_transform="crop")
     run = pipeline.run(config, runs.create(config).folder)
     found = faithfulness.measure(run, ["grad-cam"]).methods["grad-cam"]
     assert found.pointing.value > 0.9 and found.in_lesions.value > 0.4

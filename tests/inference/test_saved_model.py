@@ -99,7 +99,7 @@ def test_backbone_is_built_only_where_features_are_missing(trained, monkeypatch)
     config = trained.config.model_copy(update={"epochs": 1})
     again = pipeline.run(config, runs.create(config).folder)
     assert again.results.n_test == 12 and built == []
-    random = run_config.make(dataset="phantom", size=64, epochs=1, weights="random")
+    random = run_config.make(dataset="phantom", size=64, head="gap", epochs=1, weights="random")
     run = pipeline.run(random, runs.create(random).folder)
     assert [key.weights for key in built] == ["random-0"] and run.model_file.name == "model.keras", "not reproducible"
 

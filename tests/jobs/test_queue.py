@@ -12,7 +12,7 @@ from cxrcore.config import run_config
 from cxrcore.errors import UserError
 from cxrcore.jobs import processes, queue
 
-LONG = {"dataset": "phantom", "size": 64, "epochs": 100_000, "early_stopping": 0, "plateau": None}
+LONG = {"dataset": "phantom", "size": 64, "head": "gap", "epochs": 100_000, "early_stopping": 0, "plateau": None}
 
 
 @pytest.fixture(autouse=True)

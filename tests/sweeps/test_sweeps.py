@@ -15,7 +15,7 @@ from cxrcore.jobs import control, tasks
 from cxrcore.progress import ignore_stages
 from cxrcore.sweeps import leaderboard, plan, promote, search, sweep
 
-BASE = {"dataset": "phantom", "size": 64, "epochs": 12}
+BASE = {"dataset": "phantom", "size": 64, "head": "gap", "epochs": 12}
 SETTINGS = {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}, "head": {"choices": ("gap", "probe")}}
 
 

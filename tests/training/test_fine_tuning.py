@@ -11,7 +11,7 @@ from cxrcore.features.keras_setup import keras
 from cxrcore.inference.saved_model import load
 from cxrcore.training import pipeline, resampling
 
-FAST = {"dataset": "phantom", "size": 64, "epochs": 5, "early_stopping": 0, "keep": "last"}
+FAST = {"dataset": "phantom", "size": 64, "head": "gap", "epochs": 5, "early_stopping": 0, "keep": "last"}
 
 
 def _config(**values):

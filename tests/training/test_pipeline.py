@@ -20,7 +20,7 @@ from cxrcore.inference import saved_model
 from cxrcore.training import pipeline
 from cxrcore.training.run_recorder import STOP_FILE
 
-FAST = {"dataset": "phantom", "size": 64, "epochs": 4}
+FAST = {"dataset": "phantom", "size": 64, "head": "gap", "epochs": 4}
 
 
 def _config(**values):

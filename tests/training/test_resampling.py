@@ -16,7 +16,7 @@ from cxrcore.evaluation import intervals, saved_model
 from cxrcore.metric import ClassificationMetrics, Metric
 from cxrcore.training import pipeline, resampling
 
-FAST = {"dataset": "phantom", "size": 64, "epochs": 3}
+FAST = {"dataset": "phantom", "size": 64, "head": "gap", "epochs": 3}
 
 
 def _table(patients, images):

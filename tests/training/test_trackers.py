@@ -17,7 +17,7 @@ SCALARS = {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
 
 
 def _run(**values):
-    config = run_config.make(**({"dataset": "phantom", "size": 64, "epochs": 4} | values))
+    config = run_config.make(**({"dataset": "phantom", "size": 64, "head": "gap", "epochs": 4} | values))
     return pipeline.run(config, runs.create(config).folder)
 
 
