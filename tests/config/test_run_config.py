@@ -26,7 +26,7 @@ def test_tutorial_preset():
 
 
 def test_defaults_follow_the_backbone():
-    made = make(dataset="d", backbone="vgg16")
+    made = make(dataset="d", backbone="vgg16", head="gap")
     assert made.split.kind == "patient" and made.preprocessing_mode == "caffe" and made.size == 237
     assert made.weights == "imagenet" and made.tap == "block5_pool"
     assert make(dataset="d", weights_file="a.weights.h5").weights == "file"
@@ -69,7 +69,7 @@ def test_fine_tuning_starts_at_the_tap_before():
         ({"learning_rate": float("nan")}, "learning_rate: expected less than or equal to 10. Received: nan"),
         ({"epochs": 0}, "epochs: expected greater than or equal to 1. Received: 0"),
         ({"epochs": 100 + 100_000}, "epochs: expected less than or equal to 100000. Received: 100100"),
-        ({"head": "big"}, "head: expected 'gap', 'tutorial', 'probe' or 'hidden'. Received: 'big'"),
+        ({"head": "big"}, "head: expected 'logistic', 'gap', 'tutorial', 'probe' or 'hidden'. Received: 'big'"),
         ({"rate": 1}, "rate: there is no such setting"),
         ({"plateau": {"wait": 1}}, "plateau.wait: there is no such setting"),
         ({"backbone": "resnet"}, "backbone: expected one of cxrtiny, mobilenetv2"),
@@ -97,7 +97,7 @@ def test_invalid_value_is_one_line_with_name_expected_and_received(values, messa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("head.x=1", "head: expected 'gap', 'tutorial', 'probe' or 'hidden'. Received: {'x': 1}"),
+        ("head.x=1", "head: expected 'logistic', 'gap', 'tutorial', 'probe' or 'hidden'. Received: {'x': 1}"),
         ("backbone.x=1", "backbone: expected a valid string. Received: {'x': 1}"),
         ("backbone=[1]", "backbone: expected a valid string. Received: [1]"),
         ("size=[1]", "size: expected a valid integer. Received: [1]"),

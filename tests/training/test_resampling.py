@@ -37,7 +37,7 @@ def _predictions(run):
 @given(st.integers(2, 6), st.integers(0, 5), st.integers(1, 3))
 def test_folds_test_each_image_once_and_split_no_patient(folds, seed, images):
     table = _table(12, images)
-    splits = resampling.splits(make(dataset="d", resampling={"folds": folds}, split={"seed": seed}), table)
+    splits = resampling.splits(make(dataset="d", head="gap", resampling={"folds": folds}, split={"seed": seed}), table)
     assert len(splits) == folds
     assert (sum((parts == dataset.TEST).astype(int) for parts in splits) == 1).all()
     for parts in splits:
@@ -54,7 +54,7 @@ def test_folds_of_the_tutorial_are_by_image():
 
 def test_repeats_are_the_splits_of_the_next_seeds():
     table = _table(10, 2)
-    splits = resampling.splits(make(dataset="d", resampling={"repeats": 3}, split={"seed": 4}), table)
+    splits = resampling.splits(make(dataset="d", head="gap", resampling={"repeats": 3}, split={"seed": 4}), table)
     for number, parts in enumerate(splits):
         pd.testing.assert_series_equal(parts, split.by_patient(table, 0.2, 0.1, 4 + number))
 
@@ -133,3 +133,13 @@ def test_folds_of_other_settings_are_not_averaged(phantom):
     for number in (1, 2):
         old, new = (table[table["number"] == number]["p_COVID"].to_numpy() for table in (before, after))
         assert np.abs(old - new).max() > 1e-4
+
+
+def test_logistic_head_has_no_validation_part():
+    """It trains on what other heads are validated on, in the same splits."""
+    table = _table(10, 2)
+    for chosen in ({"resampling": {"folds": 3}}, {}):
+        kinds = [resampling.splits(make(dataset="d", head=head, **chosen), table) for head in ("gap", "logistic")]
+        for other, found in zip(*kinds, strict=True):
+            pd.testing.assert_series_equal(found, other.replace(dataset.VALIDATION, dataset.TRAIN))
+            assert set(other) == {*dataset.PARTS} and set(found) == {dataset.TRAIN, dataset.TEST}
