@@ -255,7 +255,7 @@ def _fold(gram: np.ndarray, examples: Examples, held_out: np.ndarray) -> _Fold:
     times = 1 + examples.copies.shape[1]
     places = np.concatenate([trained + len(examples) * k for k in range(times)])
     inner = gram[np.ix_(places, places)]
-    inner[np.diag_indices_from(inner)] += _JITTER * np.trace(inner) / len(inner)
+    inner[np.diag_indices_from(inner)] += max(_JITTER * np.trace(inner) / len(inner), _JITTER)
     factor = np.linalg.cholesky(inner)
     outside = solve_triangular(factor, gram[np.ix_(places, tested)], lower=True, check_finite=False).T
     targets, weights = np.tile(examples.targets[trained], (times, 1)), np.tile(examples.weights[trained], times)
