@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data.info import DatasetInfo
 from cxrcore.i18n import N_
-from cxrcore.messages import Message
+from cxrcore.messages import Message, msg
 from cxrcore.metric import ClassificationMetrics, Metric
 from cxrcore.schema import Stored, migrate_metrics
 
@@ -216,6 +216,13 @@ class ResamplingResult(Stored):
         """Rename `recipe`, and the settings in it."""
         found: dict[str, Any] = migrate_metrics(values)
         return found | {"settings": RunConfig.migrate(found.get("recipe", {}), version)}
+
+    @property
+    def label(self) -> Message:
+        """What the mean is of, for example `mean of 5 folds`."""
+        if self.kind == "kfold":
+            return msg("mean of {n} folds", n=len(self.done))
+        return msg("mean of {n} repeats", n=len(self.done))
 
 
 class ShownMark(Stored):

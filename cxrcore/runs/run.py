@@ -11,8 +11,9 @@ predictions.parquet  validation and test images       heatmaps.npy    Grad-CAM o
 selection.json       what the logistic head was chosen from
 novelty.npz          out-of-distribution detector     vectors.npz     features of training images, to find similar ones
 shortcut.json        the shortcut audit, if made      mitigations.json  the mitigations, if measured
-faithfulness.json    checks of heatmaps, if made      notes.json      notes on test images
-shown.json           if shown where read-only         evaluations/, tasks/  external validation, work in progress
+faithfulness.json    checks of heatmaps, if made      learning_curve.json  the learning curve, if computed
+notes.json           notes on test images             shown.json      if shown where read-only
+evaluations/         external validation              tasks/          work in progress
 """
 
 import json
@@ -31,6 +32,7 @@ from cxrcore.data.classes import positive
 from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.files import atomic_path, read_text_lines
 from cxrcore.messages import Message
+from cxrcore.metric import Metric
 from cxrcore.runs.models import (
     EpochMetrics,
     ResamplingResult,
@@ -147,6 +149,22 @@ class Run:
         """The results of all folds or repeats, None for a single split."""
         return ResamplingResult.read_if_present(self.resampling_file(RESAMPLING))
 
+    @property
+    def averaged(self) -> ResamplingResult | None:
+        """The results of the folds or repeats once two of them are done, None before and for a single split."""
+        found = self.resampling
+        return found if found and len(found.done) > 1 else None
+
+    @property
+    def headline(self) -> Metric | None:
+        """The accuracy that stands for the run: the mean over its folds or repeats, of a single split (and before the
+        second fold is done) that of the test images. None before the evaluation.
+        """
+        if found := self.averaged:
+            return found.mean["accuracy"]
+        metrics = self.metrics
+        return metrics.test.accuracy if metrics else None
+
     def resampling_file(self, name: str) -> Path:
         """Return the path of `RESAMPLING` or `RESAMPLING_TABLE`; version 1 had another name for it."""
         older = self.folder / _RESAMPLING_OF_VERSION_1[name]
@@ -199,6 +217,13 @@ class Run:
         """Return the prediction table of the validation or test images."""
         table = self.read_table("predictions.parquet")
         return table[table["split"] == split].reset_index(drop=True)
+
+    def resampled_predictions(self) -> pd.DataFrame:
+        """Return the prediction tables of all folds or repeats as one, those of the first one first; `number`, from 1,
+        tells which. Raises `DamagedFileError` if there are none.
+        """
+        table = self.read_table(self.resampling_file(RESAMPLING_TABLE).name)
+        return table.rename(columns={"round": "number"})  # its name in version 1
 
     def heatmaps(self) -> np.ndarray:
         """Return the test images' Grad-CAM, float32 (n_test, classes, h, w), as a memory map."""

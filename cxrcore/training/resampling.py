@@ -110,7 +110,7 @@ def _finished(run: Run) -> dict[int, pd.DataFrame]:
     """Return the later folds or repeats that a continued run has finished already."""
     if not run.resampling:
         return {}
-    table = run.read_table(run.resampling_file(RESAMPLING_TABLE).name).rename(columns={"round": "number"})
+    table = run.resampled_predictions()
     return {int(str(number)): part.drop(columns="number") for number, part in table.groupby("number") if number != 1}
 
 
