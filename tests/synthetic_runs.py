@@ -15,6 +15,8 @@ from cxrcore.evaluation import metrics
 from cxrcore.files import append_line
 from cxrcore.runs import EVENTS, EpochMetrics, RunInfo, RunMetrics
 from cxrcore.runs.models import DatasetSnapshot
+from cxrcore.runs.run import RESAMPLING, RESAMPLING_TABLE
+from cxrcore.training import resampling
 
 SURE = 0.8  # the probability of the predicted class
 
@@ -90,4 +92,30 @@ def make(classes, matrix, name="made", positive="", picture=None):
     values = {"loss": 1, "accuracy": 0.5, "val_loss": 1, "val_accuracy": 0.5, "learning_rate": 1e-3, "seconds": 1}
     for number in (1, 2):
         append_line(run.folder / EVENTS, EpochMetrics(epoch=number, **values).model_dump())
+    return run
+
+
+def fold(run, kind, correct):
+    """Make a run one with folds or repeats (`kind`), and return it. The first is its own test; each of `correct` is
+    another, on copies of the same images of other patients, of which so many are correct.
+    """
+    first, classes = run.predictions("test"), run.classes
+    tables = [first]
+    for number, hits in enumerate(correct, start=2):
+        table = first.assign(
+            patient=first["patient"] + f" of {number}", sha256=[f"{number}{sha}" for sha in first["sha256"]]
+        )
+        predicted = [
+            label if k < hits else next(name for name in classes if name != label)
+            for k, label in enumerate(table["label"])
+        ]
+        probabilities = (np.array(classes) == np.array(predicted)[:, None]) * 0.6 + 0.4 / len(classes)
+        tables.append(metrics.predictions(table.assign(split="test"), probabilities, classes))
+    numbered = [table.assign(number=number) for number, table in enumerate(tables, start=1)]
+    run.write_table(RESAMPLING_TABLE, pd.concat(numbered, ignore_index=True))
+    count = max(2, len(tables))
+    config = run_config.make(dataset=run.config.dataset, resampling={"folds" if kind == "kfold" else "repeats": count})
+    config.write(run.folder / "config.json")
+    found = resampling.summary(config, [metrics.evaluate(table, classes) for table in tables], 1 / count)
+    found.write(run.folder / RESAMPLING)
     return run

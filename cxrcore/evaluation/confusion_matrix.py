@@ -35,6 +35,15 @@ def f1(matrices: np.ndarray) -> np.ndarray:
     return _divide(2 * correct, matrices.sum(axis=-1) + matrices.sum(axis=-2))
 
 
+def proportions(matrices: np.ndarray) -> np.ndarray:
+    """Return sensitivity, specificity and positive and negative predictive value by class, (..., 4, C)."""
+    correct = np.diagonal(matrices, axis1=-2, axis2=-1)
+    true, predicted, total = matrices.sum(axis=-1), matrices.sum(axis=-2), matrices.sum(axis=(-2, -1))[..., None]
+    both_other = total - true - predicted + correct
+    pairs = [(correct, true), (both_other, total - true), (correct, predicted), (both_other, total - predicted)]
+    return np.stack([_divide(part, whole) for part, whole in pairs], axis=-2)
+
+
 def accuracy(matrices: np.ndarray) -> np.ndarray:
     """Return the share of correct predictions."""
     return _divide(np.trace(matrices, axis1=-2, axis2=-1), matrices.sum(axis=(-2, -1)))

@@ -1,6 +1,7 @@
 """The prediction table of a test set, and its metrics."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -30,10 +31,11 @@ def predictions(rows: pd.DataFrame, probabilities: np.ndarray, classes: Sequence
     return table.assign(**dict(zip(probability_columns(classes), probabilities.T, strict=True)))
 
 
-def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> ClassificationMetrics:
+def evaluate(table: pd.DataFrame, classes: Sequence[str], by_patient: bool = False) -> ClassificationMetrics:
     """Return the metrics of a prediction table.
 
-    Proportions have Wilson's interval, the others the bootstrap interval over patients.
+    Proportions have Wilson's interval, the others the bootstrap interval over patients. With `by_patient` proportions
+    have that too; where all images count or none, Wilson's interval for as many patients.
     """
     true, predicted = (class_indices(table[column], classes) for column in ("label", "predicted"))
     matrix = count_confusion(true, predicted, labels=list(range(len(classes))))
@@ -45,7 +47,7 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> ClassificationMetri
         name: _overall(float(values[k]), bounds[:, k], n, people)
         for k, name in enumerate(confusion_matrix.OVERALL, start=len(classes))
     }
-    return ClassificationMetrics(
+    found = ClassificationMetrics(
         n=n,
         patients=people,
         classes=list(classes),
@@ -54,6 +56,37 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> ClassificationMetri
         by_class={name: _of_class(matrix, k, float(values[k]), bounds[:, k]) for k, name in enumerate(classes)},
         **overall,
     )
+    return _by_patient(found, true, predicted, patients) if by_patient else found
+
+
+def _by_patient(
+    found: ClassificationMetrics, true: np.ndarray, predicted: np.ndarray, patients: list[str]
+) -> ClassificationMetrics:
+    """Return the metrics with intervals of proportions by patient."""
+    classes = len(found.classes)
+    bounds = intervals.of_confusion(true, predicted, patients, classes, confusion_matrix.proportions)
+    people = np.array(patients)
+
+    def bounded(metric: Metric, low_high: np.ndarray, images: np.ndarray) -> Metric:
+        if metric.successes in (0, metric.n):  # every resample has the same value
+            if not metric.n:
+                return metric
+            count = len(np.unique(people[images]))
+            low_high = np.array(intervals.wilson(count if metric.successes else 0, count))
+        return replace(metric, low=float(low_high[0]), high=float(low_high[1]))
+
+    by_class = {
+        name: replace(
+            values,
+            recall=bounded(values.recall, bounds[:, 0, k], true == k),
+            specificity=bounded(values.specificity, bounds[:, 1, k], true != k),
+            precision=bounded(values.precision, bounds[:, 2, k], predicted == k),
+            npv=bounded(values.npv, bounds[:, 3, k], predicted != k),
+        )
+        for k, (name, values) in enumerate(found.by_class.items())
+    }
+    accuracy = intervals.of_confusion(true, predicted, patients, classes, confusion_matrix.accuracy)
+    return replace(found, accuracy=bounded(found.accuracy, accuracy, np.ones(len(true), bool)), by_class=by_class)
 
 
 def reported(metrics: ClassificationMetrics, positive: str) -> dict[str, ClassMetrics]:
