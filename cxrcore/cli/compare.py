@@ -31,8 +31,7 @@ def compare(
     lines = []
     for found, row in zip(chosen, rows, strict=True):
         label = f"{found.title} ({found.name})" if found.title else found.name
-        metrics = found.metrics
-        accuracy = f"  {terminal.proportion(metrics.test.accuracy)}" if metrics else ""
+        accuracy = f"  {terminal.headline(found)}" if found.headline else ""
         lines.append(label + accuracy)
         lines += [f"  {name}: {row[name]}" for name in run_comparison.differing(chosen)]
     lines += [f"{name} against the baseline: {test.sentence}" for name, test in tests.items()]

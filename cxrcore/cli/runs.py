@@ -27,11 +27,12 @@ def list_(json: Json = False) -> None:
     queue.dispatch()  # marks workers that died, and starts waiting runs
     rows, lines = [], []
     for run in runs.listing():
-        metrics, title = run.metrics, run.title
-        accuracy = metrics.test.accuracy if metrics else None
+        title = run.title
+        accuracy, averaged = run.headline, run.averaged
         row = {"run": run.name, "title": title, "state": run.status.state}
-        rows.append(row | {"accuracy": to_plain(accuracy) if accuracy else None})
-        words = [run.name, title, run.status.state, terminal.proportion(accuracy) if accuracy else ""]
+        of = str(averaged.label) if averaged else "test images"
+        rows.append(row | {"accuracy": to_plain(accuracy) if accuracy else None, "accuracy_of": of})
+        words = [run.name, title, run.status.state, terminal.headline(run) if accuracy else ""]
         lines.append("  ".join(filter(None, words)))
     damaged = {run.name: str(run.message) for run in runs.damaged()}
     lines += [f"{name}  damaged: {reason}" for name, reason in damaged.items()]

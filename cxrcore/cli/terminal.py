@@ -20,6 +20,7 @@ from rich.text import Text
 
 from cxrcore.metric import Metric
 from cxrcore.progress import StageProgress
+from cxrcore.runs import Run
 
 
 class _Rate(ProgressColumn):
@@ -56,6 +57,13 @@ def proportion(metric: Metric) -> str:
         return f"not defined (0 of {metric.n})"
     interval = f"95 % interval {100 * metric.low:.1f} to {100 * metric.high:.1f} %"
     return f"{100 * metric.value:.1f} % ({metric.successes} of {metric.n}; {interval})"
+
+
+def headline(run: Run) -> str:
+    """Return the accuracy that stands for a run as `proportion`, of folds or repeats as `share` and what it is of."""
+    metric = run.headline or Metric(None)
+    found = run.averaged
+    return f"{share(metric)}, {found.label}" if found else proportion(metric)
 
 
 def share(metric: Metric) -> str:

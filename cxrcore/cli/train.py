@@ -55,7 +55,8 @@ def report(run: Run, json: bool) -> None:
 
 def summary(run: Run) -> dict[str, Any]:
     """Return what `--json` prints of a run."""
-    results = run.results
+    results, averaged = run.results, run.averaged
+    accuracy = run.headline or results.test.accuracy
     found = {
         "run": run.name,
         "state": run.status.state,
@@ -63,8 +64,9 @@ def summary(run: Run) -> dict[str, Any]:
         "n_train": results.n_train,
         "n_val": results.n_validation,
         "n_test": results.n_test,
-        "accuracy": results.test.accuracy.value,
-        "accuracy_ci95": [results.test.accuracy.low, results.test.accuracy.high],
+        "accuracy": accuracy.value,
+        "accuracy_ci95": [accuracy.low, accuracy.high],
+        "accuracy_of": str(averaged.label) if averaged else "test images",
         "seconds": results.seconds,
     }
     return found | ({"resampling": run.resampling.plain()} if run.resampling else {})
@@ -74,11 +76,10 @@ def _text(run: Run) -> str:
     results = run.results
     text = (
         f"Run {run.name} ({run.status.state}), {results.seconds['total']:.0f} s.\n"
-        f"Test accuracy {terminal.proportion(results.test.accuracy)}."
+        f"Test accuracy {terminal.headline(run)}."
     )
-    if resampling := run.resampling:
-        splits = f"{len(resampling.done)} {'folds' if resampling.kind == 'kfold' else 'repeats'}"
-        text += f"\nMean of {splits}: {terminal.share(resampling.mean['accuracy'])}."
+    if run.averaged:
+        text += f"\nThe first, whose model is saved: {terminal.proportion(results.test.accuracy)}."
     return text
 
 

@@ -25,6 +25,7 @@ def limitations(
     external: list[ExternalEvaluation],
     shortcut: Message | None,
     unknown_patients: int = 0,
+    by_patient: bool = False,
 ) -> list[Message]:
     """Return the limitations of a run's result, the most serious first.
 
@@ -35,6 +36,7 @@ def limitations(
         external: the evaluations on other datasets.
         shortcut: the sentence of the shortcut audit, None before it was run.
         unknown_patients: how many test images have no known patient, see the function of this name.
+        by_patient: whether the intervals of proportions are by patient.
     """
     found = [msg("Not for clinical use: this is not a validated medical device.")]
     if phantom:
@@ -64,7 +66,7 @@ def limitations(
                 n=metrics.n,
             )
         )
-    if metrics.n > metrics.patients:
+    if metrics.n > metrics.patients and not by_patient:
         found.append(
             msg(
                 "Intervals of proportions treat images as independent, but {n} images come from {patients} patients: "

@@ -19,7 +19,7 @@ class ReportedResult:
 
     Attributes:
         table: a prediction table; `heatmap` is the row of an image in the run's heatmaps, `NO_HEATMAP` where none was
-            kept, as of images that the saved model was not tested on.
+            kept, as of images that the saved model was not tested on. With `pooled` also `fold`, from 1.
         pooled: whether the table has every image that was tested in any fold, predicted by the model of its fold.
     """
 
@@ -36,8 +36,8 @@ def can_pool(run: Run) -> bool:
 def load(run: Run, pooled: bool = True) -> ReportedResult:
     """Return the pooled predictions of a k-fold run; without `pooled`, and of other runs, those of the saved model."""
     if pooled and can_pool(run):
-        table = run.resampled_predictions()
-        first = table.pop("number").to_numpy() == 1
+        table = run.resampled_predictions().rename(columns={"number": "fold"})
+        first = table["fold"].to_numpy() == 1
         return ReportedResult(table.assign(heatmap=np.where(first, np.cumsum(first) - 1, NO_HEATMAP)), True)
     table = run.predictions("test")
     return ReportedResult(table.assign(heatmap=np.arange(len(table))), False)

@@ -22,8 +22,8 @@ def differing(runs: Sequence[Run]) -> list[str]:
 
 def table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return one row for each run: `run`, `title`, `tags`, `state`, `n_test`, each of `METRICS` as value, `_low` and
-    `_high`, `resampling` (finished folds or repeats, 1 without resampling) with their `mean_accuracy`, `kept_epoch`,
-    `seconds`, and the settings that differ.
+    `_high`, `resampling` (finished folds or repeats, 1 without resampling), `kept_epoch`, `seconds`, and the settings
+    that differ. With two folds or more the metrics are means over them, and `n_test` counts the images of all.
 
     Values that a run does not have, for example before its results, are missing (NaN or None).
     """
@@ -32,18 +32,19 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def _row(run: Run, names: list[str]) -> dict[str, Cell]:
-    metrics, card, resampling, settings = run.metrics, run.card, run.resampling, run.settings
+    metrics, card, averaged, settings = run.metrics, run.card, run.averaged, run.settings
+    found = {name: getattr(metrics.test, name) for name in METRICS} if metrics else {}
+    found = averaged.mean if averaged else found
     row: dict[str, Cell] = {
         "run": run.name,
         "title": card.title,
         "tags": ", ".join(card.tags),
         "state": run.status.state,
-        "n_test": metrics.n_test if metrics else None,
+        "n_test": found["accuracy"].n if found else None,
     }
     for name in METRICS:
-        row |= _cells(name, getattr(metrics.test, name) if metrics else None)
-    row["resampling"] = len(resampling.done) if resampling else 1
-    row |= _cells("mean_accuracy", resampling.mean["accuracy"] if resampling else None)
+        row |= _cells(name, found.get(name))
+    row["resampling"] = len(averaged.done) if averaged else 1
     row["kept_epoch"] = metrics.kept_epoch if metrics else None
     row["seconds"] = metrics.seconds.get("total") if metrics else None
     return row | {name: _cell(settings.get(name)) for name in names}

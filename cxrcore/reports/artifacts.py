@@ -35,7 +35,9 @@ class Artifact:
 
 def _predictions(summary: RunSummary) -> bytes:
     """Return the predictions without names of people and paths of this machine: patients are numbered."""
-    table = summary.table.drop(columns=["lungs", "lesions"], errors="ignore").rename(columns={"path": "file"})
+    table = summary.table.drop(columns=["lungs", "lesions", "heatmap"], errors="ignore").rename(
+        columns={"path": "file"}
+    )
     table["file"] = [Path(path).name for path in table["file"]]
     table["patient"] = pd.factorize(table["patient"])[0] + 1
     return csv_text(table).encode()

@@ -12,8 +12,9 @@ from plotly.offline import get_plotlyjs
 from cxrcore.data.errors import ImageError
 from cxrcore.evaluation import probability_metrics
 from cxrcore.evaluation.metrics import certainty, probability_columns
+from cxrcore.evaluation.reported import NO_HEATMAP
 from cxrcore.explain.overlay import overlay
-from cxrcore.figures import charts, confusion_matrix, formatting, palette, probability_curves, thumbnails
+from cxrcore.figures import charts, confusion_matrix, formatting, palette, probability_curves, resampling, thumbnails
 from cxrcore.i18n import t
 from cxrcore.progress import Progress, ignore
 from cxrcore.reports import templates
@@ -25,7 +26,9 @@ MOST_IMAGES = 150  # at about 25 kB for an image and its overlay, beside 5 MB of
 
 @dataclass(frozen=True)
 class ReportImage:
-    """A test image with its overlay as data URLs (None if the file can no longer be read) and its prediction."""
+    """A test image with its overlay as data URLs and its prediction. No pictures if the file can no longer be read; the
+    overlay is "" if no heatmap was kept.
+    """
 
     name: str
     pictures: tuple[str, str] | None
@@ -55,7 +58,9 @@ def render(summary: RunSummary, progress: Progress = ignore) -> str:
 def _figures(summary: RunSummary, shown: list[str]) -> dict[str, go.Figure]:
     epochs, kept, names = summary.run.epochs, summary.stored.kept_epoch, summary.classes
     matrix, ink, shade = summary.metrics.confusion, palette.INK["light"], confusion_matrix.BY_TRUE
+    folds = {"folds": resampling.folds(found)} if (found := summary.run.averaged) else {}
     return {
+        **folds,
         "confusion": confusion_matrix.confusion(matrix, names, shade, ink, clickable=False),
         **probability_curves.all_of(summary.table, names, shown),
         "accuracy": charts.curves(epochs, "accuracy", t("Accuracy"), len(epochs), kept),
@@ -76,7 +81,8 @@ def _images(summary: RunSummary, progress: Progress) -> list[ReportImage]:
     found = []
     for done, number in enumerate(order, 1):
         row = table.loc[number]
-        path, heatmap = Path(row["path"]), np.asarray(heatmaps[number, summary.classes.index(row["predicted"])])
+        path, kept = Path(row["path"]), row["heatmap"]
+        heatmap = None if kept == NO_HEATMAP else np.asarray(heatmaps[kept, summary.classes.index(row["predicted"])])
         probabilities = {name: float(row[column]) for name, column in zip(summary.classes, columns, strict=True)}
         found.append(
             ReportImage(
@@ -93,10 +99,12 @@ def _images(summary: RunSummary, progress: Progress) -> list[ReportImage]:
     return found
 
 
-def _pictures(path: Path, heatmap: npt.NDArray[np.float32]) -> tuple[str, str] | None:
-    """Return an image and its overlay as data URLs, None if the image can no longer be read."""
+def _pictures(path: Path, heatmap: npt.NDArray[np.float32] | None) -> tuple[str, str] | None:
+    """Return an image and its overlay, "" without a heatmap, as data URLs; None if it can no longer be read."""
     try:
         image = thumbnails.small(path, _SIDE)
     except ImageError:
         return None
+    if heatmap is None:
+        return thumbnails.data_url(image), ""
     return thumbnails.data_url(image), thumbnails.data_url(Image.fromarray(overlay(np.asarray(image), heatmap)))

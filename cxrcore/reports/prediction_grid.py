@@ -7,8 +7,8 @@ from PIL import Image
 
 from cxrcore.data.errors import ImageError
 from cxrcore.evaluation.metrics import probability_columns
-from cxrcore.figures import thumbnails
-from cxrcore.i18n import t
+from cxrcore.figures import formatting, thumbnails
+from cxrcore.i18n import t, translate
 from cxrcore.progress import Progress, ignore
 from cxrcore.reports import grid_pdf
 from cxrcore.reports.run_summary import RunSummary
@@ -21,6 +21,9 @@ def render(summary: RunSummary, per_page: int = grid_pdf.PER_PAGE, progress: Pro
     heading = t("Predicted and true labels: {title}", title=summary.title)
     if summary.run.is_phantom:
         heading += " " + t("(phantoms: synthetic, not X-rays of people)")
+    if summary.basis:
+        accuracy = formatting.with_interval(summary.headline)
+        heading += f" · {t('Test accuracy, {mean}', mean=translate(summary.headline_label))}: {accuracy}"
     return grid_pdf.render(_tiles(summary, progress), heading, per_page)
 
 

@@ -14,9 +14,10 @@ from cxrcore.audits.dataset import audit
 from cxrcore.audits.dataset.audit import DatasetAudit
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
-from cxrcore.evaluation import calibration, external, limitations, metrics, probability_metrics, subgroups
+from cxrcore.evaluation import calibration, external, limitations, metrics, probability_metrics, reported, subgroups
 from cxrcore.evaluation.external import ExternalEvaluation
 from cxrcore.evaluation.probability_metrics import ProbabilityMetrics
+from cxrcore.evaluation.reported import ReportedResult
 from cxrcore.features import backbones
 from cxrcore.messages import Message
 from cxrcore.metric import ClassificationMetrics, ClassMetrics, Metric
@@ -51,9 +52,29 @@ class RunSummary:
         return re.sub(r"[^A-Za-z0-9]+", "-", plain)[:_LONGEST_NAME].strip("-") or self.run.name
 
     @cached_property
+    def result(self) -> ReportedResult:
+        """The test predictions that stand for the run: of k-fold those of all folds."""
+        return reported.load(self.run)
+
+    @property
     def table(self) -> pd.DataFrame:
-        """The predictions of the test images; the row numbers are those of the run's heatmaps."""
-        return self.run.predictions("test")
+        """The prediction table of `result`."""
+        return self.result.table
+
+    @property
+    def headline_label(self) -> Message:
+        """What the headline is of, "" for a single split."""
+        return self.run.averaged.label if self.run.averaged else Message(id="")
+
+    @property
+    def headline(self) -> Metric:
+        """The accuracy that stands for the run."""
+        return self.run.headline or self.metrics.accuracy
+
+    @property
+    def basis(self) -> Message | None:
+        """What the metrics are of, beside the headline of folds or repeats; None for a single split."""
+        return reported.basis(self.run)
 
     @cached_property
     def config(self) -> RunConfig:
@@ -83,7 +104,7 @@ class RunSummary:
     @cached_property
     def metrics(self) -> ClassificationMetrics:
         """The metrics of the test images; what an older version did not measure is computed."""
-        return metrics.complete(self.stored.test, self.table)
+        return reported.evaluate(self.run, self.result)
 
     @property
     def by_class(self) -> dict[str, ClassMetrics]:
@@ -135,7 +156,7 @@ class RunSummary:
         """The limitations of the result."""
         unknown = limitations.unknown_patients(self.table)
         return limitations.limitations(
-            self.metrics, self.config, self.run.is_phantom, self.external, self.shortcut, unknown
+            self.metrics, self.config, self.run.is_phantom, self.external, self.shortcut, unknown, self.result.pooled
         )
 
     @property

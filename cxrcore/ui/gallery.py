@@ -38,7 +38,8 @@ _STYLE = """<style>
 class Card:
     """One image of the grid, none if `path` is "". The mark has the colour of class `label`; the texts stand below.
 
-    With `heatmap`, float (h, w), the picture is shown under it, and by itself while the pointer is on it.
+    With `heatmap`, float (h, w), the picture is shown under it, and by itself while the pointer is on it. `explain` is
+    the address where the image is explained, "" for no link.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Card:
     lines: tuple[str, ...] = ()
     wrong: bool = False
     heatmap: npt.NDArray[np.float32] | None = None
+    explain: str = ""
 
 
 def show(cards: Sequence[Card], classes: Sequence[str]) -> None:
@@ -85,6 +87,8 @@ def figure(card: Card, styles: Mapping[str, ClassStyle]) -> str:
     dot = f'<span class="mark" style="color:{style.colour}">{style.mark}</span>'
     mark = "<b>" + t("incorrect") + "</b> · " if card.wrong else ""
     lines = "<br>".join(escape(line) for line in card.lines)
+    if card.explain:
+        lines += f'<br><a href="{escape(card.explain, quote=True)}" target="_self">{t("Explain")}</a>'
     return (
         f'<figure><div class="picture{" wrong" if card.wrong else ""}">{_picture(card)}</div>'
         f"<figcaption>{dot}{mark}{escape(card.title)}<br>{lines}</figcaption></figure>"

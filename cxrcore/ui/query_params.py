@@ -5,6 +5,7 @@ another widget that starts with the same choice.
 """
 
 from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -43,6 +44,11 @@ def keep(name: str, value: str | None, default: str | None) -> None:
 def put(name: str, value: str) -> None:
     """Set the choice of a widget that is drawn later."""
     st.session_state[f"put {name}"] = value
+
+
+def address(page: str, **choices: str) -> str:
+    """Return the address of another page of the dashboard with these choices, relative to this page."""
+    return f"{page}?{urlencode({'lang': current()} | choices)}"
 
 
 def selectbox(

@@ -1,25 +1,32 @@
-"""The summary of the folds or repeats of a run."""
+"""The headline of a run with folds or repeats: the mean accuracy over them, and each of them as a point."""
 
 import streamlit as st
 
-from cxrcore.figures import formatting
-from cxrcore.i18n import t
-from cxrcore.runs import Run
+from cxrcore.figures import formatting, resampling
+from cxrcore.i18n import t, translate
+from cxrcore.runs import ResamplingResult, Run
+from cxrcore.ui import feedback
 
 
 def show(run: Run) -> None:
-    """Show the mean test accuracy over a run's folds or repeats; nothing for a run with one split."""
-    if not (found := run.resampling):
+    """Show the mean of a run's folds or repeats with its interval, and a strip plot of them."""
+    if not (found := run.averaged):
         return
     mean = found.mean["accuracy"]
-    numbers = {"done": len(found.done), "planned": found.planned, "mean": formatting.percent(mean)}
-    parts = [
-        t("Mean test accuracy of {done} of {planned} folds: **{mean}**.", **numbers)
-        if found.kind == "kfold"
-        else t("Mean test accuracy of {done} of {planned} repeats: **{mean}**.", **numbers),
-        t("95% interval: {interval}.", interval=formatting.interval(mean))
-        if mean.has_interval
-        else t("No interval is given when all folds or repeats score the same."),
-        t("The model and the test results on these pages are those of the first one."),
-    ]
-    st.info(" ".join(parts), icon=":material/repeat:")
+    numbers: dict[str, str | int] = {t("Test accuracy, {mean}", mean=translate(found.label)): formatting.percent(mean)}
+    if mean.has_interval:
+        numbers[t("95% interval")] = formatting.interval(mean)
+    numbers[_done(found)] = t("{done} of {all}", done=len(found.done), all=found.planned)
+    numbers[t("Images tested")] = mean.n
+    feedback.numbers(numbers)
+    values = ", ".join(formatting.percent(metric) for metric in found.done)
+    alt = t("Accuracy of each: {values}. Mean {mean}.", values=values, mean=formatting.with_interval(mean))
+    st.plotly_chart(resampling.folds(found), key=f"folds {run.name}", alt=alt)
+    if mean.has_interval:
+        st.caption(t("Each point is the test accuracy of one; line and band are the mean and its 95% interval."))
+    else:
+        st.caption(t("No interval is given when all folds or repeats score the same."))
+
+
+def _done(found: ResamplingResult) -> str:
+    return t("Folds") if found.kind == "kfold" else t("Repeats")

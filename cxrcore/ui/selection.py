@@ -74,5 +74,5 @@ def run_label(run: Run) -> str:
     config, status, metrics = run.config, run.status, run.metrics
     when = format_time(status.created or status.started)
     title = run.title or backbones.get(config.backbone).title
-    end = formatting.percent(metrics.test.accuracy) if metrics else translate(state_label(status.state))
+    end = formatting.headline(run) if metrics else translate(state_label(status.state))
     return f"{when} · {title} · {config.dataset} · {end}"

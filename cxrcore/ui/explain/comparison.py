@@ -7,6 +7,7 @@ import streamlit as st
 
 from cxrcore.data import classes
 from cxrcore.data.images import display
+from cxrcore.evaluation import reported
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.i18n import t, translate
@@ -21,7 +22,7 @@ _MOST_OTHERS = 1  # each run is a model in memory
 def show(run: Run) -> None:
     """Choose an image, methods and another run, and show the heatmaps side by side."""
     number = test_images.choose_image(run)
-    row = run.predictions("test").loc[number]
+    row = reported.load(run).table.loc[number]
     left, right = st.columns([2, 1])
     names = left.multiselect(
         t("Methods"),

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import streamlit as st
 
 from cxrcore.data import classes
 from cxrcore.data.images import display, png
+from cxrcore.evaluation import reported
 from cxrcore.evaluation.metrics import probability_columns
+from cxrcore.evaluation.reported import NO_HEATMAP
 from cxrcore.explain import rendering
 from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import bind, t
@@ -23,23 +26,24 @@ from cxrcore.ui.explain.options import NONE, ExplainOptions
 
 def show(run: Run) -> None:
     """Choose a test image and show it explained; the choice is in the URL."""
-    table, names = run.predictions("test"), run.classes
+    table, names = reported.load(run).table, run.classes
     number = choose_image(run)
     chosen = options.show(run)
     row = table.loc[number]
-    path, probabilities = Path(row["path"]), row[probability_columns(names)].to_numpy(float)
+    path = Path(row["path"])
     explanation.transform_note(run, path)
+    probabilities, heatmap = _explained(run, row, chosen)
     explanation.picture(
         path.name,
         display(path),
         dict(zip(names, map(float, probabilities), strict=True)),
-        _heatmap(run, path, number, chosen, probabilities),
+        heatmap,
         chosen,
         true=row["label"],
         masks=Masks(row["lungs"], row["lesions"]),
     )
     st.download_button(
-        t("All {n} Grad-CAM overlays as ZIP", n=len(table)),
+        t("All {n} Grad-CAM overlays as ZIP", n=int((table["heatmap"] != NO_HEATMAP).sum())),
         bind(lambda: _archive(run, chosen.opacity)),
         f"{RunSummary(run).file_stem}-gradcam.zip",
         "application/zip",
@@ -53,9 +57,13 @@ def show(run: Run) -> None:
 
 
 def choose_image(run: Run) -> int:
-    """Show the choice of a test image, errors first; return its row in the predictions."""
-    table = run.predictions("test")
-    errors_first = [str(number) for number in table.sort_values("correct", kind="stable").index]
+    """Show the choice of a test image, errors first; return its row in the result that stands for the run.
+
+    Test images of later folds, on which the saved model was trained, come last.
+    """
+    table = reported.load(run).table
+    table = table.assign(later=table["heatmap"] == NO_HEATMAP)
+    errors_first = [str(number) for number in table.sort_values(["later", "correct"], kind="stable").index]
     labels = {
         str(number): _label(Path(path).name, true, predicted)
         for number, path, true, predicted in zip(
@@ -73,14 +81,23 @@ def _label(name: str, true: str, predicted: str) -> str:
     return f"{name} · {classes.label(true)} · {end}"
 
 
-def _heatmap(
-    run: Run, path: Path, number: int, chosen: ExplainOptions, probabilities: npt.NDArray[np.floating]
-) -> npt.NDArray[np.float32]:
-    """Return the heatmap: the one kept with the run if it is what was chosen, as that needs no TensorFlow."""
+def _explained(
+    run: Run, row: "pd.Series[object]", chosen: ExplainOptions
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.float32]]:
+    """Return the saved model's probabilities and the heatmap of a row of the result that stands for the run.
+
+    What is kept with the run is taken from there, as that needs no TensorFlow.
+    """
+    path, number = Path(str(row["path"])), int(str(row["heatmap"]))
     place = st.empty()  # always there, so that what follows keeps its place on the page
+    if number == NO_HEATMAP:
+        st.warning(t("This image is in this run's training or validation set: its prediction is not a test."))
+        found = explanation.explain(run, path, chosen, place)
+        return found.probabilities, np.asarray(found.heatmaps[0])
+    probabilities = row[probability_columns(run.classes)].to_numpy(float)
     if (chosen.method, chosen.layer, chosen.contrast) == ("grad-cam", run.config.tap, NONE):
-        return np.asarray(run.heatmaps()[number, chosen.index(probabilities, run.classes)])
-    return np.asarray(explanation.explain(run, path, chosen, place).heatmaps[0])
+        return probabilities, np.asarray(run.heatmaps()[number, chosen.index(probabilities, run.classes)])
+    return probabilities, np.asarray(explanation.explain(run, path, chosen, place).heatmaps[0])
 
 
 def _archive(run: Run, opacity: float) -> bytes:

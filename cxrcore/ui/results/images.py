@@ -10,6 +10,7 @@ import streamlit as st
 from cxrcore.data import classes
 from cxrcore.evaluation import confusion_matrix as matrices
 from cxrcore.evaluation.metrics import certainty, probability_columns
+from cxrcore.evaluation.reported import NO_HEATMAP
 from cxrcore.figures import confusion_matrix, formatting, palette
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.metric import ClassificationMetrics
@@ -47,9 +48,16 @@ def show(run: Run, table: pd.DataFrame, metrics: ClassificationMetrics) -> None:
     if rows.empty:
         st.info(t("No test image matches. Choose another cell, or any."), icon=":material/info:")
     heatmaps = run.heatmaps() if with_heatmaps else None
-    gallery.show([_card(int(number), row, names, heatmaps) for number, row in rows.iterrows()], names)
+    gallery.show([_card(run, int(number), row, names, heatmaps) for number, row in rows.iterrows()], names)
     if with_heatmaps:
         st.caption(t("For the predicted class. Put the pointer on an image to see it without the heatmap."))
+        if (rows["heatmap"] == NO_HEATMAP).any():
+            st.caption(
+                t(
+                    "Only test images of the saved model have a heatmap here; Explain computes that of any other, by "
+                    "the saved model, which was trained with it."
+                )
+            )
 
 
 def _confusion(metrics: ClassificationMetrics) -> None:
@@ -130,8 +138,9 @@ def _class_or_any(names: Sequence[str]) -> Callable[[str], str]:
 
 
 def _card(
-    number: int, row: "pd.Series[object]", names: Sequence[str], heatmaps: npt.NDArray[np.float32] | None
+    run: Run, number: int, row: "pd.Series[object]", names: Sequence[str], heatmaps: npt.NDArray[np.float32] | None
 ) -> gallery.Card:
+    """Return the card of row `number` of the table; with `heatmaps`, those of the run, with its own or a link."""
     path, true, predicted = str(row["path"]), str(row["label"]), str(row["predicted"])
     probabilities = {name: float(str(row[f"p_{name}"])) for name in names}
     lines = (
@@ -143,5 +152,10 @@ def _card(
         + " "
         + certainty(probabilities[predicted])
     )
-    heatmap = None if heatmaps is None else np.asarray(heatmaps[number, list(names).index(predicted)])
-    return gallery.Card(path, predicted, title, lines, true != predicted, heatmap)
+    kept, heatmap, link = int(str(row["heatmap"])), None, ""
+    if heatmaps is not None:
+        if kept == NO_HEATMAP:
+            link = query_params.address("explain", run=run.name, image=str(number))
+        else:
+            heatmap = np.asarray(heatmaps[kept, list(names).index(predicted)])
+    return gallery.Card(path, predicted, title, lines, true != predicted, heatmap, link)

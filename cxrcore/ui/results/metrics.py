@@ -17,10 +17,13 @@ _MOST_SENTENCES, _FEW_SENTENCES = 10, 5
 _MOST_IN_SUBGROUPS = 3  # classes with columns of their own
 
 
-def show(table: pd.DataFrame, metrics: ClassificationMetrics, positive: str) -> None:
-    """Show the metrics of a prediction table; of a two-class question those of the `positive` class, else ""."""
+def show(table: pd.DataFrame, metrics: ClassificationMetrics, positive: str, by_patient: bool = False) -> None:
+    """Show the metrics of a prediction table; of a two-class question those of the `positive` class, else "".
+
+    `by_patient` tells whether the intervals of proportions are by patient.
+    """
     _summary(metrics, positive)
-    _by_class(metrics, positive)
+    _by_class(metrics, positive, by_patient)
     _overall(metrics)
     _subgroups(table, metrics.classes, positive)
 
@@ -60,7 +63,7 @@ def _summary(metrics: ClassificationMetrics, positive: str) -> None:
         st.markdown(text)
 
 
-def _by_class(metrics: ClassificationMetrics, positive: str) -> None:
+def _by_class(metrics: ClassificationMetrics, positive: str, by_patient: bool) -> None:
     st.subheader(t("Metrics of the positive class") if positive else t("Metrics by class"))
     rows = [
         {
@@ -79,8 +82,16 @@ def _by_class(metrics: ClassificationMetrics, positive: str) -> None:
         t(
             "Sensitivity: share of the images of a class that are predicted as this class. Specificity: share of the "
             "other images that are not. PPV and NPV (predictive values): share of the positive and of the negative "
-            "predictions that are correct; they hold for the class proportions of this test set, not for a hospital's. "
-            "95% intervals in brackets: Wilson's; for F1 by bootstrap over patients (Wilson's where all are correct)."
+            "predictions that are correct; they hold for the class proportions of this test set, not for a hospital's."
+        )
+        + " "
+        + (
+            t("95% intervals in brackets: by bootstrap over patients (Wilson's where all are correct).")
+            if by_patient
+            else t(
+                "95% intervals in brackets: Wilson's; for F1 by bootstrap over patients (Wilson's where all are "
+                "correct)."
+            )
         )
     )
     few = [name for name, values in metrics.by_class.items() if values.n < subgroups.FEW]

@@ -15,15 +15,19 @@ from cxrcore.ui.results import operating_point
 _MOST_CURVES = 10
 
 
-def show(table: pd.DataFrame, validation: pd.DataFrame, names: list[str], positive: str) -> None:
-    """Show curves, calibration and the operating point; of a two-class question for the `positive` class, else ""."""
+def show(table: pd.DataFrame, validation: pd.DataFrame | None, names: list[str], positive: str) -> None:
+    """Show curves, calibration and the operating point; of a two-class question for the `positive` class, else "".
+
+    A temperature is fitted on `validation`, the predictions of the same model; None where several models predicted.
+    """
     st.subheader(t("ROC, precision-recall and calibration"))
     if positive:
         label = feedback.plain_text(classes.label(positive))
         st.caption(t("Positive class: {label}. Intervals by bootstrap over patients.", label=label))
     else:
         st.caption(t("Each class against the rest. Intervals by bootstrap over patients."))
-    table = _calibrated(table, validation, names)
+    if validation is not None:
+        table = _calibrated(table, validation, names)
     with st.spinner(t("Computing the intervals (bootstrap)")):
         found = _evaluated(table, tuple(names))
     shown = probability_metrics.lowest_auc(found, positive, _MOST_CURVES)

@@ -5,27 +5,37 @@ import streamlit as st
 
 from cxrcore import settings
 from cxrcore.config.run_config import RunConfig
-from cxrcore.evaluation import limitations
-from cxrcore.evaluation.metrics import complete
+from cxrcore.evaluation import limitations, reported
+from cxrcore.evaluation.metrics import evaluate
+from cxrcore.evaluation.reported import ReportedResult
 from cxrcore.figures import formatting
-from cxrcore.i18n import N_, t
+from cxrcore.i18n import N_, t, translate
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
 from cxrcore.runs.models import RunMetrics
 from cxrcore.ui import curves, feedback, query_params, resampling_note
 from cxrcore.ui.results import errors, export, images, metrics, probabilities, robustness
 
+_POOLED, _FIRST = "pooled", "first"  # what the tabs are of
+
 
 def show(run: Run) -> None:
     """Show the results of a run that has metrics. Only the open tab is computed."""
-    stored, table = run.results, run.predictions("test")
-    found = complete(stored.test, table)
-    _accuracy(found, run.config)
-    resampling_note.show(run)
+    stored = run.results
+    if run.averaged:
+        resampling_note.show(run)
+        _split_warning(run.config)
+        result = reported.load(run, _pooled(run))
+        found = _evaluated(run, result)
+    else:
+        result = reported.load(run)
+        found = _evaluated(run, result)
+        _accuracy(found, run.config)
+    table = result.table
     views = {
         N_("Images"): lambda: images.show(run, table, found),
-        N_("Metrics"): lambda: metrics.show(table, found, run.positive),
-        N_("Probabilities"): lambda: _probabilities(run, table),
+        N_("Metrics"): lambda: metrics.show(table, found, run.positive, by_patient=result.pooled),
+        N_("Probabilities"): lambda: _probabilities(run, result),
         N_("Errors"): lambda: errors.show(run, table, run.classes),
         N_("Robustness"): lambda: robustness.show(run),
         N_("Training curves"): lambda: _training_curves(run, stored),
@@ -49,14 +59,7 @@ def _accuracy(metrics: ClassificationMetrics, config: RunConfig) -> None:
             t("Test patients"): metrics.patients,
         }
     )
-    if config.split.kind == "tutorial":
-        st.warning(
-            t(
-                "The images were split at random, as in the tutorials: images of one patient may be in the training "
-                "set and in the test set. The test accuracy is then too high."
-            ),
-            icon=":material/warning:",
-        )
+    _split_warning(config)
     if accuracy.n < limitations.SMALL_TEST:
         st.caption(
             t(
@@ -69,8 +72,51 @@ def _accuracy(metrics: ClassificationMetrics, config: RunConfig) -> None:
         )
 
 
-def _probabilities(run: Run, table: pd.DataFrame) -> None:
-    probabilities.show(table, run.predictions("validation"), run.classes, run.positive)
+def _split_warning(config: RunConfig) -> None:
+    if config.split.kind == "tutorial":
+        st.warning(
+            t(
+                "The images were split at random, as in the tutorials: images of one patient may be in the training "
+                "set and in the test set. The test accuracy is then too high."
+            ),
+            icon=":material/warning:",
+        )
+
+
+def _pooled(run: Run) -> bool:
+    """Say what the tabs below are of; of k-fold the user chooses. Return whether all folds are pooled."""
+    pooled = True
+    if reported.can_pool(run):
+        labels = {_POOLED: t("All {n} folds, pooled", n=len(run.averaged.done) if run.averaged else 0)}
+        labels[_FIRST] = t("First fold, the saved model")
+        chosen = st.segmented_control(
+            t("Results below"),
+            list(labels),
+            format_func=labels.__getitem__,
+            required=True,
+            key=query_params.start("folds", list(labels), _POOLED),
+        )
+        query_params.keep("folds", chosen, _POOLED)
+        pooled = chosen == _POOLED
+    if text := reported.basis(run, pooled):
+        st.caption(translate(text))
+    return pooled
+
+
+def _evaluated(run: Run, result: ReportedResult) -> ClassificationMetrics:
+    if not result.pooled:
+        return reported.evaluate(run, result)
+    return _pooled_metrics(result.table, tuple(run.classes))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _pooled_metrics(table: pd.DataFrame, names: tuple[str, ...]) -> ClassificationMetrics:
+    return evaluate(table, names, by_patient=True)
+
+
+def _probabilities(run: Run, result: ReportedResult) -> None:
+    validation = None if result.pooled else run.predictions("validation")
+    probabilities.show(result.table, validation, run.classes, run.positive)
 
 
 def _training_curves(run: Run, stored: RunMetrics) -> None:

@@ -89,9 +89,27 @@ def _running(run: Run, status: RunStatus) -> None:
 
 
 def _finished(run: Run, metrics: RunMetrics, status: RunStatus) -> None:
+    total = feedback.duration(metrics.seconds["total"])
+    if run.averaged:
+        text = t("Finished after {total}.", total=total)
+        if status.state != FINISHED:
+            text = t("Stopped after {total}.", total=total)
+        st.success(text, icon=":material/check_circle:")
+        resampling_note.show(run)
+    else:
+        _accuracy(metrics, status, total)
+    row = st.container(horizontal=True)
+    for page, label, icon in (
+        ("results", t("See the results"), ":material/analytics:"),
+        ("explain", t("See the heatmaps"), ":material/visibility:"),
+    ):
+        row.page_link(f"pages/{page}.py", label=label, icon=icon, query_params={"run": run.name})
+
+
+def _accuracy(metrics: RunMetrics, status: RunStatus, total: str) -> None:
     accuracy = metrics.test.accuracy
     values = {
-        "total": feedback.duration(metrics.seconds["total"]),
+        "total": total,
         "accuracy": formatting.percent(accuracy),
         "successes": accuracy.successes,
         "n": accuracy.n,
@@ -110,13 +128,6 @@ def _finished(run: Run, metrics: RunMetrics, status: RunStatus) -> None:
             **values,
         )
     st.success(text, icon=":material/check_circle:")
-    resampling_note.show(run)
-    row = st.container(horizontal=True)
-    for page, label, icon in (
-        ("results", t("See the results"), ":material/analytics:"),
-        ("explain", t("See the heatmaps"), ":material/visibility:"),
-    ):
-        row.page_link(f"pages/{page}.py", label=label, icon=icon, query_params={"run": run.name})
 
 
 def _epochs(run: Run, status: RunStatus) -> None:
