@@ -30,6 +30,7 @@ app.command()(runs.evaluate)
 app.command()(runs.explain)
 app.command()(runs.faithfulness)
 app.command()(runs.shortcut)
+app.command()(runs.learning_curve)
 app.command()(report.report)
 
 

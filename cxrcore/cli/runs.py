@@ -1,4 +1,4 @@
-"""`cxr runs`, `cxr evaluate`, `cxr explain`, `cxr faithfulness` and `cxr shortcut`: results of a training."""
+"""`cxr runs`, and what is computed of a run: `evaluate`, `explain`, `faithfulness`, `shortcut`, `learning-curve`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -170,6 +170,22 @@ def faithfulness(
 
 def _cell(metric: Metric | None) -> str:
     return "-" if metric is None or metric.value is None else f"{metric.value:.2f}"
+
+
+def learning_curve(run: RunName, json: Json = False) -> None:
+    """Compute the learning curve of a run, and how many test patients a precise result needs."""
+    from cxrcore.audits import learning_curve as curves
+    from cxrcore.evaluation import reported, sample_size
+
+    chosen = runs.load(run)
+    table = reported.load(chosen).table
+    needed = sample_size.needed(table, chosen.classes, chosen.positive)
+    with terminal.progress() as progress:
+        found = curves.compute(chosen, progress)
+    lines = [f"{point.patients} training patients: {terminal.share(point.accuracy)}" for point in found.points]
+    sentences = [curves.sentence(found), *sample_size.sentences(needed, table["patient"].nunique())]
+    value = {"run": chosen.name} | found.plain() | {"sentence": str(sentences[0]), "sample_size": to_plain(needed)}
+    terminal.result(value, "\n".join([*lines, *map(str, sentences)]), json)
 
 
 def shortcut(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
@@ -27,6 +27,11 @@ class ProbeResult:
 
     accuracy: Metric
     standard_error: float
+
+
+def classifier() -> Pipeline:
+    """Return the untrained classifier: standardised features, L2-regularised logistic regression."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
 
 
 def accuracy(vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str], seed: int = 0) -> Metric:
@@ -55,8 +60,7 @@ def evaluate(vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str]
     predicted = np.zeros_like(true)
     with threadpool_limits(1 if vectors.size < _SMALL else None, "blas"):
         for held_out in (fold == number for number in range(count)):
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
-            predicted[held_out] = model.fit(vectors[~held_out], true[~held_out]).predict(vectors[held_out])
+            predicted[held_out] = classifier().fit(vectors[~held_out], true[~held_out]).predict(vectors[held_out])
     n, value = len(true), float((predicted == true).mean())
     if value == 1:
         people = len(np.unique(groups))

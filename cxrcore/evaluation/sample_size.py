@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 
 from cxrcore.evaluation import probability_metrics
 from cxrcore.evaluation.metrics import probability_columns
+from cxrcore.messages import Message, msg
 
 HALF_WIDTH = 0.05  # of the 95 % interval of the accuracy, and of the AUC
 CALIBRATION_WIDTH = 0.2  # of the 95 % intervals of observed over expected, and of the calibration slope
@@ -56,6 +57,22 @@ def needed(table: pd.DataFrame, classes: Sequence[str], positive: str = "") -> S
         slope, large = for_slope(logit(np.clip(score, _CLOSEST, 1 - _CLOSEST))), for_observed_over_expected(prevalence)
         calibrations.append(None if slope is None else max(slope, large))
     return SampleSize(for_accuracy(float(table["correct"].mean())), _most(aucs), _most(calibrations))
+
+
+def sentences(found: SampleSize, patients: int) -> list[Message]:
+    """Return the numbers in words, beside the `patients` that there are."""
+    said = [
+        msg(
+            "For an accuracy within 5 points (95% interval), about {n} test patients are needed; there are {patients}.",
+            n=found.accuracy,
+            patients=patients,
+        )
+    ]
+    if found.auc is not None:
+        said.append(msg("For the ROC AUC of every class within 0.05: {n}.", n=found.auc))
+    if found.calibration is not None:
+        said.append(msg("For its calibration (observed/expected and slope within 0.1): {n}.", n=found.calibration))
+    return said
 
 
 def for_accuracy(value: float, half_width: float = HALF_WIDTH) -> int:

@@ -6,8 +6,9 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cxrcore.figures import palette
-from cxrcore.figures.formatting import plotly_label, plotly_text
+from cxrcore.figures.formatting import plotly_label, plotly_text, with_interval
 from cxrcore.i18n import current, format_number, t
+from cxrcore.metric import Metric
 from cxrcore.runs.models import EpochMetrics
 
 GRID = "rgba(128,128,128,0.25)"
@@ -82,6 +83,36 @@ def learning_rate(epochs: Sequence[EpochMetrics]) -> go.Figure:
     figure.add_scatter(x=x, y=y, mode="lines", line=line)
     figure.update_xaxes(title=t("epoch"), showgrid=False)
     figure.update_yaxes(type="log", gridcolor=GRID, dtick=1, exponentformat="power")
+    return figure
+
+
+def learning_curve(patients: Sequence[int], accuracies: Sequence[Metric]) -> go.Figure:
+    """Return the accuracy by the number of training patients, on a logarithmic axis, with 95 % intervals."""
+    values = [metric.value or 0.0 for metric in accuracies]
+    lows = [value if metric.low is None else metric.low for value, metric in zip(values, accuracies, strict=True)]
+    highs = [value if metric.high is None else metric.high for value, metric in zip(values, accuracies, strict=True)]
+    figure = go.Figure(
+        layout=layout(300, hovermode="closest", showlegend=False, margin={"l": 8, "r": 24, "t": 12, "b": 8})
+    )
+    figure.add_scatter(
+        x=list(patients),
+        y=values,
+        mode="lines+markers",
+        marker={"color": palette.TRAINING, "size": 9},
+        line={"color": palette.TRAINING, "width": 2},
+        error_y={
+            "array": [high - value for value, high in zip(values, highs, strict=True)],
+            "arrayminus": [value - low for value, low in zip(values, lows, strict=True)],
+            "color": palette.TRAINING,
+        },
+        text=[with_interval(metric) for metric in accuracies],
+        hovertemplate="%{x}: %{text}<extra></extra>",
+    )
+    ticks = {"tickvals": list(patients), "ticktext": [str(count) for count in patients]}
+    figure.update_xaxes(title=t("training patients"), type="log", showgrid=False, **ticks)
+    figure.update_yaxes(
+        title=t("test accuracy"), range=[max(0.0, min(lows) - 0.05), 1.02], tickformat=".0%", gridcolor=GRID
+    )
     return figure
 
 

@@ -57,6 +57,12 @@ def _faithfulness(folder: Path, progress: StageProgress) -> None:
     faithfulness.measure(Run(folder), progress=progress)
 
 
+def _learning_curve(folder: Path, progress: StageProgress) -> None:
+    from cxrcore.audits import learning_curve
+
+    learning_curve.compute(Run(folder), progress)
+
+
 def _sweep(folder: Path, progress: StageProgress) -> None:
     from cxrcore.sweeps import search
     from cxrcore.sweeps.sweep import Sweep
@@ -64,7 +70,13 @@ def _sweep(folder: Path, progress: StageProgress) -> None:
     search.search(Sweep(folder), progress)
 
 
-TASKS = {"sweep": _sweep, "shortcut": _shortcut, "mitigations": _mitigations, "faithfulness": _faithfulness}
+TASKS = {
+    "sweep": _sweep,
+    "shortcut": _shortcut,
+    "mitigations": _mitigations,
+    "faithfulness": _faithfulness,
+    "learning_curve": _learning_curve,
+}
 
 
 def start(place: HasFolder, task: str) -> None:

@@ -14,7 +14,7 @@ from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
 from cxrcore.runs.models import RunMetrics
 from cxrcore.ui import curves, feedback, query_params, resampling_note
-from cxrcore.ui.results import errors, export, images, metrics, probabilities, robustness
+from cxrcore.ui.results import errors, export, images, learning_curve, metrics, probabilities, robustness
 
 _POOLED, _FIRST = "pooled", "first"  # what the tabs are of
 
@@ -34,7 +34,7 @@ def show(run: Run) -> None:
     table = result.table
     views = {
         N_("Images"): lambda: images.show(run, table, found),
-        N_("Metrics"): lambda: metrics.show(table, found, run.positive, by_patient=result.pooled),
+        N_("Metrics"): lambda: _metrics(run, result, found),
         N_("Probabilities"): lambda: _probabilities(run, result),
         N_("Errors"): lambda: errors.show(run, table, run.classes),
         N_("Robustness"): lambda: robustness.show(run),
@@ -112,6 +112,11 @@ def _evaluated(run: Run, result: ReportedResult) -> ClassificationMetrics:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _pooled_metrics(table: pd.DataFrame, names: tuple[str, ...]) -> ClassificationMetrics:
     return evaluate(table, names, by_patient=True)
+
+
+def _metrics(run: Run, result: ReportedResult, found: ClassificationMetrics) -> None:
+    metrics.show(result.table, found, run.positive, by_patient=result.pooled)
+    learning_curve.show(run, result.table)
 
 
 def _probabilities(run: Run, result: ReportedResult) -> None:
