@@ -57,13 +57,13 @@ def basis(run: Run, pooled: bool = True) -> Message | None:
         return None
     if found.kind == "repeated":
         return msg(
-            "Beside the mean, all results are those of the first repeat, whose model is saved. Repeats are not pooled: "
-            "they test an image several times or never."
+            "Apart from the mean, all results are those of the first repeat, whose model is saved. Repeats are not "
+            "pooled, as they test an image several times or never."
         )
     if not pooled:
-        return msg("Beside the mean, all results are those of the first fold, whose model is saved.")
+        return msg("Apart from the mean, all results are those of the first fold, whose model is saved.")
     return msg(
-        "Beside the mean, all results are pooled over {n} folds: every image is predicted once, by the model that was "
-        "trained without its fold. The saved model and the heatmaps are those of the first fold.",
+        "Apart from the mean, all results are pooled over {n} folds: every image is predicted once, by the model "
+        "that was trained without its fold. The saved model and the heatmaps are those of the first fold.",
         n=len(found.done),
     )

@@ -11,7 +11,8 @@ from cxrcore.runs import ResamplingResult
 
 _HEIGHT = 130
 _LEAST_WIDTH = 0.1  # of the axis: folds that are nearly equal look so
-_STEP = 0.25  # from a point to the next above it, where folds have the same accuracy
+_CLOSE = 1 / 30  # of the axis: points nearer than that stand above each other
+_STEP = 0.4  # from a point to the next above it
 
 
 def folds(found: ResamplingResult) -> go.Figure:
@@ -21,26 +22,26 @@ def folds(found: ResamplingResult) -> go.Figure:
     if mean.low is not None and mean.high is not None:
         figure.add_vrect(mean.low, mean.high, fillcolor="#888", opacity=0.22, line_width=0)
     figure.add_vline(mean.value, line={"color": "#888", "width": 2})
+    ends = [*values, *(end for end in (mean.low, mean.high) if end is not None)]
+    low, high = min(ends), max(ends)
+    pad = max(0.01, (_LEAST_WIDTH - (high - low)) / 2)
     figure.add_scatter(
         x=values,
-        y=_heights(values),
+        y=_heights(values, (high - low + 2 * pad) * _CLOSE),
         mode="markers",
         marker={"size": 11, "color": palette.TRAINING, "line": {"width": 1, "color": "#fff"}},
         text=[_text(found, number) for number in range(len(values))],
         hovertemplate="%{text}<extra></extra>",
     )
-    ends = [*values, *(end for end in (mean.low, mean.high) if end is not None)]
-    low, high = min(ends), max(ends)
-    pad = max(0.01, (_LEAST_WIDTH - (high - low)) / 2)
     figure.update_xaxes(range=[low - pad, high + pad], tickformat=".0%", gridcolor=GRID, zeroline=False)
     figure.update_yaxes(visible=False, range=[-1, 1])
     return figure
 
 
-def _heights(values: list[float]) -> list[float]:
-    """Return a height for each point, around 0, so that equal values do not hide each other."""
-    keys = [round(value, 3) for value in values]
-    total, seen, heights = Counter(keys), Counter[float](), []
+def _heights(values: list[float], close: float) -> list[float]:
+    """Return a height for each point, around 0, so that values `close` to each other do not hide each other."""
+    keys = [round(value / close) for value in values]
+    total, seen, heights = Counter(keys), Counter[int](), []
     for key in keys:
         step = min(_STEP, 1.6 / total[key])
         heights.append((seen[key] - (total[key] - 1) / 2) * step)

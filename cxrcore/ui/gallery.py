@@ -30,6 +30,7 @@ _STYLE = """<style>
 .cxr-grid .picture:hover .over { opacity: 0; }
 .cxr-grid .gone { color: #ddd; font-size: 13px; padding: 12px; }
 .cxr-grid figcaption { font-size: 13px; line-height: 1.35; padding-top: 5px; overflow-wrap: anywhere; }
+.cxr-grid figcaption a { color: inherit; }
 .cxr-grid .mark { display: inline-block; width: 13px; margin-right: 3px; }
 </style>"""
 

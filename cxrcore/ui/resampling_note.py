@@ -4,7 +4,7 @@ import streamlit as st
 
 from cxrcore.figures import formatting, resampling
 from cxrcore.i18n import t, translate
-from cxrcore.runs import ResamplingResult, Run
+from cxrcore.runs import Run
 from cxrcore.ui import feedback
 
 
@@ -16,17 +16,17 @@ def show(run: Run) -> None:
     numbers: dict[str, str | int] = {t("Test accuracy, {mean}", mean=translate(found.label)): formatting.percent(mean)}
     if mean.has_interval:
         numbers[t("95% interval")] = formatting.interval(mean)
-    numbers[_done(found)] = t("{done} of {all}", done=len(found.done), all=found.planned)
+    if len(found.done) < found.planned:
+        done = t("Folds") if found.kind == "kfold" else t("Repeats")
+        numbers[done] = t("{done} of {all}", done=len(found.done), all=found.planned)
     numbers[t("Images tested")] = mean.n
     feedback.numbers(numbers)
     values = ", ".join(formatting.percent(metric) for metric in found.done)
     alt = t("Accuracy of each: {values}. Mean {mean}.", values=values, mean=formatting.with_interval(mean))
     st.plotly_chart(resampling.folds(found), key=f"folds {run.name}", alt=alt)
     if mean.has_interval:
-        st.caption(t("Each point is the test accuracy of one; line and band are the mean and its 95% interval."))
+        st.caption(
+            t("Points: the test accuracy of each fold or repeat. Line and band: their mean and its 95% interval.")
+        )
     else:
         st.caption(t("No interval is given when all folds or repeats score the same."))
-
-
-def _done(found: ResamplingResult) -> str:
-    return t("Folds") if found.kind == "kfold" else t("Repeats")

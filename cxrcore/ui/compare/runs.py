@@ -7,13 +7,12 @@ from cxrcore import runs, settings
 from cxrcore.evaluation import mcnemar, run_comparison
 from cxrcore.figures import comparison, formatting
 from cxrcore.files import csv_text
-from cxrcore.i18n import N_, bind, format_number, t, translate
+from cxrcore.i18n import bind, format_number, t, translate
 from cxrcore.runs import LIVE, Run, state_label
 from cxrcore.ui import feedback, query_params, selection
 from cxrcore.ui.compare import edit
 
 _MOST_CURVES = 8
-_TEST_IMAGES = N_("test images")
 
 
 def show_all() -> None:
@@ -60,18 +59,15 @@ def _words(run: Run) -> str:
 
 def _choose(listed: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> list[Run]:
     differing, rows = run_comparison.differing(listed), []
-    resampled = any(run.averaged for run in listed)
     for run, row in zip(listed, table.to_dict("records"), strict=True):
         metrics, averaged, accuracy = run.metrics, run.averaged, run.headline
         macro_f1 = metrics.test.macro_f1 if metrics else None
-        of = translate(averaged.label if averaged else _TEST_IMAGES) if metrics else ""
         state = translate(state_label(run.status.state))
         rows.append(
             {
                 t("run"): labels[run.name],
                 t("test accuracy"): formatting.with_interval(accuracy) if accuracy else state,
             }
-            | ({t("accuracy of"): of} if resampled else {})
             | {name: _text(row[name]) for name in differing}
             | {
                 t("macro F1"): formatting.with_interval(averaged.mean.get("macro_f1") if averaged else macro_f1),
