@@ -2,7 +2,9 @@
 
 import io
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from pypdf import PdfReader
 from typer.testing import CliRunner
@@ -12,6 +14,7 @@ from cxrcore.cli import app
 from cxrcore.evaluation import run_comparison
 from cxrcore.reports import artifacts, html_report, model_card, prediction_grid
 from cxrcore.reports.run_summary import RunSummary
+from cxrcore.ui.explain import explanation
 from cxrcore.ui.selection import run_label
 from tests import synthetic_runs
 
@@ -92,3 +95,20 @@ def test_command_line_shows_the_mean(folded, made):
     table = run_comparison.table([runs.load(folded.name), made[10]])
     assert list(table["accuracy"]) == pytest.approx([0.675, 0.75]) and list(table["resampling"]) == [2, 1]
     assert list(table["n_test"]) == [40, 40]
+
+
+def test_explain_offers_test_images_of_later_folds_last(open_page, folded, monkeypatch):
+    """Row 20 is the first of the second fold: the saved model computes it, and the page says that it was trained on."""
+    asked = []
+
+    def explain(run, path, chosen, place):
+        asked.append(path.name)
+        return SimpleNamespace(probabilities=np.array([0.3, 0.7]), heatmaps=np.ones((1, 2, 2), np.float32))
+
+    monkeypatch.setattr(explanation, "explain", explain)
+    test = open_page("explain", run=folded.name)
+    choice = next(box for box in test.selectbox if box.label.startswith("Test image"))
+    assert len(choice.options) == 40 and "incorrect" in choice.options[0] and "incorrect" in choice.options[20]
+    assert asked == [], "a heatmap of the first fold is kept"
+    test = open_page("explain", run=folded.name, image="20")
+    assert asked == ["0.png"] and "its prediction is not a test" in test.warning[0].value
