@@ -17,13 +17,15 @@ CAVEAT = N_(
 )
 
 
-def evaluate(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, ClassificationMetrics]]:
+def evaluate(
+    table: pd.DataFrame, classes: Sequence[str], by_patient: bool = False
+) -> dict[str, dict[str, ClassificationMetrics]]:
     """Return the metrics (see `metrics.evaluate`) by column and value, for columns with at least two known values.
 
     Images without a known value of a column are left out of it.
     """
     return {
-        column: {value: metrics.evaluate(rows, classes) for value, rows in groups}
+        column: {value: metrics.evaluate(rows, classes, by_patient) for value, rows in groups}
         for column in COLUMNS
         if column in table and len(groups := _groups(table, column)) > 1
     }

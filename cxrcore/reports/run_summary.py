@@ -124,7 +124,7 @@ class RunSummary:
     @cached_property
     def subgroups(self) -> dict[str, dict[str, ClassificationMetrics]]:
         """The metrics by subgroup."""
-        return subgroups.evaluate(self.table, self.classes)
+        return subgroups.evaluate(self.table, self.classes, self.result.pooled)
 
     @cached_property
     def external(self) -> list[ExternalEvaluation]:

@@ -19,7 +19,8 @@ def show(run: Run) -> None:
     if len(found.done) < found.planned:
         done = t("Folds") if found.kind == "kfold" else t("Repeats")
         numbers[done] = t("{done} of {all}", done=len(found.done), all=found.planned)
-    numbers[t("Images tested")] = mean.n
+    if found.kind == "kfold":  # repeats test an image several times
+        numbers[t("Images tested")] = mean.n
     feedback.numbers(numbers)
     values = ", ".join(formatting.percent(metric) for metric in found.done)
     alt = t("Accuracy of each: {values}. Mean {mean}.", values=values, mean=formatting.with_interval(mean))

@@ -61,6 +61,7 @@ def test_results_of_repeats_are_those_of_the_first(open_page, made):
     run = synthetic_runs.fold(made[2], "repeated", [10])
     test = open_page("results", run=run.name)
     assert _shown(test)["Test accuracy, mean of 2 repeats"] == "67.5%"
+    assert "Images tested" not in _shown(test), "an image may be tested in both"
     assert "20 of 20 test images" in _texts(test) and "Repeats are not pooled" in _texts(test)
 
 

@@ -25,7 +25,7 @@ def show(table: pd.DataFrame, metrics: ClassificationMetrics, positive: str, by_
     _summary(metrics, positive)
     _by_class(metrics, positive, by_patient)
     _overall(metrics)
-    _subgroups(table, metrics.classes, positive)
+    _subgroups(table, metrics.classes, positive, by_patient)
 
 
 def _summary(metrics: ClassificationMetrics, positive: str) -> None:
@@ -116,10 +116,10 @@ def _overall(metrics: ClassificationMetrics) -> None:
     st.dataframe([{t("metric"): name, t("value"): value} for name, value in rows.items()], hide_index=True)
 
 
-def _subgroups(table: pd.DataFrame, names: list[str], positive: str) -> None:
+def _subgroups(table: pd.DataFrame, names: list[str], positive: str, by_patient: bool) -> None:
     st.subheader(t("Metrics by subgroup"))
     with st.spinner(t("Computing the intervals (bootstrap)")):
-        found = _evaluated(table, tuple(names))
+        found = _evaluated(table, tuple(names), by_patient)
     if not found:
         st.caption(t("There are no subgroups: source, sex, age and view are unknown or the same for all images."))
         return
@@ -163,5 +163,7 @@ def _group(value: str, metrics: ClassificationMetrics, shown: Sequence[str]) -> 
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _evaluated(table: pd.DataFrame, names: tuple[str, ...]) -> dict[str, dict[str, ClassificationMetrics]]:
-    return subgroups.evaluate(table, names)
+def _evaluated(
+    table: pd.DataFrame, names: tuple[str, ...], by_patient: bool
+) -> dict[str, dict[str, ClassificationMetrics]]:
+    return subgroups.evaluate(table, names, by_patient)
