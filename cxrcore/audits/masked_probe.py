@@ -6,19 +6,16 @@ of the images that the probe would hold out.
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cxrcore.evaluation import linear_probe
-from cxrcore.features import extract, graph
+from cxrcore.features import extract, graph, openvino
 from cxrcore.metric import Metric
 from cxrcore.progress import StageProgress, ignore_stages, of_stage
 from cxrcore.runs import Run
-
-if TYPE_CHECKING:
-    from cxrcore.features.keras_setup import keras
 
 
 def chance(labels: Sequence[str]) -> float:
@@ -63,6 +60,7 @@ class MaskedFeatures:
         return graph.summary(kept.rows(range(len(table))), self._config.moments)
 
     @cached_property
-    def _model(self) -> "keras.Model":
-        """The backbone up to the run's tap, the same for every transform."""
-        return self._config.key(self._weights.digest, pooled=True).build(self._weights)
+    def _model(self) -> Any:
+        """The backbone up to the run's tap, the same for every transform; compiled once where OpenVINO is used."""
+        key = self._config.key(self._weights.digest, pooled=True)
+        return openvino.compiled(key.build(self._weights), key.engine)

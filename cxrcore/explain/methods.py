@@ -54,8 +54,13 @@ def eigen_cam(a: np.ndarray, g: np.ndarray) -> np.ndarray:
     It is the same for every class. The vector's sign is arbitrary: the one with the larger sum of A v is taken.
     """
     matrix = a.reshape(*a.shape[:-3], -1, a.shape[-1])
-    first = np.linalg.svd(matrix, full_matrices=False)[2][..., :1, :]
-    projection = (matrix @ np.swapaxes(first, -1, -2))[..., 0]
+    across = np.swapaxes(matrix, -1, -2)
+    if matrix.shape[-2] < matrix.shape[-1]:  # a deep layer has few cells and many channels: v is A^T u, scaled to 1
+        first = across @ np.linalg.eigh(matrix @ across)[1][..., -1:]
+        first = first / np.maximum(np.linalg.norm(first, axis=-2, keepdims=True), 1e-30)
+    else:
+        first = np.linalg.eigh(across @ matrix)[1][..., -1:]
+    projection = (matrix @ first)[..., 0]
     projection = projection * np.where(projection.sum(axis=-1, keepdims=True) < 0, -1, 1)
     heatmap = _relu(projection.reshape(a.shape[:-1]))
     return np.ascontiguousarray(np.broadcast_to(heatmap, g.shape[:-1]))

@@ -39,7 +39,8 @@ def activations(
 ) -> Activations:
     """Return the activations of all rows of `table` (`path`, `sha256`), computing those not kept yet.
 
-    `model` gives the Keras model of `key`; it is called only if something has to be computed. What is
+    `model` gives the Keras model of `key`, or what `openvino.compiled` made of it; it is called only if something has to
+    be computed. What is
     computed before an interruption is kept.
 
     Raises:
@@ -51,8 +52,7 @@ def activations(
     missing = store.missing(table["sha256"])
     if missing:
         rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]
-        computing = openvino.Compiled(model()) if key.engine == openvino.NAME else model()
-        _compute(store, rows, key, computing, callbacks)
+        _compute(store, rows, key, openvino.compiled(model(), key.engine), callbacks)
     return store.read(list(table["sha256"]))
 
 

@@ -6,6 +6,7 @@ not used.
 """
 
 import hashlib
+from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -19,6 +20,9 @@ from cxrcore.i18n import N_
 NETWORK = Path(__file__).with_name("lung_segmenter.tflite")
 SIZE = 128
 _LOCK = Lock()  # a network of OpenCV serves one caller at a time
+# The latest results, by the digest of the image: an audit needs the lungs of an image several times. A mask is 16 KB.
+_KEPT = 1024
+_LATEST: OrderedDict[bytes, tuple[np.ndarray, str]] = OrderedDict()
 # Shares of the image that the two lungs together, and each of them, may take; adults and children, whole films.
 _LEAST, _MOST, _SMALLEST = 0.08, 0.60, 0.025
 # Of the smaller lung to the larger; of a lung's area to its convex hull's; of the cells the network is unsure of.
@@ -42,13 +46,10 @@ def prepared(grey: np.ndarray) -> np.ndarray:
 
 def segment(pixels: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Return masks, boolean (n, SIZE, SIZE), of images uint8 (n, H, W, 3), and why each is implausible, "" for a
-    plausible one. Takes about 3 ms per image.
+    plausible one. Takes about 8 ms per image, less for one of the latest images.
     """
-    probabilities = [_probability(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in pixels]
-    masks = [_two_largest(probability > 0.5) for probability in probabilities]
-    return np.stack(masks), [
-        implausible(mask, probability) for mask, probability in zip(masks, probabilities, strict=True)
-    ]
+    found = [_segmented(image) for image in pixels]
+    return np.stack([mask for mask, _ in found]), [reason for _, reason in found]
 
 
 def implausible(mask: np.ndarray, probability: np.ndarray) -> str:
@@ -70,6 +71,24 @@ def implausible(mask: np.ndarray, probability: np.ndarray) -> str:
     if ((probability > 0.2) & (probability < 0.8)).sum() > _UNSURE * mask.sum():
         return N_("the outline is too uncertain")
     return ""
+
+
+def _segmented(image: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return the mask of one image (H, W, 3) and why it is implausible."""
+    key = hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest() + bytes(str(image.shape), "ascii")
+    with _LOCK:
+        if key in _LATEST:
+            _LATEST.move_to_end(key)
+            return _LATEST[key]
+    probability = _probability(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    mask = _two_largest(probability > 0.5)
+    mask.flags.writeable = False
+    found = mask, implausible(mask, probability)
+    with _LOCK:
+        _LATEST[key] = found
+        while len(_LATEST) > _KEPT:
+            _LATEST.popitem(last=False)
+    return found
 
 
 def _probability(grey: np.ndarray) -> np.ndarray:

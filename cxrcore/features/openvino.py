@@ -28,6 +28,11 @@ def engine_for(backbone: str) -> str:
     return NAME if wanted and find_spec("openvino") else ""
 
 
+def compiled(model: Any, engine: str) -> Any:
+    """Return `model` as `engine` computes it: a `Compiled` for OpenVINO, else the model itself."""
+    return Compiled(model) if engine == NAME and not isinstance(model, Compiled) else model
+
+
 class Compiled:
     """A Keras model of frozen weights, compiled by OpenVINO in full 32-bit precision for the passes of `forward`."""
 
