@@ -11,7 +11,7 @@ from cxrcore.features import extract
 from cxrcore.i18n import N_
 from cxrcore.inference.labels import class_indices
 from cxrcore.metric import Metric
-from cxrcore.progress import StageProgress
+from cxrcore.progress import TaskProgress
 from cxrcore.runs import Run
 
 PATCH = 0.2  # of the side
@@ -21,6 +21,8 @@ CORNERS = {
     N_("bottom left"): (1, 0),
     N_("bottom right"): (1, 1),
 }
+STAGE = N_("corners")
+PASSES = 1 + len(CORNERS)  # through the model, of each image
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def occlude(pixels: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
     return occluded
 
 
-def audit(run: Run, tests: pd.DataFrame, progress: StageProgress) -> dict[str, CornerResult]:
+def audit(run: Run, tests: pd.DataFrame, progress: TaskProgress) -> dict[str, CornerResult]:
     """Return the result of each of `CORNERS` for rows of a run's table.
 
     Raises:
@@ -55,7 +57,7 @@ def audit(run: Run, tests: pd.DataFrame, progress: StageProgress) -> dict[str, C
             occluded = occlude(pixels, CORNERS[name]) if name else pixels
             parts.append(classifier.probabilities(classifier.transform(occluded)).argmax(axis=1))
         done += len(pixels)
-        progress(N_("corners"), done, len(tests))
+        progress(STAGE, done, len(tests))
     true, before = class_indices(tests["label"], run.classes), np.concatenate(predicted.pop(""))
     return {name: _result(np.concatenate(parts), before, true) for name, parts in predicted.items()}
 

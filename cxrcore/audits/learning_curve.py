@@ -18,7 +18,7 @@ from cxrcore.evaluation import intervals, linear_probe
 from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
 from cxrcore.metric import Metric
-from cxrcore.progress import StageProgress, ignore_stages
+from cxrcore.progress import StageProgress, TaskProgress, ignore_stages
 from cxrcore.runs import Run
 from cxrcore.schema import Stored
 
@@ -53,7 +53,7 @@ class LearningCurve(Stored):
     test_patients: int
 
 
-def compute(run: Run, progress: StageProgress = ignore_stages) -> LearningCurve:
+def compute(run: Run, progress: TaskProgress = ignore_stages) -> LearningCurve:
     """Compute the learning curve of a run, and keep it with the run.
 
     Raises:

@@ -1,6 +1,6 @@
 """Mitigations: what each image transform does to the shortcut audit of a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +8,39 @@ import numpy as np
 import pandas as pd
 
 from cxrcore import settings
-from cxrcore.audits.masked_probe import MaskedFeatures, probe_accuracy
-from cxrcore.audits.shortcut import WIDTHS, combined, enough_known, small_border
+from cxrcore.audits import sample
+from cxrcore.audits.masked_probe import MaskedFeatures, missing, probe_accuracy
+from cxrcore.audits.shortcut import (
+    BORDER_PIXELS,
+    READ_SECONDS,
+    START_SECONDS,
+    WHOLE,
+    WIDTHS,
+    combined,
+    enough_known,
+    small_border,
+)
 from cxrcore.features import extract, image_transforms, lung_masks
-from cxrcore.i18n import N_
+from cxrcore.messages import Message, msg
 from cxrcore.metric import Metric
-from cxrcore.progress import StageProgress, ignore_stages
-from cxrcore.runs import Run
+from cxrcore.progress import PlannedStep, StepProgress, Steps, TaskProgress, ignore_steps, planned_seconds
+from cxrcore.runs import Run, rate
 from cxrcore.schema import Stored, migrate_metrics
 
 FILE, _FILE_OF_VERSION_1 = "mitigations.json", "remedies.json"
+PASSES = 8  # of a sample through the backbone: the border after each of six transforms, and two whole images
+CANDIDATES = 2
 
 
 @dataclass(frozen=True)
 class MitigationResult:
-    """Probe accuracies after an image transform, see `ShortcutAudit`; `source` is None with one source."""
+    """Probe accuracies after an image transform, see `ShortcutAudit`.
 
-    full: Metric
+    `full` and `source` are None for a transform that leaves more of the border than others; `source` also with one
+    source.
+    """
+
+    full: Metric | None
     border: Metric
     border_pixels: Metric
     source: Metric | None
@@ -39,7 +55,8 @@ class Mitigations(Stored):
     """`mitigations.json`.
 
     Attributes:
-        n: number of images that were used.
+        n: number of images whose features were used.
+        n_pixels: the same of `border_pixels`; None in files of earlier versions, where it was `n`.
         of: number of images of the run.
         width: of the border, in pixels.
         transforms: the result of each of `image_transforms.TRANSFORMS`, "" for none. Those that need lungs are left out
@@ -52,6 +69,7 @@ class Mitigations(Stored):
     width: int
     transforms: dict[str, MitigationResult]
     best: str
+    n_pixels: int | None = None
 
     @classmethod
     def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
@@ -60,41 +78,56 @@ class Mitigations(Stored):
         return found | {"transforms": found.pop("cleanings")}
 
 
-def compare(run: Run, progress: StageProgress = ignore_stages) -> Mitigations:
-    """Measure every image transform, and keep the result with the run.
+def compare(run: Run, progress: StepProgress = ignore_steps) -> Mitigations:
+    """Measure every image transform on a sample of the images, and keep the result with the run.
 
-    The border, the widest of the shortcut audit, is masked before the transform. All transforms are measured on the
-    images whose lungs the segmenter finds; on all images where these are too few.
+    The border, the widest of the shortcut audit, is masked before the transform. Pixels are measured on the images
+    whose lungs the segmenter finds, on all images where these are too few; features on the first of these. Whole images
+    are measured without a transform, and after the `CANDIDATES` that leave least of the border.
 
     Raises:
         UserError: weights or images are missing.
     """
     settings.require_writable()
-    whole, size = run.table, run.config.size
-    width = round(size * WIDTHS[-1])
-    border = image_transforms.border(width)
-    backbone = MaskedFeatures(run, progress)
-    known, pixels = _read(whole, size, border, progress)
-    enough = enough_known(whole, known)
-    chosen = known if enough else np.ones(len(whole), bool)
-    table = whole[chosen]
+    config, rows = run.config, sample.first(sample.ordered(run.table), sample.MOST)
+    border = image_transforms.border(_width(run))
+    steps = Steps(progress, _plan(run), rate.expected(run))
+    backbone = MaskedFeatures(run, steps)
+    known, pixels = _read(rows, config.size, border, steps)
+    enough = enough_known(rows, known)
+    chosen = known if enough else np.ones(len(rows), bool)
+    table = rows[chosen]
+    first = sample.first(table, sample.size(config, PASSES))
+    names = [name for name in image_transforms.TRANSFORMS if enough or not image_transforms.needs_lungs(name)]
 
-    def result(transform: str) -> MitigationResult:
-        full = backbone.extract(table, transform, N_("features of whole images"))
-        borders = backbone.extract(table, combined(border, transform), N_("features of borders"))
+    def borders(transform: str) -> MitigationResult:
+        vectors = backbone.extract(first, combined(border, transform), _border_stage(transform))
         return MitigationResult(
-            full=probe_accuracy(full, table),
-            border=probe_accuracy(borders, table),
+            full=None,
+            border=probe_accuracy(vectors, first),
             border_pixels=probe_accuracy(pixels[transform][chosen], table),
-            source=probe_accuracy(full, table, "source") if table["source"].nunique() > 1 else None,
+            source=None,
         )
 
-    names = [name for name in image_transforms.TRANSFORMS if enough or not image_transforms.needs_lungs(name)]
-    transforms = {name: result(name) for name in names}
-    best = min(filter(None, names), key=lambda name: transforms[name].best_border.value or 0)
-    mitigations = Mitigations(n=len(table), of=len(whole), width=width, transforms=transforms, best=best)
+    def whole(transform: str) -> MitigationResult:
+        vectors = backbone.extract(first, transform, WHOLE)
+        source = probe_accuracy(vectors, first, "source") if first["source"].nunique() > 1 else None
+        return replace(transforms[transform], full=probe_accuracy(vectors, first), source=source)
+
+    transforms = {name: borders(name) for name in names}
+    ranked = sorted(filter(None, names), key=lambda name: transforms[name].best_border.value or 0)
+    transforms |= {name: whole(name) for name in ["", *ranked[:CANDIDATES]]}
+    mitigations = Mitigations(
+        n=len(first), of=len(run.table), width=_width(run), transforms=transforms, best=ranked[0], n_pixels=len(table)
+    )
     mitigations.write(run.folder / FILE)
+    rate.keep(run, steps)
     return mitigations
+
+
+def seconds(run: Run) -> float:
+    """Return about how long `compare` will take."""
+    return START_SECONDS + planned_seconds(_plan(run), rate.expected(run))
 
 
 def load(run: Run) -> Mitigations | None:
@@ -107,8 +140,37 @@ def load(run: Run) -> Mitigations | None:
     return newest or Mitigations.read_if_present(run.folder / _FILE_OF_VERSION_1)
 
 
+def _width(run: Run) -> int:
+    """Return the width of the border in pixels."""
+    return round(run.config.size * WIDTHS[-1])
+
+
+def _plan(run: Run) -> list[PlannedStep]:
+    """Return the steps, as if all lungs were known."""
+    config, digest, border = run.config, run.info.weights_digest, image_transforms.border(_width(run))
+    rows = sample.first(sample.ordered(run.table), sample.MOST)
+    first = sample.first(rows, sample.size(config, PASSES))
+    names = list(image_transforms.TRANSFORMS)
+
+    def step(stage: str | Message, transform: str) -> PlannedStep:
+        return PlannedStep(stage, missing(config, digest, first, transform), passes=1)
+
+    return [
+        PlannedStep(BORDER_PIXELS, len(rows), seconds=READ_SECONDS * 2),
+        *(step(_border_stage(name), combined(border, name)) for name in names),
+        step(WHOLE, ""),
+        # Which transforms these will be is not known before.
+        *[PlannedStep(WHOLE, len(first), passes=1)] * CANDIDATES,
+    ]
+
+
+def _border_stage(transform: str) -> Message:
+    label = Message(id=image_transforms.TRANSFORMS[transform])
+    return msg("border only, image transform: {transform}", transform=label)
+
+
 def _read(
-    table: pd.DataFrame, size: int, border: str, progress: StageProgress
+    table: pd.DataFrame, size: int, border: str, progress: TaskProgress
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return whether the lungs are found, boolean (n,), and the small borders by transform, from one reading."""
     known: list[bool] = []
@@ -118,5 +180,5 @@ def _read(
         for name, parts in borders.items():
             parts.append(small_border(pixels, combined(border, name), masks))
         known += [mask is not None for mask in masks]
-        progress(N_("pixels of borders"), len(known), len(table))
+        progress(BORDER_PIXELS, len(known), len(table))
     return np.array(known), {name: np.concatenate(parts) for name, parts in borders.items()}

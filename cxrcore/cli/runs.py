@@ -15,7 +15,7 @@ from cxrcore.errors import UserError
 from cxrcore.files import write_bytes
 from cxrcore.jobs import queue
 from cxrcore.metric import ClassificationMetrics, Metric
-from cxrcore.progress import of_stage
+from cxrcore.progress import by_stage, of_stage
 from cxrcore.schema import to_plain
 
 app = typer.Typer(no_args_is_help=True, help="List and control runs.")
@@ -155,7 +155,7 @@ def faithfulness(
     for name in method or []:
         methods.get(name)
     with terminal.progress() as progress:
-        found = checks.measure(chosen, method or methods.GRADIENT_METHODS, progress)
+        found = checks.measure(chosen, method or methods.GRADIENT_METHODS, by_stage(progress))
     columns = ["deletion", "insertion", "random_weights", "stability", "pointing", "in_lesions", "in_lungs"]
     lines = ["  ".join(["method".ljust(22), *columns])]
     for name, row in found.methods.items():
@@ -199,8 +199,8 @@ def shortcut(
 
     chosen = runs.load(run)
     with terminal.progress() as progress:
-        found = shortcut_audit.audit(chosen, progress)
-        measured = mitigation_audit.compare(chosen, progress) if mitigations else None
+        found = shortcut_audit.audit(chosen, by_stage(progress))
+        measured = mitigation_audit.compare(chosen, by_stage(progress)) if mitigations else None
     rows: dict[str, Metric | None] = {"whole image": found.full}
     rows |= {f"border of {width} pixels, backbone": metric for width, metric in found.border.items()}
     rows |= {f"border of {width} pixels, plain pixels": metric for width, metric in found.border_pixels.items()}

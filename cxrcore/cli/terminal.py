@@ -18,8 +18,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from cxrcore.messages import Message
 from cxrcore.metric import Metric
-from cxrcore.progress import StageProgress
+from cxrcore.progress import TaskProgress
 from cxrcore.runs import Run
 
 
@@ -31,17 +32,18 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress() -> Iterator[StageProgress]:
+def progress() -> Iterator[TaskProgress]:
     """Yield a callback that draws one bar per stage, with rate and time left, if stderr is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:18}"), BarColumn(), MofNCompleteColumn(), _Rate())
     bars: dict[str, TaskID] = {}
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as shown:
 
-        def update(stage: str, done: int, total: int) -> None:
-            if stage not in bars:
-                bars[stage] = shown.add_task(stage, total=total or None)
-            shown.update(bars[stage], completed=done, total=total or None)
+        def update(stage: str | Message, done: int, total: int) -> None:
+            name = str(stage)
+            if name not in bars:
+                bars[name] = shown.add_task(name, total=total or None)
+            shown.update(bars[name], completed=done, total=total or None)
 
         yield update
 

@@ -13,14 +13,14 @@ RESAMPLES = 2000
 _CHUNK = 100
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
+def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the Wilson score interval of `successes` out of `n`; 0 of 0 has the interval (0, 1).
 
     Source: Wilson 1927, doi:10.1080/01621459.1927.10502953, as computed by SciPy.
     """
     if n == 0:
         return 0.0, 1.0
-    interval = binomtest(successes, n).proportion_ci(0.95, method="wilson")
+    interval = binomtest(successes, n).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -34,12 +35,16 @@ def classifier() -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
 
 
-def accuracy(vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str], seed: int = 0) -> Metric:
+def accuracy(
+    vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str], seed: int = 0, confidence: float = 0.95
+) -> Metric:
     """Return the accuracy on patients that the classifier was not trained on; see `evaluate`."""
-    return evaluate(vectors, labels, patients, seed).accuracy
+    return evaluate(vectors, labels, patients, seed, confidence).accuracy
 
 
-def evaluate(vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str], seed: int = 0) -> ProbeResult:
+def evaluate(
+    vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str], seed: int = 0, confidence: float = 0.95
+) -> ProbeResult:
     """Return the accuracy on patients that the classifier was not trained on.
 
     Standardised features, L2-regularised logistic regression, at most 5 stratified folds of whole patients. The
@@ -50,6 +55,7 @@ def evaluate(vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str]
         labels: n names, of at least two kinds.
         patients: the patient of each row.
         seed: of the folds and of the bootstrap.
+        confidence: of the interval.
     """
     vectors = np.asarray(vectors, np.float32)
     names, true = np.unique(np.asarray(labels), return_inverse=True)
@@ -64,10 +70,10 @@ def evaluate(vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str]
     n, value = len(true), float((predicted == true).mean())
     if value == 1:
         people = len(np.unique(groups))
-        low, high = intervals.wilson(people, people)
-        return ProbeResult(Metric(value, low, high, n), (high - low) / (2 * 1.96))
+        low, high = intervals.wilson(people, people, confidence)
+        return ProbeResult(Metric(value, low, high, n), float((high - low) / (2 * norm.ppf((1 + confidence) / 2))))
     resamples = intervals.resample_confusion(
         true, predicted, list(patients), len(names), confusion_matrix.accuracy, seed
     )
-    bounds = np.nanpercentile(resamples, [2.5, 97.5])
+    bounds = np.nanpercentile(resamples, [50 * (1 - confidence), 50 * (1 + confidence)])
     return ProbeResult(intervals.with_bounds(value, bounds, n), float(np.nanstd(resamples)))

@@ -5,34 +5,43 @@ Insertion restores it in the same order: a faithful map raises the probability e
 probability of the explained class over the share of the image that is changed, 0 to 1.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 
 from cxrcore.explain.overlay import resize
 
-CELLS, STEPS = 16, 10
+CELLS, STEPS = 16, 4
 Probabilities = Callable[[np.ndarray], np.ndarray]
 
 
-def areas(probabilities: Probabilities, pixels: np.ndarray, heatmap: np.ndarray, target: int) -> tuple[float, float]:
-    """Return the areas (deletion, insertion), each 0 to 1: low is good for the first, high for the second.
+def areas(probabilities: Probabilities, pixels: np.ndarray, heatmaps: Sequence[np.ndarray], target: int) -> np.ndarray:
+    """Return the areas of each heatmap, (n, 2) of deletion and insertion, 0 to 1: low is good for the first, high for
+    the second.
+
+    An altered image that several heatmaps give, as the image itself, passes the model once.
 
     Args:
         probabilities: of raw pixels uint8 (n, size, size, 3), (n, classes).
         pixels: the image, uint8 (size, size, 3).
-        heatmap: float (h, w), at least 0.
+        heatmaps: each float (h, w), at least 0.
         target: index of the explained class.
     """
     blurred = cv2.GaussianBlur(pixels, (0, 0), len(pixels) / 12)
-    deleted, inserted = [], []
-    for share in np.linspace(0, 1, STEPS + 1):
-        mask = _highest(heatmap, share, len(pixels))
-        deleted.append(np.where(mask, blurred, pixels))
-        inserted.append(np.where(mask, pixels, blurred))
-    curve = probabilities(np.stack(deleted + inserted))[:, target]
-    return _area(curve[: STEPS + 1]), _area(curve[STEPS + 1 :])
+    kept: dict[bytes, int] = {}  # where the cells that are left as they are: the number of the altered image
+    numbers = np.empty((len(heatmaps), 2, STEPS + 1), int)
+    for map_number, heatmap in enumerate(heatmaps):
+        cells = resize(heatmap, CELLS, CELLS).ravel()
+        order = np.argsort(-cells, kind="stable")
+        for step in range(STEPS + 1):
+            inside = np.zeros(len(cells), bool)
+            inside[order[: round(step / STEPS * len(cells))]] = True
+            for kind, left in enumerate((~inside, inside)):
+                numbers[map_number, kind, step] = kept.setdefault(left.tobytes(), len(kept))
+    images = [_altered(pixels, blurred, np.frombuffer(left, bool)) for left in kept]
+    curves = probabilities(np.stack(images))[:, target][numbers]
+    return np.asarray(np.trapezoid(curves, dx=1 / STEPS))
 
 
 def random_map(rng: np.random.Generator) -> np.ndarray:
@@ -40,14 +49,8 @@ def random_map(rng: np.random.Generator) -> np.ndarray:
     return rng.random((7, 7), dtype=np.float32)
 
 
-def _highest(heatmap: np.ndarray, share: float, size: int) -> np.ndarray:
-    """Return where the highest `share` of the cells is, boolean (size, size, 1)."""
-    cells = resize(heatmap, CELLS, CELLS).ravel()
-    chosen = np.zeros(CELLS * CELLS, np.uint8)
-    chosen[np.argsort(-cells, kind="stable")[: round(share * len(cells))]] = 1
-    large = cv2.resize(chosen.reshape(CELLS, CELLS), (size, size), interpolation=cv2.INTER_NEAREST)
-    return large[..., None].astype(bool)
-
-
-def _area(values: np.ndarray) -> float:
-    return float(np.trapezoid(values, dx=1 / STEPS))
+def _altered(pixels: np.ndarray, blurred: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """Return the image with the cells `left`, boolean (CELLS * CELLS,), and all others blurred."""
+    cells = left.reshape(CELLS, CELLS).astype(np.uint8)
+    mask = cv2.resize(cells, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    return np.where(mask[..., None].astype(bool), pixels, blurred)

@@ -39,9 +39,8 @@ def activations(
 ) -> Activations:
     """Return the activations of all rows of `table` (`path`, `sha256`), computing those not kept yet.
 
-    `model` gives the Keras model of `key`, or what `openvino.compiled` made of it; it is called only if something has to
-    be computed. What is
-    computed before an interruption is kept.
+    `model` gives the Keras model of `key`, or what `openvino.compiled` made of it; it is called only if something has
+    to be computed. What is computed before an interruption is kept.
 
     Raises:
         UserError: an image is missing or unreadable, or the disk is full.

@@ -75,7 +75,7 @@ def implausible(mask: np.ndarray, probability: np.ndarray) -> str:
 
 def _segmented(image: np.ndarray) -> tuple[np.ndarray, str]:
     """Return the mask of one image (H, W, 3) and why it is implausible."""
-    key = hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest() + bytes(str(image.shape), "ascii")
+    key = hashlib.blake2b(image.tobytes(), digest_size=16).digest() + bytes(str(image.shape), "ascii")
     with _LOCK:
         if key in _LATEST:
             _LATEST.move_to_end(key)

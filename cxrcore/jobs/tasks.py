@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from cxrcore.errors import UserError
 from cxrcore.jobs import processes, queue
 from cxrcore.messages import Message, msg, plain
-from cxrcore.progress import StageProgress
+from cxrcore.progress import Step, StepProgress
 from cxrcore.runs import FAILED, RUNNING, ProcessId, Run, process_id
 from cxrcore.schema import Stored
 
@@ -30,44 +30,50 @@ class HasFolder(Protocol):
 
 
 class TaskStatus(Stored, ProcessId):
-    """The progress of a task: `done` of `total` steps of a stage; `message` tells why it failed."""
+    """The progress of a task, see `progress.Step`; `message` tells why it failed."""
 
     state: Literal["running", "failed"]
-    stage: str = ""
+    stage: Message = Message(id="")
     done: int = 0
     total: int = 0
+    number: int = 0
+    steps: int = 0
+    seconds_left: float | None = None
     message: Message = Message(id="")
 
 
-def _shortcut(folder: Path, progress: StageProgress) -> None:
+def _shortcut(folder: Path, progress: StepProgress) -> None:
     from cxrcore.audits import shortcut
 
     shortcut.audit(Run(folder), progress)
 
 
-def _mitigations(folder: Path, progress: StageProgress) -> None:
+def _mitigations(folder: Path, progress: StepProgress) -> None:
     from cxrcore.audits import mitigations
 
     mitigations.compare(Run(folder), progress)
 
 
-def _faithfulness(folder: Path, progress: StageProgress) -> None:
+def _faithfulness(folder: Path, progress: StepProgress) -> None:
     from cxrcore.explain import faithfulness
 
     faithfulness.measure(Run(folder), progress=progress)
 
 
-def _learning_curve(folder: Path, progress: StageProgress) -> None:
+def _learning_curve(folder: Path, progress: StepProgress) -> None:
     from cxrcore.audits import learning_curve
 
-    learning_curve.compute(Run(folder), progress)
+    def report(stage: str | Message, done: int, total: int) -> None:
+        progress(Step(stage, done, total))
+
+    learning_curve.compute(Run(folder), report)
 
 
-def _sweep(folder: Path, progress: StageProgress) -> None:
+def _sweep(folder: Path, progress: StepProgress) -> None:
     from cxrcore.sweeps import search
     from cxrcore.sweeps.sweep import Sweep
 
-    search.search(Sweep(folder), progress)
+    search.search(Sweep(folder), lambda stage, done, total: progress(Step(stage, done, total)))
 
 
 TASKS = {
@@ -95,7 +101,7 @@ def start(place: HasFolder, task: str) -> None:
                 env=queue.environment(),
                 start_new_session=True,
             )
-        _write(place.folder, task, "", 0, 0, process_id(process.pid))
+        _write(place.folder, task, Step("", 0, 0), process_id(process.pid))
 
 
 def status(place: HasFolder, task: str) -> TaskStatus | None:
@@ -124,11 +130,11 @@ def main(folder: Path, task: str) -> int:
         pass  # the process that started this one writes the first status
     written = 0.0
 
-    def progress(stage: str, done: int, total: int) -> None:
+    def progress(step: Step) -> None:
         nonlocal written
         if time.monotonic() - written > _WRITE_SECONDS:
             written = time.monotonic()
-            _write(folder, task, stage, done, total, process_id())
+            _write(folder, task, step, process_id())
 
     try:
         TASKS[task](folder, progress)
@@ -140,9 +146,8 @@ def main(folder: Path, task: str) -> int:
     return 0
 
 
-def _write(folder: Path, task: str, stage: str, done: int, total: int, process: ProcessId) -> None:
-    found = TaskStatus(state="running", stage=stage, done=done, total=total, **process.model_dump())
-    found.write(_file(folder, task))
+def _write(folder: Path, task: str, step: Step, process: ProcessId) -> None:
+    TaskStatus.model_validate({"state": "running"} | vars(step) | process.model_dump()).write(_file(folder, task))
 
 
 def _file(folder: Path, task: str) -> Path:

@@ -75,8 +75,9 @@ def test_probe_of_a_run_with_weights_from_a_file(phantom, tmp_path):
 
 
 def _verdict(low, value=0.5):
-    nothing = {10: Metric(0.4, 0.35, 0.45, 90)}
-    return shortcut._verdict(0.4, {10: Metric(value, low, 0.56, 90)}, nothing)
+    found, nothing = Metric(value, low, 0.56, 90), Metric(0.4, 0.35, 0.45, 90)
+    backbone, pixels = "a linear classifier on this backbone", "a linear classifier on the pixels"
+    return shortcut._verdict([(found, 10, 0.4, backbone), (nothing, 10, 0.4, pixels)])
 
 
 def test_verdict_needs_an_interval_above_chance_plus_the_margin():

@@ -23,17 +23,22 @@ from cxrcore.training import heads
 
 
 def test_deletion_and_insertion_of_a_faithful_and_an_unfaithful_map():
-    """The probability is 1 while a tenth of the image is untouched: until the first of ten steps, or the last."""
+    """The probability is 1 while a tenth of the image is untouched: until the first of four steps, or the last."""
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     heat = np.zeros((16, 16), np.float32)
     heat[:5, :5] = 1
 
+    counts = []
+
     def probabilities(images):
+        counts.append(len(images))
         whole = [(image[:20, :20] == pixels[:20, :20]).all() for image in images]
         return np.stack([1 - np.array(whole, float), np.array(whole, float)], axis=1)
 
-    assert deletion_insertion.areas(probabilities, pixels, heat, 1) == pytest.approx((0.05, 0.95))
-    assert deletion_insertion.areas(probabilities, pixels, 1 - heat, 1) == pytest.approx((0.95, 0.05))
+    found = deletion_insertion.areas(probabilities, pixels, [heat, 1 - heat, heat], 1)
+    # Probabilities 1, 0, 0, 0, 0 at five shares of the image, or 0 before the others, by the trapezoidal rule.
+    assert found == pytest.approx(np.array([[0.125, 0.875], [0.875, 0.125], [0.125, 0.875]]))
+    assert counts == [14], "equal altered images pass the model once"
 
 
 def test_rank_correlation():
@@ -126,7 +131,7 @@ def test_checks_of_a_run_are_kept_with_it(trained, monkeypatch):
     monkeypatch.setattr(perturbation, "GRID", 3)
     calls = []
     names = ["grad-cam", "eigen-cam", "occlusion"]
-    found = faithfulness.measure(trained, names, lambda *call: calls.append(call))
+    found = faithfulness.measure(trained, names, calls.append)
     assert found == faithfulness.load(trained) and list(found.methods) == names
     grad_cam, tests = found.methods["grad-cam"], trained.predictions("test")
     assert grad_cam.in_lungs.n == len(tests) == 12 and str(found.lungs_from) == "mask files, of 12 of 12 images"
@@ -140,7 +145,8 @@ def test_checks_of_a_run_are_kept_with_it(trained, monkeypatch):
     assert [stage for stage, _ in grad_cam.stages][:2] == ["head", "block5_out"] and len(grad_cam.stages) == 7
     assert found.methods["occlusion"].random_weights is None
     assert 0 <= grad_cam.deletion.low <= grad_cam.deletion.value <= grad_cam.deletion.high <= 1
-    assert {stage for stage, _, _ in calls} == {"heatmaps", "noise", "deletion and insertion", "shuffled weights"}
+    assert {step.stage for step in calls} == {"heatmaps", "noise", "deletion and insertion", "shuffled weights"}
+    assert (calls[-1].number, calls[-1].steps, calls[-1].seconds_left) == (4, 4, 0)
     # Eigen-CAM of the feature map is the same for every head; Grad-CAM is not.
     assert dict(found.methods["eigen-cam"].stages)["head"] == pytest.approx(1)
     assert dict(grad_cam.stages)["head"] < 0.9

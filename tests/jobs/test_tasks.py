@@ -6,6 +6,8 @@ import time
 
 from cxrcore.audits import shortcut
 from cxrcore.jobs import processes, tasks
+from cxrcore.messages import msg
+from cxrcore.progress import Step
 from cxrcore.runs import process_id
 
 
@@ -50,12 +52,13 @@ def test_progress_is_written_during_the_task(trained, monkeypatch):
     seen = []
 
     def work(folder, progress):
-        progress("heatmaps", 3, 10)
+        progress(Step(msg("border of {width} px only", width=28), 3, 10, 2, 8, 40.0))
         seen.append(tasks.status(trained, "shortcut"))
 
     monkeypatch.setitem(tasks.TASKS, "shortcut", work)
     status = tasks.TaskStatus(state="running", **process_id().model_dump())
     status.write(trained.folder / "tasks" / "shortcut.json")
     assert tasks.main(trained.folder, "shortcut") == 0
-    assert (seen[0].stage, seen[0].done, seen[0].total) == ("heatmaps", 3, 10)
+    assert str(seen[0].stage) == "border of 28 px only" and (seen[0].done, seen[0].total) == (3, 10)
+    assert (seen[0].number, seen[0].steps, seen[0].seconds_left) == (2, 8, 40.0)
     assert tasks.status(trained, "shortcut") is None

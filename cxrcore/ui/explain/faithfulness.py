@@ -7,12 +7,11 @@ import streamlit as st
 from cxrcore.explain import faithfulness
 from cxrcore.explain.faithfulness import Faithfulness, RandomMapChecks
 from cxrcore.explain.faithfulness_summary import MethodChecks
-from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
+from cxrcore.explain.methods import METHODS
 from cxrcore.figures import formatting
 from cxrcore.i18n import N_, t, translate
 from cxrcore.runs import Run
 from cxrcore.ui import background_tasks, feedback
-from cxrcore.ui.explain import options
 
 _ON_MODEL = {
     "deletion": N_("deletion"),
@@ -38,13 +37,12 @@ def show(run: Run) -> None:
         _result(found)
     else:
         st.info(t("The heatmaps of this run have not been checked."), icon=":material/info:")
-    images = min(16, len(run.predictions("test")))
-    seconds = 15 + len(GRADIENT_METHODS) * images * 24 * options.cost(run, "grad-cam") / 3
+    images = min(faithfulness.curve_images(run), len(run.predictions("test")))
     description = t(
         "Deletes and inserts the brightest regions of {n} test images, randomises the model's weights, adds noise, and "
         "compares with known lesions and lungs. About {duration}.",
         n=images,
-        duration=feedback.duration(seconds),
+        duration=feedback.duration(faithfulness.seconds(run)),
     )
     label = t("Run faithfulness checks again") if found else t("Run faithfulness checks")
     background_tasks.offer(run, "faithfulness", label, description, done=bool(found))

@@ -42,11 +42,13 @@ def show(found: Mitigations) -> None:
         )
     st.caption(
         t(
-            "Border: {width} pixels of the image before the transform. Measured on {n} of {of} images, those whose "
-            "lungs the segmenter finds, with a linear head, cross-validated by patient. A source that can still be "
-            "predicted can still mislead.",
+            "Border: {width} pixels of the image before the transform. Measured with a linear head, cross-validated by "
+            "patient: features on {n}, pixel values on {pixels} of {of} images, those whose lungs the segmenter finds; "
+            "the whole image for the transforms that leave least of the border. A source that can still be predicted "
+            "can still mislead.",
             width=found.width,
             n=found.n,
+            pixels=found.n_pixels or found.n,
             of=found.of,
         )
     )

@@ -4,7 +4,6 @@ import streamlit as st
 
 from cxrcore.audits import mitigations as mitigations_audit
 from cxrcore.audits import shortcut
-from cxrcore.features import backbones
 from cxrcore.i18n import t
 from cxrcore.runs import Run
 from cxrcore.ui import background_tasks, feedback
@@ -14,14 +13,13 @@ from cxrcore.ui.results import external_validation, mitigations, shortcut_audit
 def show(run: Run) -> None:
     """Show what was measured, and offer the rest."""
     external_validation.show(run)
-    passes = 10 + len(run.table) / backbones.get(run.config.backbone).rate  # seconds of one pass over the images
     found = shortcut.load(run)
-    _shortcut_audit(run, found, passes)
+    _shortcut_audit(run, found)
     if found:  # a mitigation is for a shortcut that was measured
-        _mitigations(run, passes)
+        _mitigations(run)
 
 
-def _shortcut_audit(run: Run, found: shortcut.ShortcutAudit | None, passes: float) -> None:
+def _shortcut_audit(run: Run, found: shortcut.ShortcutAudit | None) -> None:
     st.subheader(t("Shortcut audit"))
     st.caption(
         t(
@@ -32,24 +30,24 @@ def _shortcut_audit(run: Run, found: shortcut.ShortcutAudit | None, passes: floa
     if found:
         shortcut_audit.show(found)
     description = t(
-        "Blacks out all but the border of every image, trains a linear head on the rest, and tests it on other "
-        "patients. An accuracy above chance then comes from outside the lungs. Takes about {duration}.",
-        duration=feedback.duration(10 + 6 * passes),
+        "Blacks out all but the border of a sample of the images, trains a linear head on the rest, and tests it on "
+        "other patients. An accuracy above chance then comes from outside the lungs. Takes about {duration}.",
+        duration=feedback.duration(shortcut.seconds(run)),
     )
     label = t("Run the audit again") if found else t("Run shortcut audit")
     background_tasks.offer(run, "shortcut", label, description, done=bool(found))
 
 
-def _mitigations(run: Run, passes: float) -> None:
+def _mitigations(run: Run) -> None:
     st.subheader(t("Mitigations"))
     st.caption(t("Image transforms that remove what a shortcut may use, compared by what they leave."))
     found = mitigations_audit.load(run)
     if found:
         mitigations.show(found)
     description = t(
-        "Transforms every image in five ways and measures the accuracy that remains from the whole image and from the "
-        "border, and for the source. Takes about {duration}.",
-        duration=feedback.duration(10 + 12 * passes),
+        "Transforms a sample of the images in five ways and measures the accuracy that remains from the border, and "
+        "for the best two from the whole image and for the source. Takes about {duration}.",
+        duration=feedback.duration(mitigations_audit.seconds(run)),
     )
     label = t("Compare mitigations again") if found else t("Compare mitigations")
     background_tasks.offer(run, "mitigations", label, description, done=bool(found))

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from cxrcore.audits.corner_occlusion import CornerResult
-from cxrcore.audits.shortcut import ShortcutAudit
+from cxrcore.audits.shortcut import Sampling, ShortcutAudit
 from cxrcore.figures import formatting
 from cxrcore.i18n import format_number, t, translate
 from cxrcore.metric import Metric
@@ -40,6 +40,8 @@ def show(found: ShortcutAudit) -> None:
         st.markdown(
             t("Share of the Grad-CAM {place}: {share} (n = {n}).", place=place, share=_whole_percent(share), n=share.n)
         )
+    if found.sampling:
+        _sampling(found.sampling)
     st.caption(
         t(
             "A linear head on the features of this run's backbone, cross-validated by patient; intervals by bootstrap "
@@ -48,8 +50,22 @@ def show(found: ShortcutAudit) -> None:
     )
 
 
-def _rows(found: ShortcutAudit) -> list[dict[str, str]]:
-    rows = [_row(t("whole image, backbone features"), found.full)]
+def _sampling(found: Sampling) -> None:
+    """Show how many images were used, and that the measurement may have ended early."""
+    text = t("The widest border was measured on {n} of {of} images, the pixel values on more.", n=found.n, of=found.of)
+    if found.planned_looks > 1:
+        looks = t(
+            "The measurement ends when the result is clear, here after {looks} of {planned} looks; the interval is "
+            "corrected for them (Bonferroni).",
+            planned=found.planned_looks,
+            looks=found.looks,
+        )
+        text = f"{text} {looks}"
+    st.caption(text)
+
+
+def _rows(found: ShortcutAudit) -> list[dict[str, str | int | None]]:
+    rows: list[dict[str, str | int | None]] = [_row(t("whole image, backbone features"), found.full)]
     features = {t("backbone features"): found.border, t("pixel values"): found.border_pixels}
     for name, by_width in features.items():
         rows += [
@@ -59,15 +75,19 @@ def _rows(found: ShortcutAudit) -> list[dict[str, str]]:
     if found.lungs:
         rows.append(_row(t("lungs only, backbone features"), found.lungs.only))
         rows.append(_row(t("lungs masked, backbone features"), found.lungs.without))
-    chance = {t("visible"): t("nothing: always the largest class"), t("accuracy"): format_number(found.chance, ".1%")}
-    return [*rows, chance | {t("95% interval"): ""}]
+    chance: dict[str, str | int | None] = {
+        t("visible"): t("nothing: always the largest class"),
+        t("accuracy"): format_number(found.chance, ".1%"),
+    }
+    return [*rows, chance | {t("95% interval"): "", t("images"): None}]
 
 
-def _row(visible: str, metric: Metric) -> dict[str, str]:
+def _row(visible: str, metric: Metric) -> dict[str, str | int | None]:
     return {
         t("visible"): visible,
         t("accuracy"): formatting.percent(metric),
         t("95% interval"): formatting.interval(metric),
+        t("images"): metric.n,
     }
 
 
