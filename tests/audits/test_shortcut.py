@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cxrcore import runs
-from cxrcore.audits import corner_occlusion, mitigations, shortcut
+from cxrcore.audits import corner_occlusion, mitigations, sample, shortcut
 from cxrcore.audits.masked_probe import MaskedFeatures
 from cxrcore.config import run_config
 from cxrcore.data.images import load_mask
@@ -72,6 +72,40 @@ def test_probe_of_a_run_with_weights_from_a_file(phantom, tmp_path):
     rows = phantom.usable.iloc[:3]
     bundled, from_file = (MaskedFeatures(runs.create(config)).extract(rows, "border:5", "features") for config in made)
     assert from_file.shape[0] == 3 and (from_file == bundled).all()
+
+
+@pytest.mark.parametrize(("informative", "looks"), [(True, 1), (False, 2)])
+def test_second_look_at_the_widest_border_only_if_the_first_is_not_clear(trained, monkeypatch, informative, looks):
+    calls = []
+
+    class Features:
+        def __init__(self, run, progress):
+            pass
+
+        def extract(self, rows, transform, stage, files=False):
+            calls.append((transform, len(rows)))
+            labels = rows["label"].to_numpy() == trained.classes[0], rows["label"].to_numpy() == trained.classes[1]
+            return np.stack(labels, axis=1).astype(np.float32) * informative
+
+    monkeypatch.setattr(shortcut, "MaskedFeatures", Features)
+    monkeypatch.setattr(shortcut, "_corners", lambda *_: None)
+    monkeypatch.setattr(sample, "size", lambda *_: 24)
+    found = shortcut.audit(trained)
+    assert found.is_shortcut == informative
+    sizes = [24, 48][:looks]
+    assert [call for call in calls if call[0] == "border:8"] == [("border:8", size) for size in sizes]
+    assert {size for transform, size in calls if transform in ("border:3", "border:5", "")} == {24}
+    assert (found.sampling.n, found.sampling.of) == (sizes[-1], 60)
+    assert (found.sampling.looks, found.sampling.planned_looks) == (looks, 2)
+    assert found.sampling.stopped_early == informative
+    if informative:  # all images of 12 patients are correct: Wilson's interval at 1 - 0.05 / 2
+        assert found.border[8].low == pytest.approx(intervals.wilson(12, 12, 0.975)[0])
+
+
+def test_border_is_decided_when_its_interval_is_above_or_below_the_margin():
+    for low, high, decided in ((0.46, 0.6, True), (0.44, 0.6, False), (0.3, 0.44, True), (0.3, 0.46, False)):
+        assert shortcut._is_decided(Metric(0.45, low, high, 90), 0.4) == decided
+    assert not shortcut._is_decided(Metric(0.45, n=90), 0.4)
 
 
 def _verdict(low, value=0.5):
