@@ -280,7 +280,7 @@ class _Checks:
         return {name: _correlations(maps[name][self.sample], after[name]) for name in self.names}
 
     def _randomisation(self, maps: Maps) -> dict[str, list[tuple[str, np.ndarray]]]:
-        """Return the rank correlations (n,) after each stage of shuffling the weights of a copy of the model, by method.
+        """Return the rank correlations (n,) by method, after each stage of shuffling the weights of a copy.
 
         Only of methods that use gradients: the others would take too long at every stage.
         """
