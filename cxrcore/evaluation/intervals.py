@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import binomtest, t
+from scipy.stats import binomtest, norm, t
 
 from cxrcore.metric import Metric
 
@@ -127,6 +127,37 @@ def difference(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, 
     below = float(np.hypot(p1 - low1, high2 - p2))
     above = float(np.hypot(high1 - p1, p2 - low2))
     return p1 - p2 - below, p1 - p2 + above
+
+
+def paired_difference(both: float, only_first: float, only_second: float, neither: float) -> tuple[float, float]:
+    """Return the interval of p1 - p2 of two classifiers on the same images, counted by which of them is correct.
+
+    Method 10 of Newcombe RG, Statistics in Medicine 1998, 17:2635-2650. The counts, together more than 0, need not be
+    whole numbers.
+    """
+    n = both + only_first + only_second + neither
+    first, second = both + only_first, both + only_second
+    p1, p2 = first / n, second / n
+    (low1, high1), (low2, high2) = _wilson(p1, n), _wilson(p2, n)
+    margins = first * (n - first) * second * (n - second)
+    excess = both * neither - only_first * only_second
+    if excess > 0:
+        excess = max(excess - n / 2, 0.0)
+    correlation = excess / float(np.sqrt(margins)) if margins > 0 else 0.0
+    below = _joined(p1 - low1, high2 - p2, correlation)
+    above = _joined(high1 - p1, p2 - low2, correlation)
+    return p1 - p2 - below, p1 - p2 + above
+
+
+def _joined(first: float, second: float, correlation: float) -> float:
+    return float(np.sqrt(max(0.0, first**2 - 2 * correlation * first * second + second**2)))
+
+
+def _wilson(share: float, n: float) -> tuple[float, float]:
+    """Return Wilson's interval of a share of `n`, which need not be a whole number."""
+    z2 = float(norm.ppf(0.975)) ** 2
+    middle, half = share + z2 / (2 * n), float(np.sqrt(z2 * (share * (1 - share) + z2 / (4 * n)) / n))
+    return (middle - half) / (1 + z2 / n), (middle + half) / (1 + z2 / n)
 
 
 def _resamples(patients: Sequence[str], seed: int) -> tuple[np.ndarray, Iterator[np.ndarray]]:
