@@ -14,6 +14,7 @@ from cxrcore.schema import Stored, migrate_metrics
 QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
 LIVE = {QUEUED, RUNNING}
 RunState = Literal["queued", "running", "finished", "stopped", "failed"]
+WARNINGS = {"collapsed", "exploded"}
 STATE_LABELS = {
     QUEUED: N_("queued"),
     RUNNING: N_("running"),
@@ -186,8 +187,11 @@ class EpochMetrics(BaseModel):
 
 
 class RunEvent(BaseModel):
-    """What a user did to a run while it was trained: from `epoch` on, the learning rate was set to `value`. `asked` is
-    the time of the request. `message` says what the schedule does with it.
+    """What happened to a run while it was trained, by `event`.
+
+    `learning-rate`: from `epoch` on, a user set it to `value`; `asked` is the time of the request, `message` says what
+    the schedule does with it. `reduced`: the schedule reduced the learning rate to `value`. `collapsed` and `exploded`:
+    after `epoch` with the training loss `value`, `message` warns that the training goes wrong (see `WARNINGS`).
     """
 
     model_config = ConfigDict(frozen=True)

@@ -115,7 +115,7 @@ class Run:
 
     @property
     def events(self) -> list[RunEvent]:
-        """What a user did to the run while it was trained."""
+        """What a user, the schedule and warnings did while the run was trained."""
         return [RunEvent.model_validate(line) for line in self._lines() if "event" in line]
 
     @property

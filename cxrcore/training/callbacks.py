@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cxrcore.runs import EpochMetrics
+from cxrcore.runs import EpochMetrics, RunEvent
 from cxrcore.training.checkpoint import Checkpoint
 
 
@@ -33,6 +33,9 @@ class Callback:
 
     def on_epoch_end(self, epoch: EpochMetrics) -> None:
         """Called after every epoch."""
+
+    def on_warning(self, event: RunEvent) -> None:
+        """Called after an epoch that shows that the training goes wrong, at most once."""
 
     def requested_learning_rate(self, epoch: int) -> float | None:
         """Return the learning rate that the user set since the last call, from `epoch` on; None if none was set."""

@@ -108,6 +108,10 @@ class RunRecorder(Callback):
         if self._on_trial_epoch:
             self._on_trial_epoch(epoch)
 
+    def on_warning(self, event: RunEvent) -> None:
+        """Append the warning to the events."""
+        self._append(event)
+
     def check(self) -> None:
         """Wait while the run is paused; raise `Stopped` if the user asked it to stop."""
         self.wait()

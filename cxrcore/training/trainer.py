@@ -12,6 +12,7 @@ from cxrcore.runs import EpochMetrics
 from cxrcore.training import optimizers
 from cxrcore.training.callbacks import Callback, FitResult
 from cxrcore.training.feature_vectors import FeatureVectors
+from cxrcore.training.loss_monitor import LossMonitor
 from cxrcore.training.steps import EpochStep, compile_steps
 from cxrcore.training.trainer_state import TrainerState
 
@@ -44,6 +45,7 @@ def fit(
     model.optimizer = optimizers.optimizer(config)  # not compiled: the saved model is to be the network alone
     model.optimizer.build(model.trainable_variables)
     train_epoch, eval_epoch = compile_steps(model, config, train.labels)
+    monitor = None if previous else LossMonitor(model, train, config)  # fine-tuning has maps, too large to be looked at
     state = TrainerState(model, config, previous, callback.load_checkpoint("tuning" if previous else "head"))
     stopped = False
     while state.has_next:
@@ -54,6 +56,8 @@ def fit(
             _require_finite(epoch)
             state.on_epoch_end(epoch)
             callback.on_epoch_end(epoch)
+            if monitor and (warning := monitor.warning(epoch)):
+                callback.on_warning(warning)
         except Stopped:
             if state.kept == 0:
                 raise
