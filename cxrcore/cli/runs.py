@@ -24,15 +24,20 @@ app = typer.Typer(no_args_is_help=True, help="List and control runs.")
 @app.command("list")
 def list_(json: Json = False) -> None:
     """List the runs, newest first, and run folders that are damaged."""
+    from cxrcore.evaluation import verdict
+
     queue.dispatch()  # marks workers that died, and starts waiting runs
     rows, lines = [], []
     for run in runs.listing():
         title = run.title
         accuracy, averaged = run.headline, run.averaged
-        row = {"run": run.name, "title": title, "state": run.status.state}
+        row: dict[str, Any] = {"run": run.name, "title": title, "state": run.status.state}
         of = str(averaged.label) if averaged else "test images"
-        rows.append(row | {"accuracy": to_plain(accuracy) if accuracy else None, "accuracy_of": of})
-        words = [run.name, title, run.status.state, terminal.headline(run) if accuracy else ""]
+        judged = verdict.of_run(run)
+        row |= {"accuracy": to_plain(accuracy) if accuracy else None, "accuracy_of": of}
+        rows.append(row | {"verdict": judged.plain() if judged else None})
+        problem = str(judged.title) if judged and judged.findings else ""
+        words = [run.name, title, run.status.state, terminal.headline(run) if accuracy else "", problem]
         lines.append("  ".join(filter(None, words)))
     damaged = {run.name: str(run.message) for run in runs.damaged()}
     lines += [f"{name}  damaged: {reason}" for name, reason in damaged.items()]

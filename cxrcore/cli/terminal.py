@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +22,9 @@ from cxrcore.messages import Message
 from cxrcore.metric import Metric
 from cxrcore.progress import TaskProgress
 from cxrcore.runs import Run
+
+if TYPE_CHECKING:
+    from cxrcore.evaluation.verdict import Verdict
 
 
 class _Rate(ProgressColumn):
@@ -75,3 +78,12 @@ def share(metric: Metric) -> str:
     if metric.low is None or metric.high is None:
         return f"{100 * metric.value:.1f} % (no interval)"
     return f"{100 * metric.value:.1f} % (95 % interval {100 * metric.low:.1f} to {100 * metric.high:.1f} %)"
+
+
+def verdict(found: "Verdict") -> str:
+    """Return the baseline and the findings, a line for each."""
+    lines = [f"Always answering {found.majority}: {proportion(found.baseline)}."]
+    if not found.findings:
+        lines += map(str, found.messages)
+    lines += [f"{finding.level.capitalize()}: {finding.message}" for finding in found.findings]
+    return "\n".join(lines)

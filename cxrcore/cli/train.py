@@ -55,6 +55,8 @@ def report(run: Run, json: bool) -> None:
 
 def summary(run: Run) -> dict[str, Any]:
     """Return what `--json` prints of a run."""
+    from cxrcore.evaluation import verdict
+
     results, averaged = run.results, run.averaged
     accuracy = run.headline or results.test.accuracy
     found = {
@@ -69,10 +71,14 @@ def summary(run: Run) -> dict[str, Any]:
         "accuracy_of": str(averaged.label) if averaged else "test images",
         "seconds": results.seconds,
     }
+    if judged := verdict.of_run(run):
+        found["verdict"] = judged.plain()
     return found | ({"resampling": run.resampling.plain()} if run.resampling else {})
 
 
 def _text(run: Run) -> str:
+    from cxrcore.evaluation import verdict
+
     results = run.results
     text = (
         f"Run {run.name} ({run.status.state}), {results.seconds['total']:.0f} s.\n"
@@ -80,6 +86,8 @@ def _text(run: Run) -> str:
     )
     if run.averaged:
         text += f"\nThe first, whose model is saved: {terminal.proportion(results.test.accuracy)}."
+    if judged := verdict.of_run(run):
+        text += f"\n{terminal.verdict(judged)}"
     return text
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from cxrcore.evaluation import verdict
 from cxrcore.metric import Metric
 from cxrcore.runs import Run
 
@@ -22,8 +23,9 @@ def differing(runs: Sequence[Run]) -> list[str]:
 
 def table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return one row for each run: `run`, `title`, `tags`, `state`, `n_test`, each of `METRICS` as value, `_low` and
-    `_high`, `resampling` (finished folds or repeats, 1 without resampling), `kept_epoch`, `seconds`, and the settings
-    that differ. With two folds or more the metrics are means over them, and `n_test` counts the images of all.
+    `_high`, `resampling` (finished folds or repeats, 1 without resampling), `verdict` (its level) with the accuracy of
+    the `baseline`, `kept_epoch`, `seconds`, and the settings that differ. With two folds or more the metrics are means
+    over them, and `n_test` counts the images of all.
 
     Values that a run does not have, for example before its results, are missing (NaN or None).
     """
@@ -45,6 +47,9 @@ def _row(run: Run, names: list[str]) -> dict[str, Cell]:
     for name in METRICS:
         row |= _cells(name, found.get(name))
     row["resampling"] = len(averaged.done) if averaged else 1
+    judged = verdict.of_run(run)
+    row["verdict"] = judged.level if judged else None
+    row |= _cells("baseline", judged.baseline if judged else None)
     row["kept_epoch"] = metrics.kept_epoch if metrics else None
     row["seconds"] = metrics.seconds.get("total") if metrics else None
     return row | {name: _cell(settings.get(name)) for name in names}

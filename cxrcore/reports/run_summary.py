@@ -14,10 +14,20 @@ from cxrcore.audits.dataset import audit
 from cxrcore.audits.dataset.audit import DatasetAudit
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
-from cxrcore.evaluation import calibration, external, limitations, metrics, probability_metrics, reported, subgroups
+from cxrcore.evaluation import (
+    calibration,
+    external,
+    limitations,
+    metrics,
+    probability_metrics,
+    reported,
+    subgroups,
+    verdict,
+)
 from cxrcore.evaluation.external import ExternalEvaluation
 from cxrcore.evaluation.probability_metrics import ProbabilityMetrics
 from cxrcore.evaluation.reported import ReportedResult
+from cxrcore.evaluation.verdict import Verdict
 from cxrcore.features import backbones
 from cxrcore.messages import Message
 from cxrcore.metric import ClassificationMetrics, ClassMetrics, Metric
@@ -105,6 +115,11 @@ class RunSummary:
     def metrics(self) -> ClassificationMetrics:
         """The metrics of the test images; what an older version did not measure is computed."""
         return reported.evaluate(self.run, self.result)
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """The verdict on the run, None where it cannot be given (see `verdict.of_run`)."""
+        return verdict.of_run(self.run)
 
     @property
     def by_class(self) -> dict[str, ClassMetrics]:

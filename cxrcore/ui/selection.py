@@ -7,6 +7,7 @@ import streamlit as st
 
 from cxrcore import runs, settings
 from cxrcore.data import dataset
+from cxrcore.evaluation import verdict
 from cxrcore.features import backbones
 from cxrcore.figures import formatting
 from cxrcore.i18n import current, format_time, t, translate
@@ -30,7 +31,7 @@ def choose_run() -> Run | None:
         return None
     if st.query_params.get("run", next(iter(found))) not in found:
         st.warning(t("The run named by the link cannot be shown here. This is the newest run that can."))
-    names = labels(list(found.values()))
+    names = {name: judged(found[name], label) for name, label in labels(list(found.values())).items()}
     key = query_params.start("run", list(found), next(iter(found)))
     st.selectbox(t("Run"), list(found), format_func=names.__getitem__, key=key)
     chosen = found[_always_named("run")]
@@ -67,6 +68,12 @@ def labels(runs: Sequence[Run]) -> dict[str, str]:
     found = {run.name: run_label(run) for run in runs}
     count = Counter(found.values())
     return {name: label if count[label] == 1 else f"{label} · {name[-4:]}" for name, label in found.items()}
+
+
+def judged(run: Run, label: str) -> str:
+    """Return the label of a run followed by what went wrong, if anything did, as plain text."""
+    found = verdict.of_run(run)
+    return f"{label} · {translate(found.title)}" if found and found.findings else label
 
 
 def run_label(run: Run) -> str:

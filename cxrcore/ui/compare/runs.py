@@ -4,7 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from cxrcore import runs, settings
-from cxrcore.evaluation import mcnemar, run_comparison
+from cxrcore.evaluation import mcnemar, run_comparison, verdict
+from cxrcore.evaluation.verdict import BAD, CAUTION, GOOD
 from cxrcore.figures import comparison, formatting
 from cxrcore.files import csv_text
 from cxrcore.i18n import bind, format_number, t, translate
@@ -13,6 +14,7 @@ from cxrcore.ui import feedback, query_params, selection
 from cxrcore.ui.compare import edit
 
 _MOST_CURVES = 8
+_MARKS = {GOOD: "✓", CAUTION: "⚠", BAD: "✕"}
 
 
 def show_all() -> None:
@@ -68,6 +70,7 @@ def _choose(listed: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> l
                 t("run"): labels[run.name],
                 t("test accuracy"): formatting.with_interval(accuracy) if accuracy else state,
             }
+            | {t("verdict"): _verdict(run)}
             | {name: _text(row[name]) for name in differing}
             | {
                 t("macro F1"): formatting.with_interval(averaged.mean.get("macro_f1") if averaged else macro_f1),
@@ -84,6 +87,15 @@ def _choose(listed: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> l
         key=f"runs {hash(tuple(run.name for run in listed))}",
     )
     return [listed[k] for k in event.selection.rows]
+
+
+def _verdict(run: Run) -> str:
+    """Return what went wrong in a few words, or that nothing did; a dash before there are results."""
+    found = verdict.of_run(run)
+    if found is None:
+        return "–"
+    titles = [translate(finding.title) for finding in found.findings] or [translate(found.title)]
+    return f"{_MARKS[found.level]} {'; '.join(titles)}"
 
 
 def _text(value: object) -> str:

@@ -5,11 +5,12 @@ import streamlit as st
 from cxrcore import demo, runs
 from cxrcore.config import run_config
 from cxrcore.data import dataset
+from cxrcore.evaluation import verdict
 from cxrcore.figures import formatting
 from cxrcore.i18n import t
 from cxrcore.jobs import queue
 from cxrcore.runs import Run
-from cxrcore.ui import feedback, progress, selection
+from cxrcore.ui import feedback, progress, selection, verdict_box
 
 _LATEST = 5
 
@@ -29,7 +30,10 @@ def workspace() -> None:
         st.subheader(t("Latest runs"))
         labels = selection.labels(found[:_LATEST])
         for run in found[:_LATEST]:
-            _link(run, "results" if run.metrics else "train", feedback.plain_text(labels[run.name]))
+            judged = verdict.of_run(run)
+            icon = verdict_box.ICONS[judged.level] if judged else None
+            label = feedback.plain_text(selection.judged(run, labels[run.name]))
+            _link(run, "results" if run.metrics else "train", label, icon)
     feedback.damaged({run.name: run.message for run in runs.damaged()})
 
 
@@ -42,13 +46,13 @@ def demonstration() -> None:
     labels = selection.labels(found)
     for run in found:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(feedback.plain_text(labels[run.name]), width="stretch")
+            st.markdown(feedback.plain_text(selection.judged(run, labels[run.name])), width="stretch")
             _link(run, "results", t("Results"))
             _link(run, "explain", t("Explain"))
 
 
-def _link(run: Run, page: str, label: str) -> None:
-    st.page_link(f"pages/{page}.py", label=label, query_params={"run": run.name})
+def _link(run: Run, page: str, label: str, icon: str | None = None) -> None:
+    st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params={"run": run.name})
 
 
 def _demo() -> None:

@@ -5,18 +5,22 @@ import streamlit as st
 
 from cxrcore import settings
 from cxrcore.config.run_config import RunConfig
-from cxrcore.evaluation import limitations, reported
+from cxrcore.data import classes
+from cxrcore.evaluation import limitations, reported, verdict
 from cxrcore.evaluation.metrics import evaluate
 from cxrcore.evaluation.reported import ReportedResult
+from cxrcore.evaluation.verdict import Verdict
 from cxrcore.figures import formatting
 from cxrcore.i18n import N_, t, translate
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
 from cxrcore.runs.models import RunMetrics
-from cxrcore.ui import curves, feedback, query_params, resampling_note
+from cxrcore.ui import curves, feedback, query_params, resampling_note, verdict_box
 from cxrcore.ui.results import errors, export, images, learning_curve, metrics, probabilities, robustness
 
 _POOLED, _FIRST = "pooled", "first"  # what the tabs are of
+
+_LONGEST_NAME = 24
 
 
 def show(run: Run) -> None:
@@ -24,13 +28,16 @@ def show(run: Run) -> None:
     stored = run.results
     if run.averaged:
         resampling_note.show(run)
+        if judged := verdict.of_run(run):
+            feedback.numbers(_baseline(judged))
+            verdict_box.show(judged)
         _split_warning(run.config)
         result = reported.load(run, _pooled(run))
         found = _evaluated(run, result)
     else:
         result = reported.load(run)
         found = _evaluated(run, result)
-        _accuracy(found, run.config)
+        _accuracy(found, run)
     table = result.table
     views = {
         N_("Images"): lambda: images.show(run, table, found),
@@ -49,17 +56,18 @@ def show(run: Run) -> None:
                 views[code]()
 
 
-def _accuracy(metrics: ClassificationMetrics, config: RunConfig) -> None:
-    accuracy = metrics.accuracy
-    feedback.numbers(
-        {
-            t("Test accuracy"): formatting.percent(accuracy),
-            t("95% interval (Wilson)"): formatting.interval(accuracy),
-            t("Correct"): t("{right} of {n}", right=accuracy.successes, n=accuracy.n),
-            t("Test patients"): metrics.patients,
-        }
-    )
-    _split_warning(config)
+def _accuracy(metrics: ClassificationMetrics, run: Run) -> None:
+    accuracy, judged = metrics.accuracy, verdict.of_run(run)
+    numbers: dict[str, str | int] = {
+        t("Test accuracy"): formatting.percent(accuracy),
+        t("95% interval (Wilson)"): formatting.interval(accuracy),
+        t("Correct"): t("{right} of {n}", right=accuracy.successes, n=accuracy.n),
+        t("Test patients"): metrics.patients,
+    }
+    feedback.numbers(numbers | (_baseline(judged) if judged else {}))
+    if judged:
+        verdict_box.show(judged)
+    _split_warning(run.config)
     if accuracy.n < limitations.SMALL_TEST:
         st.caption(
             t(
@@ -122,6 +130,12 @@ def _metrics(run: Run, result: ReportedResult, found: ClassificationMetrics) -> 
 def _probabilities(run: Run, result: ReportedResult) -> None:
     validation = None if result.pooled else run.predictions("validation")
     probabilities.show(result.table, validation, run.classes, run.positive)
+
+
+def _baseline(judged: Verdict) -> dict[str, str]:
+    name = formatting.shortened(classes.label(judged.majority), _LONGEST_NAME)
+    title = t("Always answering {label}", label=feedback.plain_text(name))
+    return {title: formatting.with_interval(judged.baseline)}
 
 
 def _training_curves(run: Run, stored: RunMetrics) -> None:

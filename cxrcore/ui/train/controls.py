@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cxrcore.config.command import command
 from cxrcore.i18n import t, translate
 from cxrcore.jobs import control, queue
-from cxrcore.runs import FINISHED, LIVE, RUNNING, Run, RunEvent, RunStatus
+from cxrcore.runs import FINISHED, LIVE, RUNNING, WARNINGS, Run, RunEvent, RunStatus
 from cxrcore.ui import feedback
 
 
@@ -93,7 +93,15 @@ def notes(run: Run) -> None:
 def events(run: Run) -> None:
     """Show the changes of the learning rate by the user and by the plateau schedule."""
     for event in run.events:
-        st.caption(_event_text(event))
+        if event.event not in WARNINGS:
+            st.caption(_event_text(event))
+
+
+def warnings(run: Run) -> None:
+    """Show what went wrong in the first epochs; of a run that has ended, the verdict says it."""
+    for event in run.events:
+        if event.event in WARNINGS:
+            st.warning(feedback.error_text(event.message), icon=":material/warning:")
 
 
 def _event_text(event: RunEvent) -> str:

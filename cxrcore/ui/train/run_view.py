@@ -3,12 +3,13 @@
 import streamlit as st
 
 from cxrcore import runs
+from cxrcore.evaluation import verdict
 from cxrcore.features import backbones
 from cxrcore.figures import formatting
 from cxrcore.i18n import bind, format_number, nt, t, translate
 from cxrcore.jobs import control, estimate, queue
 from cxrcore.runs import FAILED, FINISHED, LIVE, QUEUED, RUNNING, STATE_LABELS, STOPPED, Run, RunMetrics, RunStatus
-from cxrcore.ui import curves, feedback, progress, resampling_note, selection
+from cxrcore.ui import curves, feedback, progress, resampling_note, selection, verdict_box
 from cxrcore.ui.train import controls
 
 
@@ -56,6 +57,7 @@ def _view(run: Run, was_live: bool) -> None:
         st.subheader(feedback.plain_text(run.title or title))
         _state(run, status)
         if status.state in LIVE:
+            controls.warnings(run)
             controls.live(run, status)
         _epochs(run, status)
         controls.events(run)
@@ -94,10 +96,13 @@ def _finished(run: Run, metrics: RunMetrics, status: RunStatus) -> None:
         text = t("Finished after {total}.", total=total)
         if status.state != FINISHED:
             text = t("Stopped after {total}.", total=total)
-        st.success(text, icon=":material/check_circle:")
+        if judged := verdict.of_run(run):
+            verdict_box.show(judged, text)
+        else:
+            st.info(text)
         resampling_note.show(run)
     else:
-        _accuracy(metrics, status, total)
+        _accuracy(run, metrics, status, total)
     row = st.container(horizontal=True)
     for page, label, icon in (
         ("results", t("See the results"), ":material/analytics:"),
@@ -106,7 +111,7 @@ def _finished(run: Run, metrics: RunMetrics, status: RunStatus) -> None:
         row.page_link(f"pages/{page}.py", label=label, icon=icon, query_params={"run": run.name})
 
 
-def _accuracy(metrics: RunMetrics, status: RunStatus, total: str) -> None:
+def _accuracy(run: Run, metrics: RunMetrics, status: RunStatus, total: str) -> None:
     accuracy = metrics.test.accuracy
     values = {
         "total": total,
@@ -127,7 +132,10 @@ def _accuracy(metrics: RunMetrics, status: RunStatus, total: str) -> None:
             "{interval}.",
             **values,
         )
-    st.success(text, icon=":material/check_circle:")
+    if judged := verdict.of_run(run):
+        verdict_box.show(judged, text)
+    else:
+        st.info(text)
 
 
 def _epochs(run: Run, status: RunStatus) -> None:
