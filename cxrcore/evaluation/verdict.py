@@ -336,7 +336,7 @@ def _loss_not_falling(
     if len(epochs) < _FEWEST_EPOCHS:
         return None
     constant, first = constant_loss(list(counts.values())), epochs[0].loss
-    last = float(np.mean([epoch.loss for epoch in epochs[-min(3, len(epochs) // 2) :]]))
+    last = float(np.median([epoch.loss for epoch in epochs[-min(3, len(epochs) // 2) :]]))
     if last < _NOT_FALLEN * constant:
         return None
     text = msg(
