@@ -23,6 +23,7 @@ from cxrcore.i18n import t
 
 PER_PAGE = 30
 _MARGIN, _HEADING, _GAP = 36, 20, 6
+_NOTE = 7  # points, the largest size of the note
 _LARGEST, _SMALLEST = 6.5, 3.5  # points, the size of the captions
 _LENGTHS = (60, 40, 30, 24, 18, 12)  # characters of a class name, the first for which the captions are not too small
 
@@ -45,8 +46,8 @@ class Tile:
         return self.true == self.predicted
 
 
-def render(tiles: Iterable[Tile], heading: str, per_page: int = PER_PAGE) -> bytes:
-    """Return an A4 PDF with `per_page` tiles on a page under `heading`."""
+def render(tiles: Iterable[Tile], heading: str, per_page: int = PER_PAGE, note: str = "") -> bytes:
+    """Return an A4 PDF with `per_page` tiles on a page under `heading` and, in one small line, `note`."""
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=A4, pageCompression=1)
     canvas.setTitle(heading)
@@ -57,7 +58,7 @@ def render(tiles: Iterable[Tile], heading: str, per_page: int = PER_PAGE) -> byt
         if place == 0:
             if number:
                 canvas.showPage()
-            _heading(canvas, heading)
+            _heading(canvas, heading, note)
         left = _MARGIN + (place % columns) * width
         bottom = A4[1] - _MARGIN - _HEADING - (place // columns + 1) * height
         _tile(canvas, tile, left + _GAP / 2, bottom, width - _GAP, height - _GAP)
@@ -72,10 +73,14 @@ def _layout(count: int) -> tuple[int, int]:
     return max(choices, key=lambda choice: min(width / choice[0], height / choice[1] - 3 * _LARGEST))
 
 
-def _heading(canvas: Canvas, text: str) -> None:
+def _heading(canvas: Canvas, text: str, note: str) -> None:
     canvas.setFillColor(HexColor("#17212B"))
     canvas.setFont(_font(text, bold=True), 10)
     canvas.drawString(_MARGIN, A4[1] - _MARGIN, text)
+    if note:
+        width = stringWidth(note, _font(note), 1)
+        canvas.setFont(_font(note), min(_NOTE, (A4[0] - 2 * _MARGIN) / width))
+        canvas.drawString(_MARGIN, A4[1] - _MARGIN - _HEADING / 2, note)
     canvas.setFont("Helvetica", 7)
     canvas.drawRightString(A4[0] - _MARGIN, _MARGIN - 14, t("For research and teaching, not for clinical use."))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from cxrcore.data import classes
 from cxrcore.data.errors import ImageError
 from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.figures import formatting, thumbnails
@@ -14,6 +15,7 @@ from cxrcore.reports import grid_pdf
 from cxrcore.reports.run_summary import RunSummary
 
 _SIDE = 240
+_LONGEST = 40  # characters of the name of a class
 
 
 def render(summary: RunSummary, per_page: int = grid_pdf.PER_PAGE, progress: Progress = ignore) -> bytes:
@@ -21,10 +23,19 @@ def render(summary: RunSummary, per_page: int = grid_pdf.PER_PAGE, progress: Pro
     heading = t("Predicted and true labels: {title}", title=summary.title)
     if summary.run.is_phantom:
         heading += " " + t("(phantoms: synthetic, not X-rays of people)")
+    return grid_pdf.render(_tiles(summary, progress), heading, per_page, _note(summary))
+
+
+def _note(summary: RunSummary) -> str:
+    """Return the accuracy, that of always answering the most frequent class, and what went wrong."""
+    title = t("Test accuracy")
     if summary.basis:
-        accuracy = formatting.with_interval(summary.headline)
-        heading += f" · {t('Test accuracy, {mean}', mean=translate(summary.headline_label))}: {accuracy}"
-    return grid_pdf.render(_tiles(summary, progress), heading, per_page)
+        title = t("Test accuracy, {mean}", mean=translate(summary.headline_label))
+    parts = [f"{title}: {formatting.with_interval(summary.headline)}"]
+    if found := summary.verdict:
+        constant = t("Always answering {label}", label=formatting.shortened(classes.label(found.majority), _LONGEST))
+        parts += [f"{constant}: {formatting.with_interval(found.baseline)}", translate(found.title)]
+    return " · ".join(parts)
 
 
 def _tiles(summary: RunSummary, progress: Progress) -> Iterator[grid_pdf.Tile]:

@@ -167,7 +167,7 @@ def test_no_false_alarm_on_models_that_work(shares, n, accuracy):
         assert found.level == "good", (seed, found.messages)
 
 
-@pytest.mark.parametrize(("shares", "n"), [((0.47, 0.27, 0.26), 75), ((0.34, 0.33, 0.33), 120), ((0.1,) * 10, 100)])
+@pytest.mark.parametrize(("shares", "n"), [((0.47, 0.27, 0.26), 75), ((0.1,) * 10, 100)])
 def test_predictions_of_shuffled_labels_are_no_better_than_one_answer(shares, n):
     levels = []
     for seed in range(20):
