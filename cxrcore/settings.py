@@ -23,6 +23,8 @@ SETTINGS = {
     "CXR_CACHE_GB": ("50", "Largest size of features/ in GB; the least recently used activations are deleted first."),
     "CXR_OPENVINO": ("1", "0: compute activations by Keras even where OpenVINO is installed."),
     "CXR_MAX_JOBS": ("1", "How many training runs the dashboard runs at the same time; others wait."),
+    "CXR_WORKERS": ("1", "How many processes compute for the pages at the same time (heatmaps, tests); others wait."),
+    "CXR_WORKER_MB": ("3000", "Memory in MB above which such a process is replaced by a new one."),
 }
 
 
@@ -85,10 +87,17 @@ def data_roots() -> list[Path]:
 
 def max_jobs() -> int:
     """Return how many jobs may run at once, at least 1."""
-    text = read("CXR_MAX_JOBS")
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError("CXR_MAX_JOBS must be a whole number of at least 1. Received: {received!r}", received=text)
-    return int(text)
+    return _at_least_1("CXR_MAX_JOBS")
+
+
+def workers() -> int:
+    """Return how many processes may compute for the pages at once, at least 1."""
+    return _at_least_1("CXR_WORKERS")
+
+
+def worker_bytes() -> int:
+    """Return how many bytes of memory such a process may take."""
+    return _at_least_1("CXR_WORKER_MB") * 10**6
 
 
 def cache_bytes() -> int:
@@ -111,6 +120,13 @@ def use_openvino() -> bool:
 def read_only() -> bool:
     """Tell whether nothing may be changed, trained or written."""
     return _switch("CXR_READ_ONLY")
+
+
+def _at_least_1(name: str) -> int:
+    text = read(name)
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError("{name} must be a whole number of at least 1. Received: {received!r}", name=name, received=text)
+    return int(text)
 
 
 def _switch(name: str) -> bool:

@@ -1,7 +1,7 @@
 """Predictions and heatmaps of any image by a trained run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data.images import Upload, load
 from cxrcore.explain import layers, methods, uncrop
+from cxrcore.explain.explanation import Explanation
 from cxrcore.explain.gradients import GradientModel, HeadGradients, ModelGradients, heatmaps
 from cxrcore.explain.layers import FUSED, POOLED
 from cxrcore.explain.methods import METHODS
@@ -20,25 +21,6 @@ from cxrcore.progress import Progress, ignore
 
 # From the probabilities of an image (classes,) to the sums of logits that are explained, float (scores, classes).
 Scores = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """The prediction for one image and its heatmaps.
-
-    Attributes:
-        pixels: input of the model, uint8 (size, size, 3).
-        probabilities: float32 (classes,).
-        heatmaps: float32 (scores, h, w); a score is a class where no scores were given.
-        ood_score: out-of-distribution score, above 1 beyond the threshold; None for a run without a detector.
-        vector: mean of the feature map, with the logistic head also its standard deviation, float32 (c,).
-    """
-
-    pixels: np.ndarray
-    probabilities: np.ndarray
-    heatmaps: np.ndarray
-    ood_score: float | None
-    vector: np.ndarray
 
 
 class Explainer:

@@ -11,14 +11,17 @@ import pandas as pd
 from cxrcore.files import csv_text
 from cxrcore.i18n import N_
 from cxrcore.inference import saved_model
-from cxrcore.progress import Progress, StageProgress, of_stage
+from cxrcore.progress import Progress, StageProgress, ignore, of_stage
 from cxrcore.reports import html_report, model_card, prediction_grid, tflite
 from cxrcore.reports.run_summary import RunSummary
+from cxrcore.runs import Run
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file made from a run. Its name ends with `file`; `make` returns its content, at once if it is `quick`."""
+    """A file made from a run. Its name ends with `file`; `make` returns its content, at once if it is `quick`, by means
+    of TensorFlow if it is `heavy`.
+    """
 
     key: str
     title: str
@@ -27,6 +30,7 @@ class Artifact:
     mime: str
     make: Callable[[RunSummary, Progress], bytes]
     quick: bool = False
+    heavy: bool = False
 
     def file_name(self, summary: RunSummary) -> str:
         """Return the name of the file for a run."""
@@ -102,13 +106,29 @@ _ALL = (
         "model.tflite",
         "application/octet-stream",
         lambda summary, progress: tflite.convert(summary.run),
+        heavy=True,
     ),
 )
 ARTIFACTS = {artifact.key: artifact for artifact in _ALL}
 
 
-def zip_all(summary: RunSummary, progress: StageProgress, keys: Sequence[str] = tuple(ARTIFACTS)) -> bytes:
-    """Return a ZIP of the artifacts `keys`; the stages of `progress` are their titles.
+Maker = Callable[[Artifact, RunSummary, Progress], bytes]
+
+
+def make(artifact: Artifact, summary: RunSummary, progress: Progress = ignore) -> bytes:
+    """Return the content of an artifact, made in this process."""
+    return artifact.make(summary, progress)
+
+
+def make_by_key(run: Run, key: str, progress: Progress = ignore) -> bytes:
+    """Return the content of the artifact `key`; the arguments can be sent to another process."""
+    return make(ARTIFACTS[key], RunSummary(run), progress)
+
+
+def zip_all(
+    summary: RunSummary, progress: StageProgress, keys: Sequence[str] = tuple(ARTIFACTS), maker: Maker = make
+) -> bytes:
+    """Return a ZIP of the artifacts `keys`, each made by `maker`; the stages of `progress` are their titles.
 
     Raises:
         UserError: an artifact cannot be made.
@@ -118,7 +138,7 @@ def zip_all(summary: RunSummary, progress: StageProgress, keys: Sequence[str] = 
         for key in keys:
             artifact = ARTIFACTS[key]
             progress(artifact.title, 0, 1)
-            content = artifact.make(summary, of_stage(progress, artifact.title))
+            content = maker(artifact, summary, of_stage(progress, artifact.title))
             archive.writestr(artifact.file_name(summary), content)
             progress(artifact.title, 1, 1)
     return buffer.getvalue()

@@ -9,10 +9,29 @@ from streamlit.testing.v1 import AppTest
 from cxrcore import runs
 from cxrcore.audits import mitigations, shortcut
 from cxrcore.explain import faithfulness
-from cxrcore.jobs import processes
+from cxrcore.jobs import processes, worker_pool
+from cxrcore.progress import ignore
 from cxrcore.runs import Run
 
 APP = str(Path(__file__).parents[2] / "streamlit_app.py")
+
+
+class PoolInProcess:
+    """Calls functions as a `WorkerPool` does, in this process and at once."""
+
+    is_warm = True
+
+    def call(self, function, *args, progress=ignore, waiting=None):
+        return function(*args, progress=progress)
+
+    def prepare(self, function, *args):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def pool(monkeypatch):
+    """No page starts a worker: it would import TensorFlow again for every file of tests."""
+    monkeypatch.setattr(worker_pool, "pool", PoolInProcess)
 
 
 @pytest.fixture

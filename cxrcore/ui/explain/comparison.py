@@ -8,6 +8,7 @@ import streamlit as st
 from cxrcore.data import classes
 from cxrcore.data.images import display
 from cxrcore.evaluation import reported
+from cxrcore.explain import layers
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.i18n import t, translate
@@ -16,7 +17,7 @@ from cxrcore.ui import feedback, selection
 from cxrcore.ui.explain import explanation, test_images
 from cxrcore.ui.explain.options import ExplainOptions
 
-_MOST_OTHERS = 1  # each run is a model in memory
+_MOST_OTHERS = 1  # a worker keeps `loaded_runs.MOST` models in memory
 
 
 def show(run: Run) -> None:
@@ -58,7 +59,7 @@ def _heatmaps(run: Run, path: Path, names: list[str], sha256: str) -> None:
     image, place = display(path), st.empty()
     with st.container(horizontal=True):
         for name in names:
-            found = explanation.explain(run, path, ExplainOptions(method=name, layer=run.config.tap), place)
+            found = explanation.explain(run, path, ExplainOptions(name, layers.choices(run.config)[0]), place)
             best = int(np.argmax(found.probabilities))
             text = label_text(classes.label(run.classes[best]), float(found.probabilities[best]))
             title = translate(METHODS[name].title)

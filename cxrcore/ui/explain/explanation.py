@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cxrcore.data import classes
 from cxrcore.data.images import Upload, load, png, read
+from cxrcore.explain import loaded_runs
+from cxrcore.explain.explanation import NONE, Explanation
 from cxrcore.explain.methods import METHODS, Method
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.features import image_transforms, lung_segmenter
@@ -19,15 +20,11 @@ from cxrcore.figures import charts, formatting
 from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.inference import saved_model, similar_images
-from cxrcore.progress import ignore
+from cxrcore.progress import Progress
 from cxrcore.runs import Run
-from cxrcore.ui import feedback, gallery, progress
+from cxrcore.ui import computing, feedback, gallery, progress
 from cxrcore.ui.explain import image_views
-from cxrcore.ui.explain.options import NONE, ExplainOptions
-
-if TYPE_CHECKING:  # these import TensorFlow
-    from cxrcore.explain.explainer import Explanation
-    from cxrcore.inference.classifier import Classifier
+from cxrcore.ui.explain.options import ExplainOptions
 
 _MOST_BARS = 10  # classes up to which every probability has a bar
 _KEPT = 12  # explanations of one visitor
@@ -61,10 +58,10 @@ def picture(
     """
     names, method = list(probabilities), METHODS[chosen.method]
     predicted = max(names, key=probabilities.__getitem__)
-    target = names[chosen.index(np.array(list(probabilities.values())), names)]
+    target = names[chosen.score.index(np.array(list(probabilities.values())), names)]
     explained = classes.label(target)
-    if chosen.contrast != NONE:
-        explained = t("{target} against {contrast}", target=explained, contrast=classes.label(chosen.contrast))
+    if (contrast := chosen.score.contrast) != NONE:
+        explained = t("{target} against {contrast}", target=explained, contrast=classes.label(contrast))
     text = t("out of distribution")
     if in_distribution:
         text = label_text(classes.label(target), probabilities[target])
@@ -88,14 +85,14 @@ def picture(
     st.caption(f"{translate(_READING)} {translate(method.title)}: {translate(method.paper)}.")
 
 
-def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: DeltaGenerator) -> "Explanation":
+def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: DeltaGenerator) -> Explanation:
     """Return the explanation of an image file; `place`, a `st.empty`, shows the progress.
 
     The latest explanations of this visitor are kept: the opacity can be changed without a computation.
     """
     kept: dict[object, Explanation] = st.session_state.setdefault("explanations", {})
     content = source.content if isinstance(source, Upload) else read(source)
-    options = (chosen.target, chosen.contrast, chosen.method, chosen.layer)
+    options = (chosen.score, chosen.method, chosen.layer)
     key = (run.name, saved_model.stamp(run), hashlib.sha256(content).hexdigest(), *options)
     if key not in kept:
         with place.container():
@@ -126,20 +123,17 @@ def transform_note(run: Run, source: Path | Upload) -> None:
     st.warning(f"{text} {failed}", icon=":material/warning:")
 
 
-def _computed(run: Run, source: Path | Upload, chosen: ExplainOptions) -> "Explanation":
-    from cxrcore.explain.explainer import Explainer
+def _computed(run: Run, source: Path | Upload, chosen: ExplainOptions) -> Explanation:
+    bars: list[Progress] = []
 
-    classifier = load_classifier(run)
-    explainer = Explainer(classifier, run.config)
+    def move(done: int, total: int) -> None:
+        if not bars:
+            bars.append(progress.bar(t("Predicting altered copies of the image")))
+        bars[0](done, total)
 
-    def scores(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-        return chosen.scores(probabilities, classifier.classes)
-
-    if METHODS[chosen.method].cam_fn:
-        with st.spinner(t("Computing the heatmap")):
-            return explainer.explain(source, chosen.layer, chosen.method, scores, ignore)
-    move = progress.bar(t("Predicting altered copies of the image"))
-    return explainer.explain(source, chosen.layer, chosen.method, scores, move)
+    text, options = t("Computing the heatmap"), (chosen.layer, chosen.method, chosen.score)
+    found: Explanation = computing.compute(text, loaded_runs.explain, run, source, *options, progress=move)
+    return found
 
 
 def similar(run: Run, vector: npt.NDArray[np.float32]) -> None:
@@ -172,20 +166,6 @@ def _notes(heatmap: npt.NDArray[np.float32], explained: str, method: Method) -> 
     if not method.class_specific:
         title = translate(method.title)
         st.info(t("{method} is not specific to a class: it shows what is prominent in this layer.", method=title))
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _classifier(folder: str, modified: float) -> "Classifier":
-    """Return the run's classifier, shared by all visitors (it has a lock); `modified` is when the model was saved."""
-    from cxrcore.inference.classifier import Classifier
-
-    return Classifier(Run(Path(folder)))
-
-
-def load_classifier(run: Run) -> "Classifier":
-    """Return the classifier of `run`; imports TensorFlow the first time."""
-    with st.spinner(t("Loading the model; the first time takes some seconds")):
-        return _classifier(str(run.folder), saved_model.stamp(run))
 
 
 def _prediction(predicted: str, true: str, probabilities: dict[str, float]) -> None:

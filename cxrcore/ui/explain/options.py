@@ -1,14 +1,13 @@
 """The options of an explanation: class, method, layer and colours."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
 import streamlit as st
 
 from cxrcore.data import classes
 from cxrcore.explain import layers
+from cxrcore.explain.explanation import NONE, PREDICTED, ClassScore
 from cxrcore.explain.layers import POOLED
 from cxrcore.explain.methods import METHODS, fixed_layer
 from cxrcore.explain.overlay import COLOUR_MAPS
@@ -18,34 +17,20 @@ from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
 from cxrcore.ui import feedback
 
-PREDICTED = NONE = ""  # no class has this name
 _CHANNELS = 1000  # of a deep layer, about: for an estimate of the time
 _SLOW = 5  # seconds from which on a method shows how long it takes
 
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """The choices: `target` is a class or `PREDICTED`, `contrast` a class or `NONE`."""
+    """The choices: `layer` is one of `layers.choices`; opacity and threshold are 0 to 1."""
 
     method: str
     layer: str
-    target: str = PREDICTED
-    contrast: str = NONE
+    score: ClassScore = field(default_factory=ClassScore)
     opacity: float = 0.5
     colours: str = "viridis"
     threshold: float = 0.0
-
-    def scores(self, probabilities: npt.NDArray[np.floating], names: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return the weights of the logits whose sum is explained, (1, classes), see `gradients.heatmaps`."""
-        found = np.zeros((1, len(names)), np.float32)
-        found[0, self.index(probabilities, names)] = 1
-        if self.contrast != NONE:
-            found[0, names.index(self.contrast)] -= 1
-        return found
-
-    def index(self, probabilities: npt.NDArray[np.floating], names: Sequence[str]) -> int:
-        """Return the index of the class to explain."""
-        return int(np.argmax(probabilities)) if self.target == PREDICTED else names.index(self.target)
 
 
 def show(run: Run) -> ExplainOptions:
@@ -88,7 +73,7 @@ def show(run: Run) -> ExplainOptions:
                 duration=feedback.duration(seconds),
             )
         )
-    return ExplainOptions(method, layer, target, contrast, opacity, colours, threshold)
+    return ExplainOptions(method, layer, ClassScore(target, contrast), opacity, colours, threshold)
 
 
 def cost(run: Run, method: str) -> float:

@@ -14,14 +14,15 @@ from cxrcore.data.images import display, png
 from cxrcore.evaluation import reported
 from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.evaluation.reported import NO_HEATMAP
-from cxrcore.explain import rendering
+from cxrcore.explain import layers, rendering
+from cxrcore.explain.explanation import NONE
 from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import bind, t
 from cxrcore.reports.run_summary import RunSummary
 from cxrcore.runs import Run
 from cxrcore.ui import query_params
 from cxrcore.ui.explain import explanation, options
-from cxrcore.ui.explain.options import NONE, ExplainOptions
+from cxrcore.ui.explain.options import ExplainOptions
 
 
 def show(run: Run) -> None:
@@ -52,7 +53,7 @@ def show(run: Run) -> None:
     )
     if st.toggle(t("Show the most similar training images")):
         place = st.empty()
-        grad_cam = ExplainOptions("grad-cam", run.config.tap)
+        grad_cam = ExplainOptions("grad-cam", layers.choices(run.config)[0])
         explanation.similar(run, explanation.explain(run, path, grad_cam, place).vector)
 
 
@@ -95,8 +96,9 @@ def _explained(
         found = explanation.explain(run, path, chosen, place)
         return found.probabilities, np.asarray(found.heatmaps[0])
     probabilities = row[probability_columns(run.classes)].to_numpy(float)
-    if (chosen.method, chosen.layer, chosen.contrast) == ("grad-cam", run.config.tap, NONE):
-        return probabilities, np.asarray(run.heatmaps()[number, chosen.index(probabilities, run.classes)])
+    kept = ("grad-cam", layers.choices(run.config)[0], NONE)
+    if (chosen.method, chosen.layer, chosen.score.contrast) == kept:
+        return probabilities, np.asarray(run.heatmaps()[number, chosen.score.index(probabilities, run.classes)])
     return probabilities, np.asarray(explanation.explain(run, path, chosen, place).heatmaps[0])
 
 

@@ -6,6 +6,7 @@ from cxrcore.audits.dataset import outliers
 from cxrcore.data.images import Upload, display, open_rgb
 from cxrcore.figures import formatting
 from cxrcore.i18n import t, translate
+from cxrcore.inference import ood
 from cxrcore.inference.ood import OutOfDistributionDetector
 from cxrcore.runs import Run
 from cxrcore.ui import feedback
@@ -36,10 +37,10 @@ def show(run: Run) -> None:
     with feedback.friendly():
         image = display(upload)  # an unreadable file is reported before the model is loaded
         explanation.transform_note(run, upload)
-        model = explanation.load_classifier(run)
         found = explanation.explain(run, upload, chosen, st.empty())
-        probabilities = dict(zip(model.classes, map(float, found.probabilities), strict=True))
-        frontal, in_distribution = _check_shape(upload), _check_distribution(found.ood_score, model.ood)
+        probabilities = dict(zip(run.classes, map(float, found.probabilities), strict=True))
+        detector = ood.load(run.folder / ood.FILE)
+        frontal, in_distribution = _check_shape(upload), _check_distribution(found.ood_score, detector)
         heatmap = found.heatmaps[0]
         explanation.picture(
             file.name, image, probabilities, heatmap, chosen, in_distribution=frontal and in_distribution

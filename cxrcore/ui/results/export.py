@@ -8,12 +8,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cxrcore import settings
 from cxrcore.i18n import bind, current, t, translate
-from cxrcore.progress import ignore
+from cxrcore.progress import Progress, ignore
 from cxrcore.reports import artifacts
 from cxrcore.reports.artifacts import Artifact
 from cxrcore.reports.run_summary import RunSummary
 from cxrcore.runs import Run
-from cxrcore.ui import feedback, progress
+from cxrcore.ui import computing, feedback, progress
 
 _PREPARED = "prepared exports"
 
@@ -36,7 +36,7 @@ def show(run: Run) -> None:
         t("All of the above as one ZIP."),
         "all.zip",
         "application/zip",
-        lambda summary, _: artifacts.zip_all(summary, progress.stages()),
+        lambda summary, _: artifacts.zip_all(summary, progress.stages(), maker=_made),
     )
     place = _row(everything.title, everything.description)
     _prepare(place, summary, everything, lambda: everything.make(summary, ignore))
@@ -44,7 +44,16 @@ def show(run: Run) -> None:
 
 def _maker(artifact: Artifact, summary: RunSummary, bar: str = "") -> Callable[[], bytes]:
     """Return the function that makes an artifact, with a progress bar if that has a title."""
-    return lambda: artifact.make(summary, progress.bar(bar) if bar else ignore)
+    return lambda: _made(artifact, summary, progress.bar(bar) if bar else ignore)
+
+
+def _made(artifact: Artifact, summary: RunSummary, move: Progress) -> bytes:
+    """Return the content of an artifact; a heavy one is made by a worker."""
+    if not artifact.heavy:
+        return artifacts.make(artifact, summary, move)
+    text = translate(artifact.title)
+    content: bytes = computing.compute(text, artifacts.make_by_key, summary.run, artifact.key, progress=move)
+    return content
 
 
 def _shown(run: Run) -> None:

@@ -1,5 +1,6 @@
 """External validation: the run tested on other datasets."""
 
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from cxrcore.evaluation.metrics import reported
 from cxrcore.figures import formatting
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import feedback, gallery, progress
+from cxrcore.ui import computing, feedback, gallery, progress
 
 _PAIRS = 6  # on a page
 
@@ -48,7 +49,8 @@ def show(run: Run) -> None:
     if pressed:
         with feedback.friendly():
             stages = {code: translate(title) for code, title in external.STAGES.items()}
-            external.evaluate(run, name, progress.stages(stages), include)
+            evaluate = partial(external.evaluate, include_duplicates=include)
+            computing.compute(t("Testing the run"), evaluate, run, name, progress=progress.stages(stages))
             st.rerun()
     if name not in {evaluation.dataset for evaluation in found}:
         _duplicates(run, name)  # of a test for which no image was left

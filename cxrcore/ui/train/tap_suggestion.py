@@ -9,7 +9,7 @@ from cxrcore.figures import formatting
 from cxrcore.i18n import format_number, t
 from cxrcore.training import tap_selection
 from cxrcore.training.tap_selection import TapSuggestion
-from cxrcore.ui import feedback, progress
+from cxrcore.ui import computing, feedback, progress
 
 _USED = ("dataset", "backbone", "weights", "weights_file", "size", "image_transform", "split")
 
@@ -29,7 +29,9 @@ def offer(layer: dict[str, Any], tap_key: str) -> None:
         with feedback.friendly():
             config = run_config.make("recommended", chosen)
             titles = {stage: t(title) for stage, title in tap_selection.STAGES.items()}
-            st.session_state[memory] = tap_selection.suggest(config, progress.stages(titles))
+            st.session_state[memory] = computing.compute(
+                t("Trying each layer"), tap_selection.suggest, config, progress=progress.stages(titles)
+            )
             st.rerun()
     if memory in st.session_state:
         _result(st.session_state[memory], tap_key)
