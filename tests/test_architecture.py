@@ -138,12 +138,16 @@ def test_package_and_command_line_import_no_tensorflow(home):
     assert _modules_after(code, home=home) == []
 
 
-def test_opening_a_page_imports_no_tensorflow(trained, home):
+def test_no_page_imports_tensorflow_even_for_a_heatmap(trained, home):
+    """The heatmap is computed by a worker, the only one that a test starts with TensorFlow."""
     code = (
         "from streamlit.testing.v1 import AppTest\n"
-        "test = AppTest.from_file('streamlit_app.py', default_timeout=60).run()\n"
-        "for page in ('home', 'data', 'train', 'results', 'explain', 'compare'):\n"
+        "test = AppTest.from_file('streamlit_app.py', default_timeout=120).run()\n"
+        "for page in ('home', 'data', 'train', 'results', 'compare', 'explain'):\n"
         "    test.switch_page(f'pages/{page}.py').run()\n"
-        "    assert not test.exception, test.exception"
+        "    assert not test.exception, test.exception\n"
+        "next(box for box in test.selectbox if box.label == 'Method').set_value('occlusion').run()\n"
+        "assert not test.exception and not test.error, [error.value for error in test.error]\n"
+        "assert 'Occlusion of' in str(test.get('image')[1].proto) + str(test.get('image')), test.get('image')"
     )
     assert _modules_after(code, home=home) == ["streamlit"]
