@@ -22,8 +22,11 @@ class GradientModel(Protocol):
     def batch_size(self, inputs: np.ndarray) -> int:
         """Return how many of `inputs` it takes at once."""
 
-    def __call__(self, inputs: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
-        """Return the layer's map (n, h, w, c) and the gradients (n, classes, h, w, c) of inputs (n, ...)."""
+    def __call__(self, inputs: np.ndarray, scores: np.ndarray | None = None, /) -> tuple[np.ndarray, np.ndarray]:
+        """Return the layer's map (n, h, w, c) and the gradients (n, scores, h, w, c) of inputs (n, ...).
+
+        Each score is a sum of logits with weights, float (scores, classes); None for every class's logit.
+        """
 
 
 def heatmaps(
@@ -42,9 +45,7 @@ def heatmaps(
     parts = []
     size = gradient_model.batch_size(inputs)
     for start in range(0, len(inputs), size):
-        maps, gradients = gradient_model(inputs[start : start + size])
-        if scores is not None:
-            gradients = np.einsum("sk,nk...->ns...", scores.astype(np.float32), gradients)
+        maps, gradients = gradient_model(inputs[start : start + size], scores)
         parts.append(cam_fn(maps[:, None], gradients))
     return np.concatenate(parts)
 
@@ -96,15 +97,15 @@ class HeadGradients:
         cells = int(np.prod(self._pool.output_shape[1:] if self._pool else inputs.shape[1:]))
         return int(max(1, _GRADIENT_BYTES // (4 * cells * self._body.output_shape[-1])))
 
-    def __call__(self, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the map and the gradients of feature maps (n, h, w, c)."""
+    def __call__(self, maps: np.ndarray, scores: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the map and the gradients of feature maps (n, h, w, c), see `GradientModel`."""
         target = self._pool(maps) if self._pool else tf.convert_to_tensor(maps)
         with tf.GradientTape(persistent=True) as tape:  # a compiled function would take longer to compile than to run
             tape.watch(target)
             vectors = tf.reshape(target, [len(maps), -1]) if self._pool else self._stem(target)
             logits = self._body(vectors, training=False)
-            scores = [logits[:, k] for k in range(logits.shape[-1])]
-        gradients = tf.stack([tape.gradient(score, target) for score in scores], axis=1)
+            explained = _explained(logits, scores)
+        gradients = tf.stack([tape.gradient(score, target) for score in explained], axis=1)
         return np.asarray(target), np.asarray(gradients)
 
 
@@ -125,21 +126,27 @@ class ModelGradients:
         """Return how many images are taken at once."""
         return _IMAGES
 
-    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the map and the gradients of raw pixels (n, size, size, 3), 0 to 255."""
+    def __call__(self, pixels: np.ndarray, scores: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the map and the gradients of raw pixels (n, size, size, 3), 0 to 255, see `GradientModel`."""
         stem, body = self._head.get_layer("stem"), self._head.get_layer("body")
         inputs = self._prepare(tf.convert_to_tensor(pixels, tf.float32))
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(inputs)  # so that the frozen backbone's maps are recorded
             target, maps = self._backbone(inputs, training=False)
             logits = body(stem(maps), training=False)
-            scores = [logits[:, k] for k in range(logits.shape[-1])]
-        gradients = tf.stack([tape.gradient(score, target) for score in scores], axis=1)
+            explained = _explained(logits, scores)
+        gradients = tf.stack([tape.gradient(score, target) for score in explained], axis=1)
         return np.asarray(target), np.asarray(gradients)
 
 
 def _listed(outputs: object) -> list[object]:
     return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def _explained(logits: tf.Tensor, scores: np.ndarray | None) -> list[tf.Tensor]:
+    """Return each score of the images, (n,); a gradient is then taken for every score, not for every class."""
+    sums = logits if scores is None else tf.matmul(logits, scores.astype(np.float32), transpose_b=True)
+    return [sums[:, k] for k in range(sums.shape[-1])]
 
 
 def _cam_fn(method: str) -> CamFunction:
