@@ -76,6 +76,8 @@ def test_version_is_that_of_the_installed_metadata():
     [
         ("CXR_MAX_JOBS", "0", settings.max_jobs),
         ("CXR_MAX_JOBS", "two", settings.max_jobs),
+        ("CXR_WORKERS", "0", settings.workers),
+        ("CXR_WORKER_MB", "1.5", settings.worker_bytes),
         ("CXR_CACHE_GB", "-1", settings.cache_bytes),
         ("CXR_CACHE_GB", "nan", settings.cache_bytes),
         ("CXR_READ_ONLY", "yes", settings.read_only),
@@ -91,10 +93,12 @@ def test_bad_value_is_named(monkeypatch, name, text, read):
 def test_values_of_settings(monkeypatch, tmp_path):
     monkeypatch.setenv("CXR_CACHE_GB", "0.5")
     monkeypatch.setenv("CXR_MAX_JOBS", "3")
+    monkeypatch.setenv("CXR_WORKER_MB", "1500")
     monkeypatch.setenv("CXR_READ_ONLY", "1")
     monkeypatch.setenv("CXR_DATA_ROOTS", f"{tmp_path}{os.pathsep}~")
     assert settings.cache_bytes() == 500_000_000
     assert settings.max_jobs() == 3
+    assert (settings.workers(), settings.worker_bytes()) == (1, 1_500_000_000)
     assert settings.read_only()
     assert settings.data_roots() == [tmp_path, Path.home().resolve()]
 

@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing import util
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -178,7 +179,6 @@ class WorkerPool:
                 if self._changed.wait_for(lambda: self._queue.index(ticket) < len(self._free), _QUEUE_POLL):
                     return self._free.pop()
                 ahead = self._queue.index(ticket) + len(self._workers) - len(self._free) - self._preparing
-            _require_running_interpreter()
             waiting(max(0, ahead))
 
     def _follow(self, future: "Future[_Answer]", worker: "_Worker", progress: Callable[..., object]) -> None:
@@ -194,7 +194,6 @@ class WorkerPool:
                     "The computation gave no sign for {seconds} s and was ended. Try again; a new process is started.",
                     seconds=round(self._silent),
                 )
-            _require_running_interpreter()
 
 
 class _Worker:
@@ -237,7 +236,7 @@ class _Worker:
         self._pipe.send(None)
         end = time.monotonic() + _STOP_SECONDS
         while not future.done():
-            if self.step() is None and (time.monotonic() > end or not threading.main_thread().is_alive()):
+            if self.step() is None and time.monotonic() > end:
                 self.kill()
                 return
 
@@ -257,20 +256,17 @@ def pool() -> WorkerPool:
     return WorkerPool(settings.workers(), settings.worker_bytes())
 
 
-def _require_running_interpreter() -> None:
-    """Raise `Stopped` when the main thread has ended: the interpreter then waits for calls before it exits."""
-    if not threading.main_thread().is_alive():
-        raise Stopped
-
-
 # In the worker:
 
+_LAST = -1000  # below every priority of multiprocessing's own
 _pipe_to_server: Connection | None = None
 
 
 def _start(pipe: Connection) -> None:
     global _pipe_to_server
     _pipe_to_server = pipe
+    # The server waits for its workers when it stops, and TensorFlow takes seconds to be unloaded.
+    util.Finalize(None, os._exit, args=(0,), exitpriority=_LAST)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def convert(run: Run) -> bytes:
             "This run transforms its images before the network sees them, which a TensorFlow Lite file cannot do: not "
             "exported."
         )
-    import tensorflow as tf
+    from cxrcore.features.keras_setup import tf
 
     from cxrcore.inference.classifier import Classifier  # imports TensorFlow
 
@@ -58,7 +58,7 @@ def _test_pixels(run: Run, size: int) -> Iterator[npt.NDArray[np.uint8]]:
 
 def probabilities(content: bytes, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return the probabilities, float32 (n, classes), that a .tflite file gives for raw pixels (n, H, W, 3)."""
-    import tensorflow as tf
+    from cxrcore.features.keras_setup import tf
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it announces a successor in another package
