@@ -30,7 +30,6 @@ def convert(run: Run) -> bytes:
             "exported."
         )
     from cxrcore.features.keras_setup import tf
-
     from cxrcore.inference.classifier import Classifier  # imports TensorFlow
 
     classifier = Classifier(run)
