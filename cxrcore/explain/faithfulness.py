@@ -130,7 +130,7 @@ def _plan(run: Run, names: Sequence[str]) -> list[PlannedStep]:
         PlannedStep(_MAPS, tests, passes=copies + (cached is None)),
         PlannedStep(_CURVES, sample, passes=_DISTINCT * _altered(names)),
         PlannedStep(_NOISE, sample, passes=copies + 1),
-        PlannedStep(_SHUFFLED, len(layers.taps(run.config)) + 1, passes=min(sample, SHUFFLED)),
+        PlannedStep(_SHUFFLED, len(layers.single_taps(run.config)) + 1, passes=min(sample, SHUFFLED)),
     ]
 
 

@@ -98,6 +98,7 @@ _ALL = (
         "model.keras",
         "application/octet-stream",
         lambda summary, progress: saved_model.export(summary.run),
+        heavy=True,
     ),
     Artifact(
         "tflite",
