@@ -75,6 +75,24 @@ def summary(maps: np.ndarray, of_moments: bool) -> np.ndarray:
     return np.concatenate([mean, deviation], axis=1)
 
 
+def descriptor(maps: np.ndarray, last: int) -> np.ndarray:
+    """Return the mean of each channel of a map's last tap, float32 (n, last), by which images are compared.
+
+    Args:
+        maps: float32 (n, h, w, c), of one tap, or of values and squares (see `moments`).
+        last: channels of the last tap; c for a map of one tap.
+    """
+    values = maps if last == maps.shape[-1] else maps[..., : maps.shape[-1] // 2]
+    found: np.ndarray = values[..., -last:].mean(axis=(1, 2), dtype=np.float32)
+    return found
+
+
+def last_channels(features: Any) -> int:
+    """Return the channels of the last tap of a model that `FeatureKey.build` made."""
+    outputs = features.get_layer("backbone").output
+    return int((outputs[-1] if isinstance(outputs, list | tuple) else outputs).shape[-1])
+
+
 def area_weights(length: int, size: int) -> np.ndarray:
     """Return the matrix, float32 (length, size), that resizes a line by averaging: cell k of the result is the mean of
     its share of the line, from k length / size to (k + 1) length / size.

@@ -40,7 +40,7 @@ class Classifier:
         self.logit_model = LogitModel(self.model)
         self.classes = run.classes
         self.ood = ood.load(run.folder / ood.FILE)
-        self.image_transform, self._moments = run.config.image_transform, run.config.moments
+        self.image_transform, self._last = run.config.image_transform, graph.last_channels(self.features)
         self.lock = _LOCK
 
     @property
@@ -68,10 +68,8 @@ class Classifier:
             return predict(self.head, maps)
 
     def vectors(self, maps: np.ndarray) -> np.ndarray:
-        """Return what describes an image in the run's features, float32 (n, c), from maps (n, h, w, c): see
-        `graph.summary`.
-        """
-        return graph.summary(maps, self._moments)
+        """Return what describes an image in the run's features, float32 (n, c), from maps: see `graph.descriptor`."""
+        return graph.descriptor(maps, self._last)
 
     def ood_score(self, vectors: np.ndarray) -> np.ndarray | None:
         """Return the out-of-distribution score (n,) of mean features (n, c), above 1 beyond the threshold.

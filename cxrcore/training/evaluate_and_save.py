@@ -106,7 +106,7 @@ def _save_ood_detector(config: RunConfig, run: Run, data: TrainingData | PooledD
     if len(known) > ood.MOST:
         known = np.sort(np.random.default_rng(config.seed).choice(known, ood.MOST, replace=False))
     vectors, others = (
-        np.concatenate([graph.summary(maps.rows(chunk), config.moments) for chunk in maps.chunks(rows)])
+        np.concatenate([graph.descriptor(maps.rows(chunk), trained.last_channels) for chunk in maps.chunks(rows)])
         for rows in (known, np.flatnonzero(tested))
     )
     in_training = (table["split"] == dataset.TRAIN).to_numpy()[known]

@@ -53,6 +53,7 @@ def train(data: PooledData, parts: pd.Series, callback: Callback) -> TrainedMode
         head,
         FitResult(last, selection.log_loss(logits, chosen.examples.labels), last, stopped=False),
         PooledMaps(data, candidate),
+        data.last_channels(candidate),
         HeldOut(chosen.examples.rows, selection.probabilities(logits)),
         kept,
         partial(data.maps, candidate),

@@ -87,6 +87,10 @@ class PooledData:
         parts = [np.split(self._means[candidate.size, tap][rows], 2, axis=1) for tap in candidate.tap.split("+")]
         return np.concatenate([*(values for values, _ in parts), *(squares for _, squares in parts)], axis=1)
 
+    def last_channels(self, candidate: Candidate) -> int:
+        """Return the number of channels of the candidate's last tap."""
+        return int(self._means[candidate.size, candidate.tap.split("+")[-1]].shape[1] // 2)
+
     def vectors(self, candidate: Candidate, rows: np.ndarray) -> np.ndarray:
         """Return mean and standard deviation of each channel, float32 (len(rows), 2c)."""
         found = np.empty((len(rows), PooledMaps(self, candidate).map_shape[2]), np.float32)

@@ -31,7 +31,7 @@ def train_model(
     result = fit(head.get_layer("body"), train, validation, config, callback)
     if config.tune and not result.stopped:
         result = _fine_tune(config, data, parts, head, result, callback)
-    return TrainedModel(head, result, data.maps)
+    return TrainedModel(head, result, data.maps, data.maps.map_shape[-1])
 
 
 def _fine_tune(

@@ -29,6 +29,7 @@ class TrainedModel:
         head: from maps to probabilities; the weights of a fine-tuned backbone are in the training data's `tail`.
         fit: how the training ended.
         maps: what the head takes, of all images.
+        last_channels: of the last tap in these maps, see `graph.descriptor`.
         held_out: of a head that was chosen by cross-validation, the out-of-fold predictions of the training part; None
             for a head with a validation part.
         selection: what such a head was chosen from.
@@ -38,6 +39,7 @@ class TrainedModel:
     head: Any
     fit: FitResult
     maps: FeatureMaps
+    last_channels: int
     held_out: HeldOut | None = None
     selection: Selection | None = None
     whole_maps: Callable[[np.ndarray], FeatureMaps] | None = None
