@@ -23,8 +23,7 @@ def images_within(config: FeatureConfig, seconds: float) -> float:
 
     It does not depend on the machine, so that a sample does not.
     """
-    backbone = backbones.get(config.backbone)
-    return backbone.rate * (backbone.size / config.size) ** 2 * seconds
+    return backbones.get(config.backbone).rate_at(config.size) * seconds
 
 
 def size(config: FeatureConfig, passes: int) -> int:

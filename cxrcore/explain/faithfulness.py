@@ -105,8 +105,7 @@ def seconds(run: Run, names: Sequence[str] = GRADIENT_METHODS) -> float:
 def curve_images(run: Run, names: Sequence[str] = GRADIENT_METHODS) -> int:
     """Return the number of test images at most for curves and noise: as many as the backbone allows in `SECONDS`."""
     least, most = PERTURBED
-    backbone = backbones.get(run.config.backbone)
-    images = backbone.rate * (backbone.size / run.config.size) ** 2 * SECONDS
+    images = backbones.get(run.config.backbone).rate_at(run.config.size) * SECONDS
     return min(most, max(least, int(images / _altered(names))))
 
 

@@ -54,6 +54,10 @@ class Backbone:
         block = tap.removesuffix("pool")
         return tuple(name for name in shallower if block == tap or not name.startswith(block))
 
+    def rate_at(self, size: int) -> float:
+        """Return about how many images a second pass at an input size in pixels; 0 for the default size."""
+        return self.rate * (self.size / (size or self.size)) ** 2
+
     def build(self, size: int) -> Any:
         """Return the Keras model without a top and with random weights, inputs (N, size, size, 3)."""
         if not self.constructor:

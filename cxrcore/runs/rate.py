@@ -21,8 +21,7 @@ def expected(run: Run) -> float:
     """Return the measured rate of an earlier audit of a run, else of its training, else that of the table."""
     if found := MeasuredRate.read_if_present(run.folder / FILE):
         return found.images_per_second
-    backbone, config = backbones.get(run.config.backbone), run.config
-    usual = backbone.rate * (backbone.size / config.size) ** 2
+    usual = backbones.get(run.config.backbone).rate_at(run.config.size)
     seconds = run.metrics.seconds.get("features", 0.0) if run.metrics else 0.0
     rate = len(run.table) / seconds if seconds else 0.0
     least, most = _PLAUSIBLE
