@@ -8,7 +8,7 @@ of settings in the README.
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -64,7 +64,8 @@ class Choices(BaseModel):
 @dataclass(frozen=True)
 class Setting:
     """`values` are the labels of the choices of a setting that has them. `option` is its command-line option, by
-    default made from its name. `sweep` is the range that sweeps offer, None for a setting that is not swept.
+    default made from its name. `sweep` is the range that sweeps offer, None for a setting that is not swept. `heads`
+    are those that the setting has an effect on, () for all; settings of a section have those of its switch, too.
     """
 
     label: str
@@ -73,6 +74,7 @@ class Setting:
     values: Mapping[str, str] = field(default_factory=dict)
     option: str = ""
     sweep: Range | Choices | None = None
+    heads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class SettingField:
 
     `kind` is bool, int, float, str or Path; `choices` are the values of one that has a few, else (). `low` and `high`
     are its bounds, None for none; `above_low` and `below_high` tell whether they are excluded. A section that can be
-    off is a setting of kind bool with `is_section`.
+    off is a setting of kind bool with `is_section`. `heads` are those that the setting has an effect on, () for all.
     """
 
     name: str
@@ -94,6 +96,11 @@ class SettingField:
     above_low: bool = False
     below_high: bool = False
     is_section: bool = False
+    heads: tuple[str, ...] = ()
+
+    def applies_to(self, head: str) -> bool:
+        """Tell whether the setting has an effect on a head."""
+        return not self.heads or head in self.heads
 
     @property
     def option(self) -> str:
@@ -106,18 +113,22 @@ class SettingField:
         return self.name.rpartition(".")[0]
 
 
-def setting_fields(model: type[BaseModel], prefix: str = "") -> Iterator[SettingField]:
-    """Yield the settings of a model and of its sections, in their order; fields without a `Setting` are left out."""
+def setting_fields(model: type[BaseModel], prefix: str = "", heads: tuple[str, ...] = ()) -> Iterator[SettingField]:
+    """Yield the settings of a model and of its sections, in their order; fields without a `Setting` are left out.
+
+    `heads` are those of the section that the model is.
+    """
     for name, info in model.model_fields.items():
         setting = next((found for found in info.metadata if isinstance(found, Setting)), None)
         section, optional = _section(info.annotation)
         default = info.get_default(call_default_factory=True)
+        own = (setting.heads if setting else ()) or heads
         if section and setting and optional:
-            yield SettingField(prefix + name, setting, bool, default is not None, is_section=True)
+            yield SettingField(prefix + name, setting, bool, default is not None, is_section=True, heads=own)
         if section:
-            yield from setting_fields(section, f"{prefix}{name}.")
+            yield from setting_fields(section, f"{prefix}{name}.", own)
         elif setting:
-            yield _field(prefix + name, setting, info, default)
+            yield replace(_field(prefix + name, setting, info, default), heads=own)
 
 
 def _section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -1,4 +1,4 @@
-"""`cxr sweep` and `cxr taps`: search for better settings."""
+"""`cxr sweep`: search for better settings."""
 
 from typing import Annotated, Any
 
@@ -6,8 +6,6 @@ import typer
 
 from cxrcore.cli import terminal, train
 from cxrcore.cli.options import ConfigFile, Data, Json, Overrides, Preset, make_config, with_settings
-from cxrcore.config import run_config
-from cxrcore.schema import to_plain
 
 Knobs = Annotated[
     list[str] | None,
@@ -59,27 +57,3 @@ def sweep(
     lines.append(f"`cxr sweep {name} --promote {best['number'][0]}` trains the best as a run of its own and tests it.")
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     terminal.result({"sweep": name, "trials": rows, "importance": importance}, "\n".join(lines), json)
-
-
-@with_settings("backbone", "weights", "weights_file", "size", "image_transform", "split.kind", "split.seed")
-def taps(
-    data: Annotated[str, typer.Option(help="Name of the dataset.")],
-    json: Json = False,
-    *,
-    settings: dict[str, Any],
-) -> None:
-    """Try every layer of a backbone by a linear probe, and suggest one.
-
-    The test images of the split are not used; with several folds or repeats, every image is tested in one of them.
-    """
-    from cxrcore.training import tap_selection
-
-    with terminal.progress() as progress:
-        found = tap_selection.suggest(run_config.make("recommended", settings, dataset=data), progress)
-    lines = []
-    for row in found.taps:
-        shape = " x ".join(map(str, row.map_shape))
-        cost = f"{row.milliseconds:6.1f} ms per image"
-        lines.append(f"{row.tap:24} {shape:16} {cost}  {terminal.share(row.accuracy)}")
-    lines.append(f"Suggested: {found.suggested} (the cheapest within one standard error of the best).")
-    terminal.result(to_plain(found), "\n".join(lines), json)

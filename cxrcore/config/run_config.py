@@ -7,6 +7,7 @@ import yaml
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from cxrcore.config.sections import (
+    GRADIENT_DESCENT,
     AugmentConfig,
     FineTuningConfig,
     PlateauConfig,
@@ -32,7 +33,9 @@ class RunConfig(FeatureConfig, Stored):
     dataset: str
     dataset_version: int = Field(0, ge=0)
     epochs: Annotated[
-        int, Setting(N_("Epochs"), N_("Passes over the training images."), Group.BASIC), Field(ge=1, le=100_000)
+        int,
+        Setting(N_("Epochs"), N_("Passes over the training images."), Group.BASIC, heads=GRADIENT_DESCENT),
+        Field(ge=1, le=100_000),
     ] = 100
     learning_rate: Annotated[
         float,
@@ -40,13 +43,20 @@ class RunConfig(FeatureConfig, Stored):
             N_("Learning rate"),
             N_("Step size of the optimiser."),
             Group.BASIC,
+            heads=GRADIENT_DESCENT,
             sweep=Range(low=1e-4, high=1e-1, log=True),
         ),
         Field(gt=0, le=10),
     ] = 5e-3
     batch_size: Annotated[
         int,
-        Setting(N_("Batch size"), N_("Images per step."), Group.BASIC, sweep=Choices(choices=(8, 16, 32, 64))),
+        Setting(
+            N_("Batch size"),
+            N_("Images per step."),
+            Group.BASIC,
+            heads=GRADIENT_DESCENT,
+            sweep=Choices(choices=(8, 16, 32, 64)),
+        ),
         Field(ge=1, le=4096),
     ] = 32
     head: Annotated[
@@ -77,6 +87,7 @@ class RunConfig(FeatureConfig, Stored):
                 "are tried beside the backbone's own if they are expected to take no longer. 0 for never."
             ),
             Group.MODEL,
+            heads=("logistic",),
         ),
         Field(ge=0, le=86_400),
     ] = 240
@@ -86,6 +97,7 @@ class RunConfig(FeatureConfig, Stored):
             N_("Fine-tuning"),
             N_("After the head, also train the upper layers of the backbone. Takes seconds per epoch."),
             Group.MODEL,
+            heads=GRADIENT_DESCENT,
         ),
     ] = None
     optimizer: Annotated[
@@ -94,6 +106,7 @@ class RunConfig(FeatureConfig, Stored):
             N_("Optimiser"),
             N_("SGD has momentum 0.9."),
             Group.OPTIMISATION,
+            heads=GRADIENT_DESCENT,
             values={"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"},
             sweep=Choices(choices=("adam", "adamw", "sgd")),
         ),
@@ -104,6 +117,7 @@ class RunConfig(FeatureConfig, Stored):
             N_("Learning-rate schedule"),
             N_("How the learning rate changes from epoch to epoch."),
             Group.OPTIMISATION,
+            heads=GRADIENT_DESCENT,
             values={
                 "plateau": N_("reduce on plateau"),
                 "cosine": N_("cosine decay with warm-up"),
@@ -118,6 +132,7 @@ class RunConfig(FeatureConfig, Stored):
             N_("Reduce on plateau"),
             N_("Reduces the learning rate when the validation loss stops falling."),
             Group.OPTIMISATION,
+            heads=GRADIENT_DESCENT,
         ),
     ] = PlateauConfig()
     clip_norm: Annotated[
@@ -126,6 +141,7 @@ class RunConfig(FeatureConfig, Stored):
             N_("Gradient clipping"),
             N_("Gradients are scaled down to this global norm; 0 for no clipping."),
             Group.OPTIMISATION,
+            heads=GRADIENT_DESCENT,
         ),
         Field(ge=0),
     ] = 0.0
@@ -135,6 +151,7 @@ class RunConfig(FeatureConfig, Stored):
             N_("Early-stopping patience"),
             N_("Epochs without a lower validation loss before training stops; 0 for never."),
             Group.OPTIMISATION,
+            heads=GRADIENT_DESCENT,
         ),
         Field(ge=0),
     ] = 20
@@ -144,6 +161,7 @@ class RunConfig(FeatureConfig, Stored):
             N_("Weights kept"),
             N_("Which epoch's weights become the model."),
             Group.OPTIMISATION,
+            heads=GRADIENT_DESCENT,
             values={"best": N_("lowest validation loss"), "last": N_("last epoch")},
         ),
     ] = "best"
@@ -153,6 +171,7 @@ class RunConfig(FeatureConfig, Stored):
             N_("Dropout"),
             N_("Share of the head's inputs dropped during training."),
             Group.REGULARISATION,
+            heads=("gap", "tutorial", "hidden"),
             sweep=Range(low=0.0, high=0.6),
         ),
         Field(ge=0, lt=1),
@@ -179,6 +198,7 @@ class RunConfig(FeatureConfig, Stored):
                 "of the training part; the predicted classes stay the same."
             ),
             Group.REGULARISATION,
+            heads=("logistic",),
         ),
     ] = True
     label_smoothing: Annotated[

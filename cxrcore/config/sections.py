@@ -8,6 +8,8 @@ from cxrcore.errors import UserError
 from cxrcore.fields import STRICT, Group, Setting
 from cxrcore.i18n import N_
 
+GRADIENT_DESCENT = ("gap", "tutorial", "probe", "hidden")  # the heads that are trained by gradient descent
+
 
 class SplitConfig(BaseModel):
     """How images are divided into training, validation and test."""
@@ -33,7 +35,12 @@ class SplitConfig(BaseModel):
     ] = 0.2
     validation: Annotated[
         float,
-        Setting(N_("Validation share"), N_("Share of the remaining images used for validation."), Group.DATA),
+        Setting(
+            N_("Validation share"),
+            N_("Share of the remaining images used for validation."),
+            Group.DATA,
+            heads=GRADIENT_DESCENT,
+        ),
         Field(gt=0, le=0.5),
     ] = 0.1
     seed: Annotated[

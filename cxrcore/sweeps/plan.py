@@ -42,10 +42,22 @@ class Plan(Stored):
             raise UserError("A sweep needs a limit: a number of trials, or minutes.")
         if self.base.resampling.kind != "holdout" or self.base.tune:
             raise UserError("A sweep trains the head once per trial: choose a single split and no fine-tuning for it.")
+        heads = self._heads()
         for name, values in self.settings.items():
+            if not any(SWEPT[name].applies_to(head) for head in heads):
+                raise UserError(
+                    "{setting} has no effect with the head {head!r}: sweep the head too, or choose another one.",
+                    setting=name,
+                    head=self.base.head,
+                )
             for value in values.choices if isinstance(values, Choices) else (values.low, values.high):
                 self.config({name: value})
         return self
+
+    def _heads(self) -> tuple[Any, ...]:
+        """Return the heads that trials may have."""
+        swept = self.settings.get("head")
+        return swept.choices if isinstance(swept, Choices) else (self.base.head,)
 
     def config(self, values: dict[str, Any]) -> RunConfig:
         """Return the config of a trial with these values by name; raise `UserError` for one that is out of range."""

@@ -146,13 +146,3 @@ def test_note_is_saved_and_the_command_repeats_the_run(open_page, trained):
     assert trained.card.note == "Looks well."
     commands = [code.value for code in test.code]
     assert "cxr train --data phantom --size 64 --epochs 20" in commands
-
-
-def test_layer_is_suggested_and_used(open_page, phantom):
-    test = open_page("train")
-    _button(test, "Suggest a layer").click().run(timeout=120)
-    assert not test.exception
-    suggested = next(frame.value for frame in test.dataframe if "layer" in frame.value)
-    _button(test, "Use the suggested layer").click().run()
-    used = next(box.value for box in test.selectbox if "tap" in box.label)
-    assert [used] == list(suggested["layer"][suggested[""] == "suggested"])

@@ -11,7 +11,7 @@ from cxrcore.features.backbones import BACKBONES, Backbone
 from cxrcore.fields import Group
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.ui import feedback
-from cxrcore.ui.train import setting_widgets, sweep, tap_suggestion
+from cxrcore.ui.train import setting_widgets, sweep
 
 _ABOUT = {
     "recommended": N_(
@@ -50,9 +50,6 @@ def form(dataset_name: str) -> RunConfig | None:
         with st.expander(t(group.value)):
             st.caption(translate(caption))
             values |= setting_widgets.group(group, preset, backbone.key, values)
-            if group is Group.MODEL:
-                layer = setting_widgets.as_layer(values) | {"dataset": dataset_name}
-                tap_suggestion.offer(layer, setting_widgets.key_of("tap", preset, backbone.key))
     layer = setting_widgets.as_layer(values) | {"dataset": dataset_name}
     sweep.offer(preset, layer)
     if st.button(t("Start training"), type="primary", icon=":material/play_arrow:"):
