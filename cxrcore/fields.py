@@ -66,6 +66,7 @@ class Setting:
     """`values` are the labels of the choices of a setting that has them. `option` is its command-line option, by
     default made from its name. `sweep` is the range that sweeps offer, None for a setting that is not swept. `heads`
     are those that the setting has an effect on, () for all; settings of a section have those of its switch, too.
+    `fixed_default` tells whether the field's default is the one that is used, not one that depends on the dataset.
     """
 
     label: str
@@ -75,6 +76,7 @@ class Setting:
     option: str = ""
     sweep: Range | Choices | None = None
     heads: tuple[str, ...] = ()
+    fixed_default: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,13 @@ class SettingField:
     def applies_to(self, head: str) -> bool:
         """Tell whether the setting has an effect on a head."""
         return not self.heads or head in self.heads
+
+    @property
+    def default_text(self) -> str:
+        """The default as help and tables name it, "" where there is none to name."""
+        if self.default in (None, "") or not self.setting.fixed_default:
+            return ""
+        return str(self.default).lower() if self.kind is bool else str(self.default)
 
     @property
     def option(self) -> str:

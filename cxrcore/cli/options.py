@@ -1,6 +1,7 @@
 """Command-line options made from the settings of a run."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
@@ -10,9 +11,11 @@ import typer
 
 from cxrcore.config import run_config
 from cxrcore.config.run_config import PRESETS, RunConfig, merge, nested, parse_override
+from cxrcore.data.dataset import load
 from cxrcore.errors import UserError
+from cxrcore.features import default_backbone
 from cxrcore.fields import SettingField, setting_fields
-from cxrcore.i18n import t
+from cxrcore.i18n import t, translate
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run or its first letters, or `latest`.")]
@@ -48,13 +51,20 @@ def make_config(
 ) -> RunConfig:
     """Return the config of a preset, with a file, the options and the texts of `--set` merged over it in this order.
 
+    Where none of them names a backbone, the default one is used, and the reason printed on the standard error.
+
     Raises:
-        UserError: a value is not valid, or no dataset is named.
+        UserError: a value is not valid, no dataset is named, or there is no such dataset.
     """
     layers = [run_config.read(file) if file else {}, {"dataset": dataset} if dataset else {}, settings]
     layers += [parse_override(text) for text in overrides]
     if not any("dataset" in layer for layer in layers):
         raise UserError("Name a dataset with --data, or a file with --config.")
+    if not any("backbone" in layer for layer in layers):
+        name = next(str(layer["dataset"]) for layer in reversed(layers) if "dataset" in layer)
+        default = default_backbone.choose(load(name).is_phantom, preset)
+        print(translate(default.reason), file=sys.stderr)
+        layers.insert(0, {"backbone": default.backbone.key})
     return run_config.make(preset, *layers)
 
 
@@ -82,7 +92,7 @@ def _parameter(field: SettingField) -> inspect.Parameter:
 
 def _help(field: SettingField) -> str:
     choices = f" One of {', '.join(choice or 'none' for choice in field.choices)}." if field.choices else ""
-    default = "" if field.default in (None, "") else f" Default: {field.default}."
+    default = f" Default: {field.default_text}." if field.default_text else ""
     return f"{t(field.setting.help)}{choices}{default}"
 
 

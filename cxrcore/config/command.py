@@ -11,15 +11,15 @@ from cxrcore.fields import SettingField, setting_fields
 
 
 def command(config: RunConfig) -> str:
-    """Return `cxr train ...` with the options whose values are not the defaults of the config's backbone and head.
+    """Return `cxr train ...` with the backbone and the options whose values are not the defaults of it and the head.
 
     The version of the dataset is left out: where the images have changed since, the newest ones are used.
     """
     usual = run_config.make(dataset=config.dataset, backbone=config.backbone, head=config.head)
-    words = ["cxr", "train", "--data", config.dataset]
+    words = ["cxr", "train", "--data", config.dataset, "--backbone", config.backbone]
     for field in setting_fields(RunConfig):
         value, default = value_of(config, field.name), value_of(usual, field.name)
-        if field.name in ("backbone", "head"):
+        if field.name == "head":
             default = field.default
         if value != default and not _follows_from_section(config, field):
             words += _words(field, value)

@@ -25,8 +25,7 @@ def replace_in(text: str) -> str:
 
 
 def _row(field: SettingField) -> str:
-    value = str(field.default).lower() if field.kind is bool else field.default
-    default = "" if field.default in (None, "") else f"`{value}`"
+    default = f"`{field.default_text}`" if field.default_text else ""
     return f"| {field.setting.label} | `{field.option}` | {default} | {_range(field)} | {field.setting.help} |"
 
 

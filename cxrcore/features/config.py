@@ -28,7 +28,16 @@ class FeatureConfig(BaseModel):
     model_config = STRICT
 
     backbone: Annotated[
-        str, Setting(N_("Backbone"), N_("Pretrained network whose activations are the features."), Group.BASIC)
+        str,
+        Setting(
+            N_("Backbone"),
+            N_(
+                "Pretrained network whose activations are the features. If none is named, the best whose weights are "
+                "on this machine is used, and CXRTiny for synthetic X-rays."
+            ),
+            Group.BASIC,
+            fixed_default=False,
+        ),
     ] = "cxrtiny"
     weights: Annotated[
         Literal["imagenet", "bundled", "file", "random"],
@@ -36,6 +45,7 @@ class FeatureConfig(BaseModel):
             N_("Weights"),
             N_("Weights of the backbone."),
             Group.BASIC,
+            fixed_default=False,
             values={
                 "imagenet": "ImageNet",
                 "bundled": N_("bundled with the package"),

@@ -105,7 +105,7 @@ def test_command_of_the_tutorial_preset_spells_it_out():
 
 
 def test_default_config_has_the_shortest_command():
-    assert command(make(dataset="d")) == "cxr train --data d"
+    assert command(make(dataset="d")) == "cxr train --data d --backbone cxrtiny"
 
 
 def test_file_options_and_overrides_are_merged_in_this_order(tmp_path):
