@@ -24,7 +24,7 @@ if in_view and in_view in {run.name for run in runs.listing()}:
 
 with st.container(border=True):
     st.subheader(t("New run"))
-    dataset_name = selection.choose_dataset()
+    dataset_name = selection.choose_dataset(last_used=True)
     if dataset_name is None:
         feedback.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")
     else:

@@ -45,6 +45,11 @@ class Backbone:
         """The weights this backbone can have, the default first."""
         return ("imagenet", "file", "random") if self.download else ("bundled", "file", "random")
 
+    @property
+    def joined_taps(self) -> list[str]:
+        """What a logistic head can be given: each tap, and each three neighbours joined by "+"."""
+        return [*self.taps, *("+".join(self.taps[k : k + 3]) for k in range(len(self.taps) - 2))]
+
     def before(self, tap: str) -> tuple[str, ...]:
         """Return the taps after which layers with weights follow before `tap`; () for a layer that is not a tap.
 

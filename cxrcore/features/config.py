@@ -61,7 +61,12 @@ class FeatureConfig(BaseModel):
     size: Annotated[
         int,
         Setting(
-            N_("Input size"), N_("Height and width of the input in pixels; 0 for the backbone's own."), Group.MODEL
+            N_("Input size"),
+            N_(
+                "Height and width of the input in pixels. 0 for the backbone's own, or with layers chosen by "
+                "cross-validation for the better of that and 320."
+            ),
+            Group.MODEL,
         ),
         Field(ge=0),
     ] = 0

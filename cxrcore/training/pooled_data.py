@@ -62,7 +62,7 @@ class PooledData:
         own = config.size or backbones.get(config.backbone).size
         seconds = self._add(own)
         self.sizes = [own]
-        if config.size == 0 and own < LARGER <= backbones.get(config.backbone).sizes[1] and _is_photographic(config):
+        if is_larger_tried(config):
             if seconds * (LARGER / own) ** 2 <= config.budget:
                 self._add(LARGER)
                 self.sizes.append(LARGER)
@@ -78,9 +78,8 @@ class PooledData:
         """
         if self.config.tap != AUTO:
             return [Candidate(size, self.config.tap) for size in self.sizes]
-        taps = backbones.get(self.config.backbone).taps
-        joined = ["+".join(taps[k : k + 3]) for k in range(len(taps) - 2)]
-        return [Candidate(size, tap) for size in self.sizes for tap in joined]
+        taps = backbones.get(self.config.backbone).joined_taps
+        return [Candidate(size, tap) for size in self.sizes for tap in taps]
 
     def means(self, candidate: Candidate, rows: np.ndarray) -> np.ndarray:
         """Return the means of values and squares, float32 (len(rows), 2c), in the order of `graph.moments`."""
@@ -224,9 +223,13 @@ class _Pace:
         self.report(done, total)
 
 
-def _is_photographic(config: RunConfig) -> bool:
-    """Tell whether the backbone was trained on photographs; CXRTiny's phantoms gain nothing from a larger input."""
-    return bool(backbones.get(config.backbone).constructor)
+def is_larger_tried(config: RunConfig) -> bool:
+    """Tell whether `LARGER` is tried beside the backbone's own size if there is time for it.
+
+    It is for backbones that were trained on photographs; CXRTiny's phantoms gain nothing from a larger input.
+    """
+    backbone = backbones.get(config.backbone)
+    return config.size == 0 and backbone.size < LARGER <= backbone.sizes[1] and bool(backbone.constructor)
 
 
 def development(parts: pd.Series) -> np.ndarray:

@@ -15,13 +15,24 @@ from cxrcore.runs import Run, state_label
 from cxrcore.ui import feedback, query_params
 
 
-def choose_dataset() -> str | None:
-    """Show the datasets to choose from; return the chosen name, or None when there is none."""
+def choose_dataset(last_used: bool = False) -> str | None:
+    """Show the datasets to choose from; return the chosen name, or None when there is none.
+
+    The first by name is chosen at first, or with `last_used` that of the newest run, without runs the newest.
+    """
     names = dataset.names()
     if not names:
         return None
-    st.selectbox(t("Dataset"), names, key=query_params.start("dataset", names, names[0]))
+    default = _last_used(names) if last_used else names[0]
+    st.selectbox(t("Dataset"), names, key=query_params.start("dataset", names, default))
     return _always_named("dataset")
+
+
+def _last_used(names: Sequence[str]) -> str:
+    for run in runs.listing():
+        if run.requested.dataset in names:
+            return run.requested.dataset
+    return max(names, key=lambda name: dataset.load(name).info.created)
 
 
 def choose_run() -> Run | None:

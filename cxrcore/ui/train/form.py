@@ -1,22 +1,32 @@
 """The form that makes a config: preset, backbone, and the settings by group with the tutorial's values beside."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cxrcore.config import run_config
 from cxrcore.config.run_config import PRESET_TITLES, PRESETS, RunConfig
-from cxrcore.features import weights
+from cxrcore.data import dataset
+from cxrcore.data.dataset import Dataset
+from cxrcore.errors import UserError
+from cxrcore.features import default_backbone, weights
 from cxrcore.features.backbones import BACKBONES, Backbone
 from cxrcore.fields import Group
-from cxrcore.i18n import N_, format_number, t, translate
+from cxrcore.i18n import N_, format_number, nt, t, translate
+from cxrcore.jobs import expected_time
+from cxrcore.messages import Message
+from cxrcore.training import pipeline
 from cxrcore.ui import feedback
 from cxrcore.ui.train import setting_widgets, sweep
+from cxrcore.ui.train.setting_widgets import SettingWidgets
 
 _ABOUT = {
     "recommended": N_(
-        "Native preprocessing, global average pooling, split **by patient**; the weights of the epoch with the lowest "
-        "validation loss are kept."
+        "A logistic regression on a frozen backbone. Its layers, input size and strength are chosen by "
+        "cross-validation **by patient** inside the training images, and its probabilities are calibrated. Test images "
+        "are not used for it."
     ),
     "tutorial": N_(
         "237 x 237, x / 255, a random 80/20 split (**images of one patient may be in both parts**), 2 x 2 average "
@@ -35,6 +45,7 @@ _WEIGHTS = next(field.setting.values for field in setting_widgets.FIELDS if fiel
 
 def form(dataset_name: str) -> RunConfig | None:
     """Show the form; return the config when Start was pressed, else None."""
+    data = dataset.load(dataset_name)
     preset = st.segmented_control(
         t("Preset"),
         list(PRESETS),
@@ -43,31 +54,105 @@ def form(dataset_name: str) -> RunConfig | None:
         format_func=lambda name: translate(PRESET_TITLES[name]),
     )
     st.caption(translate(_ABOUT[preset]))
-    values = _backbone()
-    backbone = BACKBONES[values["backbone"]]
-    values |= setting_widgets.group(Group.BASIC, preset, backbone.key, values)
+    locked, changes = False, st.empty()
+    if preset == "tutorial":
+        locked = not st.toggle(t("Edit settings"), key="edit tutorial", help=t("Off: exactly the tutorial's settings."))
+    chosen = _backbone(data, preset, locked)
+    widgets = SettingWidgets(preset, chosen["backbone"], locked)
+    widgets.group(Group.BASIC)
+    start = st.container()
     for group, caption in _CAPTIONS.items():
         with st.expander(t(group.value)):
             st.caption(translate(caption))
-            values |= setting_widgets.group(group, preset, backbone.key, values)
-    layer = setting_widgets.as_layer(values) | {"dataset": dataset_name}
+            widgets.group(group)
+    layer = chosen | widgets.layer() | {"dataset": dataset_name}
+    if preset == "tutorial" and (n := len(widgets.changed) + _changed_backbone(chosen)):
+        changes.caption(":material/edit: " + nt("{n} setting is changed.", "{n} settings are changed.", n))
     sweep.offer(preset, layer)
-    if st.button(t("Start training"), type="primary", icon=":material/play_arrow:"):
-        with feedback.friendly():
-            return run_config.make(preset, layer)
+    return _start(start, data, preset, layer)
+
+
+def _start(place: DeltaGenerator, data: Dataset, preset: str, layer: dict[str, Any]) -> RunConfig | None:
+    """Show the button with the time that the run is expected to take, disabled where the dataset cannot be trained on;
+    return the config when it was pressed.
+    """
+    try:
+        config = run_config.make(preset, layer)
+    except UserError as error:
+        if place.button(t("Start training"), type="primary", icon=":material/play_arrow:"):
+            place.error(feedback.error_text(error.message), icon=":material/error:")
+        return None
+    problem = _problem(data.name, data.version, config.plain()["split"], config.plain()["resampling"])
+    if problem:
+        place.warning(feedback.error_text(problem), icon=":material/block:")
+    pressed = place.button(
+        t("Start training"), type="primary", icon=":material/play_arrow:", disabled=problem is not None
+    )
+    if not problem and (expected := expected_time.before(config, data)):
+        text = t("About {duration} for {n} images.", duration=feedback.duration(expected.seconds), n=expected.images)
+        if expected.left_out:
+            text += " " + t(
+                "{size} pixels are not tried: this would take longer than the time budget ({budget}).",
+                size=expected.left_out,
+                budget=feedback.duration(config.budget),
+            )
+        place.caption(text)
+    return config if pressed else None
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _problem(name: str, version: int, split: dict[str, Any], resampling: dict[str, Any]) -> Message | None:
+    """Return why a version of a dataset cannot be divided like this, None if it can."""
+    try:
+        pipeline.check(run_config.make(dataset=name, dataset_version=version, split=split, resampling=resampling))
+    except UserError as error:
+        return error.message
     return None
 
 
-def _backbone() -> dict[str, Any]:
+def _backbone(data: Dataset, preset: str, locked: bool) -> dict[str, Any]:
+    default = default_backbone.choose(data.is_phantom, preset)
+    options: Sequence[str] = default_backbone.OF_TUTORIALS if locked else list(BACKBONES)
+    picked = f"picked backbone {data.is_phantom}"
+    start = st.session_state.get(picked)
+    if start not in (default_backbone.OF_TUTORIALS if preset == "tutorial" else options):
+        start = default.backbone.key
+    key = f"backbone {data.is_phantom} {preset} {locked}"
+
+    def pick() -> None:
+        st.session_state[picked] = st.session_state[key]
+
     left, right = st.columns(2)
-    key = left.selectbox(t("Backbone"), list(BACKBONES), format_func=lambda key: _label(BACKBONES[key]))
-    backbone = BACKBONES[key]
-    kind = right.selectbox(t("Weights"), backbone.weights_kinds, format_func=lambda kind: t(_WEIGHTS[kind]))
+    chosen = left.selectbox(
+        t("Backbone"),
+        options,
+        options.index(start),
+        format_func=lambda name: _label(BACKBONES[name]),
+        key=key,
+        on_change=pick,
+    )
+    backbone = BACKBONES[chosen]
+    kind = right.selectbox(
+        t("Weights"), backbone.weights_kinds, format_func=lambda kind: t(_WEIGHTS[kind]), disabled=locked
+    )
+    reason = default.reason if backbone == default.backbone else _demonstration(backbone)
+    if reason and preset != "tutorial":
+        st.caption(f"**{translate(reason)}**")
     st.caption(_cost(backbone, kind))
-    values: dict[str, Any] = {"backbone": key, "weights": kind}
+    values: dict[str, Any] = {"backbone": chosen, "weights": kind}
     if kind == "file":
         values["weights_file"] = st.text_input(t("Weights file (.weights.h5, without the top layers)")) or None
     return values
+
+
+def _demonstration(backbone: Backbone) -> Message | None:
+    """Return what CXRTiny is for, None for other backbones."""
+    return None if backbone.download else default_backbone.choose(phantom=True).reason
+
+
+def _changed_backbone(chosen: dict[str, Any]) -> int:
+    """Return how many of backbone and weights are not those of the tutorials."""
+    return (chosen["backbone"] not in default_backbone.OF_TUTORIALS) + (chosen["weights"] != "imagenet")
 
 
 def _label(backbone: Backbone) -> str:
@@ -77,8 +162,8 @@ def _label(backbone: Backbone) -> str:
 
 def _cost(backbone: Backbone, kind: str) -> str:
     text = t(
-        "Computes the features of about {rate:g} images per second at {size} x {size} on two laptop cores, once; each "
-        "epoch then takes milliseconds. Licence of the weights: {licence}.",
+        "Computes the features of about {rate:g} images per second at {size} x {size} on two laptop cores, once. "
+        "Licence of the weights: {licence}.",
         rate=backbone.rate,
         size=backbone.size,
         licence=translate(backbone.licence),

@@ -1,5 +1,7 @@
 """One widget for each setting of a run, made from the setting itself."""
 
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import streamlit as st
@@ -9,6 +11,7 @@ from cxrcore.config import run_config
 from cxrcore.config.command import value_of
 from cxrcore.config.run_config import RunConfig, nested
 from cxrcore.features import backbones
+from cxrcore.features.config import AUTO
 from cxrcore.fields import Group, Range, SettingField, setting_fields
 from cxrcore.i18n import format_number, t, translate
 
@@ -18,96 +21,127 @@ _OWN_PLACE = {"backbone", "weights", "weights_file"}
 _COLUMNS = 3
 
 
-def group(group: Group, preset: str, backbone: str, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Show the settings of a group, three in a row, each optional section after its switch; return the values by dotted
-    name. `chosen` are the values chosen before, by dotted name.
+@dataclass
+class SettingWidgets:
+    """The widgets of the settings, each of which starts at the value of the preset and names the tutorial's.
 
-    Each widget starts at the preset's value and names the tutorial's.
+    Attributes:
+        preset: a key of `PRESETS`.
+        backbone: the backbone's key.
+        locked: whether the widgets show the preset's values and cannot be changed.
+        values: by dotted name, of the settings shown so far.
+        changed: names of those that differ from the preset's.
     """
-    base = run_config.make(preset, dataset="any", backbone=backbone)
-    found: dict[str, Any] = {}
-    fields = [field for field in FIELDS if field.setting.group is group and field.name not in _OWN_PLACE]
-    plain = [field for field in fields if not field.is_section and not _switch(field)]
-    for number, field in enumerate(plain):
-        if number % _COLUMNS == 0:
-            row = st.columns(_COLUMNS, vertical_alignment="bottom")
-        found[field.name] = widget(row[number % _COLUMNS], field, base, preset, chosen | found)
-    for switch in (field for field in FIELDS if field.is_section and field.setting.group is group):
-        on = widget(st.container(), switch, base, preset, chosen | found)
-        found[switch.name] = on
-        inside = [field for field in FIELDS if field.section == switch.name] if on else []
-        for number, field in enumerate(inside):
+
+    preset: str
+    backbone: str
+    locked: bool
+    values: dict[str, Any] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+
+    @cached_property
+    def base(self) -> RunConfig:
+        """The config of the preset."""
+        return run_config.make(self.preset, dataset="any", backbone=self.backbone)
+
+    @property
+    def head(self) -> str:
+        """The head that is chosen, below or above the widgets shown so far."""
+        return str(st.session_state.get(self._key("head"), self.base.head))
+
+    def group(self, group: Group) -> None:
+        """Show the settings of a group that the head uses, three in a row, each optional section after its switch."""
+        shown = [
+            each
+            for each in FIELDS
+            if each.setting.group is group and each.name not in _OWN_PLACE and each.applies_to(self.head)
+        ]
+        self._rows([each for each in shown if not each.is_section and not _switch(each)])
+        for switch in (each for each in shown if each.is_section):
+            self._show(st.container(), switch)
+            if self.values[switch.name]:
+                self._rows([each for each in FIELDS if each.section == switch.name])
+
+    def layer(self) -> dict[str, Any]:
+        """Return the values as nested values, with None for a section that is off."""
+        found: dict[str, Any] = {}
+        sections = {each.name for each in FIELDS if each.is_section}
+        for name, value in self.values.items():
+            if name in sections:
+                value = {} if value else None
+            found = run_config.merge(found, nested(name, value))
+        return found
+
+    def _rows(self, fields: list[SettingField]) -> None:
+        for number, each in enumerate(fields):
             if number % _COLUMNS == 0:
-                row = st.columns(_COLUMNS, vertical_alignment="bottom")
-            found[field.name] = widget(row[number % _COLUMNS], field, base, preset, chosen | found)
-    return found
+                row = st.columns(_COLUMNS)
+            self._show(row[number % _COLUMNS], each)
+
+    def _show(self, place: DeltaGenerator, setting: SettingField) -> None:
+        default = value_of(self.base, setting.name)
+        default = setting.default if default is None else default
+        options = self._options(setting)
+        if options == []:
+            place.caption(t("No layer before this tap can be chosen."))
+            self.values[setting.name] = default
+            return
+        if options is not None and default not in options:
+            default = options[-1]
+        value = self.values[setting.name] = self._widget(place, setting, default, options)
+        if self.preset == "tutorial" and value != default:
+            self.changed.append(setting.name)
+            place.caption(f":material/edit: {t('changed from tutorial')}")
+
+    def _widget(self, place: DeltaGenerator, setting: SettingField, default: Any, options: list[str] | None) -> Any:
+        label = t(setting.setting.label)
+        shared: dict[str, Any] = {
+            "key": self._key(setting.name),
+            "help": _help(setting, self.preset),
+            "disabled": self.locked,
+        }
+        if options is not None:
+            names = {value: t(text) for value, text in setting.setting.values.items()}
+            names |= {AUTO: t("chosen by cross-validation")}
+            index = options.index(default)
+            return place.selectbox(label, options, index, format_func=lambda value: names.get(value, value), **shared)
+        if setting.kind is bool:
+            return place.toggle(label, bool(default), **shared)
+        if setting.kind is int:
+            top = None if setting.high is None else min(int(setting.high), 2**53 - 1)
+            if setting.name == "size":
+                top = backbones.get(self.backbone).sizes[1]
+            bottom = None if setting.low is None else int(setting.low)
+            return int(place.number_input(label, bottom, top, int(default), **shared))
+        low, high = (None if bound is None else float(bound) for bound in (setting.low, setting.high))
+        if low is not None and high is not None and high <= 1 and not _is_small(setting, default):
+            return place.slider(label, low, high, float(default), 0.01, **shared)
+        form = "%.5f" if default < 1 else "%.1f"
+        return place.number_input(label, low, high, float(default), step=_step(default), format=form, **shared)
+
+    def _key(self, name: str) -> str:
+        """Return the key of a widget: with another preset or backbone, and locked, it starts from its own values. The
+        layers to choose from depend on the head, too.
+        """
+        own = f" {self.head}" if name == "tap" else ""
+        return f"{name} {self.preset} {self.backbone}{own}{' locked' if self.locked else ''}"
+
+    def _options(self, setting: SettingField) -> list[str] | None:
+        backbone = backbones.get(self.backbone)
+        if setting.name == "tap":
+            return [AUTO, *backbone.joined_taps] if self.head == "logistic" else list(backbone.taps)
+        if setting.name == "tune.after":
+            return list(backbone.before(self.values.get("tap", self.base.tap)))
+        return list(setting.choices) if setting.choices else None
 
 
-def as_layer(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values by dotted name as nested values, with None for a section that is off."""
-    found: dict[str, Any] = {}
-    sections = {field.name for field in FIELDS if field.is_section}
-    for name, value in values.items():
-        if name in sections:
-            value = {} if value else None
-        found = run_config.merge(found, nested(name, value))
-    return found
-
-
-def widget(place: DeltaGenerator, field: SettingField, base: RunConfig, preset: str, chosen: dict[str, Any]) -> Any:
-    """Show the widget of a setting and return its value."""
-    default, key = value_of(base, field.name), key_of(field.name, preset, base.backbone)
-    default = field.default if default is None else default
-    label, help_text = t(field.setting.label), _help(field, preset)
-    options = _options(field, base, chosen)
-    if options == []:
-        place.caption(t("No layer before this tap can be chosen."))
-        return default
-    if options is not None:
-        names = {value: t(text) for value, text in field.setting.values.items()}
-        index = options.index(default) if default in options else len(options) - 1
-        return place.selectbox(
-            label, options, index, format_func=lambda value: names.get(value, value), key=key, help=help_text
-        )
-    if field.kind is bool:
-        return place.toggle(label, bool(default), key=key, help=help_text)
-    low, high = field.low, field.high
-    if field.name == "size":
-        low, high = backbones.get(base.backbone).sizes
-    if field.kind is int:
-        top = None if high is None else min(int(high), 2**53 - 1)
-        bottom = None if low is None else int(low)
-        return int(place.number_input(label, bottom, top, int(default), key=key, help=help_text))
-    low, high = (None if bound is None else float(bound) for bound in (low, high))
-    if low is not None and high is not None and high <= 1 and not _is_small(field, default):
-        return place.slider(label, low, high, float(default), 0.01, key=key, help=help_text)
-    form = "%.5f" if default < 1 else "%.1f"
-    return place.number_input(
-        label, low, high, float(default), step=_step(default), format=form, key=key, help=help_text
-    )
-
-
-def key_of(name: str, preset: str, backbone: str) -> str:
-    """Return the key of a setting's widget: another preset or backbone starts from its own values."""
-    return f"{name} {preset} {backbone}"
-
-
-def _switch(field: SettingField) -> bool:
+def _switch(setting: SettingField) -> bool:
     """Tell whether a setting is in a section that can be off, and shown after its switch."""
-    return any(other.is_section and other.name == field.section for other in FIELDS)
+    return any(other.is_section and other.name == setting.section for other in FIELDS)
 
 
-def _options(field: SettingField, base: RunConfig, chosen: dict[str, Any]) -> list[str] | None:
-    backbone = backbones.get(base.backbone)
-    if field.name == "tap":
-        return list(backbone.taps)
-    if field.name == "tune.after":
-        return list(backbone.before(chosen.get("tap", base.tap)))
-    return list(field.choices) if field.choices else None
-
-
-def _is_small(field: SettingField, default: float) -> bool:
-    sweep = field.setting.sweep
+def _is_small(setting: SettingField, default: float) -> bool:
+    sweep = setting.setting.sweep
     return (isinstance(sweep, Range) and sweep.log) or 0 < default < 0.01
 
 
@@ -115,15 +149,15 @@ def _step(default: float) -> float:
     return 1e-4 if default < 0.1 else 0.1 if default < 1 else 1.0
 
 
-def _help(field: SettingField, preset: str) -> str:
+def _help(setting: SettingField, preset: str) -> str:
     """Return the help of a setting, with the tutorial's value where it has one of its own."""
-    value = value_of(run_config.make("tutorial", dataset="any"), field.name)
-    if preset == "tutorial" or field.is_section or value in (None, ""):
-        return t(field.setting.help)
-    if field.setting.values:
-        shown = translate(field.setting.values[value])
+    value = value_of(run_config.make("tutorial", dataset="any"), setting.name)
+    if preset == "tutorial" or setting.is_section or value in (None, ""):
+        return t(setting.setting.help)
+    if setting.setting.values:
+        shown = translate(setting.setting.values[value])
     elif isinstance(value, bool):
         shown = t("yes") if value else t("no")
     else:
         shown = format_number(value, "g") if isinstance(value, int | float) else str(value)
-    return t("{help} Tutorial: {value}.", help=t(field.setting.help), value=shown)
+    return t("{help} Tutorial: {value}.", help=t(setting.setting.help), value=shown)
