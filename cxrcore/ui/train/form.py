@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -17,7 +18,7 @@ from cxrcore.fields import Group
 from cxrcore.i18n import N_, format_number, nt, t, translate
 from cxrcore.jobs import expected_time
 from cxrcore.messages import Message
-from cxrcore.training import pipeline
+from cxrcore.training.resampling import splits
 from cxrcore.ui import feedback
 from cxrcore.ui.train import setting_widgets, sweep
 from cxrcore.ui.train.setting_widgets import SettingWidgets
@@ -82,7 +83,8 @@ def _start(place: DeltaGenerator, data: Dataset, preset: str, layer: dict[str, A
         if place.button(t("Start training"), type="primary", icon=":material/play_arrow:"):
             place.error(feedback.error_text(error.message), icon=":material/error:")
         return None
-    problem = _problem(data.name, data.version, config.plain()["split"], config.plain()["resampling"])
+    known = data.usable[["label", "patient", "given_split"]]
+    problem = _problem(known, config.plain()["split"], config.plain()["resampling"])
     if problem:
         place.warning(feedback.error_text(problem), icon=":material/block:")
     pressed = place.button(
@@ -100,11 +102,11 @@ def _start(place: DeltaGenerator, data: Dataset, preset: str, layer: dict[str, A
     return config if pressed else None
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _problem(name: str, version: int, split: dict[str, Any], resampling: dict[str, Any]) -> Message | None:
-    """Return why a version of a dataset cannot be divided like this, None if it can."""
+@st.cache_data(max_entries=8, show_spinner=False)
+def _problem(table: pd.DataFrame, split: dict[str, Any], resampling: dict[str, Any]) -> Message | None:
+    """Return why the images of a dataset cannot be divided like this, None if they can."""
     try:
-        pipeline.check(run_config.make(dataset=name, dataset_version=version, split=split, resampling=resampling))
+        splits(run_config.make(dataset="any", split=split, resampling=resampling), table)
     except UserError as error:
         return error.message
     return None
