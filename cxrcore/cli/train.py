@@ -55,7 +55,7 @@ def report(run: Run, json: bool) -> None:
 
 def summary(run: Run) -> dict[str, Any]:
     """Return what `--json` prints of a run."""
-    from cxrcore.evaluation import verdict
+    from cxrcore.evaluation import calibration, verdict
 
     results, averaged = run.results, run.averaged
     accuracy = run.headline or results.test.accuracy
@@ -73,6 +73,8 @@ def summary(run: Run) -> dict[str, Any]:
     }
     if judged := verdict.of_run(run):
         found["verdict"] = judged.plain()
+    if effect := calibration.of_run(run):
+        found["calibration"] = to_plain(effect)
     return found | ({"resampling": run.resampling.plain()} if run.resampling else {})
 
 

@@ -5,6 +5,7 @@ q_k = exp(z_k / T) / sum_j exp(z_j / T), with T fitted on validation images by t
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,10 @@ from scipy.special import softmax
 
 from cxrcore.evaluation import intervals
 from cxrcore.evaluation.metrics import probability_columns
+from cxrcore.evaluation.probability_metrics import calibration_scores
 from cxrcore.inference.labels import class_indices
 from cxrcore.metric import Metric
+from cxrcore.runs import Run
 
 # Candidate temperatures, 0.05 to 20, each 1 % above the one before.
 _CANDIDATES = np.exp(np.arange(np.log(0.05), np.log(20), 0.01))
@@ -45,6 +48,35 @@ def scaled(table: pd.DataFrame, classes: Sequence[str], temperature: float) -> p
     """Return the prediction table with the probabilities at this temperature."""
     probabilities = softmax(_logits(table, classes) / temperature, axis=1)
     return table.assign(**dict(zip(probability_columns(classes), probabilities.T, strict=True)))
+
+
+@dataclass(frozen=True)
+class CalibrationEffect:
+    """Expected calibration error and Brier score of calibrated probabilities, and of the same `before` the logits were
+    divided by the `temperature`.
+    """
+
+    temperature: float
+    ece: Metric
+    ece_before: Metric
+    brier: Metric
+    brier_before: Metric
+
+
+def effect(table: pd.DataFrame, classes: Sequence[str], temperature: float) -> CalibrationEffect:
+    """Return what a temperature changed, from a prediction table with the probabilities p after it.
+
+    Those before it are p^temperature, divided by their sum.
+    """
+    ece, brier = calibration_scores(table, classes)
+    ece_before, brier_before = calibration_scores(scaled(table, classes, 1 / temperature), classes)
+    return CalibrationEffect(temperature, ece, ece_before, brier, brier_before)
+
+
+def of_run(run: Run) -> CalibrationEffect | None:
+    """Return the effect of a run's temperature on the test images of its model, None for a head without one."""
+    found = run.selection
+    return effect(run.predictions("test"), run.classes, found.temperature) if found and run.metrics else None
 
 
 def _losses(table: pd.DataFrame, classes: Sequence[str]) -> np.ndarray:

@@ -59,6 +59,22 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str], seed: int = 0) -> Prob
     return ProbabilityMetrics(by_class, brier=metrics[-2], ece=metrics[-1])
 
 
+def calibration_scores(table: pd.DataFrame, classes: Sequence[str], seed: int = 0) -> tuple[Metric, Metric]:
+    """Return the expected calibration error and the Brier score of a prediction table, with bootstrap intervals over
+    patients.
+    """
+    probabilities = table[probability_columns(classes)].to_numpy(float)
+    true = class_indices(table["label"], classes)
+
+    def statistics(weights: np.ndarray) -> np.ndarray:
+        return np.stack([ece(true, probabilities, weights), brier(true, probabilities, weights)], axis=-1)
+
+    values = statistics(np.ones((1, len(table))))[0]
+    bounds = intervals.of_weights(list(table["patient"]), statistics, seed)
+    found = [intervals.with_bounds(value, pair, len(table)) for value, pair in zip(values, bounds.T, strict=True)]
+    return found[0], found[1]
+
+
 def lowest_auc(found: ProbabilityMetrics, positive: str, most: int = 10) -> list[str]:
     """Return the classes to draw: the `positive` one of a two-class question, else the `most` of the lowest ROC AUC, in
     the order of the run. Classes that do not occur have none and come last.

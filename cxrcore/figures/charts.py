@@ -43,7 +43,14 @@ def metric_axis(figure: go.Figure, metric: str) -> None:
         figure.update_yaxes(rangemode="tozero", hoverformat=".4f")
 
 
-def curves(epochs: Sequence[EpochMetrics], metric: str, title: str, planned: int, kept: int | None = None) -> go.Figure:
+def curves(
+    epochs: Sequence[EpochMetrics],
+    metric: str,
+    title: str,
+    planned: int,
+    kept: int | None = None,
+    iterations: bool = False,
+) -> go.Figure:
     """Return training and validation `metric` (`accuracy` or `loss`) by epoch.
 
     Args:
@@ -53,6 +60,7 @@ def curves(epochs: Sequence[EpochMetrics], metric: str, title: str, planned: int
         planned: the number of epochs planned; the axis has this length from the first epoch, so that
             nothing moves while points come in.
         kept: the epoch whose weights were kept, marked by a line.
+        iterations: whether they are the iterations of a solver in place of epochs.
     """
     x = [epoch.epoch for epoch in epochs]
     mode = "lines+markers" if len(x) < 3 else "lines"
@@ -63,7 +71,8 @@ def curves(epochs: Sequence[EpochMetrics], metric: str, title: str, planned: int
     ):
         y = [getattr(epoch, key) for epoch in epochs]
         figure.add_scatter(x=x, y=y, name=name, mode=mode, line={"color": colour, "width": 2})
-    figure.update_xaxes(title=t("epoch"), range=[0.5, max(planned, 2) + 0.5], showgrid=False)
+    title_of_x = t("iteration") if iterations else t("epoch")
+    figure.update_xaxes(title=title_of_x, range=[0.5, max(planned, 2) + 0.5], showgrid=False)
     metric_axis(figure, metric)
     if kept:
         figure.add_vline(

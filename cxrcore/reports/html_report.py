@@ -14,7 +14,16 @@ from cxrcore.evaluation import probability_metrics
 from cxrcore.evaluation.metrics import certainty, probability_columns
 from cxrcore.evaluation.reported import NO_HEATMAP
 from cxrcore.explain.overlay import overlay
-from cxrcore.figures import charts, confusion_matrix, formatting, palette, probability_curves, resampling, thumbnails
+from cxrcore.figures import (
+    charts,
+    confusion_matrix,
+    formatting,
+    palette,
+    probability_curves,
+    resampling,
+    selection,
+    thumbnails,
+)
 from cxrcore.i18n import t
 from cxrcore.progress import Progress, ignore
 from cxrcore.reports import templates
@@ -58,13 +67,17 @@ def render(summary: RunSummary, progress: Progress = ignore) -> str:
 def _figures(summary: RunSummary, shown: list[str]) -> dict[str, go.Figure]:
     epochs, kept, names = summary.run.epochs, summary.stored.kept_epoch, summary.classes
     matrix, ink, shade = summary.metrics.confusion, palette.INK["light"], confusion_matrix.BY_TRUE
-    folds = {"folds": resampling.folds(found)} if (found := summary.run.averaged) else {}
+    folds = {"folds": resampling.folds(averaged)} if (averaged := summary.run.averaged) else {}
+    found, logistic = summary.run.selection, summary.config.head == "logistic"
+    tried = {"selection": selection.selection(found, summary.backbone)} if found and len(found.trials) > 1 else {}
+    kept_line = None if logistic else kept
     return {
         **folds,
+        **tried,
         "confusion": confusion_matrix.confusion(matrix, names, shade, ink, clickable=False),
         **probability_curves.all_of(summary.table, names, shown),
-        "accuracy": charts.curves(epochs, "accuracy", t("Accuracy"), len(epochs), kept),
-        "loss": charts.curves(epochs, "loss", t("Loss"), len(epochs), kept),
+        "accuracy": charts.curves(epochs, "accuracy", t("Accuracy"), len(epochs), kept_line, logistic),
+        "loss": charts.curves(epochs, "loss", t("Loss"), len(epochs), kept_line, logistic),
     }
 
 

@@ -24,6 +24,7 @@ from cxrcore.evaluation import (
     subgroups,
     verdict,
 )
+from cxrcore.evaluation.calibration import CalibrationEffect
 from cxrcore.evaluation.external import ExternalEvaluation
 from cxrcore.evaluation.probability_metrics import ProbabilityMetrics
 from cxrcore.evaluation.reported import ReportedResult
@@ -135,6 +136,11 @@ class RunSummary:
     def temperature(self) -> Metric:
         """The temperature fitted on the validation images."""
         return calibration.fit_temperature(self.run.predictions("validation"), self.classes)
+
+    @cached_property
+    def calibration_effect(self) -> CalibrationEffect | None:
+        """What the temperature of a logistic head changed, None for other heads."""
+        return calibration.of_run(self.run)
 
     @cached_property
     def subgroups(self) -> dict[str, dict[str, ClassificationMetrics]]:

@@ -160,6 +160,31 @@ class Selection(Stored):
     seconds: float
     left_out: int = 0
 
+    @property
+    def chosen(self) -> SelectionTrial:
+        """The candidate that was chosen."""
+        return next(trial for trial in self.trials if (trial.size, trial.tap) == (self.size, self.tap))
+
+    @property
+    def sentence(self) -> Message:
+        """What was chosen and why."""
+        return msg(
+            "Chosen: layers {tap} at {size} pixels, L2 {l2:g}: lowest out-of-fold log loss ({loss:.3f}) of {n} "
+            "candidates; test images were not used.",
+            tap=" + ".join(self.tap.split("+")),
+            size=self.size,
+            l2=self.l2,
+            loss=self.chosen.loss,
+            n=len(self.trials),
+        )
+
+    @property
+    def note(self) -> Message | None:
+        """That an input size was not tried, None where all were."""
+        if not self.left_out:
+            return None
+        return msg("{size} pixels were not tried within the time budget.", size=self.left_out)
+
 
 class RunCard(Stored):
     """`card.json`: title, tags and note of the run."""

@@ -15,8 +15,17 @@ from cxrcore.i18n import N_, t, translate
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
 from cxrcore.runs.models import RunMetrics
-from cxrcore.ui import curves, feedback, query_params, resampling_note, verdict_box
-from cxrcore.ui.results import errors, export, images, learning_curve, metrics, probabilities, robustness
+from cxrcore.ui import curves, feedback, head_selection, query_params, resampling_note, verdict_box
+from cxrcore.ui.results import (
+    calibration_effect,
+    errors,
+    export,
+    images,
+    learning_curve,
+    metrics,
+    probabilities,
+    robustness,
+)
 
 _POOLED, _FIRST = "pooled", "first"  # what the tabs are of
 
@@ -128,7 +137,9 @@ def _metrics(run: Run, result: ReportedResult, found: ClassificationMetrics) -> 
 
 
 def _probabilities(run: Run, result: ReportedResult) -> None:
-    validation = None if result.pooled else run.predictions("validation")
+    if run.selection and not result.pooled:
+        calibration_effect.show(run)
+    validation = None if result.pooled or run.selection else run.predictions("validation")
     probabilities.show(result.table, validation, run.classes, run.positive)
 
 
@@ -140,6 +151,10 @@ def _baseline(judged: Verdict) -> dict[str, str]:
 
 def _training_curves(run: Run, stored: RunMetrics) -> None:
     epochs = run.epochs
+    if run.selection:
+        head_selection.show(run, run.selection)
+        curves.show(epochs, len(epochs), None, "results", iterations=True)
+        return
     st.caption(t("The model has the weights of epoch {kept} of {all}.", kept=stored.kept_epoch, all=len(epochs)))
     curves.show(epochs, len(epochs), stored.kept_epoch, "results")
     curves.learning_rate(epochs)

@@ -24,7 +24,7 @@ def live(run: Run, status: RunStatus) -> None:
     if row.button(t("Stop"), icon=":material/stop_circle:", key=f"stop {run.name}"):
         with st.spinner(t("Stopping")):
             _do(lambda: queue.stop(run))
-    if status.state == RUNNING and status.stage == "training":
+    if status.state == RUNNING and status.stage == "training" and run.config.head != "logistic":
         with row.popover(t("Learning rate"), icon=":material/speed:"):
             _learning_rate(run)
 
@@ -54,8 +54,8 @@ def _learning_rate(run: Run) -> None:
 
 
 def ended(run: Run, status: RunStatus) -> None:
-    """Show how a run that has ended can be continued."""
-    if status.state in LIVE:
+    """Show how a run that has ended can be continued; a logistic head that was solved is at its optimum."""
+    if status.state in LIVE or (run.config.head == "logistic" and run.metrics):
         return
     with st.popover(t("Continue training"), icon=":material/forward:"):
         more = st.number_input(

@@ -154,7 +154,7 @@ def _demonstration(backbone: Backbone) -> Message | None:
 
 def _changed_backbone(chosen: dict[str, Any]) -> int:
     """Return how many of backbone and weights are not those of the tutorials."""
-    return (chosen["backbone"] not in default_backbone.OF_TUTORIALS) + (chosen["weights"] != "imagenet")
+    return int(chosen["backbone"] not in default_backbone.OF_TUTORIALS) + int(chosen["weights"] != "imagenet")
 
 
 def _label(backbone: Backbone) -> str:

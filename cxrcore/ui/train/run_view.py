@@ -9,7 +9,7 @@ from cxrcore.figures import formatting
 from cxrcore.i18n import bind, format_number, nt, t, translate
 from cxrcore.jobs import control, estimate, queue
 from cxrcore.runs import FAILED, FINISHED, LIVE, QUEUED, RUNNING, STATE_LABELS, STOPPED, Run, RunMetrics, RunStatus
-from cxrcore.ui import curves, feedback, progress, resampling_note, selection, verdict_box
+from cxrcore.ui import curves, feedback, head_selection, progress, resampling_note, selection, verdict_box
 from cxrcore.ui.train import controls
 
 
@@ -59,6 +59,8 @@ def _view(run: Run, was_live: bool) -> None:
         if status.state in LIVE:
             controls.warnings(run)
             controls.live(run, status)
+        elif run.selection:
+            head_selection.show(run, run.selection)
         _epochs(run, status)
         controls.events(run)
 
@@ -143,16 +145,21 @@ def _epochs(run: Run, status: RunStatus) -> None:
     if not epochs:
         return
     last, planned = epochs[-1], config.epochs + (config.tune.epochs if config.tune else 0)
+    logistic = config.head == "logistic"
+    progressed = {t("Epoch"): t("{done} of {all}", done=last.epoch, all=planned)}
+    if logistic:
+        planned, progressed = last.epoch, {t("Iteration"): str(last.epoch)}
+    rate = {} if logistic else {t("Learning rate"): format_number(last.learning_rate, ".2g")}
     feedback.numbers(
-        {
-            t("Epoch"): t("{done} of {all}", done=last.epoch, all=planned),
+        progressed
+        | {
             t("Accuracy, training"): format_number(last.accuracy, ".1%"),
             t("Accuracy, validation"): format_number(last.val_accuracy, ".1%"),
             t("Loss, training"): format_number(last.loss, ".3f"),
             t("Loss, validation"): format_number(last.val_loss, ".3f"),
-            t("Learning rate"): format_number(last.learning_rate, ".2g"),
         }
+        | rate
     )
     metrics = run.metrics
     shown = planned if status.state in LIVE else last.epoch
-    curves.show(epochs, shown, metrics.kept_epoch if metrics else None, run.name)
+    curves.show(epochs, shown, metrics.kept_epoch if metrics else None, run.name, logistic)

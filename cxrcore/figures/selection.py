@@ -1,0 +1,70 @@
+"""What the layers, the input size and the strength of a logistic head were chosen from."""
+
+import plotly.graph_objects as go
+
+from cxrcore.features.backbones import Backbone
+from cxrcore.figures import formatting, palette
+from cxrcore.figures.charts import GRID, LEGEND_BELOW, layout
+from cxrcore.i18n import format_number, t
+from cxrcore.runs.models import Selection, SelectionTrial
+
+_SYMBOLS = ("circle", "diamond")
+
+
+def selection(found: Selection, backbone: Backbone) -> go.Figure:
+    """Return the out-of-fold log loss of each candidate, one colour for each input size, with the chosen one marked.
+
+    Layers are numbered as in `backbone.taps`, from shallow to deep; their names, the accuracy with its interval and
+    the strength are shown on hovering.
+    """
+    figure = go.Figure(layout=layout(300, hovermode="closest", legend=LEGEND_BELOW, margin=_MARGIN))
+    sizes = sorted({trial.size for trial in found.trials})
+    for size, colour, symbol in zip(sizes, palette.series(len(sizes)), _SYMBOLS, strict=False):
+        trials = [trial for trial in found.trials if trial.size == size]
+        figure.add_scatter(
+            x=[_numbers(trial, backbone) for trial in trials],
+            y=[trial.loss for trial in trials],
+            mode="markers",
+            name=t("{size} pixels", size=size),
+            marker={"color": colour, "size": 9, "symbol": symbol},
+            hovertext=[_description(trial) for trial in trials],
+            hoverinfo="text",
+        )
+    chosen = found.chosen
+    figure.add_scatter(
+        x=[_numbers(chosen, backbone)],
+        y=[chosen.loss],
+        mode="markers",
+        name=t("chosen"),
+        marker={"color": palette.CORRECT, "size": 18, "symbol": "circle-open", "line": {"width": 2.5}},
+        hoverinfo="skip",
+    )
+    order = [_numbers(trial, backbone) for trial in found.trials]
+    figure.update_xaxes(
+        title=t("layers, numbered from shallow to deep"),
+        type="category",
+        categoryorder="array",
+        categoryarray=list(dict.fromkeys(order)),
+        showgrid=False,
+        tickangle=0,
+    )
+    figure.update_yaxes(title=t("out-of-fold log loss"), rangemode="tozero", gridcolor=GRID, zeroline=False)
+    return figure
+
+
+_MARGIN = {"l": 8, "r": 8, "t": 12, "b": 88}  # the legend stands below the title of the x axis
+
+
+def _numbers(trial: SelectionTrial, backbone: Backbone) -> str:
+    places = [backbone.taps.index(tap) + 1 for tap in trial.tap.split("+")]
+    return str(places[0]) if len(places) == 1 else f"{places[0]}–{places[-1]}"
+
+
+def _description(trial: SelectionTrial) -> str:
+    lines = [
+        trial.tap.replace("+", " + "),
+        t("log loss {loss:.3f}", loss=trial.loss),
+        t("accuracy {accuracy}", accuracy=formatting.with_interval(trial.accuracy)),
+        f"L2 {format_number(trial.l2, 'g')}",
+    ]
+    return "<br>".join(map(formatting.plotly_text, lines))
