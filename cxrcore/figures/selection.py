@@ -9,6 +9,7 @@ from cxrcore.i18n import format_number, t
 from cxrcore.runs.models import Selection, SelectionTrial
 
 _SYMBOLS = ("circle", "diamond")
+_MARGIN = {"l": 8, "r": 8, "t": 12, "b": 88}  # the legend stands below the title of the x axis
 
 
 def selection(found: Selection, backbone: Backbone) -> go.Figure:
@@ -19,14 +20,15 @@ def selection(found: Selection, backbone: Backbone) -> go.Figure:
     """
     figure = go.Figure(layout=layout(300, hovermode="closest", legend=LEGEND_BELOW, margin=_MARGIN))
     sizes = sorted({trial.size for trial in found.trials})
-    for size, colour, symbol in zip(sizes, palette.series(len(sizes)), _SYMBOLS, strict=False):
+    colours = dict(zip(sizes, palette.series(len(sizes)), strict=True))
+    for size, symbol in zip(sizes, _SYMBOLS, strict=False):
         trials = [trial for trial in found.trials if trial.size == size]
         figure.add_scatter(
             x=[_numbers(trial, backbone) for trial in trials],
             y=[trial.loss for trial in trials],
             mode="markers",
             name=t("{size} pixels", size=size),
-            marker={"color": colour, "size": 9, "symbol": symbol},
+            marker={"color": colours[size], "size": 9, "symbol": symbol},
             hovertext=[_description(trial) for trial in trials],
             hoverinfo="text",
         )
@@ -36,7 +38,7 @@ def selection(found: Selection, backbone: Backbone) -> go.Figure:
         y=[chosen.loss],
         mode="markers",
         name=t("chosen"),
-        marker={"color": palette.CORRECT, "size": 18, "symbol": "circle-open", "line": {"width": 2.5}},
+        marker={"color": colours[chosen.size], "size": 18, "symbol": "circle-open", "line": {"width": 2.5}},
         hoverinfo="skip",
     )
     order = [_numbers(trial, backbone) for trial in found.trials]
@@ -50,9 +52,6 @@ def selection(found: Selection, backbone: Backbone) -> go.Figure:
     )
     figure.update_yaxes(title=t("out-of-fold log loss"), rangemode="tozero", gridcolor=GRID, zeroline=False)
     return figure
-
-
-_MARGIN = {"l": 8, "r": 8, "t": 12, "b": 88}  # the legend stands below the title of the x axis
 
 
 def _numbers(trial: SelectionTrial, backbone: Backbone) -> str:

@@ -204,3 +204,12 @@ def test_trial_whose_run_was_deleted_can_be_promoted_again(phantom):
     assert second.name != first.name
     runs.create(second.config)  # one that is newer and no trial's
     assert promote.promoted_run(made, 0) == second and promote.promoted_run(made, 1) is None
+
+
+def test_setting_without_effect_on_the_head_is_swept_only_with_the_head():
+    base = run_config.make(dataset="phantom", head="logistic").plain()
+    ranges = {"dropout": {"low": 0.0, "high": 0.5}}
+    with pytest.raises(UserError, match="dropout has no effect with the head 'logistic': sweep the head too"):
+        plan.make({"base": base, "settings": ranges})
+    plan.make({"base": base, "settings": ranges | {"head": {"choices": ("gap", "probe")}}})
+    plan.make({"base": base, "settings": {"l2": {"low": 0.001, "high": 0.1, "log": True}}})

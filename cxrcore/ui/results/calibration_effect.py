@@ -9,7 +9,9 @@ from cxrcore.runs import Run
 
 
 def show(run: Run) -> None:
-    """Show what the temperature in the saved model changed on its test images."""
+    """Show what the temperature in the saved model changed on its test images, nothing where it is 1."""
+    if not run.selection or run.selection.temperature == 1:
+        return
     st.subheader(t("Calibration"))
     with st.spinner(t("Computing the intervals (bootstrap)")):
         found = calibration.of_run(run)

@@ -64,7 +64,8 @@ def form(dataset_name: str) -> RunConfig | None:
     start = st.container()
     for group, caption in _CAPTIONS.items():
         with st.expander(t(group.value)):
-            st.caption(translate(caption))
+            if widgets.head != "logistic":  # which uses a few of them alone
+                st.caption(translate(caption))
             widgets.group(group)
     layer = chosen | widgets.layer() | {"dataset": dataset_name}
     if preset == "tutorial" and (n := len(widgets.changed) + _changed_backbone(chosen)):
@@ -138,9 +139,8 @@ def _backbone(data: Dataset, preset: str, locked: bool) -> dict[str, Any]:
         t("Weights"), backbone.weights_kinds, format_func=lambda kind: t(_WEIGHTS[kind]), disabled=locked
     )
     reason = default.reason if backbone == default.backbone else _demonstration(backbone)
-    if reason and preset != "tutorial":
-        st.caption(f"**{translate(reason)}**")
-    st.caption(_cost(backbone, kind))
+    shown = f"**{translate(reason)}** " if reason and preset != "tutorial" else ""
+    st.caption(shown + _cost(backbone, kind))
     values: dict[str, Any] = {"backbone": chosen, "weights": kind}
     if kind == "file":
         values["weights_file"] = st.text_input(t("Weights file (.weights.h5, without the top layers)")) or None

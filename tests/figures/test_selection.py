@@ -1,0 +1,40 @@
+"""The plot of the candidates that a logistic head was chosen from, and the sentence beside it."""
+
+from cxrcore.evaluation.intervals import proportion
+from cxrcore.features import backbones
+from cxrcore.figures import selection
+from cxrcore.runs.models import Selection, SelectionTrial
+
+MOBILE = backbones.get("mobilenetv2")
+JOINED = "block_9_add+block_12_add+block_15_add"
+
+
+def _selection(left_out=0):
+    rows = [(224, "out_relu", 0.5), (224, JOINED, 0.25), (320, "out_relu", 0.4), (320, JOINED, 0.06125)]
+    trials = [
+        SelectionTrial(size=size, tap=tap, l2=0.03, loss=loss, accuracy=proportion(9, 10)) for size, tap, loss in rows
+    ]
+    return Selection(
+        trials=trials, size=320, tap=JOINED, l2=0.03, temperature=2.0, folds=5, images=10, seconds=1, left_out=left_out
+    )
+
+
+def test_each_size_has_its_candidates_and_the_chosen_one_is_marked():
+    figure = selection.selection(_selection(), MOBILE)
+    small, large, chosen = figure.data
+    assert (small.name, list(small.x), list(small.y)) == ("224 pixels", ["5", "2–4"], [0.5, 0.25])
+    assert (large.name, list(large.y)) == ("320 pixels", [0.4, 0.06125])
+    assert (list(chosen.x), list(chosen.y)) == (["2–4"], [0.06125])
+    assert chosen.marker.color == large.marker.color != small.marker.color
+    assert large.hovertext[1].split("<br>") == [
+        "block_9_add + block_12_add + block_15_add", "log loss 0.061", "accuracy 90.0% (59.6% to 98.2%)", "L2 0.03",
+    ]  # fmt: skip
+
+
+def test_sentence_says_what_was_chosen_and_what_was_not_tried():
+    assert str(_selection().sentence) == (
+        "Chosen: layers block_9_add + block_12_add + block_15_add at 320 pixels, L2 0.03: lowest out-of-fold log loss "
+        "(0.061) of 4 candidates; test images were not used."
+    )
+    assert _selection().note is None
+    assert str(_selection(320).note) == "320 pixels were not tried within the time budget."

@@ -1,0 +1,47 @@
+"""The time that a run is expected to take."""
+
+import pytest
+
+from cxrcore.cli import options
+from cxrcore.config import run_config
+from cxrcore.data import dataset
+from cxrcore.jobs import expected_time
+
+RATE = 43  # images per second of MobileNetV2 at 224 pixels
+
+
+def _expected(**values):
+    config = run_config.make(dataset="made2", backbone="mobilenetv2", weights="random", **values)
+    return expected_time.before(config, dataset.load("made2"))
+
+
+def test_time_counts_both_sizes_the_candidates_and_the_heatmaps(made):
+    larger = 20 / RATE * (320 / 224) ** 2
+    found = _expected()
+    assert found.images == 20 and found.left_out == 0
+    assert found.seconds == pytest.approx(10 + 20 / RATE + larger + 16 * 20 * 0.002 + 4 / RATE)
+    folds = _expected(resampling={"folds": 5})
+    assert folds.seconds == pytest.approx(found.seconds + 4 * 16 * 20 * 0.002)
+
+
+def test_larger_size_is_left_out_where_it_exceeds_the_budget(made):
+    found = _expected(budget=0)
+    assert found.left_out == 320
+    assert found.seconds == pytest.approx(10 + 20 / RATE + 8 * 20 * 0.002 + 4 / RATE)
+    assert _expected(size=160).left_out == 0  # a size that was chosen is the only one
+
+
+def test_heads_trained_by_gradient_descent_have_no_expected_time(made):
+    assert _expected(head="gap") is None
+
+
+def test_command_line_chooses_the_default_backbone_and_says_why(made, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CXR_WEIGHTS_DIR", str(tmp_path))
+    (tmp_path / "vgg16_notop.weights.h5").touch()
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert options.make_config("recommended", None, "made2", {}).backbone == "vgg16"
+    assert capsys.readouterr().err == "VGG16: best of those whose weights are on this machine.\n"
+    assert options.make_config("tutorial", None, "made2", {}).backbone == "xception"
+    capsys.readouterr()
+    assert options.make_config("recommended", None, "made2", {"backbone": "cxrtiny"}).backbone == "cxrtiny"
+    assert capsys.readouterr().err == ""
