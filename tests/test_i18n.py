@@ -18,7 +18,7 @@ from cxrcore.i18n import format_number, nt, t, translate
 from cxrcore.messages import Message, msg, plain
 from cxrcore.runs import STATE_LABELS
 from cxrcore.sweeps import leaderboard
-from cxrcore.training import pipeline, tap_selection
+from cxrcore.training import pipeline
 from tests.conftest import ROOT
 
 MARKERS = ("t", "msg", "N_", "UserError", "ImageError", "DamagedFileError", "NewerFileError")
@@ -66,7 +66,7 @@ def test_every_translation_has_the_values_of_its_text():
 
 def test_labels_of_codes_and_settings_are_in_the_catalogue():
     labels = {*STATE_LABELS.values(), *leaderboard.STATES.values(), *pipeline.STAGES.values()}
-    labels |= {*tap_selection.STAGES.values(), *exclusions.KINDS.values(), *issues.KINDS.values()}
+    labels |= {*exclusions.KINDS.values(), *issues.KINDS.values()}
     labels |= {*dataset.PART_TITLES.values(), *(group.value for group in Group)}
     for field in setting_fields(RunConfig):
         labels |= {field.setting.label, field.setting.help}

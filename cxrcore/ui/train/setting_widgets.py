@@ -91,7 +91,7 @@ class SettingWidgets:
         value = self.values[setting.name] = self._widget(place, setting, default, options)
         if self.preset == "tutorial" and value != default:
             self.changed.append(setting.name)
-            place.caption(f":material/edit: {t('changed from tutorial')}")
+            place.caption(":material/edit: " + t("changed from tutorial"))
 
     def _widget(self, place: DeltaGenerator, setting: SettingField, default: Any, options: list[str] | None) -> Any:
         label = t(setting.setting.label)
