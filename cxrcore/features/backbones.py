@@ -47,8 +47,12 @@ class Backbone:
 
     @property
     def joined_taps(self) -> list[str]:
-        """What a logistic head can be given: each tap, and each three neighbours joined by "+"."""
-        return [*self.taps, *("+".join(self.taps[k : k + 3]) for k in range(len(self.taps) - 2))]
+        """What a logistic head chooses from: each three neighbouring taps, joined by "+".
+
+        Single taps are not tried: in our measurements three joined were at least as accurate and better calibrated,
+        and fewer candidates leave less to chance.
+        """
+        return ["+".join(self.taps[k : k + 3]) for k in range(len(self.taps) - 2)]
 
     def before(self, tap: str) -> tuple[str, ...]:
         """Return the taps after which layers with weights follow before `tap`; () for a layer that is not a tap.

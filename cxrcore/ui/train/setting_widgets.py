@@ -129,7 +129,7 @@ class SettingWidgets:
     def _options(self, setting: SettingField) -> list[str] | None:
         backbone = backbones.get(self.backbone)
         if setting.name == "tap":
-            return [AUTO, *backbone.joined_taps] if self.head == "logistic" else list(backbone.taps)
+            return [AUTO, *backbone.taps, *backbone.joined_taps] if self.head == "logistic" else list(backbone.taps)
         if setting.name == "tune.after":
             return list(backbone.before(self.values.get("tap", self.base.tap)))
         return list(setting.choices) if setting.choices else None
