@@ -66,8 +66,8 @@ def test_probe_of_a_run_with_weights_from_a_file(phantom, tmp_path):
     """The same weights from a file: the same features."""
     file = shutil.copy(BUNDLED_WEIGHTS, tmp_path / "backbone.weights.h5")
     made = [
-        run_config.make(dataset="phantom", size=64),
-        run_config.make(dataset="phantom", size=64, weights="file", weights_file=Path(file)),
+        run_config.make(dataset="phantom", size=64, tap="block5_out"),
+        run_config.make(dataset="phantom", size=64, tap="block5_out", weights="file", weights_file=Path(file)),
     ]
     rows = phantom.usable.iloc[:3]
     bundled, from_file = (MaskedFeatures(runs.create(config)).extract(rows, "border:5", "features") for config in made)

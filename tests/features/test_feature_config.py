@@ -27,7 +27,7 @@ def test_key_holds_everything_that_determines_the_activations():
 
 def test_key_of_a_run_is_that_of_its_features():
     values = {"backbone": "mobilenetv2", "size": 64, "weights": "random", "seed": 3}
-    config = run_config.make(dataset="d", **values)
+    config = run_config.make(dataset="d", head="gap", **values)
     assert config.key("w") == FeatureConfig(**values).key("w") and config.resolve() == FeatureConfig(**values).resolve()
     assert config.resolve().digest == "random-3"
 
