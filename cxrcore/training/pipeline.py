@@ -102,7 +102,6 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     data = dataset.load(config.dataset, config.dataset_version)
     config = config.model_copy(update={"dataset_version": data.version})
     config.write(result.folder / "config.json")
-    (result.folder / SELECTION).unlink(missing_ok=True)  # of a run that is continued
     splits = resampling.splits(config, data.usable)
     table = data.usable.assign(split=splits[0])
     if not trial:

@@ -87,7 +87,7 @@ def notes(run: Run) -> None:
             placeholder=t("What you tried, and what you saw."),
         )
         st.caption(t("The command that trains this run again:"))
-        st.code(command(run.config), language="bash", wrap_lines=True)
+        st.code(command(run.requested), language="bash", wrap_lines=True)
 
 
 def events(run: Run) -> None:
