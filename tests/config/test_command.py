@@ -110,7 +110,7 @@ def test_default_config_has_the_shortest_command():
 
 def test_file_options_and_overrides_are_merged_in_this_order(tmp_path):
     file = tmp_path / "run.yaml"
-    file.write_text("dataset: of the file\naugment: {views: 8, rotation: 20}\nepochs: 3\nl2: 0.1\n")
+    file.write_text("dataset: of the file\nbackbone: cxrtiny\naugment: {views: 8, rotation: 20}\nepochs: 3\nl2: 0.1\n")
     made = make_config("tutorial", file, "d", {"epochs": 4, "augment": {"flip": True}}, ["l2=0.2", "augment.zoom=0.1"])
     assert (made.dataset, made.head, made.epochs, made.l2) == ("d", "tutorial", 4, 0.2)
     assert made.augment.model_dump() == {

@@ -145,4 +145,4 @@ def test_note_is_saved_and_the_command_repeats_the_run(open_page, trained):
     test.text_area(key=f"note {trained.name}").set_value("Looks well.").run()
     assert trained.card.note == "Looks well."
     commands = [code.value for code in test.code]
-    assert "cxr train --data phantom --backbone cxrtiny --size 64 --head gap --epochs 20" in commands
+    assert "cxr train --data phantom --backbone cxrtiny --size 64 --epochs 20 --head gap" in commands

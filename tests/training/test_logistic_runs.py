@@ -49,7 +49,7 @@ def two_sizes(monkeypatch):
     tiny = backbones.get("cxrtiny")
     monkeypatch.setitem(backbones.BACKBONES, "cxrtiny", dataclasses.replace(tiny, size=64, taps=tiny.taps[-4:]))
     monkeypatch.setattr(pooled_data, "LARGER", 80)
-    monkeypatch.setattr(pooled_data, "_is_photographic", lambda config: True)
+    monkeypatch.setattr(pooled_data, "is_larger_tried", lambda config: config.size == 0)
 
 
 @pytest.fixture
