@@ -22,7 +22,7 @@ def test_perfect_features_have_the_wilson_interval_of_the_patients(noise):
     noise[np.arange(180), np.repeat([0, 1, 2], 60)] += 12
     found = linear_probe.evaluate(noise, LABELS, PATIENTS)
     assert found.accuracy.value == 1.0 and 0.94 < found.accuracy.low < 1  # 90 of 90 patients
-    assert found.standard_error == pytest.approx((1 - found.accuracy.low) / 3.92)
+    assert found.standard_error == pytest.approx((1 - found.accuracy.low) / (2 * 1.959964))
 
 
 def test_a_code_of_the_patient_does_not_help_with_new_patients():
