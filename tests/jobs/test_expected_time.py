@@ -19,15 +19,15 @@ def test_time_counts_both_sizes_the_candidates_and_the_heatmaps(made):
     larger = 20 / RATE * (320 / 224) ** 2
     found = _expected()
     assert found.images == 20 and found.left_out == 0
-    assert found.seconds == pytest.approx(10 + 20 / RATE + larger + 16 * 20 * 0.002 + 4 / RATE)
+    assert found.seconds == pytest.approx(10 + 20 / RATE + larger + 6 * 20 * 0.002 + 4 / RATE)
     folds = _expected(resampling={"folds": 5})
-    assert folds.seconds == pytest.approx(found.seconds + 4 * 16 * 20 * 0.002)
+    assert folds.seconds == pytest.approx(found.seconds + 4 * 6 * 20 * 0.002)
 
 
 def test_larger_size_is_left_out_where_it_exceeds_the_budget(made):
     found = _expected(budget=0)
     assert found.left_out == 320
-    assert found.seconds == pytest.approx(10 + 20 / RATE + 8 * 20 * 0.002 + 4 / RATE)
+    assert found.seconds == pytest.approx(10 + 20 / RATE + 3 * 20 * 0.002 + 4 / RATE)
     assert _expected(size=160).left_out == 0  # a size that was chosen is the only one
 
 

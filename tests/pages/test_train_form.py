@@ -26,7 +26,7 @@ def test_recommended_shows_no_setting_of_gradient_descent_until_another_head_is_
     assert {"Time budget", "Temperature scaling", "L2 regularisation"} <= shown
     assert _box(test, "Feature layer (tap)").value == "auto" and _box(test, "Backbone").value == "cxrtiny"
     assert "CXRTiny is trained on synthetic X-rays: for demonstrations." in _texts(test)
-    # 10 s to start, 1 s for 10 candidates on 60 images, and 72 images at 580 a second
+    # 10 s to start, 0.5 s for 4 candidates on 60 images, and 72 images at 580 a second
     assert "About 11 s for 60 images." in _texts(test)
     _box(test, "Head").set_value("probe").run()
     shown = {widget.label for widget in [*test.number_input, *test.slider, *test.toggle]}
