@@ -2,7 +2,9 @@
 
 import time
 
+from cxrcore.jobs import expected_time
 from cxrcore.runs import FINISHED, Run, RunStatus, listing
+from cxrcore.training.pooled_data import is_larger_tried
 
 _AFTER = 4.0  # seconds to test, compute heatmaps and save a small run
 _LAST = 20  # epochs whose mean gives the pace
@@ -16,11 +18,29 @@ def remaining(run: Run, status: RunStatus) -> float | None:
     splits = run.config.resampling.count
     if status.stage == "resampling" or here is None:
         return here
-    if status.stage in ("training", "selecting"):
+    if run.config.head == "logistic":
+        return here + _after_stage(run, status.stage, elapsed / done * status.total)
+    if status.stage == "training":
         return here + _AFTER + (splits - 1) * elapsed / done * status.total
     if status.stage == "features" and (training := _training(run)) is not None:
         return here + _AFTER + splits * training
     return None
+
+
+def _after_stage(run: Run, stage: str, seconds: float) -> float:
+    """Return the seconds after a stage of a run with a logistic head, which takes `seconds` as a whole."""
+    config, images = run.requested, len(run.table)
+    splits, left = config.resampling.count, _AFTER
+    if stage == "heatmaps":
+        return left + (splits - 1) * (_training(run) or 0)
+    left += expected_time.heatmaps(config, images)
+    if stage == "selecting":
+        return left + (splits - 1) * seconds
+    larger = expected_time.larger_pass(seconds, config)
+    both = is_larger_tried(config) and (stage == "larger" or larger <= config.budget)
+    if both and stage == "features":
+        left += larger
+    return left + splits * (_training(run) or expected_time.comparing(config, images, 2 if both else 1))
 
 
 def _training(run: Run) -> float | None:

@@ -35,23 +35,39 @@ def before(config: RunConfig, data: Dataset) -> ExpectedTime | None:
         return None
     backbone, table, digest = backbones.get(config.backbone), data.usable, _digest(config)
     copies = 1 + (config.augment.views if config.augment else 0)
-
-    def pass_seconds(images: float, size: int) -> float:
-        return images / backbone.rate * (size / backbone.size) ** 2
-
     own = config.size or backbone.size
-    seconds = pass_seconds(copies * _missing(config, table, own, digest), own)
+    seconds = _pass(config, copies * _missing(config, table, own, digest), own)
     sizes, left_out = 1, 0
     if is_larger_tried(config):
-        if seconds * (LARGER / own) ** 2 <= config.budget:
-            seconds += pass_seconds(copies * _missing(config, table, LARGER, digest), LARGER)
+        if larger_pass(seconds, config) <= config.budget:
+            seconds += _pass(config, copies * _missing(config, table, LARGER, digest), LARGER)
             sizes = 2
         else:
             left_out = LARGER
-    candidates = sizes * (len(backbone.joined_taps) if config.chooses else 1)
-    tested = len(table) * (1 / config.resampling.folds if config.resampling.folds else config.split.test)
-    comparison = config.resampling.count * candidates * len(table) * _CANDIDATE
-    return ExpectedTime(_START + seconds + comparison + pass_seconds(tested, own), len(table), left_out)
+    comparison = config.resampling.count * comparing(config, len(table), sizes)
+    return ExpectedTime(_START + seconds + comparison + heatmaps(config, len(table)), len(table), left_out)
+
+
+def larger_pass(seconds: float, config: RunConfig) -> float:
+    """Return how long a pass at `LARGER` takes after one at the config's own size took `seconds`."""
+    return seconds * (LARGER / (config.size or backbones.get(config.backbone).size)) ** 2
+
+
+def comparing(config: RunConfig, images: int, sizes: int) -> float:
+    """Return the seconds to compare the candidates at one or two `sizes`, in one fold or repeat."""
+    candidates = sizes * (len(backbones.get(config.backbone).joined_taps) if config.chooses else 1)
+    return candidates * images * _CANDIDATE
+
+
+def heatmaps(config: RunConfig, images: int) -> float:
+    """Return the seconds for the heatmaps of the test images among all `images`."""
+    tested = images / config.resampling.folds if config.resampling.folds else images * config.split.test
+    return _pass(config, tested, config.size or backbones.get(config.backbone).size)
+
+
+def _pass(config: RunConfig, images: float, size: int) -> float:
+    backbone = backbones.get(config.backbone)
+    return images / backbone.rate * (size / backbone.size) ** 2
 
 
 def _digest(config: RunConfig) -> str:

@@ -24,7 +24,7 @@ from cxrcore.training.run_recorder import STOP_FILE
 STOP_SECONDS = 1.5
 # A run that tests its best epoch on a large dataset, or that another program runs, is not waited for longer.
 PATIENCE_SECONDS = 20
-_BEFORE_TRAINING = {"starting", "reading", "weights", "backbone", "features"}
+_BEFORE_TRAINING = {"starting", "reading", "weights", "backbone", "features", "larger"}
 
 
 def submit(config: RunConfig) -> Run:

@@ -38,6 +38,7 @@ STAGES = {
     "weights": N_("Loading the weights"),
     "backbone": N_("Building the backbone"),
     "features": N_("Computing features, once for each image"),
+    "larger": N_("Computing features at the larger input size"),
     "selecting": N_("Choosing layers and strength by cross-validation"),
     "training": N_("Training the head"),
     "evaluating": N_("Testing on held-out images"),

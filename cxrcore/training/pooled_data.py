@@ -130,7 +130,7 @@ class PooledData:
             for view in range(1, augment.views + 1):
                 views.append((copied, [replace(key, view=view, ranges=ranges) for key in keys]))
         total, done = sum(len(table) for table, _ in views), 0
-        self._recorder.stage("features", total)
+        self._recorder.stage("larger" if self._means else "features", total)
         paces = []
         parts = []
         for table, each in views:

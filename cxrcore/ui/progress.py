@@ -63,7 +63,8 @@ def stage_text(status: RunStatus) -> str:
     text = t("Step {number} of {all}. {stage}", number=number, all=last, stage=translate(STAGES[stage]))
     if not status.total:
         return text
-    units = {"features": t("images"), "training": t("epochs"), "resampling": t("folds or repeats")}
+    units = {"training": t("epochs"), "resampling": t("folds or repeats")}
+    units |= dict.fromkeys(("features", "larger", "heatmaps"), t("images"))
     counted = f"{status.done / status.total:.0%}"
     if unit := units.get(stage):
         counted = t("{done} of {all}", done=status.done, all=status.total) + f" {unit}"

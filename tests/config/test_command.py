@@ -67,6 +67,8 @@ def configs(draw):
             made = merge(made, nested(field.name, draw(_value(field))))
     for name in ("tune", "plateau", "augment"):
         made[name] = None if name in off else made.get(name, {})
+    if made.get("head") == "logistic":
+        made["tune"] = None
     if made["tune"] is not None:
         made["tune"]["after"] = draw(st.sampled_from(earlier))
     if made["resampling"]:

@@ -5,7 +5,8 @@ import pytest
 from cxrcore.cli import options
 from cxrcore.config import run_config
 from cxrcore.data import dataset
-from cxrcore.jobs import expected_time
+from cxrcore.jobs import estimate, expected_time
+from cxrcore.runs.models import RunStatus
 
 RATE = 43  # images per second of MobileNetV2 at 224 pixels
 
@@ -45,3 +46,20 @@ def test_command_line_chooses_the_default_backbone_and_says_why(made, tmp_path, 
     capsys.readouterr()
     assert options.make_config("recommended", None, "made2", {"backbone": "cxrtiny"}).backbone == "cxrtiny"
     assert capsys.readouterr().err == ""
+
+
+def test_remaining_time_counts_the_larger_size_while_features_are_computed(made, monkeypatch):
+    """10 of 20 images took 2 s: 2 s for the others, and a second pass at 320 pixels."""
+    run = made[2]
+    config = run_config.make(dataset="made2", backbone="mobilenetv2", weights="random")
+    config.write(run.folder / "config.json")
+    run.status.model_copy(update={"state": "stopped"}).write(run.folder / "status.json")  # not an example to go by
+    monkeypatch.setattr(estimate.time, "time", lambda: 1002.0)
+    values = {"state": "running", "stage_started": 1000.0, "total": 20, "done": 10}
+    after = 4 + 4 / RATE
+    larger = 4 * (320 / 224) ** 2
+    features = estimate.remaining(run, RunStatus(stage="features", **values))
+    assert features == pytest.approx(2 + larger + 6 * 20 * 0.002 + after)
+    assert estimate.remaining(run, RunStatus(stage="larger", **values)) == pytest.approx(2 + 6 * 20 * 0.002 + after)
+    assert estimate.remaining(run, RunStatus(stage="selecting", **values)) == pytest.approx(2 + after)
+    assert estimate.remaining(run, RunStatus(stage="heatmaps", **values)) == pytest.approx(2 + 4)
