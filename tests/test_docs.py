@@ -47,7 +47,7 @@ def test_every_setting_read_is_in_the_table():
 @pytest.mark.parametrize("line", re.findall(r"^cxr (.*?)\s*(?:#.*)?$", README, re.MULTILINE))
 def test_every_command_in_the_readme_exists_with_its_options(line):
     words = line.split()
-    commands = [word for word in words[:2] if re.fullmatch("[a-z]+", word) and word != "latest"]
+    commands = [word for word in words[:2] if re.fullmatch("[a-z]+(-[a-z]+)*", word) and word != "latest"]
     while commands:
         result = CliRunner().invoke(app, [*commands, "--help"], terminal_width=200)
         if result.exit_code == 0:
