@@ -1,10 +1,8 @@
 """A linear probe: how well a linear classifier predicts labels from feature vectors, cross-validated by patient."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -18,18 +16,6 @@ FOLDS = 5
 _SMALL = 4_000_000  # numbers in the vectors up to which one thread is faster: with more, threads wait for each other
 
 
-@dataclass(frozen=True)
-class ProbeResult:
-    """The cross-validated `accuracy` and its `standard_error` by the bootstrap over patients.
-
-    Where all are correct no resample differs; the standard error is then that of Wilson's interval for as many
-    patients.
-    """
-
-    accuracy: Metric
-    standard_error: float
-
-
 def classifier() -> Pipeline:
     """Return the untrained classifier: standardised features, L2-regularised logistic regression."""
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
@@ -38,13 +24,6 @@ def classifier() -> Pipeline:
 def accuracy(
     vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str], seed: int = 0, confidence: float = 0.95
 ) -> Metric:
-    """Return the accuracy on patients that the classifier was not trained on; see `evaluate`."""
-    return evaluate(vectors, labels, patients, seed, confidence).accuracy
-
-
-def evaluate(
-    vectors: np.ndarray, labels: Sequence[str], patients: Sequence[str], seed: int = 0, confidence: float = 0.95
-) -> ProbeResult:
     """Return the accuracy on patients that the classifier was not trained on.
 
     Standardised features, L2-regularised logistic regression, at most 5 stratified folds of whole patients. The
@@ -71,9 +50,9 @@ def evaluate(
     if value == 1:
         people = len(np.unique(groups))
         low, high = intervals.wilson(people, people, confidence)
-        return ProbeResult(Metric(value, low, high, n), float((high - low) / (2 * norm.ppf((1 + confidence) / 2))))
+        return Metric(value, low, high, n)
     resamples = intervals.resample_confusion(
         true, predicted, list(patients), len(names), confusion_matrix.accuracy, seed
     )
     bounds = np.nanpercentile(resamples, [50 * (1 - confidence), 50 * (1 + confidence)])
-    return ProbeResult(intervals.with_bounds(value, bounds, n), float(np.nanstd(resamples)))
+    return intervals.with_bounds(value, bounds, n)

@@ -20,9 +20,8 @@ def test_noise_does_not_predict_the_label(noise):
 
 def test_perfect_features_have_the_wilson_interval_of_the_patients(noise):
     noise[np.arange(180), np.repeat([0, 1, 2], 60)] += 12
-    found = linear_probe.evaluate(noise, LABELS, PATIENTS)
-    assert found.accuracy.value == 1.0 and 0.94 < found.accuracy.low < 1  # 90 of 90 patients
-    assert found.standard_error == pytest.approx((1 - found.accuracy.low) / (2 * 1.959964))
+    found = linear_probe.accuracy(noise, LABELS, PATIENTS)
+    assert (found.value, found.high) == (1.0, 1.0) and found.low == pytest.approx(90 / (90 + 1.959964**2))
 
 
 def test_a_code_of_the_patient_does_not_help_with_new_patients():
@@ -33,13 +32,14 @@ def test_a_code_of_the_patient_does_not_help_with_new_patients():
     assert linear_probe.accuracy(codes, labels, [f"p{k // 2}" for k in range(80)]).low < 0.5
 
 
-def test_standard_error_is_by_patient():
+def test_interval_is_by_patient():
     """Each vector four times: as images of one patient they count once, as patients of their own four times."""
     rng = np.random.default_rng(0)
     labels = np.repeat(["a", "b"], 40)
     vectors = rng.normal(size=(80, 3)) + (labels == "b")[:, None]
     repeated, names = vectors.repeat(4, axis=0), labels.repeat(4)
-    by_patient = linear_probe.evaluate(repeated, names, [f"p{k // 4}" for k in range(320)])
-    share = by_patient.accuracy.value
+    by_patient = linear_probe.accuracy(repeated, names, [f"p{k // 4}" for k in range(320)])
+    share = by_patient.value
     assert 0.6 < share < 0.95
-    assert by_patient.standard_error == pytest.approx(np.sqrt(share * (1 - share) / 80), rel=0.1)
+    width = 2 * 1.96 * np.sqrt(share * (1 - share) / 80)
+    assert by_patient.high - by_patient.low == pytest.approx(width, rel=0.15)
