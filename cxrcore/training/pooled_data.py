@@ -19,7 +19,6 @@ from cxrcore.features.store import Activations
 from cxrcore.features.weights import Weights
 from cxrcore.inference.labels import class_indices
 from cxrcore.progress import Progress
-from cxrcore.training import losses
 from cxrcore.training.run_recorder import RunRecorder
 from cxrcore.training.selection import Candidate, Examples
 
@@ -96,6 +95,8 @@ class PooledData:
 
     def examples(self, rows: np.ndarray) -> Examples:
         """Return these images as examples to train on."""
+        from cxrcore.training import losses
+
         labels, count = self.labels[rows], len(self.classes)
         smoothing = self.config.label_smoothing
         weights = losses.class_weights(labels, count, self.config.class_weights)
