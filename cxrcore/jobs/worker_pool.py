@@ -6,6 +6,7 @@ reason that nobody expected, and when it gave no sign for `SILENT_SECONDS`. Call
 which they came. Arguments and results are pickled and go through pipes: nothing is written to the disk.
 """
 
+import atexit
 import multiprocessing
 import os
 import threading
@@ -16,7 +17,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import util
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -252,21 +252,20 @@ class _Worker:
 
 @lru_cache(maxsize=1)
 def pool() -> WorkerPool:
-    """Return the pool of this process, of the size that the settings name."""
-    return WorkerPool(settings.workers(), settings.worker_bytes())
+    """Return the pool of this process, of the size that the settings name; its workers end with the process."""
+    made = WorkerPool(settings.workers(), settings.worker_bytes())
+    atexit.register(made.close)  # else loky waits for them, and TensorFlow takes seconds to be unloaded
+    return made
 
 
 # In the worker:
 
-_LAST = -1000  # below every priority of multiprocessing's own
 _pipe_to_server: Connection | None = None
 
 
 def _start(pipe: Connection) -> None:
     global _pipe_to_server
     _pipe_to_server = pipe
-    # The server waits for its workers when it stops, and TensorFlow takes seconds to be unloaded.
-    util.Finalize(None, os._exit, args=(0,), exitpriority=_LAST)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ FOLDS = 5
 STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 MOST = 1_500  # images, with their copies, that candidates are compared on; more change the choice little and take time
 _TEMPERATURES = (0.2, 10.0)
+_PRIOR = 0.5  # standard deviation of log T
 _JITTER = 1e-10  # of the mean inner product: repeated images would make the matrix singular
 _THREADS = 1  # of the linear algebra: the matrices are small, and threads would wait for each other
 
@@ -185,16 +186,20 @@ def iterations(selected: Selected, vectors: Vectors) -> Iterator[Iteration]:
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature T that minimises the mean negative log likelihood of softmax(logits / T).
+    """Return the temperature T that minimises the negative log likelihood of softmax(logits / T) plus a penalty.
 
-    Guo et al. 2017, arXiv:1706.04599. 1 where every image is predicted correctly: the lowest temperature would then be
-    the best, and the probabilities certain.
+    Guo et al. 2017, arXiv:1706.04599. The penalty (log T)^2 / (2 s^2), s = 0.5, is that of a log-normal prior around 1:
+    it matters with few images only, of which a temperature would otherwise follow single ones. 1 where every image is
+    predicted correctly.
     """
     if (logits.argmax(axis=1) == labels).all():
         return 1.0
     low, high = np.log(_TEMPERATURES)
-    found = minimize_scalar(lambda log: log_loss(logits / np.exp(log), labels), bounds=(low, high), method="bounded")
-    return float(np.exp(found.x))
+
+    def loss(log: float) -> float:
+        return log_loss(logits / np.exp(log), labels) + (log / _PRIOR) ** 2 / (2 * len(labels))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
 
 
 def log_loss(logits: np.ndarray, labels: np.ndarray) -> float:
