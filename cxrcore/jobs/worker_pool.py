@@ -208,6 +208,8 @@ class _Worker:
 
     def submit(self, call: "_Call") -> "Future[_Answer]":
         """Start a call; a process that was killed since the latest one is replaced."""
+        if self.process and not processes.alive(self.process):
+            self.kill()  # loky may not have noticed yet
         while self.step(0) is not None:
             pass  # what the latest call reported at its end
         if self._executor:
