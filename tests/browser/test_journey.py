@@ -54,10 +54,11 @@ def test_demo_button_trains_a_model(first_run, page, shot):
 
 def _open(page, title, content):
     """Open an expander; a click while the page is drawn again is lost, so it may take another."""
-    expect(page.get_by_text(title)).to_be_visible()
+    summary = page.locator("summary").filter(has_text=title)
+    expect(summary).to_be_visible()
     for _ in range(5):
         if not content.is_visible():
-            page.get_by_text(title).click()
+            summary.click()
         page.wait_for_timeout(1500)
         if content.is_visible():
             return
@@ -66,6 +67,10 @@ def _open(page, title, content):
 
 def test_curve_survives_a_reload_and_stop_keeps_the_best_epoch(first_run, server, workspace, page, shot):
     page.goto(f"{server}/train")
+    head = page.get_by_role("combobox", name=re.compile("Head"))
+    _open(page, "Model", head)
+    head.click()
+    page.get_by_role("option", name="global average pooling + linear", exact=True).click()
     _open(page, "Optimisation", page.get_by_label("Early-stopping patience", exact=True))
     for label, value in (("Epochs", "50000"), ("Early-stopping patience", "0")):
         box = page.get_by_label(label, exact=True)
