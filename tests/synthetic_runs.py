@@ -114,7 +114,9 @@ def fold(run, kind, correct):
     numbered = [table.assign(number=number) for number, table in enumerate(tables, start=1)]
     run.write_table(RESAMPLING_TABLE, pd.concat(numbered, ignore_index=True))
     count = max(2, len(tables))
-    config = run_config.make(dataset=run.config.dataset, resampling={"folds" if kind == "kfold" else "repeats": count})
+    config = run_config.make(
+        dataset=run.config.dataset, head="gap", resampling={"folds" if kind == "kfold" else "repeats": count}
+    )
     config.write(run.folder / "config.json")
     found = resampling.summary(config, [metrics.evaluate(table, classes) for table in tables], 1 / count)
     found.write(run.folder / RESAMPLING)

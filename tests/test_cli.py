@@ -109,7 +109,10 @@ def test_import_and_list(save, tmp_path):
         (["train", "--data", "x", "--set", "head.x=1"], "Error: head: expected 'logistic', 'gap', 'tutorial'"),
         (["train", "--data", "x", "--set", "l2=[1"], "Error: --set l2: [1 is not a value"),
         (["train", "--data", "x", "--set", "colour"], "Error: --set: expected name=value. Received: colour"),
-        (["sweep", "s", "--data", "x", "--knob", "batch_size=8,abc"], "Error: batch_size: expected a range"),
+        (
+            ["sweep", "s", "--data", "x", "--knob", "batch_size=8,abc", "--backbone", "cxrtiny"],
+            "Error: batch_size: expected a range",
+        ),
         (
             ["train", "--data", "x", "--folds", "5", "--repeats", "5"],
             "Error: resampling: choose folds or repeats, not both",

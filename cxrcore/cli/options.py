@@ -60,12 +60,17 @@ def make_config(
     layers += [parse_override(text) for text in overrides]
     if not any("dataset" in layer for layer in layers):
         raise UserError("Name a dataset with --data, or a file with --config.")
-    if not any("backbone" in layer for layer in layers):
-        name = next(str(layer["dataset"]) for layer in reversed(layers) if "dataset" in layer)
+    if any("backbone" in layer for layer in layers):
+        return run_config.make(preset, *layers)
+    name = next(str(layer["dataset"]) for layer in reversed(layers) if "dataset" in layer)
+    try:
         default = default_backbone.choose(load(name).is_phantom, preset)
-        print(translate(default.reason), file=sys.stderr)
-        layers.insert(0, {"backbone": default.backbone.key})
-    return run_config.make(preset, *layers)
+    except UserError:
+        run_config.make(preset, *layers)  # a value that is not valid is named first
+        raise
+    config = run_config.make(preset, {"backbone": default.backbone.key}, *layers)
+    print(translate(default.reason), file=sys.stderr)
+    return config
 
 
 Data = Annotated[str | None, typer.Option("--data", help="Name of the dataset.")]

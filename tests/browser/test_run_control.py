@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cxrcore.runs import Run
-from tests.browser.test_journey import _epoch, _no_sideways_scrolling, _wait_for_epochs
+from tests.browser.test_journey import _epoch, _no_sideways_scrolling, _wait_for_epochs, choose_gradient_descent
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -20,6 +20,7 @@ def second(run, server, chromium):
     for group in ("Model", "Optimisation"):
         page.get_by_test_id("stExpander").get_by_text(group, exact=True).click()
         page.wait_for_timeout(700)
+    choose_gradient_descent(page)
     for label, value in (("Epochs", "50000"), ("Early-stopping patience", "0"), ("Input size", "64")):
         box = page.get_by_role("spinbutton", name=label, exact=True)
         box.fill(value)

@@ -116,7 +116,7 @@ def test_rare_classes_that_are_never_predicted_are_no_alarm_among_many():
 )
 def test_training_loss_that_does_not_fall_below_a_constant_prediction(losses, text):
     # Three classes of 20: ln 3 = 1.0986, times 0.98 = 1.0766. Two epochs are too few.
-    config = run_config.make(dataset="d", backbone="vgg16")
+    config = run_config.make(dataset="d", backbone="vgg16", head="gap")
     found = _judge(np.eye(3, dtype=int) * 20, epochs=_epochs(losses), config=config)
     assert _ids(found) == (["loss-not-falling"] if text else [])
     assert text in str(found.messages[0])

@@ -9,7 +9,6 @@ from cxrcore.config import run_config
 from cxrcore.jobs import control, processes, queue, tasks
 from cxrcore.progress import ignore_stages
 from cxrcore.sweeps import plan, promote, search, sweep
-from cxrcore.ui.train import setting_widgets
 from tests.pages.test_pages import _button, _texts
 
 
@@ -111,13 +110,13 @@ def test_train_starts_a_sweep(open_page, phantom):
 
 def _setting(test, name):
     """Return the widget of a setting on the Train page."""
-    key = setting_widgets.key_of(name, "recommended", "cxrtiny")
     kinds = (*test.toggle, *test.selectbox, *test.number_input, *test.slider)
-    return next(widget for widget in kinds if widget.key == key)
+    return next(widget for widget in kinds if widget.key == f"{name} recommended cxrtiny")
 
 
 def test_train_form_sets_resampling_augmentation_and_fine_tuning(open_page, phantom):
     test = open_page("train")
+    _setting(test, "head").set_value("gap").run()
     _setting(test, "resampling.folds").set_value(5)
     _setting(test, "augment").set_value(True)
     _setting(test, "tune").set_value(True).run()

@@ -19,7 +19,7 @@ DATA = re.compile(
     r"|[\w-]+\.(png|csv)( · .*)?|English|Português|Language · Idioma|viridis|inferno|magma|jet"
     r"|gap|tutorial|probe|hidden"
     rf"|{'|'.join(DISEASES[3:])}"
-    r"|[\w-]+CAM(\+\+)?|block\w+|stem\w*|bundled|ImageNet|Dropout|Backbone|Original|\d+ MB"
+    r"|[\w-]+CAM(\+\+)?|block\w+(\+block\w+)*|auto|stem\w*|bundled|ImageNet|Dropout|Backbone|Original|\d+ MB"
 )
 
 

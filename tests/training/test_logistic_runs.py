@@ -80,7 +80,6 @@ def test_run_chooses_among_taps_and_sizes_and_is_repeated_exactly(phantom, two_s
     assert ("features", 60, 60) in first and ("heatmaps", 12, 12) in first
     assert [report for report in again if report[0] in ("features", "heatmaps")] == [
         ("features", 0, 60),
-        ("features", 0, 60),
         ("heatmaps", 0, 12),
     ], "nothing is computed twice"
     np.testing.assert_array_equal(_probabilities(one), _probabilities(two))
