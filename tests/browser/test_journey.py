@@ -27,9 +27,16 @@ def _wait_for_epochs(page, more_than):
 def choose_gradient_descent(page):
     """Choose a head that is trained in epochs, in the open group Model of the form."""
     head = page.get_by_role("combobox", name=re.compile("Head"))
-    head.fill("global average pooling + linear")
-    head.press("Enter")
-    page.wait_for_timeout(1500)
+    option = page.get_by_role("option").filter(has_text=re.compile("^global average pooling . linear$"))
+    for _ in range(5):  # a click while the page is drawn again closes the list
+        if not option.is_visible():
+            head.click()
+        page.wait_for_timeout(1500)
+        if option.is_visible():
+            break
+    option.click()
+    expect(page.get_by_role("spinbutton", name="Epochs", exact=True)).to_be_visible()
+    page.wait_for_timeout(700)
 
 
 def _no_sideways_scrolling(page):

@@ -60,10 +60,11 @@ def form(dataset_name: str) -> RunConfig | None:
         locked = not st.toggle(t("Edit settings"), key="edit tutorial", help=t("Off: exactly the tutorial's settings."))
     chosen = _backbone(data, preset, locked)
     widgets = SettingWidgets(preset, chosen["backbone"], locked)
-    widgets.group(Group.BASIC)
+    with st.container():  # one place with any head, so that an open group below stays open
+        widgets.group(Group.BASIC)
     start = st.container()
     for group, caption in _CAPTIONS.items():
-        with st.expander(t(group.value)):
+        with st.expander(t(group.value), key=f"group {group.name}"):
             if widgets.head != "logistic":  # which uses a few of them alone
                 st.caption(translate(caption))
             widgets.group(group)
