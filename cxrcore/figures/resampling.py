@@ -11,6 +11,7 @@ from cxrcore.runs import ResamplingResult
 
 _HEIGHT = 130
 _LEAST_WIDTH = 0.1  # of the axis: folds that are nearly equal look so
+_END = 1.004  # of the axis: a point at 1 is whole
 _CLOSE = 1 / 30  # of the axis: points nearer than that stand above each other
 _STEP = 0.4  # from a point to the next above it
 
@@ -33,7 +34,8 @@ def folds(found: ResamplingResult) -> go.Figure:
         text=[_text(found, number) for number in range(len(values))],
         hovertemplate="%{text}<extra></extra>",
     )
-    figure.update_xaxes(range=[low - pad, high + pad], tickformat=".0%", gridcolor=GRID, zeroline=False)
+    ends_at = min(high + pad, _END)  # no accuracy is above 1
+    figure.update_xaxes(range=[low - pad, ends_at], tickformat=".0%", gridcolor=GRID, zeroline=False)
     figure.update_yaxes(visible=False, range=[-1, 1])
     return figure
 
