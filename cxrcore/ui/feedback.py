@@ -104,6 +104,6 @@ def duration(seconds: float) -> str:
 
 def numbers(values: Mapping[str, str | int]) -> None:
     """Show numbers side by side under their names (Markdown); a narrow window wraps them."""
-    row = st.container(horizontal=True, gap="large")
+    row = st.container(horizontal=True, gap="medium")
     for name, value in values.items():
         row.metric(name, value, width="content")

@@ -1,5 +1,8 @@
 """The headline of a run with folds or repeats: the mean accuracy over them, and each of them as a point."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import streamlit as st
 
 from cxrcore.figures import formatting, resampling
@@ -8,14 +11,15 @@ from cxrcore.runs import Run
 from cxrcore.ui import feedback
 
 
-def show(run: Run) -> None:
-    """Show the mean of a run's folds or repeats with its interval, and a strip plot of them."""
+def show(run: Run, beside: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Show the mean of a run's folds or repeats with its interval and the numbers `beside` it, and a strip plot."""
     if not (found := run.averaged):
         return
     mean = found.mean["accuracy"]
     numbers: dict[str, str | int] = {t("Test accuracy, {mean}", mean=translate(found.label)): formatting.percent(mean)}
     if mean.has_interval:
         numbers[t("95% interval")] = formatting.interval(mean)
+    numbers |= beside
     if len(found.done) < found.planned:
         done = t("Folds") if found.kind == "kfold" else t("Repeats")
         numbers[done] = t("{done} of {all}", done=len(found.done), all=found.planned)

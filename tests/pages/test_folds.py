@@ -36,6 +36,7 @@ def _texts(test):
 def test_results_show_the_mean_and_every_image(open_page, folded):
     test = open_page("results", run=folded.name)
     assert _shown(test)["Test accuracy, mean of 2 folds"] == "67.5%" and _shown(test)["Images tested"] == "40"
+    assert [label for label in _shown(test) if label.startswith("Always answering")] == list(_shown(test))[2:3]
     assert "40 of 40 test images" in _texts(test) and "pooled over 2 folds" in _texts(test)
     test = open_page("results", run=folded.name, folds="first")
     assert _shown(test)["Test accuracy, mean of 2 folds"] == "67.5%", "the headline is that of the run"

@@ -36,9 +36,9 @@ def show(run: Run) -> None:
     """Show the results of a run that has metrics. Only the open tab is computed."""
     stored = run.results
     if run.averaged:
-        resampling_note.show(run)
-        if judged := verdict.of_run(run):
-            feedback.numbers(_baseline(judged))
+        judged = verdict.of_run(run)
+        resampling_note.show(run, _baseline(judged) if judged else {})
+        if judged:
             verdict_box.show(judged)
         _split_warning(run.config)
         result = reported.load(run, _pooled(run))
@@ -70,10 +70,11 @@ def _accuracy(metrics: ClassificationMetrics, run: Run) -> None:
     numbers: dict[str, str | int] = {
         t("Test accuracy"): formatting.percent(accuracy),
         t("95% interval (Wilson)"): formatting.interval(accuracy),
-        t("Correct"): t("{right} of {n}", right=accuracy.successes, n=accuracy.n),
-        t("Test patients"): metrics.patients,
     }
-    feedback.numbers(numbers | (_baseline(judged) if judged else {}))
+    numbers |= _baseline(judged) if judged else {}
+    numbers[t("Correct")] = t("{right} of {n}", right=accuracy.successes, n=accuracy.n)
+    numbers[t("Test patients")] = metrics.patients
+    feedback.numbers(numbers)
     if judged:
         verdict_box.show(judged)
     _split_warning(run.config)
