@@ -89,7 +89,11 @@ def _running(run: Run, status: RunStatus) -> None:
     elif control.paused(run):
         st.info(t("It pauses after the current step."), icon=":material/pause:")
     elif seconds := estimate.remaining(run, status):
-        st.caption(t("About {duration} left in all, less with early stopping.", duration=feedback.duration(seconds)))
+        duration = feedback.duration(seconds)
+        if run.config.early_stopping and run.config.head != "logistic":
+            st.caption(t("About {duration} left in all, less with early stopping.", duration=duration))
+        else:
+            st.caption(t("About {duration} left in all.", duration=duration))
 
 
 def _finished(run: Run, metrics: RunMetrics, status: RunStatus) -> None:
