@@ -28,10 +28,12 @@ def test_recommended_shows_no_setting_of_gradient_descent_until_another_head_is_
     assert "CXRTiny is trained on synthetic X-rays: for demonstrations." in _texts(test)
     # 10 s to start, 0.5 s for 4 candidates on 60 images, and 72 images at 580 a second
     assert "About 11 s for 60 images." in _texts(test)
+    assert _texts(test).count("0: chosen by cross-validation") == 2, "input size and L2"
     _box(test, "Head").set_value("probe").run()
     shown = {widget.label for widget in [*test.number_input, *test.slider, *test.toggle]}
     assert {"Epochs", "Learning rate", "Validation share"} <= shown and not shown & {"Dropout", "Time budget"}
     assert _box(test, "Feature layer (tap)").value == "block5_out"
+    assert "0: chosen by cross-validation" not in _texts(test)
 
 
 def test_tutorial_is_locked_until_it_is_edited_and_counts_the_changes(open_page, phantom):

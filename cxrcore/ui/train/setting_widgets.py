@@ -89,6 +89,8 @@ class SettingWidgets:
         if options is not None and default not in options:
             default = options[-1]
         value = self.values[setting.name] = self._widget(place, setting, default, options)
+        if value == 0 and self._is_chosen(setting.name):
+            place.caption("0: " + t("chosen by cross-validation"))
         if self.preset == "tutorial" and value != default:
             self.changed.append(setting.name)
             place.caption(":material/edit: " + t("changed from tutorial"))
@@ -118,6 +120,13 @@ class SettingWidgets:
             return place.slider(label, low, high, float(default), 0.01, **shared)
         form = "%.5f" if default < 1 else "%.1f"
         return place.number_input(label, low, high, float(default), step=_step(default), format=form, **shared)
+
+    def _is_chosen(self, name: str) -> bool:
+        """Tell whether 0 leaves a setting to the cross-validation of the logistic head."""
+        if self.head != "logistic":
+            return False
+        tap = st.session_state.get(self._key("tap"), self.base.tap)
+        return name == "l2" or (name == "size" and tap == AUTO)
 
     def _key(self, name: str) -> str:
         """Return the key of a widget: with another preset or backbone, and locked, it starts from its own values. The
