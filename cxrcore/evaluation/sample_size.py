@@ -63,15 +63,21 @@ def sentences(found: SampleSize, patients: int) -> list[Message]:
     """Return the numbers in words, beside the `patients` that there are."""
     said = [
         msg(
-            "For an accuracy within 5 points (95% interval), about {n} test patients are needed; there are {patients}.",
+            "For an accuracy within 5 points (95% interval), about {n:,} test patients are needed; there are "
+            "{patients:,}.",
             n=found.accuracy,
             patients=patients,
         )
     ]
     if found.auc is not None:
-        said.append(msg("For the ROC AUC of every class within 0.05: {n}.", n=found.auc))
+        said.append(msg("For the ROC AUC of every class within 0.05: {n:,}.", n=found.auc))
     if found.calibration is not None:
-        said.append(msg("For its calibration (observed/expected and slope within 0.1): {n}.", n=found.calibration))
+        said.append(
+            msg(
+                "For the calibration of every class (observed/expected and slope within 0.1): {n:,}.",
+                n=found.calibration,
+            )
+        )
     return said
 
 

@@ -50,3 +50,9 @@ def test_the_class_that_needs_most_patients_decides():
     slope = sample_size.for_slope(np.log(table["p_a"] / table["p_b"]).to_numpy())
     assert found.calibration == max(slope, 386)
     assert sample_size.needed(table.assign(p_a=[1, 1, 0, 0.0], p_b=[0, 0, 1, 1.0]), ["a", "b"], "a").auc is None
+
+
+def test_sentences_group_thousands_and_name_the_calibration():
+    said = [str(message) for message in sample_size.sentences(sample_size.SampleSize(53, None, 12020), 1297)]
+    assert "about 53 test patients are needed; there are 1,297." in said[0]
+    assert said[1] == "For the calibration of every class (observed/expected and slope within 0.1): 12,020."
