@@ -2,6 +2,8 @@
 
 from cxrcore.cli import train
 from cxrcore.evaluation.intervals import proportion
+from cxrcore.reports import model_card
+from cxrcore.reports.run_summary import RunSummary
 from cxrcore.runs.models import Selection, SelectionTrial
 
 
@@ -43,3 +45,8 @@ def test_results_show_calibration_before_and_after_and_no_learning_rate(open_pag
     assert "validation images" not in _texts(test)
     effect = train.summary(run)["calibration"]
     assert effect["temperature"] == 2.0 and round(effect["ece"]["value"], 3) == 0.05
+
+
+def test_model_card_names_no_validation_images(made):
+    card = model_card.render(RunSummary(_make_logistic(made[2])))
+    assert "validated by cross-validation inside them; test 20." in card
