@@ -4,7 +4,7 @@ import time
 
 from cxrcore.jobs import expected_time
 from cxrcore.runs import FINISHED, Run, RunStatus, listing
-from cxrcore.training.pooled_data import is_larger_tried
+from cxrcore.training.pooled_data import is_larger_tried, is_within_budget
 
 _AFTER = 4.0  # seconds to test, compute heatmaps and save a small run
 _LAST = 20  # epochs whose mean gives the pace
@@ -37,7 +37,7 @@ def _after_stage(run: Run, stage: str, seconds: float) -> float:
     if stage == "selecting":
         return left + (splits - 1) * seconds
     larger = expected_time.larger_pass(seconds, config)
-    both = is_larger_tried(config) and (stage == "larger" or larger <= config.budget)
+    both = is_larger_tried(config) and (stage == "larger" or is_within_budget(config, larger))
     if both and stage == "features":
         left += larger
     return left + splits * (_training(run) or expected_time.comparing(config, images, 2 if both else 1))

@@ -9,7 +9,7 @@ from cxrcore.data.dataset import Dataset
 from cxrcore.errors import UserError
 from cxrcore.features import backbones, weights
 from cxrcore.features.store import Store
-from cxrcore.training.pooled_data import LARGER, is_larger_tried
+from cxrcore.training.pooled_data import LARGER, is_larger_tried, is_within_budget
 
 _START = 10.0  # seconds to load the libraries, to build the backbone and to save
 _CANDIDATE = 0.002  # seconds to compare one candidate, for each image
@@ -39,9 +39,9 @@ def before(config: RunConfig, data: Dataset) -> ExpectedTime | None:
     seconds = _pass(config, copies * _missing(config, table, own, digest), own)
     sizes, left_out = 1, 0
     if is_larger_tried(config):
-        if larger_pass(seconds, config) <= config.budget:
-            seconds += _pass(config, copies * _missing(config, table, LARGER, digest), LARGER)
-            sizes = 2
+        larger = _pass(config, copies * _missing(config, table, LARGER, digest), LARGER)
+        if is_within_budget(config, larger):
+            seconds, sizes = seconds + larger, 2
         else:
             left_out = LARGER
     comparison = config.resampling.count * comparing(config, len(table), sizes)

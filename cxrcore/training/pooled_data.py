@@ -15,7 +15,7 @@ from cxrcore.features import backbones, extract, graph
 from cxrcore.features.augmentation import AugmentationRanges
 from cxrcore.features.config import AUTO
 from cxrcore.features.key import FeatureKey
-from cxrcore.features.store import Activations
+from cxrcore.features.store import Activations, Store
 from cxrcore.features.weights import Weights
 from cxrcore.inference.labels import class_indices
 from cxrcore.progress import Progress
@@ -59,10 +59,10 @@ class PooledData:
         self._augmented = np.flatnonzero(trained) if config.augment else np.empty(0, int)
         self._means: dict[tuple[int, str], np.ndarray] = {}
         own = config.size or backbones.get(config.backbone).size
-        seconds = self._add(own)
+        rate = self._add(own) * (own / LARGER) ** 2 or backbones.get(config.backbone).rate_at(LARGER)
         self.sizes = [own]
         if is_larger_tried(config):
-            if seconds * (LARGER / own) ** 2 <= config.budget:
+            if is_within_budget(config, self._missing(LARGER) / rate):
                 self._add(LARGER)
                 self.sizes.append(LARGER)
             else:
@@ -120,16 +120,11 @@ class PooledData:
         return JoinedMaps(self._activations(table, keys, report))
 
     def _add(self, size: int) -> float:
-        """Read or compute the means at an input size; return the seconds that each pass over all images takes."""
-        taps = self.config.tap if self.config.tap != AUTO else "+".join(backbones.get(self.config.backbone).taps)
-        keys = self._keys(size, taps)
-        augment = self.config.augment
-        views: list[tuple[pd.DataFrame, list[FeatureKey]]] = [(self.table, keys)]
-        if augment:
-            ranges = AugmentationRanges(**augment.model_dump(exclude={"views"}))
-            copied = self.table.iloc[self._augmented]
-            for view in range(1, augment.views + 1):
-                views.append((copied, [replace(key, view=view, ranges=ranges) for key in keys]))
+        """Read or compute the means at an input size; return how many images a second passed the backbone, 0 where
+        (nearly) all were kept already.
+        """
+        views = self._views(size)
+        keys = views[0][1]
         total, done = sum(len(table) for table, _ in views), 0
         self._recorder.stage("larger" if self._means else "features", total)
         paces = []
@@ -142,8 +137,25 @@ class PooledData:
         for k, key in enumerate(keys):
             found = [activations[k].rows(range(len(activations[k])))[:, 0, 0] for activations in parts]
             self._means[size, key.tap] = np.concatenate(found)
-        images = sum(pace.images for pace in paces)
-        return sum(pace.seconds for pace in paces) / images * total if images else 0.0
+        seconds = sum(pace.seconds for pace in paces)
+        return sum(pace.images for pace in paces) / seconds if seconds else 0.0
+
+    def _missing(self, size: int) -> int:
+        """Return how many images and copies have no means at an input size yet."""
+        return sum(len(Store(keys[-1]).missing(table["sha256"])) for table, keys in self._views(size))
+
+    def _views(self, size: int) -> list[tuple[pd.DataFrame, list[FeatureKey]]]:
+        """Return all images with the keys of the taps, and the images that are trained on with those of each copy."""
+        taps = self.config.tap if self.config.tap != AUTO else "+".join(backbones.get(self.config.backbone).taps)
+        keys = self._keys(size, taps)
+        augment = self.config.augment
+        views = [(self.table, keys)]
+        if augment:
+            ranges = AugmentationRanges(**augment.model_dump(exclude={"views"}))
+            copied = self.table.iloc[self._augmented]
+            for view in range(1, augment.views + 1):
+                views.append((copied, [replace(key, view=view, ranges=ranges) for key in keys]))
+        return views
 
     def _keys(self, size: int, taps: str) -> list[FeatureKey]:
         config = self.config.model_copy(update={"size": size, "tap": "any"})
@@ -227,6 +239,11 @@ def is_larger_tried(config: RunConfig) -> bool:
     """
     backbone = backbones.get(config.backbone)
     return config.size == 0 and backbone.size < LARGER <= backbone.sizes[1] and bool(backbone.constructor)
+
+
+def is_within_budget(config: RunConfig, seconds: float) -> bool:
+    """Tell whether the time budget allows a pass at `LARGER` that takes so many seconds; 0 allows none."""
+    return 0 < config.budget >= seconds
 
 
 def development(parts: pd.Series) -> np.ndarray:

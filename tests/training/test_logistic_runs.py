@@ -85,18 +85,24 @@ def test_run_chooses_among_taps_and_sizes_and_is_repeated_exactly(phantom, two_s
     np.testing.assert_array_equal(_probabilities(one), _probabilities(two))
 
 
-def test_larger_size_is_left_out_without_time(phantom, two_sizes, few_strengths, monkeypatch):
-    monkeypatch.setattr(pooled_data.PooledData, "_add", _slow(pooled_data.PooledData._add))
-    found = _run(size=0, budget=100).selection
+@pytest.mark.parametrize("measured", [True, False], ids=["measured", "kept already"])
+def test_larger_size_is_left_out_without_time(phantom, two_sizes, few_strengths, monkeypatch, measured):
+    """60 images at 60 / 65 a second take 65 s, and 65 (80 / 64)^2 = 101.6 s at 80 pixels."""
+    rate = 60 / 65
+    monkeypatch.setattr(pooled_data.PooledData, "_add", _at_rate(pooled_data.PooledData._add, rate if measured else 0))
+    tiny = dataclasses.replace(backbones.get("cxrtiny"), rate=rate)
+    monkeypatch.setitem(backbones.BACKBONES, "cxrtiny", tiny)
+    found = _run(size=0, budget=101).selection
     assert found.left_out == 80 and {trial.size for trial in found.trials} == {64}
+    assert _run(size=0, budget=0).selection.left_out == 80
 
 
-def _slow(add):
-    def timed(self, size):
+def _at_rate(add, rate):
+    def measured(self, size):
         add(self, size)
-        return 65.0  # at 80 pixels 65 (80 / 64)^2 = 101.6 seconds
+        return rate
 
-    return timed
+    return measured
 
 
 def test_joined_taps_are_explained_saved_and_exported(phantom, monkeypatch):
