@@ -21,6 +21,7 @@ from cxrcore.messages import Message, msg
 HALF_WIDTH = 0.05  # of the 95 % interval of the accuracy, and of the AUC
 CALIBRATION_WIDTH = 0.2  # of the 95 % intervals of observed over expected, and of the calibration slope
 _Z = 1.959964
+_FEWEST = 10  # patients with and without the class, for the normal interval of an AUC
 _CLOSEST = 1e-6  # to 0 and 1 of a probability whose logit is taken
 
 
@@ -93,8 +94,8 @@ def for_accuracy(value: float, half_width: float = HALF_WIDTH) -> int:
 
 
 def for_auc(auc: float, prevalence: float, half_width: float = HALF_WIDTH) -> int | None:
-    """Return the smallest n for which the 95 % interval of an AUC has at most this half width; None for an AUC of 0
-    or 1, whose standard error the formula takes for 0.
+    """Return the smallest n for which the 95 % interval of an AUC has at most this half width; None where the formula
+    does not hold: it takes the standard error of an AUC of 0 or 1 for 0, and asks near them for a few patients only.
 
     SE(C)^2 = C (1 - C) (1 + (n / 2 - 1) ((1 - C) / (2 - C) + C / (1 + C))) / (n^2 f (1 - f)), with C the AUC and f the
     prevalence (Riley et al. 2021, from Newcombe 2006, doi:10.1002/sim.2324); the interval is C +- z SE.
@@ -105,7 +106,8 @@ def for_auc(auc: float, prevalence: float, half_width: float = HALF_WIDTH) -> in
     target = (half_width / _Z) ** 2
     # n^2 target f (1 - f) = C (1 - C) (1 - ratio + n ratio / 2), a quadratic equation in n
     a, b, c = target * prevalence * (1 - prevalence), auc * (1 - auc) * ratio / 2, auc * (1 - auc) * (1 - ratio)
-    return math.ceil((b + math.sqrt(b**2 + 4 * a * c)) / (2 * a))
+    n = math.ceil((b + math.sqrt(b**2 + 4 * a * c)) / (2 * a))
+    return n if n * min(prevalence, 1 - prevalence) >= _FEWEST else None
 
 
 def for_observed_over_expected(prevalence: float, width: float = CALIBRATION_WIDTH) -> int:

@@ -27,6 +27,7 @@ def test_auc_is_that_of_the_published_example():
     """Riley et al. 2021, deep vein thrombosis: C = 0.8, prevalence 0.018, interval of width 0.1."""
     assert sample_size.for_auc(0.8, 0.018) == pytest.approx(4252, abs=1)
     assert sample_size.for_auc(1.0, 0.5) is None
+    assert sample_size.for_auc(0.999, 0.5) is None, "2 patients could not tell"
 
 
 def test_observed_over_expected_by_hand():
