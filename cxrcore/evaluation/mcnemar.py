@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from cxrcore.evaluation import reported
 from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
 from cxrcore.runs import Run
@@ -67,7 +68,8 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
 
 
 def compare(first: Run, second: Run) -> PairedComparison:
-    """Return McNemar's test of two runs on the images that both were tested on.
+    """Return McNemar's test of two runs on the images that both were tested on; those of all folds of k-fold
+    cross-validation, as each is predicted by a model that did not see it.
 
     Images whose label was edited between the runs are left out: what is correct differs, whatever is predicted.
 
@@ -85,7 +87,8 @@ def compare(first: Run, second: Run) -> PairedComparison:
 
 
 def _correct(run: Run) -> pd.DataFrame:
-    return run.predictions("test").drop_duplicates("sha256")[["sha256", "label", "correct", "patient"]]
+    """Return one row for each image that the run was tested on, in any fold of k-fold cross-validation."""
+    return reported.load(run).table.drop_duplicates("sha256")[["sha256", "label", "correct", "patient"]]
 
 
 def _sentence(test: McNemar, patients: int, relabelled: int) -> Message:

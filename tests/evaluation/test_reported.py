@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxrcore.evaluation import intervals, metrics, reported
+from cxrcore.evaluation import intervals, mcnemar, metrics, reported
 from cxrcore.figures import resampling as figures
 from tests import synthetic_runs
 
@@ -35,6 +35,12 @@ def test_pooled_folds_have_every_image_and_the_heatmaps_of_the_first(made):
     first = reported.load(run, pooled=False)
     assert not first.pooled and len(first.table) == 20
     assert "pooled over 2 folds" in str(reported.basis(run)) and "first fold" in str(reported.basis(run, pooled=False))
+
+
+def test_runs_are_compared_on_the_images_of_all_folds(made):
+    run = synthetic_runs.fold(made[2], "kfold", [10])
+    both = mcnemar.compare(run, run).test
+    assert (both.n, both.both, both.neither) == (40, 27, 13)
 
 
 def test_repeats_are_not_pooled(made):
