@@ -187,8 +187,13 @@ class RunSummary:
 
     @property
     def yaml(self) -> str:
-        """The config as `cxr train --config` reads it."""
-        return yaml.safe_dump(self.config.plain(), sort_keys=False, allow_unicode=True)
+        """The config as `cxr train --config` reads it.
+
+        Every fold or repeat chooses its own layers and input size: those of the first were chosen with images that
+        others test.
+        """
+        config = self.config if self.config.resampling.count == 1 else self.run.requested
+        return yaml.safe_dump(config.plain(), sort_keys=False, allow_unicode=True)
 
     @property
     def config_file(self) -> str:

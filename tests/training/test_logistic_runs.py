@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from cxrcore import runs
 from cxrcore.config import run_config
@@ -23,6 +24,7 @@ from cxrcore.inference.classifier import Classifier
 from cxrcore.jobs import control
 from cxrcore.progress import ignore_stages
 from cxrcore.reports import tflite
+from cxrcore.reports.run_summary import RunSummary
 from cxrcore.sweeps import leaderboard, plan, search, sweep
 from cxrcore.training import pipeline, pooled_data, selection
 from cxrcore.training.run_recorder import STOP_FILE
@@ -175,6 +177,8 @@ def test_every_fold_chooses_for_itself_and_missing_folds_are_continued(phantom, 
     assert run.status.state == "finished" and len(run.resampling.done) == 3
     assert [epoch.epoch for epoch in run.epochs] == list(range(1, len(run.epochs) + 1)), "none twice"
     np.testing.assert_array_equal(_probabilities(run), before)
+    exported = yaml.safe_load(RunSummary(run).yaml)
+    assert run.config.tap != "auto" and exported["tap"] == "auto", "each fold is to choose again"
     with pytest.raises(UserError, match="has reached the optimum"):
         control.prepare_to_continue(run)
     # Folds 1 and 2, then 1 again (it is solved anew) and the missing one.
