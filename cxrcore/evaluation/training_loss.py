@@ -8,6 +8,7 @@ from cxrcore.config.run_config import RunConfig
 from cxrcore.messages import Message, msg
 
 _WITHOUT_RATE = {"logistic"}  # solved to convergence
+_STRONG = 0.1  # L2 regularisation from which on it may keep a head from learning
 _STANDARDISED = {"probe", "hidden"}  # heads whose inputs have mean 0 and variance 1
 
 
@@ -24,6 +25,8 @@ def constant_loss(counts: Sequence[int]) -> float:
 def advice(config: RunConfig) -> Message:
     """Return what to change in a config whose training loss did not fall."""
     rate = config.learning_rate
+    if config.l2 >= _STRONG:
+        return msg("Lower the L2 regularisation from {l2:g}, or check the labels.", l2=config.l2)
     if config.head in _WITHOUT_RATE:
         return msg("Check the labels of the training images.")
     if config.head in _STANDARDISED:

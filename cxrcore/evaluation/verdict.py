@@ -340,8 +340,8 @@ def _loss_not_falling(
     if last < _NOT_FALLEN * constant:
         return None
     text = msg(
-        "Training loss did not fall below {constant:.3f}, that of predicting the class frequencies for every image: "
-        "{first:.3f} in the first epoch, {last:.3f} in the last ones.",
+        "Training loss did not fall clearly below {constant:.3f}, that of predicting the class frequencies for every "
+        "image: {first:.3f} in the first epoch, {last:.3f} in the last ones.",
         constant=constant,
         first=first,
         last=last,

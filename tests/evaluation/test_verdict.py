@@ -132,6 +132,7 @@ def test_advice_fits_the_config():
     assert "'unit'" in str(training_loss.advice(run_config.make("tutorial", native)))
     assert "'unit'" not in str(training_loss.advice(run_config.make("tutorial", native, preprocessing="unit")))
     assert "'logistic'" not in str(training_loss.advice(run_config.make(**native, head="probe")))
+    assert "regularisation from 0.5" in str(training_loss.advice(run_config.make(**native, l2=0.5)))
 
 
 def test_training_far_above_validation_is_a_caution_beyond_noise():
