@@ -83,6 +83,8 @@ def test_run_is_paused_given_a_learning_rate_stopped_and_continued(second, works
     _stop(page)
     numbers = [epoch.epoch for epoch in run.epochs]
     assert numbers == list(range(1, len(numbers) + 1)) and numbers[-1] > last
+    expect(page.get_by_role("button", name="Continue training")).to_be_visible()
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
     page.get_by_text("Note and command").click()
     note = page.get_by_role("textbox", name="Note")
     note.fill("Slow but steady.")

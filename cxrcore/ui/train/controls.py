@@ -75,7 +75,7 @@ def ended(run: Run, status: RunStatus) -> None:
 
 def notes(run: Run) -> None:
     """Show the run's note, which is saved when the field is left, and the command that repeats the run."""
-    with st.expander(t("Note and command")):
+    with st.expander(t("Note and command"), key=f"notes {run.name}"):
         key = f"note {run.name}"
         st.text_area(
             t("Note"),

@@ -18,9 +18,11 @@ def watch(run: Run) -> None:
     live = run.status.state in LIVE
     with st.container(border=True):
         st.fragment(bind(_view), run_every=1.0 if live else None)(run, live)
+        below = st.container()  # always there, so that the notes keep their place and stay open when a run ends
         if not live:
             _toast_when_ended(run)
-            controls.ended(run, run.status)
+            with below:
+                controls.ended(run, run.status)
         controls.notes(run)
 
 
