@@ -68,20 +68,24 @@ def measure(rounds: int) -> dict[str, dict[str, Any]]:
             f"first {first[-1]:.1f} s, second {second[-1]:.1f} s, the tutorials' epoch {epochs[-1]:.1f} s",
             file=sys.stderr,
         )
+    theirs, ours = [], []
+    for _ in range(rounds):
+        theirs.append(tutorial_training.gradcam_seconds(model, parts.test_x, GRADCAM_MEASURED))
+        ours.append(cached_training.gradcam_seconds(run))
     return {
         "ours": {
             "import": imported,
             "first_runs": first,
             "second_runs": second,
             "forward_pass": cached_training.forward_seconds(run),
-            "gradcam": cached_training.gradcam_seconds(run),
+            "gradcam": min(ours),
             "gradcam_pixels": cached_training.gradcam_from_pixels_seconds(run),
         },
         "tutorial": {
             "reading": reading,
             "epochs": epochs,
             "training": tutorial_training.training_seconds(epochs),
-            "gradcam": tutorial_training.gradcam_seconds(model, parts.test_x, GRADCAM_MEASURED),
+            "gradcam": min(theirs),
         },
     }
 
