@@ -23,7 +23,7 @@ _CELLS = (-3, -2)
 
 def grad_cam(a: np.ndarray, g: np.ndarray) -> np.ndarray:
     """L = ReLU(sum_k alpha_k A_k), alpha_k = mean_ij G_ijk (Selvaraju et al. 2017)."""
-    return _relu((g.mean(axis=_CELLS, keepdims=True) * a).sum(axis=-1))
+    return _relu(np.einsum("...ijk,...k->...ij", a, g.mean(axis=_CELLS)))
 
 
 def grad_cam_plus_plus(a: np.ndarray, g: np.ndarray) -> np.ndarray:
