@@ -6,10 +6,12 @@ the items of each step; the load of the machine before and after; and the result
 """
 
 import json
+import multiprocessing
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from time import perf_counter
 from typing import Any
 
@@ -29,43 +31,61 @@ def main() -> None:
 
 
 def measure(key: str) -> Iterator[dict[str, Any]]:
-    """Yield the times and the result of each task on a run of one backbone."""
+    """Yield the times and the result of each task on a run of one backbone; each task in a process of its own, as the
+    dashboard starts it.
+    """
     from cxrcore import runs
-    from cxrcore.audits import mitigations, shortcut
     from cxrcore.config import run_config
-    from cxrcore.explain import faithfulness
-    from cxrcore.progress import Step
     from cxrcore.training import pipeline
 
     config = run_config.make(dataset="real", backbone=key)
     run = pipeline.run(config, runs.create(config).folder)
-    tasks: dict[str, tuple[Any, Any]] = {
-        "shortcut audit": (shortcut.seconds, shortcut.audit),
-        "mitigations": (mitigations.seconds, mitigations.compare),
-        "faithfulness": (faithfulness.seconds, lambda run, progress: faithfulness.measure(run, progress=progress)),
-    }
-    for name, (seconds, work) in tasks.items():
-        steps: dict[int, Step] = {}
+    for name, (seconds, _) in tasks().items():
         announced, before, start = seconds(run), os.getloadavg()[0], perf_counter()
-        first: list[tuple[float, float]] = []  # after the first quarter of the announced time: seconds, and those left
-
-        def note(step: Step, begun: float = start, quarter: float = announced / 4, found: Any = first) -> None:
-            steps[step.number] = step  # noqa: B023
-            elapsed = perf_counter() - begun
-            if not found and elapsed > quarter and step.seconds_left is not None:
-                found.append((elapsed, step.seconds_left))
-
-        result = work(run, note)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            found = process.submit(work, name, run.name, announced).result()
         yield {
             "backbone": key,
             "task": name,
             "announced": round(announced, 1),
             "seconds": round(perf_counter() - start, 1),
-            "expected_at_a_quarter": [round(elapsed + left, 1) for elapsed, left in first],
-            "steps": {str(step.stage): step.total for step in steps.values()},
             "load": [round(before, 1), round(os.getloadavg()[0], 1)],
-            "result": result.plain(),
-        }
+        } | found
+
+
+def tasks() -> dict[str, tuple[Any, Any]]:
+    """Return the function that announces the seconds of each task, and the one that does it."""
+    from cxrcore.audits import mitigations, shortcut
+    from cxrcore.explain import faithfulness
+
+    return {
+        "shortcut audit": (shortcut.seconds, shortcut.audit),
+        "mitigations": (mitigations.seconds, mitigations.compare),
+        "faithfulness": (faithfulness.seconds, lambda run, progress: faithfulness.measure(run, progress=progress)),
+    }
+
+
+def work(task: str, name: str, announced: float) -> dict[str, Any]:
+    """Do a task and return its steps, its result, and what it expected at a quarter of the announced seconds."""
+    start = perf_counter()
+    from cxrcore import runs
+    from cxrcore.progress import Step
+
+    steps: dict[int, Step] = {}
+    expected: list[float] = []
+
+    def note(step: Step) -> None:
+        steps[step.number] = step
+        elapsed = perf_counter() - start
+        if not expected and elapsed > announced / 4 and step.seconds_left is not None:
+            expected.append(round(elapsed + step.seconds_left, 1))
+
+    result = tasks()[task][1](runs.load(name), note)
+    return {
+        "expected_at_a_quarter": expected,
+        "steps": {str(step.stage): step.total for step in steps.values()},
+        "result": result.plain(),
+    }
 
 
 if __name__ == "__main__":

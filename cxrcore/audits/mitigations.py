@@ -121,7 +121,7 @@ def compare(run: Run, progress: StepProgress = ignore_steps) -> Mitigations:
         n=len(first), of=len(run.table), width=_width(run), transforms=transforms, best=ranked[0], n_pixels=len(table)
     )
     mitigations.write(run.folder / FILE)
-    rate.keep(run, steps)
+    rate.keep_measured(run, steps)
     return mitigations
 
 

@@ -192,7 +192,7 @@ def audit(run: Run, progress: StepProgress = ignore_steps) -> ShortcutAudit:
         sampling=Sampling(n=len(looked), of=len(run.table), looks=taken, planned_looks=len(samples.looks)),
     )
     result.write(run.folder / FILE)
-    rate.keep(run, steps)
+    rate.keep_measured(run, steps)
     return result
 
 

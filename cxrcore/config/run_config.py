@@ -81,9 +81,9 @@ class RunConfig(FeatureConfig, Stored):
     budget: Annotated[
         int,
         Setting(
-            N_("Time budget"),
+            N_("Time budget (seconds)"),
             N_(
-                "Seconds that may be spent on a second, larger input size when it is chosen automatically: 320 pixels "
+                "What may be spent on a second, larger input size when it is chosen automatically: 320 pixels "
                 "are tried beside the backbone's own if they are expected to take no longer. 0 for never."
             ),
             Group.MODEL,

@@ -93,7 +93,7 @@ def measure(
     steps = Steps(progress, _plan(run, names), rate.expected(run))
     result = _Checks(run, names, steps, seed).result()
     result.write(run.folder / FILE)
-    rate.keep(run, steps)
+    rate.keep_measured(run, steps)
     return result
 
 

@@ -19,6 +19,7 @@ from cxrcore.features.store import Activations, Store
 from cxrcore.features.weights import Weights
 from cxrcore.inference.labels import class_indices
 from cxrcore.progress import Progress
+from cxrcore.runs import rate
 from cxrcore.training.run_recorder import RunRecorder
 from cxrcore.training.selection import Candidate, Examples
 
@@ -59,10 +60,10 @@ class PooledData:
         self._augmented = np.flatnonzero(trained) if config.augment else np.empty(0, int)
         self._means: dict[tuple[int, str], np.ndarray] = {}
         own = config.size or backbones.get(config.backbone).size
-        rate = self._add(own) * (own / LARGER) ** 2 or backbones.get(config.backbone).rate_at(LARGER)
+        pace = self._add(own) * (own / LARGER) ** 2 or backbones.get(config.backbone).rate_at(LARGER)
         self.sizes = [own]
         if is_larger_tried(config):
-            if is_within_budget(config, self._missing(LARGER) / rate):
+            if is_within_budget(config, self._missing(LARGER) / pace):
                 self._add(LARGER)
                 self.sizes.append(LARGER)
             else:
@@ -137,8 +138,10 @@ class PooledData:
         for k, key in enumerate(keys):
             found = [activations[k].rows(range(len(activations[k])))[:, 0, 0] for activations in parts]
             self._means[size, key.tap] = np.concatenate(found)
-        seconds = sum(pace.seconds for pace in paces)
-        return sum(pace.images for pace in paces) / seconds if seconds else 0.0
+        seconds, images = sum(pace.seconds for pace in paces), sum(pace.images for pace in paces)
+        if seconds:
+            rate.keep(self._recorder.run, images / seconds, size)
+        return images / seconds if seconds else 0.0
 
     def _missing(self, size: int) -> int:
         """Return how many images and copies have no means at an input size yet."""

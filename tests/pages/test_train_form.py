@@ -23,7 +23,7 @@ def test_recommended_shows_no_setting_of_gradient_descent_until_another_head_is_
     test = open_page("train")
     shown = {widget.label for widget in [*test.number_input, *test.slider, *test.toggle, *test.selectbox]}
     assert not shown & {"Epochs", "Learning rate", "Batch size", "Dropout", "Validation share", "Fine-tuning"}
-    assert {"Time budget", "Temperature scaling", "L2 regularisation"} <= shown
+    assert {"Time budget (seconds)", "Temperature scaling", "L2 regularisation"} <= shown
     assert _box(test, "Feature layer (tap)").value == "auto" and _box(test, "Backbone").value == "cxrtiny"
     assert "CXRTiny is trained on synthetic X-rays: for demonstrations." in _texts(test)
     # 10 s to start, 0.5 s for 4 candidates on 60 images, and 72 images at 580 a second
@@ -31,7 +31,7 @@ def test_recommended_shows_no_setting_of_gradient_descent_until_another_head_is_
     assert _texts(test).count("0: chosen by cross-validation") == 2, "input size and L2"
     _box(test, "Head").set_value("probe").run()
     shown = {widget.label for widget in [*test.number_input, *test.slider, *test.toggle]}
-    assert {"Epochs", "Learning rate", "Validation share"} <= shown and not shown & {"Dropout", "Time budget"}
+    assert {"Epochs", "Learning rate", "Validation share"} <= shown and not shown & {"Dropout", "Time budget (seconds)"}
     assert _box(test, "Feature layer (tap)").value == "block5_out"
     assert "0: chosen by cross-validation" not in _texts(test)
 
