@@ -42,8 +42,8 @@ MASK_SIDE = 100
 # Passes of a sample through the backbone in all: borders and lungs, a second look, and the corners of some test images.
 PASSES = 8
 LOOKS = (1, 2)  # at the widest border, after so many times the sample's size
-START_SECONDS = 15  # to load the libraries and to build the models
-READ_SECONDS = 0.02  # to read an image, find its lungs and reduce its borders
+START_SECONDS = 8  # to load the libraries and to build the models
+READ_SECONDS = 0.01  # to read an image, find its lungs and reduce its borders
 
 BORDER_PIXELS, WHOLE = N_("pixels of borders"), N_("features of whole images")
 _ONLY_LUNGS, _NO_LUNGS = N_("features of lungs"), N_("features without lungs")

@@ -83,7 +83,7 @@ class RunConfig(FeatureConfig, Stored):
         Setting(
             N_("Time budget (seconds)"),
             N_(
-                "What may be spent on a second, larger input size when it is chosen automatically: 320 pixels "
+                "Seconds that may be spent on a second, larger input size when it is chosen automatically: 320 pixels "
                 "are tried beside the backbone's own if they are expected to take no longer. 0 for never."
             ),
             Group.MODEL,
