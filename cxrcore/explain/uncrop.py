@@ -7,20 +7,18 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.explain.overlay import resize
-from cxrcore.features import extract, image_transforms, lung_segmenter
+from cxrcore.features import extract, image_transforms
 from cxrcore.features.image_transforms import Box
 
 SIDE = 48  # smallest side of a heatmap in the whole frame
 
 
-def boxes(table: pd.DataFrame, image_transform: str) -> list[Box]:
-    """Return what an image transform leaves of the frame of each image of a table, see `image_transforms.boxes`."""
+def boxes(table: pd.DataFrame, image_transform: str, size: int) -> list[Box]:
+    """Return what an image transform leaves of the frame of each image of a table at an input size, see
+    `image_transforms.boxes`.
+    """
     paths = [Path(path) for path in table["path"]]
-    return [
-        box
-        for pixels in extract.batches(paths, lung_segmenter.SIZE)
-        for box in image_transforms.boxes(pixels, image_transform)
-    ]
+    return [box for pixels in extract.batches(paths, size) for box in image_transforms.boxes(pixels, image_transform)]
 
 
 def uncrop(heatmaps: np.ndarray, crops: Sequence[Box]) -> np.ndarray:

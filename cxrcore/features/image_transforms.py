@@ -104,8 +104,7 @@ def _lungs(pixels: np.ndarray, name: str, masks: Masks | None) -> list[np.ndarra
         return list(masks)
     if not needs_lungs(name):
         return [None] * len(pixels)
-    found, reasons = lung_segmenter.segment(pixels)
-    return [None if reason else mask for mask, reason in zip(found, reasons, strict=True)]
+    return [None if found.refused else found.mask for found in lung_segmenter.segment(pixels)]
 
 
 def _frame(parts: Sequence[str], mask: np.ndarray | None) -> Box:

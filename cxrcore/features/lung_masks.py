@@ -25,8 +25,7 @@ def of(table: pd.DataFrame, pixels: np.ndarray, files: bool) -> list[np.ndarray 
     """
     if files:
         return extract.masks_of(table)
-    masks, reasons = lung_segmenter.segment(pixels)
-    return [None if reason else mask for mask, reason in zip(masks, reasons, strict=True)]
+    return [None if found.refused else found.mask for found in lung_segmenter.segment(pixels)]
 
 
 def drawn_first(table: pd.DataFrame, pixels: np.ndarray) -> tuple[list[np.ndarray | None], Message]:

@@ -92,7 +92,7 @@ def _heatmaps(
     gradients = HeadGradients(trained.head)
     found = np.concatenate([heatmaps(gradients, maps.rows(chunk)) for chunk in maps.chunks(rows)])
     if image_transforms.changes_frame(config.image_transform):
-        found = uncrop.uncrop(found, uncrop.boxes(data.table.iloc[tested], config.image_transform))
+        found = uncrop.uncrop(found, uncrop.boxes(data.table.iloc[tested], config.image_transform, config.size))
     return found
 
 

@@ -19,17 +19,17 @@ from cxrcore.errors import UserError
 PIXELS = {
     "COVID": (
         "049c8dcea08606842b3ec4203d49963346d941247e8c4f33ff3d6e90953a3affb54f90977f5dffc938a4b5bbadffb2c0b7",
-        21848,
+        25495,
         4011,
     ),
     "NORMAL": (
         "014b98be9f0e05523835c44678128d5135d03333579d2d57ed493c839d4c6effbd3693a9a390ffc33894bbc3c3ffbebda5",
-        18582,
+        22545,
         0,
     ),
     "OTHER INFECTION": (
         "040885a6830b080a8150ae6682100a819ea832442d154439b84032633a2f37cb9636724c898ccc9e637b589193be95907f",
-        15095,
+        17854,
         1606,
     ),
 }
@@ -125,7 +125,7 @@ def test_heart_is_wider_than_half_the_chest_in_cardiomegaly():
         chest = np.ptp(np.flatnonzero(lungs.any(axis=0))) + 1
         width = np.ptp(np.flatnonzero(heart.any(axis=0))) + 1
         assert 0.5 < width / chest < 0.75
-        assert (heart & lungs).sum() < 0.02 * heart.sum()
+        assert (heart & lungs).sum() > 0.5 * heart.sum(), "the lungs reach behind the heart"
 
 
 def test_pneumothorax_is_dark_and_at_the_side_of_one_lung():

@@ -80,14 +80,16 @@ def soft(distance: np.ndarray, width: float) -> np.ndarray:
     return inside
 
 
-def lungs(body: Anatomy, x: np.ndarray, y: np.ndarray) -> dict[int, np.ndarray]:
-    """Return the soft lung fields, keyed -1 (the image's left, the patient's right) and 1."""
+def lungs(body: Anatomy, x: np.ndarray, y: np.ndarray, behind_heart: bool = False) -> dict[int, np.ndarray]:
+    """Return the soft lung fields, keyed -1 (the image's left, the patient's right) and 1; with the lung behind the
+    heart only if asked.
+    """
     heart = heart_distance(body, x, y)
     fields = {}
     for side in (-1, 1):
         u, v = lung_coordinates(body, side, x, y)
         floor = y - (diaphragm(body, side) + body.dome * u**2)
-        fields[side] = soft(outline(u, v), 0.06) * soft(floor, 0.012) * soft(-heart, 0.05)
+        fields[side] = soft(outline(u, v), 0.06) * soft(floor, 0.012) * (1 if behind_heart else soft(-heart, 0.05))
     return fields
 
 

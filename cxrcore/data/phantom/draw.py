@@ -13,11 +13,15 @@ SIZE = 256
 
 @dataclass(frozen=True)
 class Phantom:
-    """`image`, `lungs` and `lesions`: uint8 (SIZE, SIZE); the masks hold 0 or 255."""
+    """`image`, `lungs` and `lesions`: uint8 (SIZE, SIZE); the masks hold 0 or 255. The lungs are the lung fields above
+    the diaphragm with the lung behind the heart, as people draw them. `left_lung` is that of the patient's left, at the
+    image's right, boolean (SIZE, SIZE).
+    """
 
     image: np.ndarray
     lungs: np.ndarray
     lesions: np.ndarray
+    left_lung: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def draw(patient: Patient, rng: np.random.Generator, marker: bool = False) -> Ph
     _letter(pixels, rng)
     if marker:
         cv2.rectangle(pixels, (8, SIZE - 22), (24, SIZE - 12), 235, -1)
-    return Phantom(pixels, _mask(lung > 0.5), _mask(illness.mask))
+    whole = anatomy.lungs(patient.body, x, y, behind_heart=True)
+    return Phantom(pixels, _mask(whole[-1] + whole[1] > 0.5), _mask(illness.mask), whole[1] > 0.5)
 
 
 def _illness(

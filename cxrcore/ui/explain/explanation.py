@@ -111,7 +111,7 @@ def transform_note(run: Run, source: Path | Upload) -> None:
     text = t("This run transforms its images first ({transform}).", transform=translate(TRANSFORMS[name]))
     problem = None
     if image_transforms.needs_lungs(name):
-        problem = lung_segmenter.segment(load(source, run.config.size)[None])[1][0]
+        problem = lung_segmenter.segment(load(source, run.config.size)[None])[0].refused
     if not problem:
         st.caption(text)
         return
