@@ -1,5 +1,8 @@
 """The tabs of the Explain page, and the audits on Results."""
 
+import json
+import re
+
 import pytest
 
 from cxrcore.audits import mitigations, shortcut
@@ -116,3 +119,18 @@ def test_four_views_slow_method_and_similar_images(open_page, trained):
     assert "Draw a rectangle" in text and "Zeiler" in text and "Cosine similarity" in text
     layer = next(box for box in test.selectbox if box.label == "Layer")
     assert layer.disabled and len(layer.options) == 1
+
+
+def test_zones_of_the_lungs_that_the_heatmap_lies_in(open_page, trained):
+    """The numbers of the sentence are those of the diagram; at most three zones are named."""
+    test = open_page("explain", run=trained.name, image="0")
+    (sentence,) = [element.value for element in test.markdown if element.value.startswith("The heatmap lies here:")]
+    shares = [int(share) for share in re.findall(r"(\d+)%", sentence)]
+    assert shares == sorted(shares, reverse=True)
+    charts = [json.loads(chart.proto.spec) for chart in test.get("plotly_chart")]
+    texts = [[mark["text"] for mark in chart["layout"].get("annotations", [])] for chart in charts]
+    (zones,) = [found for found in texts if any(text.startswith("Outside the lungs") for text in found)]
+    numbers = [int(text.rstrip("%")) for text in zones[:6]]
+    outside = int(re.search(r"outside the lungs (\d+)%", sentence)[1])
+    assert abs(sum(numbers) + outside - 100) <= 4
+    assert sentence.count("zone") == min(3, sum(number >= 5 for number in numbers))

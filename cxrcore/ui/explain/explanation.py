@@ -10,13 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from cxrcore.data import classes
 from cxrcore.data.images import Upload, load, png, read
-from cxrcore.explain import loaded_runs
+from cxrcore.explain import loaded_runs, lung_zones
 from cxrcore.explain.explanation import NONE, Explanation
 from cxrcore.explain.methods import METHODS, Method
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.features import image_transforms, lung_segmenter
 from cxrcore.features.image_transforms import TRANSFORMS
 from cxrcore.figures import charts, formatting
+from cxrcore.figures import lung_zones as lung_zones_figure
 from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.inference import saved_model, similar_images
@@ -28,6 +29,7 @@ from cxrcore.ui.explain.options import ExplainOptions
 
 _MOST_BARS = 10  # classes up to which every probability has a bar
 _KEPT = 12  # explanations of one visitor
+_ZONES_NAMED, _LEAST_SHARE = 3, 0.05  # of a heatmap
 _READING = N_(
     "Bright regions contributed to the class, as far as this method can tell. The heatmap is coarse and scaled to its "
     "own maximum. It shows where the model looked, not whether the prediction is correct."
@@ -67,6 +69,7 @@ def picture(
         text = label_text(classes.label(target), probabilities[target])
     before = t("True: {label}", label=classes.label(true)) if true else name
     image_views.show(name, image, heatmap, chosen, (before, text), explained, masks or Masks())
+    _zones(name, image, heatmap)
     _notes(heatmap, explained, method)
     if in_distribution:
         _prediction(predicted, true, probabilities)
@@ -83,6 +86,23 @@ def picture(
         on_click="ignore",
     )
     st.caption(f"{translate(_READING)} {translate(method.title)}: {translate(method.paper)}.")
+
+
+def _zones(name: str, image: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.float32]) -> None:
+    """Say in which zones of the lungs the heatmap lies, with a diagram."""
+    lungs = lung_segmenter.segment(image[None])[0]
+    if lungs.refused:
+        st.caption(t("Zones of the lungs: not known, {problem}.", problem=translate(lungs.refused)))
+        return
+    found = lung_zones.shares(heatmap, lungs)
+    if found is None:
+        return
+    zones = sorted(found.zones.items(), key=lambda item: -item[1])[:_ZONES_NAMED]
+    named = [(translate(name), share) for name, share in zones if share >= _LEAST_SHARE]
+    named.append((t("outside the lungs"), found.outside))
+    parts = [f"{name} {format_number(share, '.0%')}" for name, share in sorted(named, key=lambda item: -item[1])]
+    st.markdown(t("The heatmap lies here: {parts}.", parts=", ".join(parts)))
+    st.plotly_chart(lung_zones_figure.diagram(found), key=f"zones {name}", width=260, config={"displayModeBar": False})
 
 
 def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: DeltaGenerator) -> Explanation:
