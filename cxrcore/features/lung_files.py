@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import cv2
@@ -34,9 +35,10 @@ def write(paths: Sequence[Path], folder: Path, progress: Progress = ignore) -> L
     """Write the lungs of each image as a one-bit PNG of the image's size into a folder, and a table.
 
     A mask is named after its image, in the same subfolders: `a/b.jpg` below a given folder has `a/b.png`; where two
-    images would have the same, the later one keeps its suffix: `a/b.jpg.png`. The table, `lungs.csv`, has the columns
-    `image`, `mask`, `accepted` (whether the mask passed the segmenter's check), `confidence`, `right_share` and
-    `left_share` of the image's area, and `problem`: why the mask was refused, or the image could not be read.
+    images would have the same, the later one keeps its suffix: `a/b.jpg.png`, and further ones are numbered. The
+    table, `lungs.csv`, has the columns `image`, `mask`, `accepted` (whether the mask passed the segmenter's check),
+    `confidence`, `right_share` and `left_share` of the image's area, and `problem`: why the mask was refused, or the
+    image could not be read.
 
     Args:
         paths: images, folders with images, ZIPs.
@@ -51,14 +53,21 @@ def write(paths: Sequence[Path], folder: Path, progress: Progress = ignore) -> L
         raise UserError("There is no image in {paths}.", paths=", ".join(map(str, paths)))
     rows, names = [], set[str]()
     for number, (name, file) in enumerate(files, start=1):
-        mask = str(Path(name).with_suffix(".png"))
-        mask = mask if mask not in names else f"{name}.png"
+        mask = _free(name, names)
         names.add(mask)
         rows.append({"image": name} | _written(file, folder, mask))
         progress(number, len(files))
     table = pd.DataFrame(rows)
     write_text(folder / TABLE, table.to_csv(index=False))
     return LungFiles(table, int((table["mask"] != "").sum()), int(table["accepted"].sum()))
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return the name of the mask of an image that no other mask has."""
+    numbered = (f"{name} ({number}).png" for number in count(2))
+    return next(
+        mask for mask in chain((str(Path(name).with_suffix(".png")), f"{name}.png"), numbered) if mask not in taken
+    )
 
 
 def _files(paths: Sequence[Path], left_out: Path) -> list[tuple[str, File]]:

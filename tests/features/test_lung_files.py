@@ -53,6 +53,15 @@ def test_single_images_and_masks_that_were_written_before(folder, tmp_path):
     assert len(lung_files.write([folder], inside).table) == 4, "the masks in the folder are no images"
 
 
+def test_images_of_one_name_in_several_folders_have_masks_of_their_own(tmp_path, phantom):
+    for name in ("x", "y", "z"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(phantom.image).save(tmp_path / name / "a.png")
+    table = lung_files.write([tmp_path / name for name in ("x", "y", "z")], tmp_path / "out").table
+    assert list(table["mask"]) == ["a.png", "a.png.png", "a.png (2).png"]
+    assert len(list((tmp_path / "out").glob("*.png"))) == 3
+
+
 def test_no_image(tmp_path):
     with pytest.raises(UserError, match="no image"):
         lung_files.write([tmp_path], tmp_path / "out")
