@@ -6,7 +6,6 @@ Needs ../shared. Patients are in two halves: the network and the limits of its c
 
 import hashlib
 import json
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -66,7 +65,7 @@ def measure() -> pd.DataFrame:
                 "accepted": not found.refused,
                 "confidence": found.confidence,
                 "seconds": seconds,
-                "chosen_on": chosen_on(str(patients[Path(path).name])),
+                "chosen_on": chosen_on(str(patients[path.name])),
             }
         )
     return pd.DataFrame(rows)

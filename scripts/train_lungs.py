@@ -5,8 +5,7 @@
 Phantoms of a wide range of anatomy and disease are drawn once. In every epoch each is bent, turned, stretched and
 cropped, its lungs are clouded, and it is given the chest wall, collar bones, breasts, shoulder blades, bright lines and
 blocks (tubes, letters), dark gas below the diaphragm, and another exposure; some are turned so that no lungs are to be
-found. No image of a person is used. The lungs
-include the lung behind the heart.
+found. No image of a person is used. The lungs include the lung behind the heart.
 """
 
 import argparse
@@ -42,6 +41,7 @@ _NO_CHEST = 0.05  # the share of the examples without lungs
 _CHECKED = 200  # phantoms that are not trained on
 
 Example = tuple[np.ndarray, np.ndarray]
+Pair = tuple[float, float]
 
 
 def example(seed: int) -> Example:
@@ -217,11 +217,12 @@ def _bones(picture: np.ndarray, truth: np.ndarray, rng: np.random.Generator) -> 
     if rng.random() < 0.6:
         middle = (xs.min() + xs.max()) / 2
         for sign in (-1, 1):
-            bone, y = np.zeros_like(picture), top + rng.uniform(-0.05, 0.3) * high
+            y = top + rng.uniform(-0.05, 0.3) * high
             inner = middle + sign * rng.uniform(0.02, 0.06) * side, y + rng.uniform(0, 0.12) * high
             outer = middle + sign * rng.uniform(0.3, 0.5) * side, y - rng.uniform(0, 0.12) * high
-            cv2.line(bone, _pixel(inner), _pixel(outer), rng.uniform(0.05, 0.3), int(rng.uniform(3, 11)))
-            picture = picture + cv2.GaussianBlur(bone, (0, 0), rng.uniform(0.8, 3))
+            picture = picture + _line(
+                side, inner, outer, rng.uniform(0.05, 0.3), rng.uniform(3, 11), rng.uniform(0.8, 3)
+            )
     return picture
 
 
@@ -230,19 +231,21 @@ def _mediastinum(picture: np.ndarray, truth: np.ndarray, rng: np.random.Generato
     ys, xs = np.nonzero(truth > 0.5)
     if not len(ys):
         return picture
-    low, high, wide, middle = ys.max(), ys.max() - ys.min(), xs.max() - xs.min(), (xs.min() + xs.max()) / 2
+    side, low, middle = picture.shape[0], ys.max(), (xs.min() + xs.max()) / 2
+    high, wide = ys.max() - ys.min(), xs.max() - xs.min()
     if rng.random() < 0.5:
-        heart, sign = np.zeros_like(picture), 1 if rng.random() < 0.8 else -1
+        sign = 1 if rng.random() < 0.8 else -1
         centre = middle + sign * rng.uniform(0, 0.22) * wide, low - rng.uniform(0.02, 0.35) * high
         size = rng.uniform(0.12, 0.3) * wide, rng.uniform(0.15, 0.35) * high
-        cv2.ellipse(heart, _pixel(centre), _pixel(size), rng.uniform(-50, 50), 0, 360, rng.uniform(0.05, 0.35), -1)
-        picture = picture + cv2.GaussianBlur(heart, (0, 0), rng.uniform(1, 6))
+        picture = picture + _ellipse(
+            side, centre, size, rng.uniform(-50, 50), rng.uniform(0.05, 0.35), rng.uniform(1, 6)
+        )
     if rng.random() < 0.5:
-        vessels = np.zeros_like(picture)
         top, bottom = low - rng.uniform(0.6, 1.1) * high, low - rng.uniform(-0.1, 0.3) * high
-        width = int(rng.uniform(0.05, 0.3) * wide)
-        cv2.line(vessels, _pixel((middle, top)), _pixel((middle, bottom)), rng.uniform(0.05, 0.3), max(1, width))
-        picture = picture + cv2.GaussianBlur(vessels, (0, 0), rng.uniform(2, 8))
+        width = max(1.0, rng.uniform(0.05, 0.3) * wide)
+        picture = picture + _line(
+            side, (middle, top), (middle, bottom), rng.uniform(0.05, 0.3), width, rng.uniform(2, 8)
+        )
     return picture
 
 
@@ -256,22 +259,20 @@ def _tissue(picture: np.ndarray, truth: np.ndarray, rng: np.random.Generator) ->
     if rng.random() < 0.5:
         for edge, inwards in ((left, 0.18), (right, -0.18)):
             if rng.random() < 0.85:
-                breast = np.zeros_like(picture)
                 centre = edge + (rng.normal(0, 0.08) + inwards) * wide, low - rng.uniform(-0.1, 0.3) * high
                 size = rng.uniform(0.15, 0.3) * wide, rng.uniform(0.12, 0.35) * high
-                turn, bright = rng.uniform(-25, 25), rng.uniform(0.05, 0.3)
-                cv2.ellipse(breast, _pixel(centre), _pixel(size), turn, 0, 360, bright, -1)
-                picture = picture + cv2.GaussianBlur(breast, (0, 0), rng.uniform(1, 8))
+                picture = picture + _ellipse(
+                    side, centre, size, rng.uniform(-25, 25), rng.uniform(0.05, 0.3), rng.uniform(1, 8)
+                )
     if rng.random() < 0.6:
         above = low - np.arange(side, dtype=np.float32)[:, None] - rng.uniform(0, 0.2) * high
         abdomen = rng.uniform(0, 0.5) / (1 + np.exp(above / rng.uniform(2, 20)))
         picture = picture + abdomen * (1 - 0.9 * cv2.GaussianBlur(truth, (0, 0), 2))
     for _ in range(rng.integers(0, 4)):
-        band, edge = np.zeros_like(picture), left if rng.random() < 0.5 else right
+        edge = left if rng.random() < 0.5 else right
         start = edge + rng.normal(0, 0.15) * wide, top + rng.uniform(-0.3, 0.4) * high
         end = edge + rng.normal(0, 0.2) * wide, top + rng.uniform(0.2, 1.1) * high
-        cv2.line(band, _pixel(start), _pixel(end), rng.uniform(-0.15, 0.25), int(rng.uniform(2, 30)))
-        picture = picture + cv2.GaussianBlur(band, (0, 0), rng.uniform(0.8, 5))
+        picture = picture + _line(side, start, end, rng.uniform(-0.15, 0.25), rng.uniform(2, 30), rng.uniform(0.8, 5))
     if rng.random() < 0.3:
         picture = picture * rng.uniform(0.3, 0.9) + rng.uniform(0, 0.4)
     return picture
@@ -288,7 +289,21 @@ def _disease(picture: np.ndarray, truth: np.ndarray, rng: np.random.Generator) -
     return picture
 
 
-def _pixel(place: tuple[float, float]) -> tuple[int, int]:
+def _line(side: int, start: Pair, end: Pair, bright: float, width: float, blur: float) -> np.ndarray:
+    """Return a blurred line on black, float32 (side, side)."""
+    drawn = np.zeros((side, side), np.float32)
+    cv2.line(drawn, _pixel(start), _pixel(end), bright, int(width))
+    return cv2.GaussianBlur(drawn, (0, 0), blur)
+
+
+def _ellipse(side: int, centre: Pair, axes: Pair, turn: float, bright: float, blur: float) -> np.ndarray:
+    """Return a blurred ellipse on black, float32 (side, side)."""
+    drawn = np.zeros((side, side), np.float32)
+    cv2.ellipse(drawn, _pixel(centre), _pixel(axes), turn, 0, 360, bright, -1)
+    return cv2.GaussianBlur(drawn, (0, 0), blur)
+
+
+def _pixel(place: Pair) -> tuple[int, int]:
     return int(place[0]), int(place[1])
 
 

@@ -15,7 +15,7 @@ from cxrcore.data.errors import ImageError
 from cxrcore.data.file_tree import absolute, open_file_tree
 from cxrcore.errors import UserError
 from cxrcore.features import lung_segmenter
-from cxrcore.files import write_bytes, write_text
+from cxrcore.files import csv_text, write_bytes, write_text
 from cxrcore.progress import Progress, ignore
 
 TABLE = "lungs.csv"
@@ -58,7 +58,7 @@ def write(paths: Sequence[Path], folder: Path, progress: Progress = ignore) -> L
         rows.append({"image": name} | _written(file, folder, mask))
         progress(number, len(files))
     table = pd.DataFrame(rows)
-    write_text(folder / TABLE, table.to_csv(index=False))
+    write_text(folder / TABLE, csv_text(table))
     return LungFiles(table, int((table["mask"] != "").sum()), int(table["accepted"].sum()))
 
 

@@ -62,6 +62,13 @@ def test_images_of_one_name_in_several_folders_have_masks_of_their_own(tmp_path,
     assert len(list((tmp_path / "out").glob("*.png"))) == 3
 
 
+def test_name_that_a_spreadsheet_would_compute(tmp_path, phantom):
+    Image.fromarray(phantom.image).save(tmp_path / "=1+1.png")
+    lung_files.write([tmp_path / "=1+1.png"], tmp_path / "out")
+    written = pd.read_csv(tmp_path / "out" / "lungs.csv").iloc[0]
+    assert (written["image"], written["mask"]) == ("'=1+1.png", "'=1+1.png")
+
+
 def test_no_image(tmp_path):
     with pytest.raises(UserError, match="no image"):
         lung_files.write([tmp_path], tmp_path / "out")

@@ -98,9 +98,9 @@ def _zones(name: str, image: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.floa
     if found is None:
         return
     zones = sorted(found.zones.items(), key=lambda item: -item[1])[:_ZONES_NAMED]
-    named = [(translate(name), share) for name, share in zones if share >= _LEAST_SHARE]
+    named = [(translate(zone), share) for zone, share in zones if share >= _LEAST_SHARE]
     named.append((t("outside the lungs"), found.outside))
-    parts = [f"{name} {format_number(share, '.0%')}" for name, share in sorted(named, key=lambda item: -item[1])]
+    parts = [f"{place} {format_number(share, '.0%')}" for place, share in sorted(named, key=lambda item: -item[1])]
     st.markdown(t("The heatmap lies here: {parts}.", parts=", ".join(parts)))
     st.plotly_chart(lung_zones_figure.diagram(found), key=f"zones {name}", width=260, config={"displayModeBar": False})
 
