@@ -14,6 +14,7 @@ from cxrcore.data.images import png
 from cxrcore.errors import UserError
 from cxrcore.files import write_bytes
 from cxrcore.jobs import queue
+from cxrcore.messages import msg
 from cxrcore.metric import ClassificationMetrics, Metric
 from cxrcore.progress import by_stage, of_stage
 from cxrcore.schema import to_plain
@@ -155,17 +156,22 @@ def faithfulness(
     """Test the faithfulness of a run's heatmaps: every method, on its test images."""
     from cxrcore.explain import faithfulness as checks
     from cxrcore.explain import methods
+    from cxrcore.explain.faithfulness_summary import lesion_sentence
 
     chosen = runs.load(run)
     for name in method or []:
         methods.get(name)
     with terminal.progress() as progress:
         found = checks.measure(chosen, method or methods.GRADIENT_METHODS, by_stage(progress))
-    columns = ["deletion", "insertion", "random_weights", "stability", "pointing", "in_lesions", "in_lungs"]
+    columns = ["deletion", "insertion", "random_weights", "stability", "in_lungs"]
     lines = ["  ".join(["method".ljust(22), *columns])]
     for name, row in found.methods.items():
         cells = [_cell(getattr(row, column)).ljust(len(column)) for column in columns]
         lines.append("  ".join([name.ljust(22), *cells]))
+    for name, row in found.methods.items():
+        if row.lesions:
+            title = msg(methods.get(name).title)
+            lines.append(str(lesion_sentence(title, row.lesions, found.random_point, found.lung_centres)))
     flaws = " ".join(map(str, found.flaws[found.worst]))
     lines.append(f"Least faithful: {methods.get(found.worst).title}. {flaws}")
     value = {"run": chosen.name} | found.plain()

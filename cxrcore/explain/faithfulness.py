@@ -4,19 +4,28 @@ Always explained is the predicted class, at the run's tap.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import field_validator
 
 from cxrcore import settings
 from cxrcore.data.images import known_mask
 from cxrcore.evaluation import intervals
-from cxrcore.evaluation.intervals import proportion
-from cxrcore.explain import deletion_insertion, faithfulness_summary, layers, methods, pointing_game, randomisation
-from cxrcore.explain.faithfulness_summary import MethodChecks
+from cxrcore.explain import (
+    deletion_insertion,
+    faithfulness_summary,
+    layers,
+    localisation,
+    methods,
+    pointing_game,
+    randomisation,
+)
+from cxrcore.explain.faithfulness_summary import LesionChecks, MethodChecks
+from cxrcore.explain.lesion_checks import MarkedImages
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 from cxrcore.features import backbones, extract, image_transforms, lung_masks, openvino
 from cxrcore.features.predict import predict, predict_stream
@@ -41,6 +50,7 @@ START_SECONDS = 12  # to load the libraries and the model, and to compile its gr
 NOISE = 2.55  # standard deviation in grey levels: 1 % of the range
 _MAPS, _CURVES = N_("heatmaps"), N_("deletion and insertion")
 _NOISE, _SHUFFLED = N_("noise"), N_("shuffled weights")
+_OTHERS = N_("lesions of other images")
 _DISTINCT = 0.75  # of the altered copies: methods often agree on the highest cells
 Maps = dict[str, np.ndarray]  # heatmaps (n, h, w) by method
 
@@ -63,6 +73,8 @@ class Faithfulness(Stored):
         layer: the tap that was explained.
         flaws: what was found against each method.
         worst: the method with the most flaws.
+        random_point: how a random point in the lungs agrees with the lesions, where both are known.
+        lung_centres: how the centres of the lungs do.
     """
 
     methods: dict[str, MethodChecks]
@@ -71,6 +83,17 @@ class Faithfulness(Stored):
     layer: str
     flaws: dict[str, list[Message]]
     worst: str
+    random_point: LesionChecks | None = None
+    lung_centres: LesionChecks | None = None
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _lesions_of_older_files(cls, methods: Any) -> Any:
+        """Older files have the two measures of lesions without a group of their own."""
+        for checks in methods.values() if isinstance(methods, dict) else ():
+            if isinstance(checks, dict) and checks.get("pointing") and checks.get("in_lesions"):
+                checks["lesions"] = {"pointing": checks["pointing"], "energy": checks["in_lesions"]}
+        return methods
 
     @classmethod
     def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
@@ -120,8 +143,12 @@ def _most(names: Sequence[str]) -> int:
 
 
 def _plan(run: Run, names: Sequence[str]) -> list[PlannedStep]:
-    tests = min(int((run.table["split"] == "test").sum()), _most(names))
-    sample = min(tests, curve_images(run, names))
+    most = _most(names)
+    known = int(((run.table["split"] == "test") & (run.table["lesions"] != "")).sum())
+    count = int((run.table["split"] == "test").sum())
+    tests = min(count, most + min(known, most))
+    sample = min(count, curve_images(run, names))
+    others = min(len(_other_images(run.table)), most)
     # Passes of the methods that predict altered copies; a deep layer has about 1000 channels.
     copies = sum(METHODS[name].passes(1000) for name in names if METHODS[name].perturbation_fn)
     cached = _store(run, run.table[run.table["split"] == "test"])
@@ -129,18 +156,27 @@ def _plan(run: Run, names: Sequence[str]) -> list[PlannedStep]:
         PlannedStep(_MAPS, tests, passes=copies + (cached is None)),
         PlannedStep(_CURVES, sample, passes=_DISTINCT * _altered(names)),
         PlannedStep(_NOISE, sample, passes=copies + 1),
+        *([PlannedStep(_OTHERS, others, passes=copies + (cached is None))] if others else []),
         PlannedStep(_SHUFFLED, len(layers.single_taps(run.config)) + 1, passes=min(sample, SHUFFLED)),
     ]
 
 
-def _store(run: Run, tests: pd.DataFrame) -> Store | None:
-    """Return where the feature maps of test images were cached for the training; None where they are not, or the
-    backbone was trained too.
+def _store(run: Run, table: pd.DataFrame) -> Store | None:
+    """Return where the feature maps of images were cached for the training; None where they are not, or the backbone
+    was trained too.
     """
     if run.config.tune:
         return None
     store = Store(run.config.key(run.info.weights_digest))
-    return None if store.missing(tests["sha256"]) else store
+    return None if store.missing(table["sha256"]) else store
+
+
+def _other_images(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the validation images with lesions, of a run without validation images the training images with lesions:
+    on them the thresholds of the maps are chosen.
+    """
+    part = "validation" if (table["split"] == "validation").any() else "train"
+    return table[(table["split"] == part) & (table["lesions"] != "")].reset_index(drop=True)
 
 
 def load(run: Run) -> Faithfulness | None:
@@ -150,6 +186,36 @@ def load(run: Run) -> Faithfulness | None:
         DamagedFileError: the file is damaged.
     """
     return Faithfulness.read_if_present(run.folder / FILE)
+
+
+@dataclass(frozen=True)
+class _Images:
+    """Images of a run and what its model makes of them.
+
+    Attributes:
+        table: their n rows of the run's table.
+        raw: uint8 (n, size, size, 3).
+        pixels: the same with the run's image transform, as the backbone gets them.
+        features: feature maps, float32 (n, h, w, c).
+        probabilities: float32 (n, classes).
+    """
+
+    table: pd.DataFrame
+    raw: np.ndarray
+    pixels: np.ndarray
+    features: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The predicted classes, int (n,), which are explained."""
+        targets: np.ndarray = self.probabilities.argmax(axis=1)
+        return targets
+
+    def subset(self, rows: np.ndarray) -> "_Images":
+        """Return some of the images, in this order."""
+        arrays = (self.raw, self.pixels, self.features, self.probabilities)
+        return _Images(self.table.iloc[rows].reset_index(drop=True), *(values[rows] for values in arrays))
 
 
 class _Checks:
@@ -166,27 +232,46 @@ class _Checks:
         self.explainer = Explainer(self.classifier, self.config)
         # The same network by OpenVINO, where it is installed.
         self.features = openvino.compiled(self.classifier.features, openvino.engine_for(self.config.backbone))
-        tests = run.table[run.table["split"] == "test"].reset_index(drop=True)
-        rows = np.sort(self.rng.permutation(len(tests))[: _most(names)])
-        self.tests = tests.iloc[rows].reset_index(drop=True)
-        paths = [Path(path) for path in self.tests["path"]]
-        self.raw = np.concatenate([*extract.batches(paths, self.classifier.size, list(self.tests["sha256"]))])
-        self.pixels = self.classifier.transform(self.raw)
-        self.maps = self._maps_of_tests()
-        self.probabilities = self.classifier.head_probabilities(self.maps)
-        self.targets = self.probabilities.argmax(axis=1)
-        self.sample = self.rng.permutation(len(self.tests))[: curve_images(run, names)]
+        random, table = self._chosen_tests()
+        self.tests = self._load(table, _MAPS)
+        self.random = random
+        self.sample = self.rng.permutation(random)[: curve_images(run, names)]
+
+    def _chosen_tests(self) -> tuple[np.ndarray, pd.DataFrame]:
+        """Return random test images, given by their rows in the table, and the table: theirs, and of others with known
+        lesions as many as there may be.
+        """
+        tests, most = self.run.table[self.run.table["split"] == "test"].reset_index(drop=True), _most(self.names)
+        random = np.sort(self.rng.permutation(len(tests))[:most])
+        known = self.rng.permutation(np.setdiff1d(np.flatnonzero(tests["lesions"] != ""), random))[:most]
+        rows = np.sort(np.concatenate([random, known]))
+        return np.searchsorted(rows, random), tests.iloc[rows].reset_index(drop=True)
+
+    def _load(self, table: pd.DataFrame, stage: str) -> _Images:
+        paths = [Path(path) for path in table["path"]]
+        raw = np.concatenate([*extract.batches(paths, self.classifier.size, list(table["sha256"]))])
+        pixels, store = self.classifier.transform(raw), _store(self.run, table)
+        if store is None:
+            features = self._features(pixels, stage)
+        else:
+            features = store.read(list(table["sha256"])).rows(range(len(table)))
+        return _Images(table, raw, pixels, features, self.classifier.head_probabilities(features))
 
     def result(self) -> Faithfulness:
-        maps = self._maps(self.pixels, self.maps, _MAPS, np.arange(len(self.pixels)))
+        maps = self._maps(self.tests, _MAPS)
         random, areas = self._areas(maps)
         stability = self._stability(maps)
+        lungs, lungs_from = self._lungs(self.tests)
+        correct = self.tests.table["label"].to_numpy() == np.array(self.classifier.classes)[self.tests.targets]
+        marked, others = self._marked(self.tests, lungs, correct), self._others()
+        other_maps = self._maps(others, _OTHERS) if others else {}
+        other_marked = self._marked(others, self._lungs(others)[0], True) if others else None
         stages = self._randomisation(maps)  # the last that needs the model
-        lesion_rows, lesions, lung_rows, lungs, lungs_from = self._masks()
+        lung_rows = np.array([row for row in self.random if lungs[row] is not None], int)
+        known_lungs = [mask for row in lung_rows if (mask := lungs[row]) is not None]
         checks = {}
         for name in self.names:
             means = [(stage, self._mean(values, self.sample[:SHUFFLED])) for stage, values in stages[name]]
-            pointing = pointing_game.hits(maps[name][lesion_rows], lesions)
             checks[name] = MethodChecks(
                 deletion=self._known_mean(areas[name][:, 0], self.sample),
                 insertion=self._known_mean(areas[name][:, 1], self.sample),
@@ -194,9 +279,9 @@ class _Checks:
                 stability=self._known_mean(stability[name], self.sample),
                 random_weights=means[-1][1] if means else None,
                 stages=[(stage, mean.value if mean else None) for stage, mean in means],
-                pointing=proportion(int(pointing.sum()), len(pointing)) if len(pointing) else None,
-                in_lesions=self._mean(pointing_game.energy(maps[name][lesion_rows], lesions), lesion_rows),
-                in_lungs=self._mean(pointing_game.energy(maps[name][lung_rows], lungs), lung_rows),
+                in_lungs=self._mean(pointing_game.energy(maps[name][lung_rows], known_lungs), lung_rows),
+                lesions=marked.check(maps[name], other_marked, other_maps.get(name)),
+                over_chance=marked.over_chance(maps[name]),
             )
         return Faithfulness(
             methods=checks,
@@ -208,13 +293,9 @@ class _Checks:
             layer=self.config.tap,
             flaws={name: faithfulness_summary.flaws(each) for name, each in checks.items()},
             worst=faithfulness_summary.worst(checks),
+            random_point=marked.check_baseline(localisation.random_point, other_marked),
+            lung_centres=marked.check_baseline(localisation.lung_centres, other_marked),
         )
-
-    def _maps_of_tests(self) -> np.ndarray:
-        store = _store(self.run, self.tests)
-        if store is None:
-            return self._features(self.pixels, _MAPS)
-        return store.read(list(self.tests["sha256"])).rows(range(len(self.tests)))
 
     def _features(self, pixels: np.ndarray, stage: str) -> np.ndarray:
         """Return the feature maps of pixels, float32 (n, h, w, c)."""
@@ -225,17 +306,16 @@ class _Checks:
             self.progress(stage, sum(map(len, found)), len(pixels))
         return np.concatenate(found)
 
-    def _maps(self, pixels: np.ndarray, features: np.ndarray, stage: str, rows: np.ndarray) -> Maps:
-        """Return the heatmaps of every method for `pixels`, the test images in `rows` or altered copies of them, whose
-        feature maps are `features`.
-        """
-        maps = self._cam_maps(features, rows, self.classifier.head)
+    def _maps(self, images: _Images, stage: str) -> Maps:
+        """Return the heatmaps of every method."""
+        maps = self._cam_maps(images, self.classifier.head)
         for name in self.names:
             if METHODS[name].perturbation_fn:
-                maps[name] = np.stack([self._perturbation_map(name, pixels, rows, k, stage) for k in range(len(rows))])
+                rows = range(len(images.table))
+                maps[name] = np.stack([self._perturbation_map(name, images, k, stage) for k in rows])
         return maps
 
-    def _cam_maps(self, features: np.ndarray, rows: np.ndarray, head: "keras.Model") -> Maps:
+    def _cam_maps(self, images: _Images, head: "keras.Model") -> Maps:
         """Return the heatmaps of the methods that use gradients, through a head."""
         from cxrcore.explain.gradients import HeadGradients, target_heatmaps
 
@@ -246,13 +326,13 @@ class _Checks:
             names = [name for name, at_pool in zip(self.cam_names, fixed, strict=True) if at_pool == pooled]
             if names:
                 gradient_model = HeadGradients(head, pooled)
-                found |= target_heatmaps(gradient_model, features, names, self.targets[rows], self.probabilities[rows])
+                found |= target_heatmaps(gradient_model, images.features, names, images.targets, images.probabilities)
         return found
 
-    def _perturbation_map(self, name: str, pixels: np.ndarray, rows: np.ndarray, k: int, stage: str) -> np.ndarray:
-        self.progress(stage, k, len(rows))
-        score = np.eye(len(self.classifier.classes), dtype=np.float32)[[self.targets[rows[k]]]]
-        explanation = self.explainer.explain_pixels(pixels[k], self.config.tap, name, lambda _: score)
+    def _perturbation_map(self, name: str, images: _Images, k: int, stage: str) -> np.ndarray:
+        self.progress(stage, k, len(images.table))
+        score = np.eye(len(self.classifier.classes), dtype=np.float32)[[images.targets[k]]]
+        explanation = self.explainer.explain_pixels(images.pixels[k], self.config.tap, name, lambda _: score)
         return np.asarray(explanation.heatmaps[0])
 
     def _areas(self, maps: Maps) -> tuple[np.ndarray, Maps]:
@@ -262,8 +342,8 @@ class _Checks:
         found = []
         for done, row in enumerate(self.sample, 1):
             heatmaps = [deletion_insertion.random_map(self.rng), *(maps[name][row] for name in self.names)]
-            target = int(self.targets[row])
-            found.append(deletion_insertion.areas(self._probabilities, self.pixels[row], heatmaps, target))
+            target = int(self.tests.targets[row])
+            found.append(deletion_insertion.areas(self._probabilities, self.tests.pixels[row], heatmaps, target))
             self.progress(_CURVES, done, len(self.sample))
         random, *areas = np.stack(found, axis=1)
         return random, dict(zip(self.names, areas, strict=True))
@@ -273,9 +353,9 @@ class _Checks:
 
     def _stability(self, maps: Maps) -> Maps:
         """Return the rank correlations (n,) by method with the maps of the sample with noise."""
-        pixels = self.pixels[self.sample]
-        noisy = np.clip(pixels + self.rng.normal(0, NOISE, pixels.shape), 0, 255).astype(np.uint8)
-        after = self._maps(noisy, self._features(noisy, _NOISE), _NOISE, self.sample)
+        sample = self.tests.subset(self.sample)
+        noisy = np.clip(sample.pixels + self.rng.normal(0, NOISE, sample.pixels.shape), 0, 255).astype(np.uint8)
+        after = self._maps(replace(sample, pixels=noisy, features=self._features(noisy, _NOISE)), _NOISE)
         return {name: _correlations(maps[name][self.sample], after[name]) for name in self.names}
 
     def _randomisation(self, maps: Maps) -> dict[str, list[tuple[str, np.ndarray]]]:
@@ -286,35 +366,46 @@ class _Checks:
         rows = self.sample[:SHUFFLED]
         model, taps = saved_model.load(self.run, copy=True), layers.single_taps(self.config)
         found: dict[str, list[tuple[str, np.ndarray]]] = {name: [] for name in self.names}
-        features = self.maps[rows]
+        images = self.tests.subset(rows)
         for done, stage in enumerate(randomisation.stages(model, taps), 1):
             if done > 1:  # the first stage is the head alone
-                features = predict(model.get_layer("features"), self.pixels[rows])
-            after = self._cam_maps(features, rows, model.get_layer("head"))
+                images = replace(images, features=predict(model.get_layer("features"), images.pixels))
+            after = self._cam_maps(images, model.get_layer("head"))
             for name in self.cam_names:
                 found[name].append((stage, _correlations(maps[name][rows], after[name])))
             self.progress(_SHUFFLED, done, len(taps) + 1)
         return found
 
-    def _masks(self) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, list[np.ndarray], Message]:
-        """Return the rows with known lesions whose prediction is correct and their masks, the rows with known lungs and
-        their masks, and where the lungs come from. The masks are cropped as their images are.
-        """
-        crops = [image_transforms.WHOLE] * len(self.raw)
+    def _lungs(self, images: _Images) -> tuple[list[np.ndarray | None], Message]:
+        """Return the lungs of each image, cropped as it is, or None, and where they come from."""
+        found, lungs_from = lung_masks.drawn_first(images.table, images.raw)
+        crops = self._crops(images)
+        return [None if mask is None else _crop(mask, box) for mask, box in zip(found, crops, strict=True)], lungs_from
+
+    def _marked(self, images: _Images, lungs: Sequence[np.ndarray | None], among: np.ndarray | bool) -> MarkedImages:
+        """Return those `among` the images whose lesions are known; the masks are cropped as the images are."""
+        crops, lesions = self._crops(images), {}
+        for row in np.flatnonzero((images.table["lesions"] != "") & among).tolist():
+            mask = known_mask(images.table["lesions"][row])
+            if mask is not None and (cropped := _crop(mask, crops[row])).any():
+                lesions[row] = cropped
+        rows = np.array([*lesions], int)
+        patients = images.table["patient"].to_numpy()[rows]
+        return MarkedImages(rows, patients, [*lesions.values()], [lungs[row] for row in rows])
+
+    def _others(self) -> _Images | None:
+        """Return images of which none was tested, with lesions, as many as there may be; None if there is none."""
+        table = _other_images(self.run.table)
+        rows = np.sort(self.rng.permutation(len(table))[: _most(self.names)])
+        return self._load(table.iloc[rows].reset_index(drop=True), _OTHERS) if len(rows) else None
+
+    def _crops(self, images: _Images) -> list[image_transforms.Box]:
         if image_transforms.changes_frame(self.config.image_transform):
-            crops = image_transforms.boxes(self.raw, self.config.image_transform)
-        correct = self.tests["label"].to_numpy() == np.array(self.classifier.classes)[self.targets]
-        lesions: dict[int, np.ndarray] = {}
-        for row in np.flatnonzero((self.tests["lesions"] != "") & correct).tolist():
-            mask = known_mask(self.tests["lesions"][row])
-            if mask is not None:
-                lesions[row] = _crop(mask, crops[row])
-        found, lungs_from = lung_masks.drawn_first(self.tests, self.raw)
-        lungs = {row: _crop(mask, crops[row]) for row, mask in enumerate(found) if mask is not None}
-        return np.array([*lesions], int), [*lesions.values()], np.array([*lungs], int), [*lungs.values()], lungs_from
+            return image_transforms.boxes(images.raw, self.config.image_transform)
+        return [image_transforms.WHOLE] * len(images.raw)
 
     def _mean(self, values: np.ndarray, rows: np.ndarray) -> Metric | None:
-        return intervals.mean(values, self.tests["patient"].to_numpy()[rows])
+        return intervals.mean(values, self.tests.table["patient"].to_numpy()[rows])
 
     def _known_mean(self, values: np.ndarray, rows: np.ndarray) -> Metric:
         return self._mean(values, rows) or Metric(None)

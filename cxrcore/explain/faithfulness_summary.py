@@ -8,7 +8,27 @@ from cxrcore.metric import Metric
 
 SAME_MAP = 0.3  # rank correlation from which a map counts as unchanged by shuffled weights
 STABLE = 0.7  # rank correlation below which a map counts as changed by a little noise
-POINTING = 0.5
+
+
+@dataclass(frozen=True)
+class LesionChecks:
+    """How heatmaps agree with drawn lesions: means over the images whose lesions are known and whose prediction is
+    correct, with bootstrap intervals over patients; see `localisation.LesionScores`.
+
+    Attributes:
+        pointing: share of maps whose peak is in a lesion, or close to one.
+        energy: share of the map inside the lesions.
+        auprc: area under the precision-recall curve of the pixels; None in checks of an older version.
+        iou: intersection over union with the pixels above `threshold`, which was chosen on validation images whatever
+            their prediction; None where no image outside the test has known lesions.
+        threshold: share of the map's maximum.
+    """
+
+    pointing: Metric
+    energy: Metric
+    auprc: Metric | None = None
+    iou: Metric | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -22,8 +42,9 @@ class MethodChecks:
         stability: rank correlation with the map of the image with a little noise, 1 is good.
         random_weights: rank correlation with the map of the model with all weights shuffled, 0 is good.
         stages: the same after each stage of shuffling, by the last layer that was shuffled.
-        pointing: share of maps whose peak is inside a lesion, of correct images with known lesions.
-        in_lesions: share of the map inside the lesions, of the same images.
+        lesions: how the maps agree with known lesions.
+        over_chance: of the images whose lungs are known, too, the pointing game minus that of a random point in the
+            lungs.
         in_lungs: share of the map inside the lungs.
     """
 
@@ -33,15 +54,15 @@ class MethodChecks:
     stability: Metric
     random_weights: Metric | None
     stages: list[tuple[str, float | None]]
-    pointing: Metric | None
-    in_lesions: Metric | None
     in_lungs: Metric | None
+    lesions: LesionChecks | None = None
+    over_chance: Metric | None = None
 
 
 def flaws(checks: MethodChecks) -> list[Message]:
     """Return what the checks of a method found against it."""
     found = []
-    random, shuffled, noise, peak = checks.over_random, checks.random_weights, checks.stability, checks.pointing
+    random, shuffled, noise, peak = checks.over_random, checks.random_weights, checks.stability, checks.over_chance
     if random.low is None or random.low <= 0:
         found.append(
             msg("On {n} images, the regions it highlights were not shown to matter more than random ones.", n=random.n)
@@ -63,11 +84,37 @@ def flaws(checks: MethodChecks) -> list[Message]:
                 n=noise.n,
             )
         )
-    if peak and (peak.value or 0) < POINTING:
-        found.append(msg("Its peak is inside a lesion in only {value:.0%} of {n} images.", value=peak.value, n=peak.n))
+    if peak and (peak.low is None or peak.low <= 0):
+        found.append(
+            msg(
+                "On {n} images, its peak was not shown to be in lesions more than a random point in the lungs.",
+                n=peak.n,
+            )
+        )
     return found
 
 
 def worst(checks: Mapping[str, MethodChecks]) -> str:
     """Return the method with the most flaws; among equals, the one with the lowest `over_random`."""
     return min(checks, key=lambda name: (-len(flaws(checks[name])), checks[name].over_random.value or 0))
+
+
+def lesion_sentence(
+    title: Message, checks: LesionChecks, random_point: LesionChecks | None, lung_centres: LesionChecks | None
+) -> Message:
+    """Return how often the peak of a method is in a lesion, and how often the two baselines are."""
+    pointing = checks.pointing
+    values = {"method": title, "n": pointing.n, "value": pointing.value, "low": pointing.low, "high": pointing.high}
+    if random_point is None or lung_centres is None:
+        return msg(
+            "{method} points into a drawn lesion in {value:.0%} of {n} images (95% interval {low:.0%} to {high:.0%}). "
+            "Their lungs are not known, so that chance is not known either.",
+            **values,
+        )
+    return msg(
+        "{method} points into a drawn lesion in {value:.0%} of {n} images (95% interval {low:.0%} to {high:.0%}), a "
+        "random point in the lungs in {random:.0%}, the centre of a lung in {centre:.0%}.",
+        random=random_point.pointing.value,
+        centre=lung_centres.pointing.value,
+        **values,
+    )

@@ -2,18 +2,29 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from cxrcore.data.images import known_mask
 from cxrcore.explain.overlay import resize
 
 
-def hits(heatmaps: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
+def hits(heatmaps: np.ndarray, masks: Sequence[np.ndarray], tolerance: float = 0) -> np.ndarray:
     """Return bool (n,): whether the peak of each heatmap (n, h, w) lies inside its mask, boolean (H, W).
 
-    There is no tolerance around the mask. A heatmap that is 0 everywhere has no peak: a miss.
+    A peak counts up to `tolerance` outside, a share of the longer side. A heatmap that is 0 everywhere has no peak: a
+    miss.
     """
-    return np.array([_hit(heatmap, mask) for heatmap, mask in zip(heatmaps, masks, strict=True)], bool)
+    return np.array([_hit(heatmap, near(mask, tolerance)) for heatmap, mask in zip(heatmaps, masks, strict=True)], bool)
+
+
+def near(mask: np.ndarray, tolerance: float) -> np.ndarray:
+    """Return where the distance to a mask, boolean (H, W), is at most `tolerance`, a share of the longer side."""
+    if not tolerance or not mask.any():
+        return mask
+    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    inside: np.ndarray = distance <= tolerance * max(mask.shape)
+    return inside
 
 
 def energy(heatmaps: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:

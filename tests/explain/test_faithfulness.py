@@ -8,11 +8,12 @@ from cxrcore.explain import (
     deletion_insertion,
     faithfulness,
     faithfulness_summary,
+    localisation,
     perturbation,
     pointing_game,
     randomisation,
 )
-from cxrcore.explain.faithfulness_summary import MethodChecks
+from cxrcore.explain.faithfulness_summary import LesionChecks, MethodChecks
 from cxrcore.explain.gradients import HeadGradients, ModelGradients, heatmaps, target_heatmaps
 from cxrcore.explain.methods import GRADIENT_METHODS
 from cxrcore.features.keras_setup import keras
@@ -96,7 +97,7 @@ def test_several_methods_from_one_pass_match_single_ones():
     )
 
 
-def _checks(over_random, low, random_weights=0.1, stability=0.9, pointing=0.9):
+def _checks(over_random, low, random_weights=0.1, stability=0.9, over_chance_low=0.1, lesions_known=True):
     def metric(value):
         return None if value is None else Metric(value, n=8)
 
@@ -107,9 +108,8 @@ def _checks(over_random, low, random_weights=0.1, stability=0.9, pointing=0.9):
         stability=metric(stability),
         random_weights=metric(random_weights),
         stages=[],
-        pointing=metric(pointing),
-        in_lesions=None,
         in_lungs=None,
+        over_chance=Metric(0.3, over_chance_low, 0.5, 8) if lesions_known else None,
     )
 
 
@@ -118,8 +118,8 @@ def test_each_flaw_is_named_and_the_worst_method_has_most():
         "good": _checks(0.3, 0.1),
         "random": _checks(0.3, 0.0),
         "one patient": _checks(0.3, None),
-        "blind": _checks(0.3, 0.1, random_weights=0.3, stability=0.69, pointing=0.49),
-        "unmeasured": _checks(0.4, 0.1, random_weights=None, pointing=None),
+        "blind": _checks(0.3, 0.1, random_weights=0.3, stability=0.69, over_chance_low=0.0),
+        "unmeasured": _checks(0.4, 0.1, random_weights=None, lesions_known=False),
     }
     counts = {name: len(faithfulness_summary.flaws(each)) for name, each in checks.items()}
     assert counts == {"good": 0, "random": 1, "one patient": 1, "blind": 3, "unmeasured": 0}
@@ -140,13 +140,24 @@ def test_checks_of_a_run_are_kept_with_it(trained, monkeypatch):
     masks = pointing_game.read_masks(list(trained.table.set_index("path").loc[ill["path"], "lesions"]))
     rows = ill.index.to_numpy()
     kept = trained.heatmaps()[rows, [trained.classes.index(label) for label in ill["label"]]]
-    assert grad_cam.pointing.value == pytest.approx(pointing_game.hits(kept, masks).mean())
-    assert grad_cam.in_lesions.value == pytest.approx(pointing_game.energy(kept, masks).mean(), abs=1e-4)
+    lesions = grad_cam.lesions
+    assert lesions.pointing.value == pytest.approx(pointing_game.hits(kept, masks, localisation.TOLERANCE).mean())
+    assert lesions.energy.value == pytest.approx(pointing_game.energy(kept, masks).mean(), abs=1e-4)
+    chance = found.random_point.pointing.value
+    assert grad_cam.over_chance.value == pytest.approx(lesions.pointing.value - chance)
+    assert 0 < chance < lesions.pointing.value and lesions.pointing.low < lesions.pointing.value
+    assert 0.05 <= lesions.threshold <= 0.95 and 0 < lesions.iou.value < 1
     assert [stage for stage, _ in grad_cam.stages][:2] == ["head", "block5_out"] and len(grad_cam.stages) == 7
     assert found.methods["occlusion"].random_weights is None
     assert 0 <= grad_cam.deletion.low <= grad_cam.deletion.value <= grad_cam.deletion.high <= 1
-    assert {step.stage for step in calls} == {"heatmaps", "noise", "deletion and insertion", "shuffled weights"}
-    assert (calls[-1].number, calls[-1].steps, calls[-1].seconds_left) == (4, 4, 0)
+    assert [*dict.fromkeys(step.stage for step in calls)] == [
+        "heatmaps",
+        "deletion and insertion",
+        "noise",
+        "lesions of other images",
+        "shuffled weights",
+    ]
+    assert (calls[-1].number, calls[-1].steps, calls[-1].seconds_left) == (5, 5, 0)
     # Eigen-CAM of the feature map is the same for every head; Grad-CAM is not.
     assert dict(found.methods["eigen-cam"].stages)["head"] == pytest.approx(1)
     assert dict(grad_cam.stages)["head"] < 0.9
@@ -161,14 +172,16 @@ def test_no_checks_and_damaged_ones(tmp_path):
 
 def test_checks_of_version_1_are_read(tmp_path):
     metric = '{"value": 0.3, "ci95": [0.2, 0.4], "n": 3}'
-    means = ", ".join(f'"{name}": {metric}' for name in ("deletion", "insertion", "over_random", "stability"))
+    known = ("deletion", "insertion", "over_random", "stability", "pointing", "in_lesions", "in_lungs")
+    means = ", ".join(f'"{name}": {metric}' for name in known)
     (tmp_path / "faithfulness.json").write_text(
-        f'{{"methods": {{"layercam": {{{means}, "random_weights": null, "stages": [["head", 0.5]], "pointing": null, '
-        f'"in_lesions": null, "in_lungs": {metric}}}}}, "random": {{"deletion": {metric}, "insertion": {metric}}}, '
+        f'{{"methods": {{"layercam": {{{means}, "random_weights": null, "stages": [["head", 0.5]]}}}}, '
+        f'"random": {{"deletion": {metric}, "insertion": {metric}}}, '
         '"lungs_from": "mask files", "layer": "block5_out", "flaws": {"layercam": ["It moves."]}, "worst": "layercam"}'
     )
     found = faithfulness.load(Run(tmp_path))
     assert found.methods["layercam"].in_lungs == Metric(0.3, 0.2, 0.4, 3)
+    assert found.methods["layercam"].lesions == LesionChecks(Metric(0.3, 0.2, 0.4, 3), Metric(0.3, 0.2, 0.4, 3))
     assert found.methods["layercam"].stages == [("head", 0.5)] and str(found.flaws["layercam"][0]) == "It moves."
 
 

@@ -21,8 +21,6 @@ _ON_MODEL = {
     "stability": N_("noise stability"),
 }
 _ON_IMAGE = {
-    "pointing": N_("pointing game"),
-    "in_lesions": N_("share in lesions"),
     "in_lungs": N_("share in lungs"),
 }
 
@@ -74,13 +72,10 @@ def _result(found: Faithfulness) -> None:
             "images). **Insertion over random**: the difference to a random map; the interval should be above 0. "
             "**Weight randomisation**: rank correlation with the map of a model with random weights, 0 is good (n = "
             "{randomised}). **Noise stability**: rank correlation after noise of 1% of the range, 1 is good. "
-            "**Pointing game** and **lesions**: where lesions are known and the prediction is correct (n = {lesions}). "
-            "**Lungs**: n = {lungs}, from {lungs_from}. 95% intervals in brackets: bootstrap over patients; Wilson's "
-            "for the pointing game.",
+            "**Lungs**: n = {lungs}, from {lungs_from}. 95% intervals in brackets: bootstrap over patients.",
             layer=found.layer,
             n=checks.deletion.n,
             randomised=checks.random_weights.n if checks.random_weights else 0,
-            lesions=checks.pointing.n if checks.pointing else 0,
             lungs=checks.in_lungs.n if checks.in_lungs else 0,
             lungs_from=translate(found.lungs_from),
         )
