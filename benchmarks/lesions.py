@@ -38,7 +38,7 @@ def prepare(home: Path) -> None:
     parts = split.by_patient(table)
     with_lesions = set(table.loc[table["lesions"] != "", "patient"])
     # Patients are renamed by each import, so that only the mask tells who they are.
-    parts[table["patient"].isin(with_lesions)] = split.TEST
+    parts[table["patient"].isin(with_lesions)] = dataset.TEST
     columns = {"path": table["path"], "finding": table["label"], "patient": table["patient"], "split": parts}
     listed = home / "listed.csv"
     table.assign(**columns)[list(columns)].to_csv(listed, index=False)

@@ -58,7 +58,7 @@ class Stored(BaseModel):
         return self.model_dump(mode="json")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=20_000)  # about six files of each run are read to list it
 def _read(cls: type[Stored], path: Path, state: tuple[int, int, int]) -> Stored:
     """Return a value; the file's number, time and size are part of the key, so a changed file is read again. The number
     changes with each atomic write, the time may not: its resolution is some milliseconds.

@@ -18,7 +18,7 @@ from cxrcore.messages import Message, msg, some
 from cxrcore.metric import Metric
 from cxrcore.runs import EpochMetrics, Run, RunEvent
 from cxrcore.runs.run import RESAMPLING_TABLE
-from cxrcore.schema import to_plain
+from cxrcore.schema import Stored, to_plain
 
 Level = Literal["good", "caution", "bad"]
 GOOD: Level = "good"
@@ -35,6 +35,7 @@ FindingId = Literal[
     "loss-not-falling",
     "overfit",
 ]
+FILE = "verdict.json"
 # With fewer images of other classes than the most frequent one, nothing is concluded from the answers.
 _FEWEST_OTHERS = 6
 _NOT_FALLEN = 0.98  # of the loss of predicting the class frequencies
@@ -100,18 +101,43 @@ class Verdict:
         }
 
 
+class KeptVerdict(Stored):
+    """`verdict.json`: the verdict, and when each file was written that it is of, see `_written`."""
+
+    of: list[int]
+    verdict: Verdict
+
+
 def of_run(run: Run) -> Verdict | None:
     """Return the verdict on a run, of k-fold cross-validation on the images of all folds; None before there are
     results, and where a file that it needs is missing or damaged.
     """
-    files = [run.folder / "metrics.json", run.resampling_file(RESAMPLING_TABLE)]
-    if not files[0].is_file():
-        return None
-    return _of_run(run, tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files))
+    written = _written(run)
+    return _of_run(run, written) if written[0] else None
 
 
-@lru_cache(maxsize=1024)
+def keep(run: Run) -> None:
+    """Write the verdict on a run whose results are written, so that a list of runs need not read their tables."""
+    if found := _computed(run):
+        KeptVerdict(of=list(_written(run)), verdict=found).write(run.folder / FILE)
+
+
+def _written(run: Run) -> tuple[int, ...]:
+    """Return when each file was written that results are in, in nanoseconds; 0 for one that is not there."""
+    files = (run.folder / "metrics.json", run.resampling_file(RESAMPLING_TABLE))
+    return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
+
+
+@lru_cache(maxsize=20_000)
 def _of_run(run: Run, written: tuple[int, ...]) -> Verdict | None:
+    try:
+        kept = KeptVerdict.read_if_present(run.folder / FILE)
+    except DamagedFileError:
+        kept = None
+    return kept.verdict if kept and tuple(kept.of) == written else _computed(run)
+
+
+def _computed(run: Run) -> Verdict | None:
     try:
         table, images = _tested(run), run.table
         trained = images.loc[images["split"] == dataset.TRAIN, "label"]

@@ -8,7 +8,7 @@ resampling.json      results of folds or repeats      resampling.parquet  their 
 head.keras           feature maps to probabilities    model.keras     in its place: raw pixels to probabilities
 metrics.json         test metrics with intervals
 predictions.parquet  validation and test images       heatmaps.npy    Grad-CAM of the test images
-selection.json       what the logistic head was chosen from
+selection.json       what the head was chosen from  verdict.json    whether the run went wrong
 novelty.npz          out-of-distribution detector     vectors.npz     features of training images, to find similar ones
 shortcut.json        the shortcut audit, if made      mitigations.json  the mitigations, if measured
 faithfulness.json    checks of heatmaps, if made      learning_curve.json  the learning curve, if computed

@@ -15,6 +15,7 @@ from cxrcore import __version__
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.errors import Stopped, UserError
+from cxrcore.evaluation import verdict
 from cxrcore.features.weights import Weights
 from cxrcore.i18n import N_
 from cxrcore.inference import saved_model
@@ -147,6 +148,7 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
             stopped = True
     total = {"total": time.perf_counter() - start}
     result.results.model_copy(update={"seconds": seconds | total}).write(result.folder / "metrics.json")
+    verdict.keep(result)
     return stopped
 
 

@@ -191,3 +191,23 @@ def test_verdict_of_a_run_is_read_from_its_files(made):
     assert verdict.of_run(made[2]) is None
     (made[2].folder / "metrics.json").unlink()
     assert verdict.of_run(made[2]) is None
+
+
+def test_verdict_of_a_run_is_kept_with_it_until_its_results_change(made):
+    run = made[2]
+    verdict.keep(run)
+    file, found = run.folder / verdict.FILE, verdict.of_run(run)
+    assert verdict.KeptVerdict.read(file).verdict == found
+    (run.folder / "predictions.parquet").unlink()  # not read any more
+    verdict._of_run.cache_clear()
+    assert verdict.of_run(run) == found
+    file.write_text("{")
+    verdict._of_run.cache_clear()
+    assert verdict.of_run(run) is None, "the tables are read again"
+    verdict.KeptVerdict(of=[1, 0], verdict=found).write(file)
+    verdict._of_run.cache_clear()
+    assert verdict.of_run(run) is None, "it is of other results"
+
+
+def test_training_keeps_the_verdict(trained):
+    assert verdict.KeptVerdict.read(trained.folder / verdict.FILE).verdict == verdict.of_run(trained)
