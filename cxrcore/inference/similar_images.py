@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cxrcore.features import graph
+from cxrcore.features.store import Store
 from cxrcore.inference.arrays import read_arrays
 from cxrcore.inference.ood import directions
 from cxrcore.runs import Run
@@ -34,3 +36,28 @@ def nearest(run: Run, vector: np.ndarray, count: int = 5) -> pd.DataFrame | None
     similarity = vectors.astype(np.float32) @ directions(vector[None])[0]
     best = np.argsort(-similarity, kind="stable")[:count]
     return run.table.iloc[rows[best]].assign(similarity=similarity[best]).reset_index(drop=True)
+
+
+def nearest_to_kept(run: Run, sha256: str, count: int = 5) -> pd.DataFrame | None:
+    """Return the same as `nearest` for an image whose feature map is in the cache, without the image itself.
+
+    Needs no TensorFlow. None if the map is not kept (any more), if the run was fine-tuned, or if `nearest` has none.
+
+    Args:
+        run: the run.
+        sha256: of the image file.
+        count: of images.
+
+    Raises:
+        DamagedFileError: the file of the training images' features is damaged.
+    """
+    kept = read_arrays(run.folder / FILE, "vectors")
+    config = run.config
+    if kept is None or config.tune:
+        return None
+    store = Store(config.key(run.info.weights_digest))
+    if store.missing([sha256]):
+        return None
+    vector = graph.descriptor(store.read([sha256]).rows([0]), kept[0].shape[1])[0]
+    found = nearest(run, vector, count + 1)
+    return None if found is None else found[found["sha256"] != sha256].head(count).reset_index(drop=True)

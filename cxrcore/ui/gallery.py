@@ -1,9 +1,9 @@
-"""X-rays in a grid that fits any window: undistorted, with a caption below each."""
+"""X-rays in a grid that fits any window: undistorted, with a caption below each; a click opens one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,28 +19,75 @@ from cxrcore.messages import Message, msg
 
 _SIDE = 320
 _NO_CLASS = ClassStyle("#888", "solid", "", "●")
-_STYLE = """<style>
-.cxr-grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
-.cxr-grid figure { margin: 0; }
-.cxr-grid .picture { aspect-ratio: 1; background: #000; border-radius: 6px; overflow: hidden; }
-.cxr-grid .wrong { outline: 3px solid #C0392B; outline-offset: 1px; }
-.cxr-grid img { width: 100%; height: 100%; object-fit: contain; display: block; }
-.cxr-grid .picture { position: relative; }
-.cxr-grid .over { position: absolute; inset: 0; }
-.cxr-grid .picture:hover .over { opacity: 0; }
-.cxr-grid .gone { color: #ddd; font-size: 13px; padding: 12px; }
-.cxr-grid figcaption { font-size: 13px; line-height: 1.35; padding-top: 5px; overflow-wrap: anywhere; }
-.cxr-grid figcaption a { color: inherit; }
-.cxr-grid .mark { display: inline-block; width: 13px; margin-right: 3px; }
-</style>"""
+_HTML = '<div class="cxr-grid"></div>'
+_CSS = """
+.cxr-grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); padding: 4px; }
+figure { margin: 0; min-width: 0; }
+.picture { position: relative; display: block; width: 100%; aspect-ratio: 1; padding: 0; border: 0; background: #000;
+  border-radius: 6px; overflow: hidden; font: inherit; }
+button.picture { cursor: pointer; }
+.wrong { outline: 3px solid #C0392B; outline-offset: 1px; }
+button.picture:hover { outline: 3px solid var(--st-primary-color); outline-offset: 1px; }
+button.picture:focus-visible { outline: 3px solid var(--st-text-color); outline-offset: 1px; }
+img { width: 100%; height: 100%; object-fit: contain; display: block; }
+.over { position: absolute; inset: 0; }
+.picture:hover .over, .picture:focus-visible .over { opacity: 0; }
+.gone { color: #ddd; font-size: 13px; padding: 12px; text-align: left; overflow-wrap: anywhere; }
+figcaption { font-size: 13px; line-height: 1.35; padding-top: 5px; overflow-wrap: anywhere; }
+.mark { display: inline-block; width: 13px; margin-right: 3px; }
+"""
+# Texts from data become text nodes. The cards are made anew only when they have changed: the focus stays on its image.
+_JS = """
+function made(tag, className, text) {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+function image(source, className, alt) {
+  const element = made("img", className, "");
+  element.src = source;
+  element.alt = alt;
+  element.loading = "lazy";
+  return element;
+}
+function figure(card, number, grid, clickable) {
+  const picture = made(clickable ? "button" : "div", card.wrong ? "picture wrong" : "picture", "");
+  if (clickable) {
+    picture.type = "button";
+    picture.onclick = () => grid.open(number);
+  }
+  if (card.picture) picture.append(image(card.picture, "", card.alt));
+  else picture.append(made("div", "gone", card.gone));
+  if (card.over) picture.append(image(card.over, "over", ""));
+  const caption = made("figcaption", "", "");
+  const mark = made("span", "mark", card.mark);
+  mark.style.color = card.colour;
+  caption.append(mark);
+  if (card.wrong) caption.append(made("b", "", card.wrong), " · ");
+  caption.append(card.title);
+  for (const line of card.lines) caption.append(document.createElement("br"), line);
+  const element = made("figure", "", "");
+  element.append(picture, caption);
+  return element;
+}
+export default function ({ data, parentElement, setTriggerValue }) {
+  const grid = parentElement.querySelector(".cxr-grid");
+  grid.open = (number) => setTriggerValue("opened", number);
+  const content = JSON.stringify(data);
+  if (grid.content === content) return;
+  grid.content = content;
+  grid.replaceChildren(...data.cards.map((card, number) => figure(card, number, grid, data.clickable)));
+}
+"""
+_grid = st.components.v2.component("cxr_gallery", html=_HTML, css=_CSS, js=_JS)
 
 
 @dataclass(frozen=True)
 class Card:
     """One image of the grid, none if `path` is "". The mark has the colour of class `label`; the texts stand below.
 
-    With `heatmap`, float (h, w), the picture is shown under it, and by itself while the pointer is on it. `explain` is
-    the address where the image is explained, "" for no link.
+    With `heatmap`, float (h, w), the picture is shown under it, and by itself while the pointer or the focus is on it.
     """
 
     path: str
@@ -49,28 +96,29 @@ class Card:
     lines: tuple[str, ...] = ()
     wrong: bool = False
     heatmap: npt.NDArray[np.float32] | None = None
-    explain: str = ""
 
 
-def show(cards: Sequence[Card], classes: Sequence[str]) -> None:
-    """Show the cards; incorrect ones have a red frame and the word."""
+def show(cards: Sequence[Card], classes: Sequence[str], key: str, clickable: bool = True) -> int | None:
+    """Show the cards; incorrect ones have a red frame and the word.
+
+    Args:
+        cards: what is shown, at most some dozens: their pictures are sent with the page.
+        classes: all classes of the run or dataset, which decide the colours.
+        key: of the grid, which no other element of the page has.
+        clickable: whether a click on a picture, or Enter while it has the focus, is returned.
+
+    Returns:
+        The index of the card that was clicked just now, else None.
+    """
     styles = palette.class_styles(classes)
-    st.html(_STYLE + f'<div class="cxr-grid">{"".join(figure(card, styles) for card in cards)}</div>')
+    data = {"cards": [content(card, styles) for card in cards], "clickable": clickable}
+    result = _grid(key=key, data=data, on_opened_change=_nothing)
+    opened = result.get("opened")
+    return int(opened) if opened is not None and 0 <= int(opened) < len(cards) else None
 
 
-def clickable(cards: Sequence[Card], classes: Sequence[str], key: str) -> int | None:
-    """Show the cards with a button below each; return the index of the card whose button was pressed, else None."""
-    styles = palette.class_styles(classes)
-    pressed = None
-    # All are drawn before the first is shown: a grid that grows under the pointer gets clicks in the wrong place.
-    html = [figure(card, styles) for card in cards]
-    with st.container(horizontal=True, gap="small"):
-        for number, content in enumerate(html):
-            with st.container(width=168, gap=None):
-                st.html(_STYLE + f'<div class="cxr-grid">{content}</div>')
-                if st.button(t("Enlarge"), key=f"{key} {number}", width="stretch", type="tertiary"):
-                    pressed = number
-    return pressed
+def _nothing() -> None:
+    """A trigger of a component is returned only if it has a callback."""
 
 
 def page_of(count: int, size: int, key: str) -> slice:
@@ -82,39 +130,33 @@ def page_of(count: int, size: int, key: str) -> slice:
     return slice((int(number) - 1) * size, int(number) * size)
 
 
-def figure(card: Card, styles: Mapping[str, ClassStyle]) -> str:
-    """Return the HTML of a card; `styles` are those of the classes."""
+def content(card: Card, styles: Mapping[str, ClassStyle]) -> dict[str, Any]:
+    """Return the texts and pictures (data URLs) of a card, as the grid's script reads them; `styles` of the classes."""
     style = styles.get(card.label, _NO_CLASS)
-    dot = f'<span class="mark" style="color:{style.colour}">{style.mark}</span>'
-    mark = "<b>" + t("incorrect") + "</b> · " if card.wrong else ""
-    lines = "<br>".join(escape(line) for line in card.lines)
-    if card.explain:
-        lines += f'<br><a href="{escape(card.explain, quote=True)}" target="_self">{t("Explain")}</a>'
-    return (
-        f'<figure><div class="picture{" wrong" if card.wrong else ""}">{_picture(card)}</div>'
-        f"<figcaption>{dot}{mark}{escape(card.title)}<br>{lines}</figcaption></figure>"
-    )
-
-
-def _picture(card: Card) -> str:
     picture, reason = thumbnail(card.path) if card.path else ("", msg("not opened"))
-    if not picture:
-        return f'<div class="gone">{escape(translate(reason))}</div>'
+    over = ""
+    if picture and card.heatmap is not None:
+        over = _overlay(card.path, modified_at(card.path), card.heatmap)
     description = ". ".join([card.title, *card.lines])
-    alt = escape(t("X-ray {name}: {description}", name=Path(card.path).name, description=description), quote=True)
-    inner = f'<img src="{picture}" alt="{alt}" loading="lazy">'
-    if card.heatmap is not None:
-        over = _overlay(card.path, _modified(card.path), card.heatmap)
-        inner += f'<img class="over" src="{over}" alt="" loading="lazy">'
-    return inner
+    return {
+        "picture": picture,
+        "alt": t("X-ray {name}: {description}", name=Path(card.path).name, description=description),
+        "gone": translate(reason),
+        "over": over,
+        "colour": style.colour,
+        "mark": style.mark,
+        "wrong": t("incorrect") if card.wrong else "",
+        "title": card.title,
+        "lines": [line for line in card.lines if line],
+    }
 
 
 def thumbnail(path: str) -> tuple[str, Message]:
     """Return a small picture as a data URL and an empty message, or "" and the reason why there is none."""
-    return _thumbnail(path, _modified(path))
+    return _thumbnail(path, modified_at(path))
 
 
-def _modified(path: str) -> float:
+def modified_at(path: str) -> float:
     """Return when the file was written last, 0 if it is gone: part of the cache's key, as a file may be replaced."""
     file = Path(path)
     return file.stat().st_mtime if file.is_file() else 0.0

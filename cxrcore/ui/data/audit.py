@@ -93,17 +93,17 @@ def _show_issue(data: Dataset, issue: Issue, number: int) -> None:
                 editing.exclude(data.name, exclude, audit.title(issue))
                 st.rerun()
         if look:
-            _show_images(data, issue)
+            _show_images(data, issue, number)
 
 
-def _show_images(data: Dataset, issue: Issue) -> None:
+def _show_images(data: Dataset, issue: Issue, number: int) -> None:
     rows = [row for row in issue.rows if row in data.table.index]
-    groups = {row: t("group {number}", number=number) for number, group in enumerate(issue.groups, 1) for row in group}
+    groups = {row: t("group {number}", number=k) for k, group in enumerate(issue.groups, 1) for row in group}
     cards = [
         gallery.Card(path, label, classes.label(label) or t("no class"), (groups.get(row, ""), path.rsplit("/", 1)[-1]))
         for row, path, label in data.table.loc[rows[:_SHOWN], ["row", "path", "label"]].itertuples(index=False)
     ]
-    gallery.show(cards, data.classes)
+    gallery.show(cards, data.classes, f"images of issue {number}", clickable=False)
     if len(rows) > _SHOWN:
         counted = t("{shown} of {rows}.", shown=_SHOWN, rows=len(rows))
         st.caption(f"{counted} {t('The tab Images shows all: choose this issue, and all images.')}")

@@ -1,4 +1,4 @@
-"""The images of a dataset: filter, enlarge, relabel, exclude and restore."""
+"""The images of a dataset: filter, look at one, relabel, exclude and restore."""
 
 from pathlib import Path
 from typing import Any
@@ -10,29 +10,14 @@ from cxrcore.audits.dataset import audit
 from cxrcore.data import classes, editing, exclusions, split
 from cxrcore.data.dataset import PART_TITLES, PARTS, Dataset
 from cxrcore.data.errors import ImageError
-from cxrcore.data.images import display
 from cxrcore.figures import outlines
-from cxrcore.i18n import N_, bind, t, translate
-from cxrcore.ui import feedback, gallery, outline_toggle, query_params
+from cxrcore.i18n import N_, t, translate
+from cxrcore.ui import feedback, gallery, query_params, sample_view
 from cxrcore.ui.data import edit_history
 from cxrcore.ui.data.audit import last_audit
 
 _PER_PAGE = 24
 _USED, _LEFT_OUT, _ALL = N_("in use"), N_("left out"), N_("all")
-# Column -> its title in the list of an image's properties.
-_PROPERTIES = {
-    "label": N_("class"),
-    "finding": N_("finding"),
-    "patient": N_("patient"),
-    "source": N_("source"),
-    "view": N_("view"),
-    "sex": N_("sex"),
-    "age": N_("age"),
-    "given_split": N_("given split"),
-    "format": N_("format"),
-    "left_out": N_("left out"),
-    "path": N_("path"),
-}
 
 
 def show(data: Dataset) -> None:
@@ -45,14 +30,17 @@ def show(data: Dataset) -> None:
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         counted = t("{shown} of {table} images.", shown=len(shown), table=len(data.table))
-        st.caption(f"{counted} {t('Enlarge one to relabel or exclude it.')}")
+        st.caption(f"{counted} {t('A click on an image shows it large, to relabel or exclude it.')}")
         _edit_all(data, shown)
     with right:
         page = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, "images page")]
     cards = [_card(row) for _, row in page.iterrows()]
-    opened = gallery.clickable(cards, data.classes, key="images")
-    if opened is not None:
-        st.dialog(t("Image"), width="large")(bind(_image))(data, int(page["row"].iloc[opened]))
+    clicked = gallery.show(cards, data.classes, key="images")
+    opened = None if clicked is None else int(page["row"].iloc[clicked])
+    numbers = [int(number) for number in shown["row"]]
+    sample_view.show(
+        numbers, opened, lambda number: _sample(data, number), below=lambda number: _edit(data, data.table.loc[number])
+    )
 
 
 def _edit_all(data: Dataset, shown: pd.DataFrame) -> None:
@@ -121,37 +109,25 @@ def _short(name: str) -> str:
     return name if len(name) <= 22 else f"{name[:11]}…{name[-10:]}"
 
 
-def _image(data: Dataset, number: int) -> None:
+def _sample(data: Dataset, number: int) -> sample_view.Sample:
     row = data.table.loc[number]
-    left, right = st.columns([3, 2])
-    with left, feedback.friendly():
-        if not row["sha256"]:
-            reason = exclusions.reason(row["left_out_reason"])
-            raise ImageError("Not shown, as the import did not accept it: {reason}", reason=reason)
-        name = Path(row["path"]).name
-        picture = display(Path(row["path"]), longest=1200)
-        masks = outline_toggle.choose(outlines.Masks(row["lungs"], row["lesions"]), shown=True)
-        st.image(outline_toggle.outlined([picture], masks)[0], caption=feedback.plain_text(name))
-    with right:
-        known = {translate(title): _property(row, column) for column, title in _PROPERTIES.items() if row[column]}
-        if row["width"]:
-            known[t("pixels")] = t(
-                "{width} x {height}, {bits} bits", width=row["width"], height=row["height"], bits=row["bits"]
-            )
-        st.dataframe(pd.Series(known, name=t("value")), height="content")
-        with feedback.friendly():
-            _edit(data, row)
+    path, problem = str(row["path"]), None
+    if not row["sha256"]:
+        reason = exclusions.reason(row["left_out_reason"])
+        path, problem = "", ImageError("Not shown, as the import did not accept it: {reason}", reason=reason)
+    known = sample_view.properties(row)
+    if copies := _duplicates(data, number):
+        known[t("duplicates")] = copies
+    masks = outlines.Masks(row["lungs"], row["lesions"])
+    return sample_view.Sample(path, row["label"], row["sha256"], masks, known, problem=problem)
 
 
-def _property(row: "pd.Series[Any]", column: str) -> str:
-    value = str(row[column])
-    if column == "left_out":
-        reason = translate(exclusions.reason(row["left_out_reason"]))
-        return f"{translate(exclusions.KINDS.get(value, value))}: {reason}"
-    if column == "given_split":
-        return translate(PART_TITLES.get(value, value))
-    shown = {"label": classes.label, "finding": classes.finding_label}
-    return shown[column](value) if column in shown else value
+def _duplicates(data: Dataset, number: int) -> str:
+    """Return the names of the files that the audit found to be copies of an image, "" for none."""
+    found = last_audit(data)
+    groups = [group for issue in (found.issues if found else []) for group in issue.groups if number in group]
+    rows = dict.fromkeys(row for group in groups for row in group if row != number and row in data.table.index)
+    return ", ".join(Path(data.table.at[row, "path"]).name for row in rows)
 
 
 def _edit(data: Dataset, row: "pd.Series[Any]") -> None:

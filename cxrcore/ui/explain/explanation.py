@@ -16,18 +16,17 @@ from cxrcore.explain.methods import METHODS, Method
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.features import image_transforms, lung_segmenter
 from cxrcore.features.image_transforms import TRANSFORMS
-from cxrcore.figures import charts, formatting
 from cxrcore.figures import lung_zones as lung_zones_figure
 from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.inference import saved_model, similar_images
 from cxrcore.progress import Progress
 from cxrcore.runs import Run
-from cxrcore.ui import computing, feedback, gallery, progress
+from cxrcore.ui import computing, feedback, prediction, progress
+from cxrcore.ui import similar as similar_grid
 from cxrcore.ui.explain import image_views
 from cxrcore.ui.explain.options import ExplainOptions
 
-_MOST_BARS = 10  # classes up to which every probability has a bar
 _KEPT = 12  # explanations of one visitor
 _ZONES_NAMED, _LEAST_SHARE = 3, 0.05  # of a heatmap
 _READING = N_(
@@ -59,7 +58,6 @@ def picture(
         masks: the drawn lungs and lesions of the image, if any are known.
     """
     names, method = list(probabilities), METHODS[chosen.method]
-    predicted = max(names, key=probabilities.__getitem__)
     target = names[chosen.score.index(np.array(list(probabilities.values())), names)]
     explained = classes.label(target)
     if (contrast := chosen.score.contrast) != NONE:
@@ -72,10 +70,10 @@ def picture(
     _zones(name, image, heatmap)
     _notes(heatmap, explained, method)
     if in_distribution:
-        _prediction(predicted, true, probabilities)
+        prediction.show(true, probabilities)
     else:
         with st.expander(t("Show the prediction anyway")):
-            _prediction(predicted, true, probabilities)
+            prediction.show(true, probabilities)
     over = banner(overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold), text)
     st.download_button(
         t("Overlay as PNG"),
@@ -158,17 +156,7 @@ def _computed(run: Run, source: Path | Upload, chosen: ExplainOptions) -> Explan
 
 def similar(run: Run, vector: npt.NDArray[np.float32]) -> None:
     """Show the training images that are most similar to an image with the mean feature `vector`."""
-    found = similar_images.nearest(run, vector)
-    if found is None:
-        st.caption(t("This run has no features of its training images. Train it again to see similar images."))
-        return
-    st.caption(t("Cosine similarity of the features; 1 is the same direction."))
-    columns = zip(found["path"], found["label"], found["similarity"], strict=True)
-    cards = [
-        gallery.Card(path, label, classes.label(label), (Path(path).name, format_number(similarity, ".3f")))
-        for path, label, similarity in columns
-    ]
-    gallery.show(cards, run.classes)
+    similar_grid.show(similar_images.nearest(run, vector), run.classes, "similar")
 
 
 def _notes(heatmap: npt.NDArray[np.float32], explained: str, method: Method) -> None:
@@ -186,23 +174,3 @@ def _notes(heatmap: npt.NDArray[np.float32], explained: str, method: Method) -> 
     if not method.class_specific:
         title = translate(method.title)
         st.info(t("{method} is not specific to a class: it shows what is prominent in this layer.", method=title))
-
-
-def _prediction(predicted: str, true: str, probabilities: dict[str, float]) -> None:
-    label, true_label = (feedback.plain_text(classes.label(name)) for name in (predicted, true))
-    if not true:
-        st.markdown(t("Predicted **{predicted}**.", predicted=label))
-    elif predicted == true:
-        st.markdown(t("Predicted **{predicted}**, which is correct.", predicted=label))
-    else:
-        text = t(
-            "Predicted **{predicted}**, which is **incorrect**: it is **{true}**.", predicted=label, true=true_label
-        )
-        st.markdown(text)
-    names, shown = list(probabilities), probabilities
-    if len(names) > _MOST_BARS:
-        shown = formatting.highest(probabilities)
-        st.caption(t("The {n} highest of {all} probabilities.", n=len(shown), all=len(names)))
-    alt = ", ".join(f"{classes.label(name)} {format_number(value, '.1%')}" for name, value in shown.items())
-    figure = charts.probabilities(shown, names)
-    st.plotly_chart(figure, key="probabilities", alt=t("Probabilities: {alt}", alt=alt))

@@ -12,69 +12,79 @@ from cxrcore.evaluation import error_analysis
 from cxrcore.evaluation.metrics import certainty
 from cxrcore.i18n import format_number, t
 from cxrcore.runs import Run
-from cxrcore.ui import feedback, gallery
+from cxrcore.ui import feedback, gallery, sample_view
 
 _PER_PAGE = 20
+_SHORT = 60  # characters of a note below its image
 
 
 def show(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
-    """Show both tables; a note is saved when its cell is left."""
+    """Show the images of both lists; a click opens one, where its note can be written."""
     notes = error_analysis.read_notes(run)
     errors, correct = error_analysis.errors_by_confidence(table, names), error_analysis.low_margin(table, names)
     st.subheader(t("Errors by confidence ({n})", n=len(errors)))
     st.caption(t("Incorrect predictions, highest confidence first."))
     if errors.empty:
         st.success(t("No test image was classified incorrectly. With few images that can happen by chance."))
-    else:
-        _table(run, errors.iloc[gallery.page_of(len(errors), _PER_PAGE, "errors page")], notes, "errors")
+    _grid(run, table, errors, notes, "errors")
     st.subheader(t("Correct, low margin ({n})", n=len(correct)))
     st.caption(t("Margin: the probability of the predicted class minus that of the next class."))
-    _table(run, correct, notes, "correct")
+    _grid(run, table, correct, notes, "correct")
     st.caption(t("Notes are kept with the run and visible to everybody who opens it."))
+    with st.expander(t("Table")):
+        st.dataframe(_listed(pd.concat([errors, correct]), notes), hide_index=True)
 
 
-def _table(run: Run, rows: pd.DataFrame, notes: dict[str, str], key: str) -> None:
+def _grid(run: Run, table: pd.DataFrame, rows: pd.DataFrame, notes: dict[str, str], key: str) -> None:
     if rows.empty:
         return
-    image, note = t("image"), t("note")
-    columns = {
-        image: st.column_config.ImageColumn(width="small"),
-        note: st.column_config.TextColumn(width="large", max_chars=2000),
-    }
-    shown = pd.DataFrame(
+    page = rows.iloc[gallery.page_of(len(rows), _PER_PAGE, f"{key} page")]
+    clicked = gallery.show([_card(row, notes) for _, row in page.iterrows()], run.classes, key)
+    opened = None if clicked is None else int(page.index[clicked])
+    numbers = [int(number) for number in rows.index]
+    sample_view.show(
+        numbers,
+        opened,
+        lambda number: sample_view.of_run(run, table, number),
+        below=lambda number: _note(run, table, number),
+    )
+
+
+def _card(row: "pd.Series[object]", notes: dict[str, str]) -> gallery.Card:
+    predicted, true = str(row["predicted"]), str(row["label"])
+    confidence, margin = float(str(row["confidence"])), float(str(row["margin"]))
+    title = t("predicted {label}", label=classes.isolated(classes.label(predicted))) + " " + certainty(confidence)
+    lines = [t("true {label}", label=classes.label(true)), f"{t('margin')} {format_number(margin, '.2f')}"]
+    if note := notes.get(str(row["sha256"]), ""):
+        lines.append(f"{t('note')}: {note if len(note) <= _SHORT else note[: _SHORT - 1] + '…'}")
+    return gallery.Card(str(row["path"]), predicted, title, tuple(lines), predicted != true)
+
+
+def _listed(rows: pd.DataFrame, notes: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(
         {
-            image: [gallery.thumbnail(path)[0] for path in rows["path"]],
             t("file"): [Path(path).name for path in rows["path"]],
             t("predicted"): rows["predicted"].map(classes.label),
             t("true"): rows["label"].map(classes.label),
             t("confidence"): rows["confidence"].map(certainty),
             t("margin"): [format_number(margin, ".2f") for margin in rows["margin"]],
-            note: [notes.get(sha256, "") for sha256 in rows["sha256"]],
+            t("note"): [notes.get(sha256, "") for sha256 in rows["sha256"]],
         }
-    ).reset_index(drop=True)
-    if settings.read_only():
-        st.dataframe(shown, hide_index=True, column_config=columns, row_height=84, height="content")
-        return
-    digests = list(rows["sha256"])
-    edits = st.session_state.setdefault("edits of notes", 0)  # after an edit a new editor shows what is on disk
-    editor = f"notes {key} {hash(tuple(digests))} {edits}"
-    st.data_editor(
-        shown,
-        hide_index=True,
-        column_config=columns,
-        disabled=[name for name in shown if name != note],
-        row_height=84,
-        height="content",
-        key=editor,
-        on_change=_save,
-        args=(run, digests, editor, note),
     )
 
 
-def _save(run: Run, digests: list[str], editor: str, note: str) -> None:
-    """Save the notes that were edited now, and no others: these may have been changed by other people."""
-    with feedback.friendly():
-        for row, change in st.session_state[editor]["edited_rows"].items():
-            if note in change:
-                error_analysis.write_note(run, digests[int(row)], change[note] or "")
-    st.session_state["edits of notes"] += 1
+def _note(run: Run, table: pd.DataFrame, number: int) -> None:
+    """Show the note on an image; a change is saved when the field is left."""
+    sha256 = str(table.at[number, "sha256"])
+    text = error_analysis.read_notes(run).get(sha256, "")
+    if settings.read_only():
+        if text:
+            st.markdown(f"**{t('note')}**: {feedback.plain_text(text)}")
+        return
+    key = f"note {run.name} {sha256}"
+
+    def save() -> None:
+        with feedback.friendly():
+            error_analysis.write_note(run, sha256, st.session_state[key])
+
+    st.text_area(t("note"), text, max_chars=2000, key=key, on_change=save)

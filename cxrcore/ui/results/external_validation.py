@@ -93,9 +93,9 @@ def _duplicates(run: Run, name: str) -> None:
         return
     with st.expander(t("Duplicates ({n})", n=len(pairs)), icon=":material/content_copy:"):
         page = pairs[gallery.page_of(len(pairs), _PAIRS, f"duplicates {name}")]
-        for place, (_, pair) in zip(cycle(st.columns(2)), page.iterrows(), strict=False):
+        for place, (number, pair) in zip(cycle(st.columns(2)), page.iterrows(), strict=False):
             with place:
-                gallery.show(_cards(pair), run.classes)
+                gallery.show(_cards(pair), run.classes, f"pair {name} {number}", clickable=False)
 
 
 def _cards(pair: "pd.Series[str]") -> list[gallery.Card]:

@@ -15,7 +15,7 @@ from cxrcore.figures import confusion_matrix, formatting, palette
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
-from cxrcore.ui import gallery, query_params
+from cxrcore.ui import gallery, query_params, sample_view
 
 _PER_PAGE = 25
 _ANY = ""  # no class has this name
@@ -48,7 +48,7 @@ def show(run: Run, table: pd.DataFrame, metrics: ClassificationMetrics) -> None:
     if rows.empty:
         st.info(t("No test image matches. Choose another cell, or any."), icon=":material/info:")
     heatmaps = run.heatmaps() if with_heatmaps else None
-    gallery.show([_card(run, int(number), row, names, heatmaps) for number, row in rows.iterrows()], names)
+    clicked = gallery.show([_card(row, names, heatmaps) for _, row in rows.iterrows()], names, key="test images")
     if with_heatmaps:
         st.caption(t("For the predicted class. Put the pointer on an image to see it without the heatmap."))
         if (rows["heatmap"] == NO_HEATMAP).any():
@@ -58,6 +58,9 @@ def show(run: Run, table: pd.DataFrame, metrics: ClassificationMetrics) -> None:
                     "the saved model, which was trained with it."
                 )
             )
+    numbers = [int(number) for number in shown.index]
+    opened = None if clicked is None else int(rows.index[clicked])
+    sample_view.show(numbers, opened, lambda number: sample_view.of_run(run, table, number))
 
 
 def _confusion(metrics: ClassificationMetrics) -> None:
@@ -137,10 +140,8 @@ def _class_or_any(names: Sequence[str]) -> Callable[[str], str]:
     return lambda name: anything if name == _ANY else classes.label(name)
 
 
-def _card(
-    run: Run, number: int, row: "pd.Series[object]", names: Sequence[str], heatmaps: npt.NDArray[np.float32] | None
-) -> gallery.Card:
-    """Return the card of row `number` of the table; with `heatmaps`, those of the run, with its own or a link."""
+def _card(row: "pd.Series[object]", names: Sequence[str], heatmaps: npt.NDArray[np.float32] | None) -> gallery.Card:
+    """Return the card of a row of the table; with `heatmaps`, those of the run, with its own, if it has one."""
     path, true, predicted = str(row["path"]), str(row["label"]), str(row["predicted"])
     probabilities = {name: float(str(row[f"p_{name}"])) for name in names}
     lines = (
@@ -152,10 +153,7 @@ def _card(
         + " "
         + certainty(probabilities[predicted])
     )
-    kept, heatmap, link = int(str(row["heatmap"])), None, ""
-    if heatmaps is not None:
-        if kept == NO_HEATMAP:
-            link = query_params.address("explain", run=run.name, image=str(number))
-        else:
-            heatmap = np.asarray(heatmaps[kept, list(names).index(predicted)])
-    return gallery.Card(path, predicted, title, lines, true != predicted, heatmap, link)
+    kept, heatmap = int(str(row["heatmap"])), None
+    if heatmaps is not None and kept != NO_HEATMAP:
+        heatmap = np.asarray(heatmaps[kept, list(names).index(predicted)])
+    return gallery.Card(path, predicted, title, lines, true != predicted, heatmap)
