@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from cxrcore.figures import palette
-from cxrcore.figures.formatting import plotly_label, plotly_text, with_interval
+from cxrcore.figures.formatting import plotly_label, plotly_text, shortened, with_interval
 from cxrcore.i18n import current, format_number, t
 from cxrcore.metric import Metric
 from cxrcore.runs.models import EpochMetrics
@@ -125,18 +125,24 @@ def learning_curve(patients: Sequence[int], accuracies: Sequence[Metric]) -> go.
     return figure
 
 
-def class_counts(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]) -> go.Figure:
+def class_counts(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str], title: str = "") -> go.Figure:
     """Return stacked bars: one bar for each group (a part of a split or a source), `{group: {class: count}}`."""
     styles = palette.class_styles(classes)
-    more: dict[str, Any] = {"showlegend": False, "hovermode": "closest"} if len(classes) > _MOST_IN_LEGEND else {}
-    figure = go.Figure(layout=layout(100 + 44 * len(counts), barmode="stack", **more))
-    groups = [plotly_text(name) for name in counts]
+    named = len(classes) <= _MOST_IN_LEGEND
+    legend = 24 * -(-len(classes) // 3) if named else 0
+    below = LEGEND_BELOW | {"xref": "container", "traceorder": "normal"}
+    more: dict[str, Any] = {"hovermode": "closest", "legend": below, "showlegend": named}
+    more["uniformtext"] = {"minsize": 10, "mode": "hide"}  # a number that does not fit is in the hover text alone
+    figure = go.Figure(layout=layout(90 + legend + 40 * len(counts), title, barmode="stack", **more))
+    groups = [plotly_text(shortened(name, _LONGEST_TICK)) for name in counts]
     for name in classes:
         values = [group.get(name, 0) for group in counts.values()]
-        shown = {"name": plotly_label(name), "marker": _bar(styles[name]), "text": values}
-        figure.add_bar(y=groups, x=values, orientation="h", **shown)
+        shown = {"name": plotly_label(name, _LONGEST_TICK), "marker": _bar(styles[name]), "text": values}
+        figure.add_bar(
+            y=list(range(len(groups))), x=values, orientation="h", textposition="inside", textangle=0, **shown
+        )
     figure.update_xaxes(gridcolor=GRID)
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", tickvals=list(range(len(groups))), ticktext=groups)
     return figure
 
 

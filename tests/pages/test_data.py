@@ -10,7 +10,7 @@ from cxrcore.audits.dataset import audit, issues
 from cxrcore.data import dataset, download, editing, importing
 from cxrcore.data.images import png
 from cxrcore.messages import msg
-from cxrcore.ui import feedback
+from cxrcore.ui import feedback, gallery
 from tests.data.dicom_files import radiograph
 from tests.data.zip_files import zipped
 from tests.pages.test_pages import _button, _texts
@@ -155,6 +155,33 @@ def test_damaged_audit_is_a_warning(open_page, phantom):
         assert "audit.json is damaged" in _texts(test) and not test.error
     _button(test, "Run the audit").click().run()
     assert "audit.json is damaged" not in _texts(test)
+
+
+@pytest.fixture
+def cards(monkeypatch):
+    """The labels of the images that the grids of a page show."""
+    shown = []
+    monkeypatch.setattr(gallery, "show", lambda cards, classes: shown.extend(card.label for card in cards))
+    return shown
+
+
+def test_overview_shows_examples_distributions_and_the_flow(open_page, phantom, cards):
+    editing.exclude("phantom", [0, 1, 2])
+    test = open_page("data")
+    assert not test.error and cards == ["COVID"] * 6 + ["NORMAL"] * 6 + ["OTHER INFECTION"] * 6
+    (flow,) = [image.proto.imgs[0].alt for image in test.get("image")]
+    assert flow.startswith("Identified: 60. Left out: 3 (excluded 3). Included: 57 (COVID ")
+    charts = " ".join(chart.proto.alt for chart in test.get("plotly_chart"))
+    assert "Longer side, pixels. COVID: " in charts and "Age. " not in charts
+    assert len(test.dataframe) == 1  # the classes; what is left out is listed when it is asked for
+    test.session_state["left out"] = True
+    assert test.run().dataframe[0].value["reason"].tolist() == ["by hand"] * 3
+
+
+def test_overview_of_fifty_classes_shows_the_chosen_one(open_page, made, cards):
+    test = open_page("data", dataset="made50")
+    test.selectbox(key="class of examples").set_value("p_x").run()
+    assert not test.exception and cards[4:] == ["p_x"] * 4
 
 
 def test_damaged_dataset_is_listed(open_page, phantom):

@@ -1,28 +1,29 @@
-"""Overview of a dataset: counts, split, what was left out and why, sources."""
+"""Overview of a dataset: some images, distributions, flow of the images into the split, sources."""
 
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from cxrcore.data import classes, dataset, exclusions, split
+from cxrcore.data import classes, dataset, exclusions, summary
 from cxrcore.data.dataset import PART_TITLES, Dataset
 from cxrcore.data.readers.base import LAYOUTS
-from cxrcore.figures import charts
+from cxrcore.data.summary import DatasetSummary
+from cxrcore.figures import charts, flow_diagram, palette
 from cxrcore.i18n import t, translate
-from cxrcore.ui import feedback
-from cxrcore.ui.data import class_editor, edit_history
+from cxrcore.ui import csv_table, feedback
+from cxrcore.ui.data import class_editor, edit_history, examples
 
 
 def show(data: Dataset) -> None:
     """Show a dataset."""
-    table = data.usable
+    found = _summary(data.name, data.info.created, data.version, data)
     feedback.numbers(
         {
-            t("Images in use"): len(table),
-            t("Patients"): table["patient"].nunique(),
+            t("Images in use"): found.images,
+            t("Patients"): found.patients,
             t("Classes"): len(data.classes),
-            t("Left out"): len(data.left_out),
+            t("Left out"): found.flow.excluded,
         }
     )
     edit_history.show(data)
@@ -34,9 +35,9 @@ def show(data: Dataset) -> None:
         st.info(text)
     for note in data.info.notes:
         st.warning(feedback.plain_text(translate(note)))
-    _counts(data, table)
+    examples.show(data, found)
+    _flow_and_counts(data, found)
     class_editor.show(data)
-    _left_out(data)
     _sources(data)
     if st.button(t("Train on this dataset"), type="primary", icon=":material/model_training:"):
         st.switch_page("pages/train.py", query_params={"dataset": data.name})
@@ -53,44 +54,50 @@ def show(data: Dataset) -> None:
             st.rerun()
 
 
-def _counts(data: Dataset, table: pd.DataFrame) -> None:
-    left, right = st.columns(2)
+@st.cache_data(max_entries=16, show_spinner=False)
+def _summary(name: str, created: str, version: int, _data: Dataset) -> DatasetSummary:
+    """Return the summary; a dataset of the same name that is created later is another one."""
+    return summary.summarise(_data)
+
+
+def _flow_and_counts(data: Dataset, found: DatasetSummary) -> None:
+    left, right = st.columns(2, gap="large")
     with left:
-        st.markdown(t("**Images by source**"))
-        _bars(table, table["source"], data.classes, "by-source")
+        st.subheader(t("Flow of the images"))
+        ink = palette.INK[st.context.theme.type or "light"]
+        st.image(flow_diagram.svg(found.flow, data.classes, ink), alt=flow_diagram.in_words(found.flow))
+        if found.split_problem:
+            st.warning(feedback.error_text(found.split_problem))
+        else:
+            st.caption(t("Split by patient, with the default shares."))
     with right:
-        if (table["given_split"] != "").any():
-            st.markdown(t("**Given split**"))
-            titles = table["given_split"].map(lambda part: translate(PART_TITLES[part]) if part else t("none"))
-            _bars(table, titles, data.classes, "by-given-part")
-        st.markdown(t("**Training, validation and test split**"))
-        st.caption(t("Split by patient, with the default shares."))
-        with feedback.friendly():
-            titles = {part: translate(title) for part, title in PART_TITLES.items()}
-            parts = split.by_patient(table).map(titles)
-            _bars(table, parts.astype(pd.CategoricalDtype(list(titles.values()))), data.classes, "by-part")
+        st.subheader(t("Images by class"))
+        if found.parts:
+            titles = {translate(PART_TITLES[part]): counts for part, counts in found.parts.items()}
+            _bars(t("Training, validation and test split"), titles, data.classes, "by-part")
+        if found.given:
+            titles = {translate(PART_TITLES[part]) if part else t("none"): n for part, n in found.given.items()}
+            _bars(t("Given split"), titles, data.classes, "by-given-part")
+        _bars(t("Source"), found.sources, data.classes, "by-source")
+    if found.flow.left_out:
+        box = st.expander(t("Images left out"), icon=":material/table:", key="left out", on_change="rerun")
+        if box.open:  # there may be a hundred thousand
+            with box:
+                csv_table.content(_left_out(data), "left-out.csv")
 
 
-def _bars(table: pd.DataFrame, group: pd.Series, names: list[str], key: str) -> None:
-    crossed = pd.crosstab(group, table["label"])
-    counts = {str(name): {str(label): int(n) for label, n in row.items()} for name, row in crossed.iterrows()}
+def _bars(title: str, counts: dict[str, dict[str, int]], names: list[str], key: str) -> None:
     described = [
         f"{name}: " + ", ".join(f"{classes.label(label)} {n}" for label, n in row.items())
         for name, row in counts.items()
     ]
-    st.plotly_chart(charts.class_counts(counts, names), key=key, alt="; ".join(described))
+    figure = charts.class_counts(counts, names, title)
+    st.plotly_chart(figure, key=key, alt=f"{title}. {'; '.join(described)}", config={"displayModeBar": False})
 
 
-def _left_out(data: Dataset) -> None:
+def _left_out(data: Dataset) -> pd.DataFrame:
     left_out = data.left_out
-    if left_out.empty:
-        return
-    st.subheader(t("Images left out"))
-    counts = ", ".join(
-        f"{translate(exclusions.KINDS.get(kind, kind))} {count}" for kind, count in data.left_out_counts().items()
-    )
-    st.caption(t("{rows} rows: {counts}.", rows=len(left_out), counts=counts))
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             t("file"): [Path(path).name for path in left_out["path"]],
             t("why"): [translate(exclusions.KINDS.get(kind, kind)) for kind in left_out["left_out"]],
@@ -100,7 +107,6 @@ def _left_out(data: Dataset) -> None:
             t("view"): left_out["view"],
         }
     )
-    st.dataframe(table, hide_index=True, height=240)
 
 
 def _sources(data: Dataset) -> None:
