@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
+from markupsafe import Markup
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
+from cxrcore.data import flow
 from cxrcore.data.errors import ImageError
+from cxrcore.data.flow import ImageFlow
 from cxrcore.evaluation import probability_metrics
 from cxrcore.evaluation.metrics import certainty, probability_columns
 from cxrcore.evaluation.reported import NO_HEATMAP
@@ -17,6 +20,7 @@ from cxrcore.explain.overlay import overlay
 from cxrcore.figures import (
     charts,
     confusion_matrix,
+    flow_diagram,
     formatting,
     palette,
     probability_curves,
@@ -56,6 +60,7 @@ def render(summary: RunSummary, progress: Progress = ignore) -> str:
         summary=summary,
         plotly=get_plotlyjs(),
         figures={name: _json(figure) for name, figure in _figures(summary, shown).items()},
+        flow=Markup(flow_diagram.svg(_flow(summary), summary.info.dataset.info.classes, palette.INK["light"])),
         images=_images(summary, progress),
         left_out=max(0, len(summary.table) - MOST_IMAGES),
         styles=palette.class_styles(summary.classes),
@@ -79,6 +84,14 @@ def _figures(summary: RunSummary, shown: list[str]) -> dict[str, go.Figure]:
         "accuracy": charts.curves(epochs, "accuracy", t("Accuracy"), len(epochs), kept_line, logistic),
         "loss": charts.curves(epochs, "loss", t("Loss"), len(epochs), kept_line, logistic),
     }
+
+
+def _flow(summary: RunSummary) -> ImageFlow:
+    """Return the flow of the images, of the dataset as it was when the run began; of several splits without parts."""
+    table, snapshot = summary.run.table, summary.info.dataset
+    several = summary.run.requested.resampling.count > 1
+    parts = {} if several else flow.count_parts(table["split"], table["patient"])
+    return ImageFlow(snapshot.counts, snapshot.left_out, parts)
 
 
 def _json(figure: go.Figure) -> str:

@@ -44,6 +44,13 @@ def test_report_shows_the_results_of_the_run(trained):
     assert not re.search(r"(src|href)=\"(https?:)?//", page)  # nothing from another host
 
 
+def test_report_shows_the_flow_of_the_images(trained):
+    html = html_report.render(RunSummary(trained))
+    (svg,) = re.findall(r'<figure class="flow">(<svg .*?</svg>)</figure>', html)
+    assert 'aria-label="Identified: 60. Left out: 0. Included: 60 (COVID 20, NORMAL 20, OTHER INFECTION 20)' in svg
+    assert "test: 12" in svg and re.findall(r">(\d+)</text>", svg)[:2] == ["60", "60"]
+
+
 def test_reports_and_file_names_use_the_title(trained):
     trained.describe(title="Ação: VGG16 / *best*")
     summary = RunSummary(trained)
