@@ -6,7 +6,7 @@ from cxrcore import runs
 from cxrcore.i18n import t
 from cxrcore.jobs import queue
 from cxrcore.ui import entry, feedback, selection
-from cxrcore.ui.train import dataset_issues, form, run_view
+from cxrcore.ui.train import dataset_issues, form, like_run, run_view
 
 entry.required()
 st.title(t("Train"))
@@ -22,6 +22,10 @@ if in_view and in_view in {run.name for run in runs.listing()}:
         run_view.others(in_view)
         st.stop()
 
+if like_run.is_asked():
+    like_run.show()
+    run_view.others(in_view)
+    st.stop()
 with st.container(border=True):
     st.subheader(t("New run"))
     dataset_name = selection.choose_dataset(last_used=True)

@@ -16,7 +16,7 @@ def show(run: Run) -> None:
     found = shortcut.load(run)
     _shortcut_audit(run, found)
     if found:  # a mitigation is for a shortcut that was measured
-        _mitigations(run)
+        _mitigations(run, found.chance)
 
 
 def _shortcut_audit(run: Run, found: shortcut.ShortcutAudit | None) -> None:
@@ -28,7 +28,7 @@ def _shortcut_audit(run: Run, found: shortcut.ShortcutAudit | None) -> None:
         )
     )
     if found:
-        shortcut_audit.show(found)
+        shortcut_audit.show(run, found)
     description = t(
         "Blacks out all but the border of a sample of the images, trains a linear head on the rest, and tests it on "
         "other patients. An accuracy above chance then comes from outside the lungs. Takes about {duration}.",
@@ -38,12 +38,12 @@ def _shortcut_audit(run: Run, found: shortcut.ShortcutAudit | None) -> None:
     background_tasks.offer(run, "shortcut", label, description, done=bool(found))
 
 
-def _mitigations(run: Run) -> None:
+def _mitigations(run: Run, chance: float) -> None:
     st.subheader(t("Mitigations"))
     st.caption(t("Image transforms that remove what a shortcut may use, compared by what they leave."))
     found = mitigations_audit.load(run)
     if found:
-        mitigations.show(found)
+        mitigations.show(run, found, chance)
     description = t(
         "Transforms a sample of the images in five ways and measures the accuracy that remains from the border, and "
         "for the best two from the whole image and for the source. Takes about {duration}.",
