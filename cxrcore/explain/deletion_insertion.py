@@ -16,9 +16,9 @@ CELLS, STEPS = 16, 4
 Probabilities = Callable[[np.ndarray], np.ndarray]
 
 
-def areas(probabilities: Probabilities, pixels: np.ndarray, heatmaps: Sequence[np.ndarray], target: int) -> np.ndarray:
-    """Return the areas of each heatmap, (n, 2) of deletion and insertion, 0 to 1: low is good for the first, high for
-    the second.
+def curves(probabilities: Probabilities, pixels: np.ndarray, heatmaps: Sequence[np.ndarray], target: int) -> np.ndarray:
+    """Return the curves of each heatmap, (n, 2, STEPS + 1) of deletion and insertion: the probability of the explained
+    class at the shares 0, 1 / STEPS, ..., 1 of the image.
 
     An altered image that several heatmaps give, as the image itself, passes the model once.
 
@@ -40,7 +40,13 @@ def areas(probabilities: Probabilities, pixels: np.ndarray, heatmaps: Sequence[n
             for kind, left in enumerate((~inside, inside)):
                 numbers[map_number, kind, step] = kept.setdefault(left.tobytes(), len(kept))
     images = [_altered(pixels, blurred, np.frombuffer(left, bool)) for left in kept]
-    curves = probabilities(np.stack(images))[:, target][numbers]
+    return np.asarray(probabilities(np.stack(images))[:, target][numbers])
+
+
+def areas(curves: np.ndarray) -> np.ndarray:
+    """Return the area under each curve (..., STEPS + 1), 0 to 1, by the trapezoidal rule: low is good for deletion,
+    high for insertion.
+    """
     return np.asarray(np.trapezoid(curves, dx=1 / STEPS))
 
 

@@ -63,6 +63,24 @@ class RandomMapChecks:
     insertion: Metric
 
 
+@dataclass(frozen=True)
+class MeanCurves:
+    """The mean probability of the explained class over the images of the curves, while the brightest cells of a map are
+    blurred (`deletion`) or restored (`insertion`): at equal steps from none of the image to all of it.
+    """
+
+    deletion: list[float]
+    insertion: list[float]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The curves by method, and those of random maps."""
+
+    methods: dict[str, MeanCurves]
+    random: MeanCurves
+
+
 class Faithfulness(Stored):
     """`faithfulness.json`.
 
@@ -75,6 +93,7 @@ class Faithfulness(Stored):
         worst: the method with the most flaws.
         random_point: how a random point in the lungs agrees with the lesions, where both are known.
         lung_centres: how the centres of the lungs do.
+        curves: of deletion and insertion; None in files of earlier versions.
     """
 
     methods: dict[str, MethodChecks]
@@ -85,6 +104,7 @@ class Faithfulness(Stored):
     worst: str
     random_point: LesionChecks | None = None
     lung_centres: LesionChecks | None = None
+    curves: Curves | None = None
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -259,7 +279,7 @@ class _Checks:
 
     def result(self) -> Faithfulness:
         maps = self._maps(self.tests, _MAPS)
-        random, areas = self._areas(maps)
+        random, areas, curves = self._areas(maps)
         stability = self._stability(maps)
         lungs, lungs_from = self._lungs(self.tests)
         correct = self.tests.table["label"].to_numpy() == np.array(self.classifier.classes)[self.tests.targets]
@@ -295,6 +315,7 @@ class _Checks:
             worst=faithfulness_summary.worst(checks),
             random_point=marked.check_baseline(localisation.random_point, other_marked),
             lung_centres=marked.check_baseline(localisation.lung_centres, other_marked),
+            curves=curves,
         )
 
     def _features(self, pixels: np.ndarray, stage: str) -> np.ndarray:
@@ -335,18 +356,21 @@ class _Checks:
         explanation = self.explainer.explain_pixels(images.pixels[k], self.config.tap, name, lambda _: score)
         return np.asarray(explanation.heatmaps[0])
 
-    def _areas(self, maps: Maps) -> tuple[np.ndarray, Maps]:
+    def _areas(self, maps: Maps) -> tuple[np.ndarray, Maps, Curves]:
         """Return the areas under the deletion and insertion curves of the sample, (n, 2), of random maps and of each
-        method.
+        method, and the mean curves.
         """
         found = []
         for done, row in enumerate(self.sample, 1):
             heatmaps = [deletion_insertion.random_map(self.rng), *(maps[name][row] for name in self.names)]
             target = int(self.tests.targets[row])
-            found.append(deletion_insertion.areas(self._probabilities, self.tests.pixels[row], heatmaps, target))
+            found.append(deletion_insertion.curves(self._probabilities, self.tests.pixels[row], heatmaps, target))
             self.progress(_CURVES, done, len(self.sample))
-        random, *areas = np.stack(found, axis=1)
-        return random, dict(zip(self.names, areas, strict=True))
+        curves = np.stack(found, axis=1)  # by map, image, kind and step
+        random, *areas = deletion_insertion.areas(curves)
+        random_curves, *means = [MeanCurves(*mean.tolist()) for mean in curves.mean(axis=1)]
+        of_methods = dict(zip(self.names, means, strict=True))
+        return random, dict(zip(self.names, areas, strict=True)), Curves(of_methods, random_curves)
 
     def _probabilities(self, pixels: np.ndarray) -> np.ndarray:
         return self.classifier.head_probabilities(predict(self.features, pixels))

@@ -36,8 +36,10 @@ def test_deletion_and_insertion_of_a_faithful_and_an_unfaithful_map():
         whole = [(image[:20, :20] == pixels[:20, :20]).all() for image in images]
         return np.stack([1 - np.array(whole, float), np.array(whole, float)], axis=1)
 
-    found = deletion_insertion.areas(probabilities, pixels, [heat, 1 - heat, heat], 1)
-    # Probabilities 1, 0, 0, 0, 0 at five shares of the image, or 0 before the others, by the trapezoidal rule.
+    curves = deletion_insertion.curves(probabilities, pixels, [heat, 1 - heat, heat], 1)
+    assert curves[0].tolist() == [[1, 0, 0, 0, 0], [0, 1, 1, 1, 1]]
+    found = deletion_insertion.areas(curves)
+    # By the trapezoidal rule.
     assert found == pytest.approx(np.array([[0.125, 0.875], [0.875, 0.125], [0.125, 0.875]]))
     assert counts == [14], "equal altered images pass the model once"
 
@@ -158,6 +160,13 @@ def test_checks_of_a_run_are_kept_with_it(trained, monkeypatch):
         "shuffled weights",
     ]
     assert (calls[-1].number, calls[-1].steps, calls[-1].seconds_left) == (5, 5, 0)
+    curves = found.curves.methods["grad-cam"]
+    assert len(curves.deletion) == len(found.curves.random.insertion) == 5
+    # The area of the mean curve is the mean of the areas.
+    assert deletion_insertion.areas(np.array(curves.deletion)) == pytest.approx(grad_cam.deletion.value)
+    assert deletion_insertion.areas(np.array(found.curves.random.insertion)) == pytest.approx(
+        found.random.insertion.value
+    )
     # Eigen-CAM of the feature map is the same for every head; Grad-CAM is not.
     assert dict(found.methods["eigen-cam"].stages)["head"] == pytest.approx(1)
     assert dict(grad_cam.stages)["head"] < 0.9
@@ -182,6 +191,7 @@ def test_checks_of_version_1_are_read(tmp_path):
     found = faithfulness.load(Run(tmp_path))
     assert found.methods["layercam"].in_lungs == Metric(0.3, 0.2, 0.4, 3)
     assert found.methods["layercam"].lesions == LesionChecks(Metric(0.3, 0.2, 0.4, 3), Metric(0.3, 0.2, 0.4, 3))
+    assert found.curves is None
     assert found.methods["layercam"].stages == [("head", 0.5)] and str(found.flaws["layercam"][0]) == "It moves."
 
 

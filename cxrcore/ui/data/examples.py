@@ -53,7 +53,7 @@ def _pictures(cards: list[gallery.Card], names: list[str]) -> None:
     place.empty()
     with st.container(key="examples"):
         st.html(_STYLE)
-        gallery.show(cards, names)
+        gallery.show(cards, names, "examples grid", clickable=False)
 
 
 def _histograms(found: DatasetSummary, names: list[str], chosen: str) -> None:
