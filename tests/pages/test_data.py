@@ -161,7 +161,9 @@ def test_damaged_audit_is_a_warning(open_page, phantom):
 def cards(monkeypatch):
     """The labels of the images that the grids of a page show."""
     shown = []
-    monkeypatch.setattr(gallery, "show", lambda cards, classes: shown.extend(card.label for card in cards))
+    monkeypatch.setattr(
+        gallery, "show", lambda cards, classes, key, clickable: shown.extend(card.label for card in cards)
+    )
     return shown
 
 

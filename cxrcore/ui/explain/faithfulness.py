@@ -164,8 +164,8 @@ def _method(found: Faithfulness) -> None:
             "images). **Insertion over random**: the difference to a random map; the interval should be above 0. "
             "**Weight randomisation**: rank correlation with the map of a model with random weights, 0 is good (n = "
             "{randomised}). **Noise stability**: rank correlation after noise of 1% of the range, 1 is good. "
-            "**Lesions**: where they are known and the prediction is correct (n = {lesions}); the peak may miss them by "
-            "3% of the longer side. The threshold of the intersection over union is the best on validation images. "
+            "**Lesions**: where known and the prediction is correct (n = {lesions}); the peak may miss them by "
+            "3% of the longer side. The threshold of the intersection over union is chosen on validation images. "
             "**Lungs**: n = {lungs}, from {lungs_from}. 95% intervals in brackets: bootstrap over patients.",
             layer=found.layer,
             n=checks.deletion.n,
