@@ -1,5 +1,6 @@
 """The training images that are most similar to an image in the run's features."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,13 @@ def nearest_to_kept(run: Run, sha256: str, count: int = 5) -> pd.DataFrame | Non
     config = run.config
     if kept is None or config.tune:
         return None
-    store = Store(config.key(run.info.weights_digest))
-    if store.missing([sha256]):
+    digest = run.info.weights_digest
+    pooled = replace(config.key(digest, pooled=True), tap=config.taps[-1])  # what a logistic head is trained on
+    stores = [store for store in map(Store, (config.key(digest), pooled)) if not store.missing([sha256])]
+    if not stores:
         return None
-    vector = graph.descriptor(store.read([sha256]).rows([0]), kept[0].shape[1])[0]
+    vector = graph.descriptor(stores[0].read([sha256]).rows([0]), kept[0].shape[1])[0]
+    if len(vector) != kept[0].shape[1]:  # of a run of an older version
+        return None
     found = nearest(run, vector, count + 1)
     return None if found is None else found[found["sha256"] != sha256].head(count).reset_index(drop=True)

@@ -22,19 +22,19 @@ _NO_CLASS = ClassStyle("#888", "solid", "", "●")
 _HTML = '<div class="cxr-grid"></div>'
 _CSS = """
 .cxr-grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); padding: 4px; }
-figure { margin: 0; min-width: 0; }
-.picture { position: relative; display: block; width: 100%; aspect-ratio: 1; padding: 0; border: 0; background: #000;
-  border-radius: 6px; overflow: hidden; font: inherit; }
-button.picture { cursor: pointer; }
-.wrong { outline: 3px solid #C0392B; outline-offset: 1px; }
-button.picture:hover { outline: 3px solid var(--st-primary-color); outline-offset: 1px; }
-button.picture:focus-visible { outline: 3px solid var(--st-text-color); outline-offset: 1px; }
-img { width: 100%; height: 100%; object-fit: contain; display: block; }
-.over { position: absolute; inset: 0; }
-.picture:hover .over, .picture:focus-visible .over { opacity: 0; }
-.gone { color: #ddd; font-size: 13px; padding: 12px; text-align: left; overflow-wrap: anywhere; }
-figcaption { font-size: 13px; line-height: 1.35; padding-top: 5px; overflow-wrap: anywhere; }
-.mark { display: inline-block; width: 13px; margin-right: 3px; }
+.cxr-grid figure { margin: 0; min-width: 0; }
+.cxr-grid .picture { position: relative; display: block; width: 100%; aspect-ratio: 1; padding: 0; border: 0;
+  background: #000; border-radius: 6px; overflow: hidden; font: inherit; }
+.cxr-grid button.picture { cursor: pointer; }
+.cxr-grid .wrong { outline: 3px solid #C0392B; outline-offset: 1px; }
+.cxr-grid button.picture:hover { outline: 3px solid var(--st-primary-color); outline-offset: 1px; }
+.cxr-grid button.picture:focus-visible { outline: 3px solid var(--st-text-color); outline-offset: 1px; }
+.cxr-grid img { width: 100%; height: 100%; object-fit: contain; display: block; }
+.cxr-grid .over { position: absolute; inset: 0; }
+.cxr-grid .picture:hover .over, .cxr-grid .picture:focus-visible .over { opacity: 0; }
+.cxr-grid .gone { color: #ddd; font-size: 13px; padding: 12px; text-align: left; overflow-wrap: anywhere; }
+.cxr-grid figcaption { font-size: 13px; line-height: 1.35; padding-top: 5px; overflow-wrap: anywhere; }
+.cxr-grid .mark { display: inline-block; width: 13px; margin-right: 3px; }
 """
 # Texts from data become text nodes. The cards are made anew only when they have changed: the focus stays on its image.
 _JS = """
@@ -80,7 +80,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   grid.replaceChildren(...data.cards.map((card, number) => figure(card, number, grid, data.clickable)));
 }
 """
-_grid = st.components.v2.component("cxr_gallery", html=_HTML, css=_CSS, js=_JS)
+# Not in a shadow root: a dialog that closes could not give the focus back to an image in one.
+_grid = st.components.v2.component("cxr_gallery", html=_HTML, css=_CSS, js=_JS, isolate_styles=False)
 
 
 @dataclass(frozen=True)

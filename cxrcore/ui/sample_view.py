@@ -1,7 +1,7 @@
 """One image in a dialog: large, with its heatmap and outlines, what was predicted, and what is known about it.
 
-A page shows a grid of images with `gallery.show`, and passes the image that was clicked to `show`. The dialog walks
-through all images of the grid, on whatever page of the grid they are; the image in view is in the URL.
+A page shows images with `grid`, or by `gallery.show` and passes the image that was clicked to `show`. The dialog walks
+through all images, on whatever page of the grid they are; the image in view is in the URL.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -168,6 +168,46 @@ def _property(row: "pd.Series[Any]", column: str) -> str:
         return Path(value).name
     shown = {"label": classes.label, "finding": classes.finding_label}
     return shown[column](value) if column in shown else value
+
+
+def grid(
+    cards: Sequence[gallery.Card],
+    names: Sequence[str],
+    key: str,
+    numbers: Sequence[int],
+    on_page: Sequence[int],
+    sample: Callable[[int], Sample],
+    name: str = "sample",
+    below: Callable[[int], None] | None = None,
+) -> None:
+    """Show a grid of images that open in the dialog; a click draws the grid again, and nothing else of the page.
+
+    Args:
+        cards: of the images that are in view.
+        names: all classes of the run or dataset, which decide the colours.
+        key: of the grid, which no other element of the page has.
+        numbers: of all images that previous and next go through, in their order.
+        on_page: those of `cards`.
+        sample: see `show`.
+        name: see `show`.
+        below: see `show`.
+    """
+    st.fragment(bind(_grid))(cards, names, key, numbers, on_page, sample, name, below)
+
+
+def _grid(
+    cards: Sequence[gallery.Card],
+    names: Sequence[str],
+    key: str,
+    numbers: Sequence[int],
+    on_page: Sequence[int],
+    sample: Callable[[int], Sample],
+    name: str,
+    below: Callable[[int], None] | None,
+) -> None:
+    with feedback.friendly():
+        clicked = gallery.show(cards, names, key)
+        show(numbers, None if clicked is None else on_page[clicked], sample, name, below)
 
 
 def show(

@@ -35,11 +35,14 @@ def show(data: Dataset) -> None:
     with right:
         page = shown.iloc[gallery.page_of(len(shown), _PER_PAGE, "images page")]
     cards = [_card(row) for _, row in page.iterrows()]
-    clicked = gallery.show(cards, data.classes, key="images")
-    opened = None if clicked is None else int(page["row"].iloc[clicked])
-    numbers = [int(number) for number in shown["row"]]
-    sample_view.show(
-        numbers, opened, lambda number: _sample(data, number), below=lambda number: _edit(data, data.table.loc[number])
+    sample_view.grid(
+        cards,
+        data.classes,
+        "images",
+        shown["row"].tolist(),
+        page["row"].tolist(),
+        lambda number: _sample(data, number),
+        below=lambda number: _edit(data, data.table.loc[number]),
     )
 
 

@@ -39,12 +39,12 @@ def _grid(run: Run, table: pd.DataFrame, rows: pd.DataFrame, notes: dict[str, st
     if rows.empty:
         return
     page = rows.iloc[gallery.page_of(len(rows), _PER_PAGE, f"{key} page")]
-    clicked = gallery.show([_card(row, notes) for _, row in page.iterrows()], run.classes, key)
-    opened = None if clicked is None else int(page.index[clicked])
-    numbers = [int(number) for number in rows.index]
-    sample_view.show(
-        numbers,
-        opened,
+    sample_view.grid(
+        [_card(row, notes) for _, row in page.iterrows()],
+        run.classes,
+        key,
+        rows.index.tolist(),
+        page.index.tolist(),
         lambda number: sample_view.of_run(run, table, number),
         below=lambda number: _note(run, table, number),
     )

@@ -48,7 +48,11 @@ def show(run: Run, table: pd.DataFrame, metrics: ClassificationMetrics) -> None:
     if rows.empty:
         st.info(t("No test image matches. Choose another cell, or any."), icon=":material/info:")
     heatmaps = run.heatmaps() if with_heatmaps else None
-    clicked = gallery.show([_card(row, names, heatmaps) for _, row in rows.iterrows()], names, key="test images")
+    cards = [_card(row, names, heatmaps) for _, row in rows.iterrows()]
+    numbers, on_page = ([int(number) for number in part.index] for part in (shown, rows))
+    sample_view.grid(
+        cards, names, "test images", numbers, on_page, lambda number: sample_view.of_run(run, table, number)
+    )
     if with_heatmaps:
         st.caption(t("For the predicted class. Put the pointer on an image to see it without the heatmap."))
         if (rows["heatmap"] == NO_HEATMAP).any():
@@ -58,9 +62,6 @@ def show(run: Run, table: pd.DataFrame, metrics: ClassificationMetrics) -> None:
                     "the saved model, which was trained with it."
                 )
             )
-    numbers = [int(number) for number in shown.index]
-    opened = None if clicked is None else int(rows.index[clicked])
-    sample_view.show(numbers, opened, lambda number: sample_view.of_run(run, table, number))
 
 
 def _confusion(metrics: ClassificationMetrics) -> None:
