@@ -13,11 +13,10 @@ from cxrcore.data import dataset
 from cxrcore.data.images import png
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.evaluation import external
-from cxrcore.figures import palette
 from cxrcore.jobs import queue
 from cxrcore.messages import plain
 from cxrcore.runs.models import RunStatus
-from cxrcore.ui import feedback, gallery
+from cxrcore.ui import feedback
 
 
 def _texts(test):
@@ -305,11 +304,3 @@ def test_damaged_dataset_is_listed_and_others_open(open_page, trained, home):
     assert "**cut**: " in _texts(test) and list(test.dataframe[0].value["name"]) == ["phantom"]
     for page in ("results", "explain", "compare"):
         assert not open_page(page, run=trained.name).error
-
-
-def test_gallery_alt_texts_name_the_image(trained):
-    row = trained.predictions("test").iloc[0]
-    name = Path(row["path"]).name
-    card = gallery.Card(row["path"], "COVID", "predicted COVID 97%", ("true <NORMAL>",))
-    html = gallery.figure(card, palette.class_styles(["COVID"]))
-    assert f'alt="X-ray {name}: predicted COVID 97%. true &lt;NORMAL&gt;"' in html

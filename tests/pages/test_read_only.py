@@ -76,13 +76,14 @@ def test_invalid_setting_is_an_error(monkeypatch):
 
 
 # Buttons that change what is shown, or make a file for the visitor.
-HARMLESS = {"Prepare"}
+HARMLESS = {"Prepare", "Previous", "Next"}
 
 
 def test_pages_have_no_control_that_changes_anything(open_page, shown, home):
     before = _everything(home)
     pages = [("home", {}), ("explain", {}), ("compare", {})]
     pages += [("results", {"tab": tab}) for tab in ("Images", "Metrics", "Errors", "Robustness", "Export")]
+    pages.append(("results", {"sample": "0"}))
     for page, query in pages:
         test = open_page(page, run=shown.name, **query)
         assert {button.label for button in test.button} <= HARMLESS, (page, query)
