@@ -1,6 +1,6 @@
 """Every metric with its n and interval: by class, overall, and by subgroup."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -8,12 +8,15 @@ import streamlit as st
 from cxrcore.data import classes
 from cxrcore.evaluation import subgroups
 from cxrcore.evaluation.metrics import reported
-from cxrcore.figures import formatting
+from cxrcore.figures import formatting, palette
+from cxrcore.figures.dot_plot import Dot, dot_plot
 from cxrcore.i18n import t, translate
-from cxrcore.metric import ClassificationMetrics
-from cxrcore.ui import feedback
+from cxrcore.metric import ClassificationMetrics, ClassMetrics, Metric
+from cxrcore.ui import csv_table, feedback, figure_row
 
 _MOST_SENTENCES, _FEW_SENTENCES = 10, 5
+_MIDDLE = 0.5
+_LONGEST = 22  # characters of a name beside an axis
 _MOST_IN_SUBGROUPS = 3  # classes with columns of their own
 
 
@@ -33,8 +36,7 @@ def _summary(metrics: ClassificationMetrics, positive: str) -> None:
     st.subheader(t("Summary"))
     found = {name: values for name, values in reported(metrics, positive).items() if values.recall.n}
     if len(found) > _MOST_SENTENCES:
-        worst = sorted(found, key=lambda name: found[name].recall.value or 0.0)[:_FEW_SENTENCES]
-        found = {name: found[name] for name in worst}
+        found = _lowest(found, _FEW_SENTENCES)
         st.caption(t("The {n} classes with the lowest sensitivity; the table below has all.", n=_FEW_SENTENCES))
     for name, values in found.items():
         recall, specificity = values.recall, values.specificity
@@ -65,19 +67,20 @@ def _summary(metrics: ClassificationMetrics, positive: str) -> None:
 
 def _by_class(metrics: ClassificationMetrics, positive: str, by_patient: bool) -> None:
     st.subheader(t("Metrics of the positive class") if positive else t("Metrics by class"))
+    found = reported(metrics, positive)
+    if positive:
+        _of_one_class(found[positive], palette.class_styles(metrics.classes)[positive].colour)
+    else:
+        _of_each_class(found, metrics.classes)
     rows = [
         {
             t("positive class") if positive else t("class"): classes.label(name),
             t("images"): values.n,
-            t("sensitivity (recall)"): formatting.with_interval(values.recall),
-            t("specificity"): formatting.with_interval(values.specificity),
-            t("PPV (precision)"): formatting.with_interval(values.precision),
-            t("NPV"): formatting.with_interval(values.npv),
-            "F1": formatting.with_interval(values.f1),
+            **{title: formatting.with_interval(metric) for title, metric in _titled(values).items()},
         }
-        for name, values in reported(metrics, positive).items()
+        for name, values in found.items()
     ]
-    st.dataframe(rows, hide_index=True)
+    csv_table.show(rows, "metrics-by-class.csv")
     st.caption(
         t(
             "Sensitivity: share of the images of a class that are predicted as this class. Specificity: share of the "
@@ -105,6 +108,53 @@ def _by_class(metrics: ClassificationMetrics, positive: str, by_patient: bool) -
         )
 
 
+def _titled(values: ClassMetrics) -> dict[str, Metric]:
+    """Return the metrics of a class by their titles."""
+    return {
+        t("sensitivity (recall)"): values.recall,
+        t("specificity"): values.specificity,
+        t("PPV (precision)"): values.precision,
+        t("NPV"): values.npv,
+        "F1": values.f1,
+    }
+
+
+def _of_one_class(values: ClassMetrics, colour: str) -> None:
+    dots = [Dot(title, metric, colour) for title, metric in _titled(values).items()]
+    _plot(dots, "", "metrics of the positive class")
+
+
+def _of_each_class(found: Mapping[str, ClassMetrics], names: Sequence[str]) -> None:
+    """Show a figure for each metric but F1, with a row for each class, of many classes those of lowest sensitivity."""
+    styles, shown = palette.class_styles(names), _lowest(found, _MOST_SENTENCES)
+    if len(shown) < len(found):
+        st.caption(t("The {n} classes with the lowest sensitivity; the table below has all.", n=len(shown)))
+    titles = [title for title in next(iter(_titled(values) for values in found.values())) if title != "F1"]
+    for place, title in zip(figure_row.columns(len(titles), "metrics-by-class"), titles, strict=True):
+        with place:
+            dots = [
+                Dot(formatting.shortened(classes.label(name), _LONGEST), _titled(values)[title], styles[name].colour)
+                for name, values in shown.items()
+            ]
+            _plot(dots, title, f"by class {title}")
+
+
+def _plot(dots: Sequence[Dot], title: str, key: str, line: tuple[str, float] | None = None) -> None:
+    alt = "; ".join(f"{dot.label} {formatting.with_interval(dot.metric)}" for dot in dots)
+    figure = dot_plot(dots, title, line)
+    figure.update_xaxes(range=[0, 1.02], dtick=0.25)
+    if line:
+        figure.update_annotations(xanchor="left" if line[1] < _MIDDLE else "right")
+    st.plotly_chart(figure, key=key, alt=f"{title}: {alt}", config={"displayModeBar": False})
+
+
+def _lowest(found: Mapping[str, ClassMetrics], most: int) -> dict[str, ClassMetrics]:
+    """Return the metrics of all classes in the order of the run, or of the `most` with the lowest sensitivity first."""
+    if len(found) <= most:
+        return dict(found)
+    return {name: found[name] for name in sorted(found, key=lambda name: found[name].recall.value or 0.0)[:most]}
+
+
 def _overall(metrics: ClassificationMetrics) -> None:
     st.subheader(t("Overall metrics"))
     rows = {
@@ -130,10 +180,14 @@ def _subgroups(table: pd.DataFrame, names: list[str], positive: str, by_patient:
         required=True,
         format_func=lambda name: translate(subgroups.COLUMNS[name]),
     )
+    dots = [Dot(formatting.shortened(value, _LONGEST), metrics.accuracy) for value, metrics in found[column].items()]
+    accuracy = float(table["correct"].mean())
+    _plot(dots, t("accuracy"), "by subgroup", (t("all images"), accuracy))
     shown = [positive] if positive else names
     if len(shown) > _MOST_IN_SUBGROUPS:
         shown = [st.selectbox(t("Class"), names, format_func=classes.label, key="subgroup class")]
-    st.dataframe([_group(value, metrics, shown) for value, metrics in found[column].items()], hide_index=True)
+    rows = [_group(value, metrics, shown) for value, metrics in found[column].items()]
+    csv_table.show(rows, "metrics-by-subgroup.csv")
     st.caption(translate(subgroups.CAVEAT))
     few = [value for value, metrics in found[column].items() if metrics.n < subgroups.FEW]
     if few:
