@@ -1,4 +1,4 @@
-"""Plotly figures of probabilities: ROC, precision-recall, reliability and accuracy by coverage."""
+"""Plotly figures of probabilities: ROC, precision-recall, reliability, histograms and accuracy by coverage."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,15 +9,17 @@ import plotly.graph_objects as go
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from cxrcore.evaluation import probability_metrics
+from cxrcore.evaluation.decision import OperatingPoint
 from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.evaluation.probability_metrics import ReliabilityBin
 from cxrcore.figures import palette
 from cxrcore.figures.charts import GRID, LEGEND_BELOW, layout
-from cxrcore.figures.formatting import plotly_label
+from cxrcore.figures.formatting import plotly_label, with_interval
 from cxrcore.i18n import t
 
 _MARGIN = {"l": 8, "r": 24, "t": 36, "b": 8}  # room for the last label of the x axis
 _LONGEST = 28  # characters of a class name in the legend
+_BINS, _MIDDLE = 20, 0.5
 _GREY = {"dash": "dot", "color": "#888", "width": 1}
 
 
@@ -43,6 +45,89 @@ def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray], classes: S
     for name, positive, score, line in _occurring(true, probabilities, classes):
         x, y, _ = roc_curve(positive, score)
         figure.add_scatter(x=x, y=y, name=plotly_label(name, _LONGEST), mode="lines", line=line)
+    return figure
+
+
+def operating_point(
+    true: Sequence[str], score: np.ndarray, name: str, classes: Sequence[str], point: OperatingPoint
+) -> go.Figure:
+    """Return the ROC curve of class `name` with a dot at a decision threshold.
+
+    Args:
+        true: the classes of the images.
+        score: (n,), their probabilities of the class, 0 to 1.
+        name: the class.
+        classes: all classes of the run.
+        point: what the threshold gives.
+    """
+    figure = roc(true, {name: score}, classes)
+    sensitivity, specificity = point.sensitivity.value, point.specificity.value
+    if sensitivity is None or specificity is None:
+        return figure
+    text = t("sensitivity") + f" {with_interval(point.sensitivity)}<br>"
+    text += t("specificity") + f" {with_interval(point.specificity)}"
+    figure.add_scatter(
+        x=[1 - specificity],
+        y=[sensitivity],
+        mode="markers",
+        cliponaxis=False,
+        marker={"size": 13, "color": palette.VALIDATION, "line": {"color": "#fff", "width": 2}},
+        text=[text],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    return figure
+
+
+def histogram(
+    positive: np.ndarray, score: np.ndarray, threshold: float, names: tuple[str, str], colours: tuple[str, str]
+) -> go.Figure:
+    """Return how the probabilities of one class are distributed over the images of the class and over the others.
+
+    Args:
+        positive: (n,), whether an image is of the class.
+        score: (n,), its probability of the class, 0 to 1.
+        threshold: where a line stands, 0 to 1.
+        names: of the class and of the others.
+        colours: of both.
+    """
+    edges = np.linspace(0, 1, _BINS + 1)
+    margin = {"l": 8, "r": 24, "t": 60, "b": 8}
+    figure = go.Figure(
+        layout=layout(
+            330,
+            t("Probability of {label}", label=plotly_label(names[0], _LONGEST)),
+            barmode="overlay",
+            bargap=0.04,
+            hovermode="closest",
+            legend=LEGEND_BELOW,
+            margin=margin,
+        )
+    )
+    for inside, name, colour in zip((~positive, positive), reversed(names), reversed(colours), strict=True):
+        counts, _ = np.histogram(score[inside], edges)
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts / max(int(inside.sum()), 1),
+            width=1 / _BINS,
+            customdata=np.stack([counts, edges[:-1], edges[1:]], axis=-1),
+            name=plotly_label(name, _LONGEST),
+            marker={"color": colour, "opacity": 0.65},
+            hovertemplate="%{customdata[1]:.0%}-%{customdata[2]:.0%}: %{y:.1%} (%{customdata[0]})"
+            "<extra>%{fullData.name}</extra>",
+        )
+    figure.add_vline(
+        x=threshold,
+        line={"color": palette.VALIDATION, "width": 2, "dash": "dash"},
+        annotation={
+            "text": t("threshold {value:.0%}", value=threshold),
+            "yref": "paper",
+            "y": 1,
+            "yanchor": "bottom",
+            "xanchor": "left" if threshold < _MIDDLE else "right",
+        },
+    )
+    figure.update_xaxes(range=[0, 1], dtick=0.25, tickformat=".0%", showgrid=False, zeroline=False)
+    figure.update_yaxes(title=t("share of the images"), tickformat=".0%", gridcolor=GRID, zeroline=False)
     return figure
 
 

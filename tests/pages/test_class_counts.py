@@ -30,6 +30,7 @@ def test_two_classes_have_one_row_and_one_sentence(open_page, made):
     assert row["positive class"].tolist() == [POSITIVE]
     assert row["sensitivity (recall)"].tolist() == ["80.0% (49.0% to 94.3%)"]
     assert row["NPV"].tolist() == ["81.8% (52.3% to 94.9%)"]
+    assert any("NPV 81.8% (52.3% to 94.9%)" in chart.proto.alt for chart in test.get("plotly_chart"))
     name = feedback.plain_text(POSITIVE)
     sentence = f"Of **10** images of {name}, **8** were predicted correctly (95% interval 49.0% to 94.3%). "
     assert sentence + f"Of 10 images of NORMAL, **1** were predicted as {name}." in _texts(test)
@@ -40,11 +41,13 @@ def test_two_classes_have_one_threshold_with_predictive_values(open_page, made):
     """At a prevalence of 10 %: PPV 0.08 / (0.08 + 0.09), NPV 0.81 / (0.81 + 0.02)."""
     test = open_page("results", run=made[2].name, tab="Probabilities")
     assert "Class" not in [box.label for box in test.selectbox]
-    assert test.dataframe[0].value["class"].tolist() == [POSITIVE]
+    assert test.dataframe[1].value["class"].tolist() == [POSITIVE]
+    described = " ".join(chart.proto.alt for chart in test.get("plotly_chart"))
+    assert f"Probability of {POSITIVE}. Sensitivity 80.0% (49.0% to 94.3%), specificity 90.0% (" in described
     text = _texts(test)
     assert "PPV in this test set: 88.9%" in text and "At a prevalence of 10.0%: **47.1%**." in text
     assert "NPV in this test set: 81.8%" in text and "At a prevalence of 10.0%: **97.6%**." in text
-    matrix = test.dataframe[1].value
+    matrix = test.dataframe[0].value
     assert matrix.index.tolist() == [POSITIVE, "NORMAL"] and matrix.to_numpy().tolist() == [[8, 2], [1, 9]]
 
 
@@ -61,6 +64,7 @@ def test_fifty_classes_have_the_most_confused_pairs_by_class(open_page, made):
 def test_fifty_classes_have_short_tables_and_ten_curves(open_page, made):
     test = open_page("results", run=made[50].name, tab="Metrics")
     assert "The 5 classes with the lowest sensitivity" in _texts(test) and "40 more" in _texts(test)
+    assert "The 10 classes with the lowest sensitivity" in _texts(test)
     assert len(test.dataframe[0].value) == 50 and len(list(test.dataframe[2].value)) == 8
     test = open_page("results", run=made[50].name, tab="Probabilities")
     assert len(test.multiselect(key="classes with a curve").value) == 10

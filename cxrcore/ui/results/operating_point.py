@@ -8,20 +8,44 @@ import streamlit as st
 from cxrcore.data import classes
 from cxrcore.evaluation import decision
 from cxrcore.evaluation.decision import OperatingPoint
-from cxrcore.figures import formatting, probability_curves
+from cxrcore.figures import formatting, palette, probability_curves
 from cxrcore.i18n import t
+from cxrcore.ui import figure_row
+
+_OTHERS = "#888888"  # the colour of several classes together
+_NO_TOOLBAR = {"displayModeBar": False}  # it would cover the title
 
 
 def show(table: pd.DataFrame, names: Sequence[str], positive: str) -> None:
-    """Show sensitivity and specificity by decision threshold, and accuracy with referral.
+    """Show sensitivity and specificity by decision threshold.
 
     A two-class question has one threshold, that of its `positive` class, "" for more classes.
     """
-    left, right = st.columns(2, gap="large")
+    st.subheader(t("Operating point"))
+    left, right = figure_row.columns(2, "operating-point")
     with left:
-        _operating_point(table, names, positive)
+        name, others, colours = _class(names, positive)
+        threshold = st.slider(t("Decision threshold (predicted positive from this probability)"), 0.0, 1.0, 0.5, 0.01)
+        found = decision.at_threshold(table, name, threshold)
+        label, text = classes.label(name), _sentence(found)
+        true, score = list(table["label"]), table[f"p_{name}"].to_numpy(float)
+        figure = probability_curves.histogram(
+            (table["label"] == name).to_numpy(), score, threshold, (label, others), colours
+        )
+        alt = t("Probability of {label}", label=label) + f". {text}".replace("**", "")
+        st.plotly_chart(figure, key="histogram", alt=alt, config=_NO_TOOLBAR)
+        st.markdown(text)
     with right:
-        _referral(table, names)
+        figure = probability_curves.operating_point(true, score, name, names, found)
+        st.plotly_chart(figure, key="operating point", alt=t("ROC curve of each class"), config=_NO_TOOLBAR)
+        index, columns = [label, others], [t("predicted positive"), t("predicted negative")]
+        st.dataframe(pd.DataFrame(found.matrix, index=index, columns=columns), height="content")
+    left, right = figure_row.columns(2, "predictive-values")
+    with left:
+        prevalence = st.slider(t("Prevalence: share of patients with the disease, %"), 0.1, 100.0, 10.0, 0.1) / 100
+    with right:
+        st.markdown(_ppv(found, prevalence))
+        st.markdown(_npv(found, prevalence))
     st.caption(
         t(
             "For exploration only: a threshold chosen on test images looks better than it will be on new images. All "
@@ -30,28 +54,22 @@ def show(table: pd.DataFrame, names: Sequence[str], positive: str) -> None:
     )
 
 
-def _operating_point(table: pd.DataFrame, names: Sequence[str], positive: str) -> None:
-    st.subheader(t("Operating point"))
-    st.caption(t("Sensitivity and specificity of one class at a decision threshold."))
-    name, others = positive, t("other classes")
+def _class(names: Sequence[str], positive: str) -> tuple[str, str, tuple[str, str]]:
+    """Return the class whose threshold it is, the label of the others, and the colours of both."""
+    styles = palette.class_styles(names)
     if positive:
-        (others,) = (classes.label(other) for other in names if other != positive)
-    else:
-        name = st.selectbox(t("Class"), names, format_func=classes.label, key="threshold class")
-    threshold = st.slider(t("Decision threshold (predicted positive from this probability)"), 0.0, 1.0, 0.5, 0.01)
-    prevalence = st.slider(t("Prevalence: share of patients with the disease, %"), 0.1, 100.0, 10.0, 0.1) / 100
-    found, label = decision.at_threshold(table, name, threshold), classes.label(name)
-    st.markdown(
-        t(
-            "Sensitivity **{sensitivity}**, specificity **{specificity}**.",
-            sensitivity=formatting.with_interval(found.sensitivity),
-            specificity=formatting.with_interval(found.specificity),
-        )
+        (other,) = (other for other in names if other != positive)
+        return positive, classes.label(other), (styles[positive].colour, styles[other].colour)
+    name = st.selectbox(t("Class"), names, format_func=classes.label, key="threshold class")
+    return name, t("other classes"), (styles[name].colour, _OTHERS)
+
+
+def _sentence(found: OperatingPoint) -> str:
+    return t(
+        "Sensitivity **{sensitivity}**, specificity **{specificity}**.",
+        sensitivity=formatting.with_interval(found.sensitivity),
+        specificity=formatting.with_interval(found.specificity),
     )
-    st.markdown(_ppv(found, prevalence))
-    st.markdown(_npv(found, prevalence))
-    index, columns = [label, others], [t("predicted positive"), t("predicted negative")]
-    st.dataframe(pd.DataFrame(found.matrix, index=index, columns=columns), height="content")
 
 
 def _ppv(found: OperatingPoint, prevalence: float) -> str:
@@ -79,20 +97,24 @@ def _with_prevalence(
     return here + " " + t("At a prevalence of {prevalence:.1%}: **{ppv:.1%}**.", prevalence=prevalence, ppv=value)
 
 
-def _referral(table: pd.DataFrame, names: Sequence[str]) -> None:
+def referral(table: pd.DataFrame, names: Sequence[str]) -> None:
+    """Show the accuracy if images below a confidence that the user chooses are referred to a radiologist."""
     st.subheader(t("Referral"))
-    st.caption(t("Images with a low confidence are referred to a radiologist instead of being classified."))
-    least = st.slider(t("Refer below confidence"), 0.0, 1.0, 0.0, 0.01)
-    found = decision.with_referral(table, names, least)
-    kept = found.coverage.successes or 0
-    st.markdown(
-        t(
-            "Accuracy **{accuracy}** on {kept} images; {referred} are referred.",
-            accuracy=formatting.with_interval(found.accuracy),
-            kept=kept,
-            referred=found.coverage.n - kept,
+    left, right = figure_row.columns(2, "referral")
+    with right:
+        st.caption(t("Images with a low confidence are referred to a radiologist instead of being classified."))
+        least = st.slider(t("Refer below confidence"), 0.0, 1.0, 0.0, 0.01)
+        found = decision.with_referral(table, names, least)
+        kept = found.coverage.successes or 0
+        st.markdown(
+            t(
+                "Accuracy **{accuracy}** on {kept} images; {referred} are referred.",
+                accuracy=formatting.with_interval(found.accuracy),
+                kept=kept,
+                referred=found.coverage.n - kept,
+            )
         )
-    )
-    coverage, accuracy = decision.accuracy_by_coverage(table, names)
-    figure = probability_curves.coverage(coverage, accuracy, found.coverage.value or 0.0)
-    st.plotly_chart(figure, key="coverage", alt=t("Accuracy by coverage"))
+    with left:
+        coverage, accuracy = decision.accuracy_by_coverage(table, names)
+        figure = probability_curves.coverage(coverage, accuracy, found.coverage.value or 0.0)
+        st.plotly_chart(figure, key="coverage", alt=t("Accuracy by coverage"), config=_NO_TOOLBAR)

@@ -1,33 +1,43 @@
-"""ROC, precision-recall and calibration, before and after temperature scaling."""
+"""What the probabilities tell: operating point, curves, calibration and referral, with temperature scaling."""
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from cxrcore.data import classes
 from cxrcore.evaluation import calibration, probability_metrics
 from cxrcore.evaluation.probability_metrics import ProbabilityMetrics
-from cxrcore.figures import formatting, probability_curves
+from cxrcore.figures import formatting, palette, probability_curves
+from cxrcore.figures.dot_plot import Dot, dot_plot
 from cxrcore.i18n import t
 from cxrcore.metric import Metric
-from cxrcore.ui import feedback
+from cxrcore.ui import csv_table, feedback, figure_row
 from cxrcore.ui.results import operating_point
 
 _MOST_CURVES = 10
+_LONGEST = 22  # characters of a class name beside an axis
 
 
 def show(table: pd.DataFrame, validation: pd.DataFrame | None, names: list[str], positive: str) -> None:
-    """Show curves, calibration and the operating point; of a two-class question for the `positive` class, else "".
+    """Show the operating point, curves, calibration and referral; of a two-class question those of the `positive`
+    class, "" for more classes.
 
     A temperature is fitted on `validation`, the predictions of the same model; None where several models predicted.
     """
+    if validation is not None:
+        table = _calibrated(table, validation, names)
+    operating_point.show(table, names, positive)
+    _curves(table, names, positive)
+    operating_point.referral(table, names)
+
+
+def _curves(table: pd.DataFrame, names: list[str], positive: str) -> None:
     st.subheader(t("ROC, precision-recall and calibration"))
     if positive:
         label = feedback.plain_text(classes.label(positive))
         st.caption(t("Positive class: {label}. Intervals by bootstrap over patients.", label=label))
     else:
         st.caption(t("Each class against the rest. Intervals by bootstrap over patients."))
-    if validation is not None:
-        table = _calibrated(table, validation, names)
     with st.spinner(t("Computing the intervals (bootstrap)")):
         found = _evaluated(table, tuple(names))
     shown = probability_metrics.lowest_auc(found, positive, _MOST_CURVES)
@@ -40,14 +50,7 @@ def show(table: pd.DataFrame, validation: pd.DataFrame | None, names: list[str],
             max_selections=_MOST_CURVES,
             key="classes with a curve",
         )
-    figures = probability_curves.all_of(table, names, shown)
-    alts = {
-        "roc": t("ROC curve of each class"),
-        "precision_recall": t("Precision-recall curve of each class"),
-        "reliability": t("Accuracy by confidence"),
-    }
-    for column, (name, alt) in zip(st.columns(3), alts.items(), strict=True):
-        column.plotly_chart(figures[name], key=name, alt=alt)
+    _figures(table, names, shown, positive, found)
     rows = [
         {
             t("class"): classes.label(name),
@@ -57,7 +60,7 @@ def show(table: pd.DataFrame, validation: pd.DataFrame | None, names: list[str],
         for name, scores in found.by_class.items()
         if not positive or name == positive
     ]
-    st.dataframe(rows, hide_index=True)
+    csv_table.show(rows, "probabilities.csv")
     st.caption(
         t(
             "Expected calibration error {ece}, Brier score {brier} (0 is best, 2 is worst). In the calibration plot, "
@@ -66,7 +69,40 @@ def show(table: pd.DataFrame, validation: pd.DataFrame | None, names: list[str],
             brier=formatting.number(found.brier),
         )
     )
-    operating_point.show(table, names, positive)
+
+
+def _figures(table: pd.DataFrame, names: list[str], shown: list[str], positive: str, found: ProbabilityMetrics) -> None:
+    figures = probability_curves.all_of(table, names, shown)
+    alts = {
+        "roc": t("ROC curve of each class"),
+        "precision_recall": t("Precision-recall curve of each class"),
+        "reliability": t("Accuracy by confidence"),
+    }
+    if positive:  # its ROC curve is that of the operating point
+        del alts["roc"]
+    figures["auc"], alts["auc"] = _areas(names, shown, positive, found)
+    for place, (name, alt) in zip(figure_row.columns(len(alts), "curves"), alts.items(), strict=True):
+        place.plotly_chart(figures[name], key=name, alt=alt, config={"displayModeBar": False})
+
+
+def _areas(names: list[str], shown: list[str], positive: str, found: ProbabilityMetrics) -> tuple[go.Figure, str]:
+    """Return the ROC AUC of each class shown as a figure and in words, of a two-class question both areas."""
+    styles = palette.class_styles(names)
+    if positive:
+        scores, colour = found.by_class[positive], styles[positive].colour
+        dots = [
+            Dot(t("ROC AUC"), scores.roc_auc, colour),
+            Dot(t("average precision"), scores.average_precision, colour),
+        ]
+    else:
+        dots = [
+            Dot(formatting.shortened(classes.label(name), _LONGEST), found.by_class[name].roc_auc, styles[name].colour)
+            for name in shown
+        ]
+    title = "" if positive else t("ROC AUC")
+    figure = dot_plot(dots, title, percent=False, zero=False)
+    figure.update_xaxes(range=[min(0.5, *figure.layout.xaxis.range), 1.005])
+    return figure, "; ".join(f"{dot.label} {formatting.number(dot.metric)}" for dot in dots)
 
 
 def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, names: list[str]) -> pd.DataFrame:

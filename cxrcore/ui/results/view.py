@@ -138,10 +138,10 @@ def _metrics(run: Run, result: ReportedResult, found: ClassificationMetrics) -> 
 
 
 def _probabilities(run: Run, result: ReportedResult) -> None:
-    if run.selection and not result.pooled:
-        calibration_effect.show(run)
     validation = None if result.pooled or run.selection else run.predictions("validation")
     probabilities.show(result.table, validation, run.classes, run.positive)
+    if run.selection and not result.pooled:
+        calibration_effect.show(run)
 
 
 def _baseline(judged: Verdict) -> dict[str, str]:
