@@ -2,10 +2,13 @@
 
 import xml.etree.ElementTree as ET
 
+import numpy as np
+from PIL import Image
+
 from cxrcore import i18n
 from cxrcore.data.distributions import Distribution
 from cxrcore.data.flow import ImageFlow, PartCount
-from cxrcore.figures import distributions, flow_diagram
+from cxrcore.figures import associations, difference, distributions, flow_diagram, palette
 
 FLOW = ImageFlow(
     {"COVID": 1175, "<b>&": 100},
@@ -50,3 +53,25 @@ def test_histogram_shows_shares_and_no_bars_of_unknown_values():
     assert [trace.name for trace in figure.data] == ["COVID", "rest"]
     assert list(figure.data[0].y) == [0.25, 0.75] and list(figure.data[0].customdata) == [1, 3]
     assert list(figure.data[0].x) == ["&lt;i&gt;", "PA"] and figure.data[1].marker.color == "#888888"
+
+
+def test_associations_that_stand_out_have_a_colour():
+    figure = associations.cramers_v({"<b>": 0.9, "size": 0.42, "view": 0.1}, ["<b>"], 0.3)
+    assert list(figure.data[0].marker.color) == [palette.WRONG, "#888888", "#888888"]
+    assert list(figure.data[0].x) == [0.9, 0.42, 0.1] and list(figure.data[0].text) == ["0.90", "0.42", "0.10"]
+    assert figure.layout.yaxis.ticktext == ("&lt;b&gt;", "size", "view") and figure.layout.shapes[0].x0 == 0.3
+
+
+def test_difference_of_images_of_two_sizes():
+    first = Image.fromarray(np.full((4, 6), 200, np.uint8))
+    second = Image.fromarray(np.full((8, 8), 230, np.uint8)).convert("RGB")
+    assert difference.grey_difference(first, second).tolist() == [[30] * 6] * 4
+    assert difference.grey_difference(second, first).tolist() == [[30] * 8] * 8
+
+
+def test_comparison_has_both_images_and_the_mean_difference(save):
+    pixels = np.full((8, 8), 100, np.uint8)
+    pixels[:4] = 110
+    found = difference.compare(save("a.png", pixels), save("b.png", np.full((8, 8), 100, np.uint8)), side=8)
+    assert found.mean == 5 and len({found.first, found.second, found.difference}) == 3
+    assert all(url.startswith("data:image/jpeg;base64,") for url in (found.first, found.second, found.difference))

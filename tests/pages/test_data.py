@@ -138,6 +138,35 @@ def test_issue_is_excluded_and_undone(open_page, phantom):
     assert len(dataset.load("phantom").usable) == 60
 
 
+def test_confounders_share_one_card(open_page, phantom):
+    found = [
+        issues.issue("confounder", name, msg(f"{name} stands out."), [0, 20]) for name in ("size", "view", "borders")
+    ]
+    report = audit.run(phantom).model_copy(
+        update={"issues": found, "cramers_v": {"view": 0.4, "sex": None, "size": 0.75}}
+    )
+    report.write(phantom.folder / audit.FILE)
+    test = open_page("data", view="Audit")
+    assert [text for text in _texts(test).split("\n") if "stands out" in text] == [
+        f":material/error: {name} stands out." for name in ("size", "borders", "size")
+    ]
+    assert any(chart.proto.alt == "Cramér's V: image size 0.75, view 0.40" for chart in test.get("plotly_chart"))
+    assert test.dataframe[0].value["property"].tolist() == ["view", "sex", "image size"]
+    next(box for box in test.selectbox if box.label == "Images by class and property").set_value("view").run()
+    assert not test.exception and "view stands out." in _texts(test)
+
+
+def test_duplicates_are_shown_in_pairs_with_their_difference(open_page, phantom):
+    groups = [[0, 1], [2, 3, 4], [5, 6]]
+    _keep(phantom, issues.issue("near-duplicate", "inside a class", msg("7 images."), range(7), [1], groups))
+    test = open_page("data", view="Audit")
+    shown = " ".join(element.proto.body for element in test.get("html"))
+    assert shown.count('<div class="cxr-pair">') == 3 and shown.count("difference, 4 times as bright: mean") == 6
+    next(box for box in test.number_input if box.label == "Page (of 2)").set_value(2).run()
+    shown = " ".join(element.proto.body for element in test.get("html"))
+    assert not test.exception and shown.count('<div class="cxr-pair">') == 1
+
+
 def test_train_page_shows_severe_issues(open_page, phantom):
     assert "Audit the dataset first" in _links(open_page("train"))
     audit.run(phantom)

@@ -1,19 +1,19 @@
 """The audit of a dataset: issues that could mislead a model, found before training."""
 
-import pandas as pd
+from pathlib import Path
+
 import streamlit as st
 
-from cxrcore.audits.dataset import audit, confounders
+from cxrcore.audits.dataset import audit
 from cxrcore.audits.dataset.audit import DatasetAudit
-from cxrcore.audits.dataset.issues import KINDS, SEVERE, Issue
-from cxrcore.audits.dataset.statistics_probe import StatisticsProbe
+from cxrcore.audits.dataset.issues import CONFOUNDER, KINDS, SEVERE, Issue
 from cxrcore.data import classes, editing
 from cxrcore.data.dataset import Dataset
 from cxrcore.errors import UserError
-from cxrcore.figures import formatting
-from cxrcore.i18n import format_number, nt, t, translate
+from cxrcore.i18n import nt, t, translate
 from cxrcore.ui import feedback, gallery, progress
-from cxrcore.ui.data import edit_history
+from cxrcore.ui.data import confounders as confounder_card
+from cxrcore.ui.data import duplicates, edit_history
 
 _SHOWN = 12
 
@@ -71,9 +71,10 @@ def _show_audit(data: Dataset, found: DatasetAudit) -> None:
             name=name,
         )
         st.warning(text)
+    confounder_card.show(data, found)
     for number, issue in enumerate(found.issues):
-        _show_issue(data, issue, number)
-    _show_association(found)
+        if issue.kind != CONFOUNDER:
+            _show_issue(data, issue, number)
 
 
 def _show_issue(data: Dataset, issue: Issue, number: int) -> None:
@@ -84,7 +85,7 @@ def _show_issue(data: Dataset, issue: Issue, number: int) -> None:
         in_use = set(data.usable["row"])
         exclude = [row for row in issue.exclude if row in in_use]
         with st.container(horizontal=True, vertical_alignment="center"):
-            look = st.toggle(t("Show images"), key=f"look {number}")
+            look = st.toggle(t("Show images"), bool(issue.groups), key=f"look {number}")
             if exclude and st.button(
                 nt("Exclude {n} image", "Exclude {n} images", len(exclude)),
                 help=t("Makes a new version of the dataset. Can be undone."),
@@ -92,74 +93,19 @@ def _show_issue(data: Dataset, issue: Issue, number: int) -> None:
             ):
                 editing.exclude(data.name, exclude, audit.title(issue))
                 st.rerun()
-        if look:
+        if look and issue.groups:
+            duplicates.show(data, issue, number)
+        elif look:
             _show_images(data, issue, number)
 
 
 def _show_images(data: Dataset, issue: Issue, number: int) -> None:
     rows = [row for row in issue.rows if row in data.table.index]
-    groups = {row: t("group {number}", number=k) for k, group in enumerate(issue.groups, 1) for row in group}
     cards = [
-        gallery.Card(path, label, classes.label(label) or t("no class"), (groups.get(row, ""), path.rsplit("/", 1)[-1]))
-        for row, path, label in data.table.loc[rows[:_SHOWN], ["row", "path", "label"]].itertuples(index=False)
+        gallery.Card(path, label, classes.label(label) or t("no class"), (Path(path).name,))
+        for path, label in data.table.loc[rows[:_SHOWN], ["path", "label"]].itertuples(index=False)
     ]
     gallery.show(cards, data.classes, f"images of issue {number}", clickable=False)
     if len(rows) > _SHOWN:
         counted = t("{shown} of {rows}.", shown=_SHOWN, rows=len(rows))
         st.caption(f"{counted} {t('The tab Images shows all: choose this issue, and all images.')}")
-
-
-def _show_association(found: DatasetAudit) -> None:
-    st.subheader(t("Association with the class"))
-    left, right = st.columns(2)
-    columns = [_column_title(name) for name in found.cramers_v]
-    table = pd.DataFrame({t("property"): columns, "V": list(found.cramers_v.values())})
-    v = st.column_config.ProgressColumn(t("Cramér's V"), min_value=0.0, max_value=1.0, format="%.2f")
-    left.dataframe(table, hide_index=True, height="content", column_config={"V": v})
-    left.caption(
-        t(
-            "0: no association with the class. 1: it determines the class. Empty: one value for all images, or known "
-            "for one class only. View, age and sex count where they are known."
-        )
-    )
-    with right:
-        _show_table(found)
-        if found.statistics_probe is None:
-            st.caption(t("The probe needs two classes with two patients each."))
-        else:
-            _show_probe(found.statistics_probe)
-
-
-def _show_table(found: DatasetAudit) -> None:
-    name = st.selectbox(t("Images by class and property"), list(found.tables), format_func=_column_title)
-    if name is not None:
-        table = pd.DataFrame(found.tables[name]).T.fillna(0).astype(int)
-        st.dataframe(table.rename(index=_value_title, columns=classes.label), height="content")
-
-
-def _column_title(name: str) -> str:
-    return translate(confounders.COLUMNS.get(name, name))
-
-
-def _value_title(value: str) -> str:
-    shown = confounders.display(value)
-    return shown if isinstance(shown, str) else translate(shown)
-
-
-def _show_probe(probe: StatisticsProbe) -> None:
-    feedback.numbers(
-        {
-            t("Accuracy from 20 image statistics"): formatting.percent(probe.accuracy),
-            t("Chance"): format_number(probe.chance, ".1%"),
-        }
-    )
-    st.markdown(
-        t(
-            "A linear classifier that sees only size, aspect, histogram and border brightness reaches {accuracy} (95% "
-            "interval, n = {n}, cross-validated by patient). Without the histogram, which disease changes too: "
-            "{border}. A model that uses the lungs should be much better than this.",
-            accuracy=formatting.with_interval(probe.accuracy),
-            n=probe.accuracy.n,
-            border=formatting.with_interval(probe.border),
-        )
-    )
