@@ -17,7 +17,7 @@ from cxrcore.ui.data import class_editor, edit_history, examples
 
 def show(data: Dataset) -> None:
     """Show a dataset."""
-    found = _summary(data.name, data.info.created, data.version, data)
+    found = _summary(data.folder, (data.folder / dataset.TABLE).stat().st_mtime_ns, data.version, data)
     feedback.numbers(
         {
             t("Images in use"): found.images,
@@ -55,8 +55,8 @@ def show(data: Dataset) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _summary(name: str, created: str, version: int, _data: Dataset) -> DatasetSummary:
-    """Return the summary; a dataset of the same name that is created later is another one."""
+def _summary(folder: Path, written: int, version: int, _data: Dataset) -> DatasetSummary:
+    """Return the summary; a dataset of the same name that is `written` later is another one."""
     return summary.summarise(_data)
 
 
