@@ -11,6 +11,7 @@ from cxrcore.figures.charts import GRID, LEGEND_BELOW, layout
 from cxrcore.figures.formatting import plotly_text
 from cxrcore.i18n import t
 
+_PAD = 0.12  # of the axis, on each side, so that the labels of both panels stand apart
 _RANDOM = {"color": "#888", "width": 2, "dash": "dash"}
 
 
@@ -44,7 +45,9 @@ def curves(methods: Sequence[MapCurves], random: MapCurves) -> go.Figure:
             )
     for column, title in enumerate((t("deletion: share blurred"), t("insertion: share restored")), 1):
         ticks = {"tickvals": [0, 0.5, 1], "tickformat": ".0%"}
-        figure.update_xaxes(title=title, range=[0, 1], gridcolor=GRID, zeroline=False, row=1, col=column, **ticks)
+        figure.update_xaxes(
+            title=title, range=[-_PAD, 1 + _PAD], gridcolor=GRID, zeroline=False, row=1, col=column, **ticks
+        )
     figure.update_yaxes(range=[0, 1.03], gridcolor=GRID, zeroline=False)
     figure.update_yaxes(title=t("probability"), row=1, col=1)
     below = 70 + 20 * (len(methods) + 1)

@@ -107,7 +107,7 @@ def _result(run: Run, found: Faithfulness) -> None:
                 _dots(found, check)
     if found.curves:
         _curves(found.curves)
-    with st.expander(t("Flaws, tables and method")):
+    with st.expander(t("Table and method")):
         for name, sentences_ in flaws.items():
             if sentences_ and name != worst:
                 st.caption(f"{translate(METHODS[name].title)}: " + " ".join(map(translate, sentences_)))
@@ -138,7 +138,8 @@ def _dots(found: Faithfulness, check: _Check) -> None:
     name = translate(check.name)
     label, place = check.line(found)
     line = None if place is None else (t(label, value=format_number(place, ".0%" if check.share else ".1f")), place)
-    figure = dot_plot(rows, f"{name} ({translate(check.good)})", line, percent=check.share)
+    st.markdown(f"**{name[:1].upper()}{name[1:]}**")
+    figure = dot_plot(rows, translate(check.good), line, percent=check.share)
     write = formatting.with_interval if check.share else formatting.number
     alt = f"{name}: " + "; ".join(f"{row.label} {write(row.metric)}" for row in rows)
     st.plotly_chart(figure, key=f"check {check.field}", alt=alt, config=_NO_BAR)
