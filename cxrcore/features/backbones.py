@@ -25,6 +25,8 @@ class Backbone:
         download: where Keras keeps the ImageNet weights, and their MD5 ("" where Keras knows none).
         normalises_itself: whether Keras's network has layers that normalise its input, which are then switched off in
             favour of `preprocessing`. A network whose layers cannot be switched off has the preprocessing `none`.
+        tap_shares: the share of the processor time of a whole pass that the layers up to each tap take, 0 to 1,
+            measured by `python -m benchmarks.rates` too; () where it was not measured.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Backbone:
     licence: str
     download: tuple[str, str] | None = None
     normalises_itself: bool = False
+    tap_shares: tuple[float, ...] = ()
 
     @property
     def weights_kinds(self) -> tuple[str, ...]:
@@ -66,6 +69,13 @@ class Backbone:
     def rate_at(self, size: int) -> float:
         """Return about how many images a second pass at an input size in pixels; 0 for the default size."""
         return self.rate * (self.size / (size or self.size)) ** 2
+
+    def milliseconds(self, size: int, tap: str) -> float:
+        """Return about how long an image of an input size in pixels takes up to a tap, or the deepest of several joined
+        by "+", on two laptop cores.
+        """
+        shares = dict(zip(self.taps, self.tap_shares, strict=bool(self.tap_shares)))
+        return 1000 / self.rate_at(size) * max(shares.get(name, 1.0) for name in tap.split("+"))
 
     def build(self, size: int) -> Any:
         """Return the Keras model without a top and with random weights, inputs (N, size, size, 3)."""
@@ -95,6 +105,7 @@ BACKBONES = {
             0.3,
             580,
             N_("MIT, trained by this project on phantoms"),
+            tap_shares=(0.50, 0.54, 0.64, 0.85, 0.92, 1.0),
         ),
         Backbone(
             "mobilenetv2",
@@ -108,6 +119,7 @@ BACKBONES = {
             43,
             "Apache 2.0",
             ("mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5", ""),
+            tap_shares=(0.59, 0.69, 0.80, 0.97, 1.0),
         ),
         Backbone(
             "efficientnetv2b0",
@@ -122,6 +134,7 @@ BACKBONES = {
             "Apache 2.0",
             ("efficientnet_v2/efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff"),
             normalises_itself=True,
+            tap_shares=(0.31, 0.39, 0.47, 0.70, 1.0, 1.0),
         ),
         Backbone(
             "densenet121",
@@ -135,6 +148,7 @@ BACKBONES = {
             14,
             "MIT (Keras)",
             ("densenet/densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5", "30ee3e1110167f948a6b9946edeeb738"),
+            tap_shares=(0.40, 0.70, 0.92, 1.0),
         ),
         Backbone(
             "resnet50v2",
@@ -148,6 +162,7 @@ BACKBONES = {
             15,
             "MIT (Keras)",
             ("resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "fac2f116257151a9d068a22e544a4917"),
+            tap_shares=(0.22, 0.45, 0.80, 1.0),
         ),
         Backbone(
             "vgg16",
@@ -161,6 +176,7 @@ BACKBONES = {
             3.8,
             "CC BY 4.0",
             ("vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
+            tap_shares=(0.32, 0.62, 0.92, 1.0, 1.0),
         ),
         Backbone(
             "xception",
@@ -180,6 +196,7 @@ BACKBONES = {
             10,
             "MIT (Keras)",
             ("xception/xception_weights_tf_dim_ordering_tf_kernels_notop.h5", "b0042744bf5b25fce3cb969f33bebb97"),
+            tap_shares=(0.27, 0.38, 0.64, 0.92, 1.0),
         ),
     )
 }

@@ -1,5 +1,9 @@
 """The plot of the candidates that a logistic head was chosen from, and the sentence beside it."""
 
+import dataclasses
+
+import pytest
+
 from cxrcore.evaluation.intervals import proportion
 from cxrcore.features import backbones
 from cxrcore.figures import selection
@@ -28,7 +32,21 @@ def test_each_size_has_its_candidates_and_the_chosen_one_is_marked():
     assert chosen.marker.color == large.marker.color != small.marker.color
     assert large.hovertext[1].split("<br>") == [
         "block_9_add + block_12_add + block_15_add", "log loss 0.061", "accuracy 90.0% (59.6% to 98.2%)", "L2 0.03",
+        "46 ms",
     ]  # fmt: skip
+
+
+def test_accuracy_by_time_has_intervals_and_the_chosen_one_is_marked():
+    backbone = dataclasses.replace(MOBILE, rate=50, tap_shares=(0.2, 0.4, 0.5, 0.8, 1))
+    figure = selection.cost(_selection(), backbone)
+    small, large, chosen = figure.data
+    # 20 ms up to the last layer at 224 pixels, (320 / 224)^2 times as long at 320; 0.8 of it up to block_15_add
+    assert list(small.x) == pytest.approx([20, 16]) and list(large.x) == pytest.approx([40.816, 32.653], abs=1e-3)
+    assert list(small.y) == [0.9, 0.9]
+    low, high = proportion(9, 10).low, proportion(9, 10).high
+    assert list(small.error_y.array) == pytest.approx([high - 0.9] * 2)
+    assert list(small.error_y.arrayminus) == pytest.approx([0.9 - low] * 2)
+    assert (list(chosen.x), chosen.marker.symbol) == (pytest.approx([32.653], abs=1e-3), "circle-open")
 
 
 def test_sentence_says_what_was_chosen_and_what_was_not_tried():

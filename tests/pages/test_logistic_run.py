@@ -29,14 +29,18 @@ def test_train_page_shows_iterations_and_what_was_chosen(open_page, made):
     shown = {metric.label: metric.value for metric in test.metric}
     assert shown["Iteration"] == "2" and not {"Epoch", "Learning rate"} & set(shown)
     assert "layers block5\\_out at 128 pixels, L2 0.1: lowest out-of-fold log loss (0.500) of 2" in _texts(test)
-    assert "held out" in _texts(test) and len(test.get("plotly_chart")) == 3
+    assert "held out" in _texts(test) and len(test.get("plotly_chart")) == 4
     assert [button.label for button in test.button if "Continue" in button.label] == []
 
 
 def test_results_show_calibration_before_and_after_and_no_learning_rate(open_page, made):
     run = _make_logistic(made[2])
     test = open_page("results", run=run.name, tab="Training curves")
-    assert "lowest out-of-fold log loss (0.500)" in _texts(test) and len(test.get("plotly_chart")) == 3
+    assert "lowest out-of-fold log loss (0.500)" in _texts(test) and len(test.get("plotly_chart")) == 4
+    (table,) = [each.value for each in test.dataframe if "ms per image" in each.value]
+    # CXRTiny's 580 images a second are 1.7 ms up to its last layer
+    assert list(table["Layer"]) == ["block5_out", "block3a_out"] and list(table["ms per image"]) == [1.7, 0.9]
+    assert list(table["accuracy"]) == [0.75, 0.75]
     test = open_page("results", run=run.name, tab="Probabilities")
     table = test.dataframe[0].value
     assert list(table["temperature scaling"]) == ["before (T = 1)", "after (T = 2.00)"]
