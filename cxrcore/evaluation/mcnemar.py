@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from cxrcore.evaluation import reported
+from cxrcore.evaluation.metrics import probability_columns
 from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
 from cxrcore.runs import Run
@@ -45,6 +46,18 @@ class PairedComparison:
     sentence: Message
 
 
+@dataclass(frozen=True)
+class Disagreements:
+    """The images that only one of two runs predicts correctly, those first of which the other is most certain.
+
+    One row an image: `path`, `sha256`, `label`, and of each run, with `_first` or `_second` at the end, `predicted`,
+    its probability `confidence`, 0 to 1, and `row`, the number in the run's reported predictions (see `reported.load`).
+    """
+
+    only_first: pd.DataFrame
+    only_second: pd.DataFrame
+
+
 def mcnemar(first: np.ndarray, second: np.ndarray) -> McNemar:
     """Return McNemar's exact test of two classifiers on the same images.
 
@@ -77,8 +90,8 @@ def compare(first: Run, second: Run) -> PairedComparison:
         UserError: one of them has no results.
     """
     _ = first.results, second.results
-    tables = _correct(first), _correct(second)
-    paired = tables[0].merge(tables[1], on="sha256", suffixes=("_first", "_second"))
+    tables = _tested(first), _tested(second)
+    paired = _paired(*tables)
     same = paired[paired["label_first"] == paired["label_second"]]
     test = mcnemar(same["correct_first"].to_numpy(bool), same["correct_second"].to_numpy(bool))
     patients, relabelled = int(same["patient_first"].nunique()), len(paired) - len(same)
@@ -86,9 +99,38 @@ def compare(first: Run, second: Run) -> PairedComparison:
     return PairedComparison(test, (len(tables[0]), len(tables[1])), patients, relabelled, sentence)
 
 
-def _correct(run: Run) -> pd.DataFrame:
+def disagreements(first: Run, second: Run) -> Disagreements:
+    """Return the images behind `only_first` and `only_second` of `compare`.
+
+    Raises:
+        UserError: one of the runs has no results.
+    """
+    _ = first.results, second.results
+    paired = _paired(_with_answers(first), _with_answers(second))
+    same = paired[paired["label_first"] == paired["label_second"]].rename(
+        columns={"label_first": "label", "path_first": "path"}
+    )
+    correct = same["correct_first"].to_numpy(bool), same["correct_second"].to_numpy(bool)
+    return Disagreements(
+        same[correct[0] & ~correct[1]].sort_values("confidence_second", ascending=False, kind="stable"),
+        same[correct[1] & ~correct[0]].sort_values("confidence_first", ascending=False, kind="stable"),
+    )
+
+
+def _tested(run: Run) -> pd.DataFrame:
     """Return one row for each image that the run was tested on, in any fold of k-fold cross-validation."""
     return reported.load(run).table.drop_duplicates("sha256")[["sha256", "label", "correct", "patient"]]
+
+
+def _with_answers(run: Run) -> pd.DataFrame:
+    table = reported.load(run).table
+    confidence = table[probability_columns(run.classes)].max(axis=1)
+    found = table.assign(confidence=confidence, row=np.arange(len(table))).drop_duplicates("sha256")
+    return found[["sha256", "path", "label", "correct", "predicted", "confidence", "row"]]
+
+
+def _paired(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    return first.merge(second, on="sha256", suffixes=("_first", "_second"))
 
 
 def _sentence(test: McNemar, patients: int, relabelled: int) -> Message:

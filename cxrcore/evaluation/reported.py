@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cxrcore.evaluation import metrics
+from cxrcore.inference.labels import class_indices
 from cxrcore.messages import Message, msg
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
@@ -48,6 +49,17 @@ def evaluate(run: Run, result: ReportedResult) -> ClassificationMetrics:
     if result.pooled:
         return metrics.evaluate(result.table, run.classes, by_patient=True)
     return metrics.complete(run.results.test, result.table)
+
+
+def confusion(run: Run) -> list[list[int]]:
+    """Return the confusion matrix (C, C) of the run's reported predictions, rows true and columns predicted."""
+    if not can_pool(run):
+        return run.results.test.confusion
+    table, classes = load(run).table, run.classes
+    matrix = np.zeros((len(classes), len(classes)), int)
+    np.add.at(matrix, (class_indices(table["label"], classes), class_indices(table["predicted"], classes)), 1)
+    found: list[list[int]] = matrix.tolist()
+    return found
 
 
 def basis(run: Run, pooled: bool = True) -> Message | None:

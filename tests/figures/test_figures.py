@@ -162,7 +162,7 @@ def test_roc_leaves_out_classes_that_do_not_occur():
 def test_names_from_data_are_not_html_in_figures():
     name = "<a href='http://example.org'>x</a>"
     escaped = "&lt;a href='http://example.org'&gt;x&lt;/a&gt;"
-    assert comparison.curves({name: EPOCHS}, "val_loss", "Loss").data[0].name == escaped
+    assert comparison.curves({name: EPOCHS}, "val_loss", "Loss", ["#111111"]).data[0].name == escaped
     assert charts.class_counts({"test": {name: 1}}, [name]).data[0].name == "&lt;a href='ht…org'&gt;x&lt;/a&gt;"
     assert charts.probabilities({name: 1.0}, [name]).data[0].hovertext == (escaped,)
     roc = probability_curves.roc([name, "b"], {name: np.array([1.0, 0.0])}, [name, "b"])

@@ -46,7 +46,9 @@ def trash() -> None:
 
 
 def show(chosen: list[Run], labels: dict[str, str]) -> None:
-    """Show the links of one run and, unless the dashboard is read-only, the form and the button that deletes."""
+    """Show the links of one run and, unless the dashboard is read-only, the form and, under *More*, the button that
+    deletes.
+    """
     row = st.container(horizontal=True)
     if len(chosen) == 1:
         (run,) = chosen
@@ -60,12 +62,12 @@ def show(chosen: list[Run], labels: dict[str, str]) -> None:
     if len(chosen) == 1:
         with row.popover(t("Rename and tag"), icon=":material/edit:"):
             _form(chosen[0])
-    with row.popover(t("Delete"), icon=":material/delete:"):
+    with row.popover(t("More"), icon=":material/more_vert:"):
         st.write(nt("Delete this run?", "Delete these {n} runs?", len(chosen)))
         for run in chosen:
             st.markdown(f"- {feedback.plain_text(labels[run.name])}")
         st.caption(t("They are moved to the trash and can be restored for a week."))
-        if st.button(t("Delete"), type="primary", key="delete runs"):
+        if st.button(t("Delete"), icon=":material/delete:", key="delete runs"):
             _delete(chosen)
 
 

@@ -1,19 +1,23 @@
-"""Runs side by side: a table to choose from, curves, the paired test, and actions on runs."""
+"""Runs side by side: figures, a table to choose from, the paired tests, curves, and actions on runs."""
 
-import pandas as pd
+from functools import partial
+from time import perf_counter
+
 import streamlit as st
 
 from cxrcore import runs, settings
-from cxrcore.evaluation import mcnemar, run_comparison, verdict
+from cxrcore.evaluation import run_comparison, verdict
 from cxrcore.evaluation.verdict import BAD, CAUTION, GOOD
 from cxrcore.figures import comparison, formatting
 from cxrcore.files import csv_text
-from cxrcore.i18n import bind, format_number, t, translate
+from cxrcore.i18n import bind, current, format_number, t, translate
 from cxrcore.runs import LIVE, Run, state_label
-from cxrcore.ui import feedback, query_params, selection
-from cxrcore.ui.compare import edit
+from cxrcore.ui import feedback, selection
+from cxrcore.ui.compare import edit, matrices, overview, paired, url_selection
 
 _MOST_CURVES = 8
+_PATIENCE = 0.5  # seconds for verdicts before the page is shown
+_STEP = 25  # runs
 _MARKS = {GOOD: "✓", CAUTION: "⚠", BAD: "✕"}
 
 
@@ -30,23 +34,33 @@ def show_all() -> None:
 
 
 def _runs(listed: list[Run]) -> None:
-    """Show the table; the runs chosen in it are compared."""
+    """Show figures of the runs chosen in the table, the table, and what compares the chosen runs."""
+    figures = st.container()  # above the table, which chooses what they show
     found = _filtered(listed)
     if not found:
         st.info(t("No run matches these words in its title, dataset, settings or tags."), icon=":material/info:")
         return
-    labels = selection.labels(found)
-    table = run_comparison.table(found)
-    chosen = _choose(found, table, labels)
-    st.download_button(t("Table as CSV"), csv_text(table), "runs.csv", "text/csv", icon=":material/download:")
-    if not chosen:
+    labels = selection.labels(listed)
+    verdicts = _verdicts(found)
+    chosen = _choose(found, listed, labels, verdicts)
+    with figures, feedback.friendly():
+        overview.show(chosen or found, bool(chosen))
+    st.download_button(t("Table as CSV"), partial(_csv, found), "runs.csv", "text/csv", icon=":material/download:")
+    if chosen:
+        edit.show(chosen, labels)
+        if len(chosen) > 1:
+            paired.show(chosen, labels)
+            matrices.show(chosen, labels)
+        live = any(run.status.state in LIVE for run in chosen)
+        st.fragment(bind(_curves), run_every=2.0 if live else None)(chosen[:_MOST_CURVES], labels)
+    else:
         st.caption(t("Select runs in the table to compare them; a single run can be renamed, tagged or deleted."))
-        return
-    edit.show(chosen, labels)
-    if len(chosen) > 1:
-        _paired_test(chosen, labels)
-    live = any(run.status.state in LIVE for run in chosen)
-    st.fragment(bind(_curves), run_every=2.0 if live else None)(chosen[:_MOST_CURVES], labels)
+    if len(verdicts) < len(found):
+        _judge(found)
+
+
+def _csv(found: list[Run]) -> str:
+    return csv_text(run_comparison.table(found))
 
 
 def _filtered(listed: list[Run]) -> list[Run]:
@@ -59,34 +73,56 @@ def _words(run: Run) -> str:
     return " ".join([run.name, card.title, *card.tags, run.status.state, *map(str, run.settings.values())]).lower()
 
 
-def _choose(listed: list[Run], table: pd.DataFrame, labels: dict[str, str]) -> list[Run]:
-    differing, rows = run_comparison.differing(listed), []
-    for run, row in zip(listed, table.to_dict("records"), strict=True):
-        metrics, averaged, accuracy = run.metrics, run.averaged, run.headline
+def _choose(found: list[Run], listed: list[Run], labels: dict[str, str], verdicts: dict[str, str]) -> list[Run]:
+    """Show the table of the runs found; return those that are chosen, also those that the filter hides."""
+    differing, rows = run_comparison.differing(found), []
+    for run in found:
+        metrics, averaged, accuracy, settings = run.metrics, run.averaged, run.headline, run.settings
         macro_f1 = metrics.test.macro_f1 if metrics else None
         state = translate(state_label(run.status.state))
-        rows.append(
-            {
-                t("run"): labels[run.name],
-                t("test accuracy"): formatting.with_interval(accuracy) if accuracy else state,
-            }
-            | {t("verdict"): _verdict(run)}
-            | {name: _text(row[name]) for name in differing}
-            | {
-                t("macro F1"): formatting.with_interval(averaged.mean.get("macro_f1") if averaged else macro_f1),
-                t("test images"): accuracy.n if accuracy else None,
-                t("tags"): row["tags"],
-            }
-        )
+        row: dict[str, str | int | None] = {
+            t("run"): labels[run.name],
+            t("test accuracy"): formatting.with_interval(accuracy) if accuracy else state,
+            t("verdict"): verdicts.get(run.name, "…"),
+        }
+        row |= {name: _text(settings.get(name)) for name in differing}
+        row[t("macro F1")] = formatting.with_interval(averaged.mean.get("macro_f1") if averaged else macro_f1)
+        row[t("test images")] = accuracy.n if accuracy else None
+        row[t("tags")] = ", ".join(run.card.tags)
+        rows.append(row)
     st.caption(t("Settings that are the same in all runs have no column. Click on a column's title to sort."))
-    event = st.dataframe(
-        rows,
-        hide_index=True,
-        selection_mode="multi-row",
-        on_select="rerun",
-        key=f"runs {hash(tuple(run.name for run in listed))}",
-    )
-    return [listed[k] for k in event.selection.rows]
+    names = [run.name for run in found]
+    key = f"runs {current()} {hash(tuple(names))}"
+    url_selection.start(key, names)
+    event = st.dataframe(rows, hide_index=True, selection_mode="multi-row", on_select="rerun", key=key)
+    by_name = {run.name: run for run in listed}
+    return [by_name[name] for name in url_selection.keep(event, names, list(by_name))]
+
+
+def _verdicts(found: list[Run]) -> dict[str, str]:
+    """Return the verdicts by name, newest first until `_PATIENCE` is over: one that is not known yet reads tables."""
+    end, verdicts = perf_counter() + _PATIENCE, {}
+    for run in found:
+        verdicts[run.name] = _verdict(run)
+        if perf_counter() > end:
+            break
+    return verdicts
+
+
+def _judge(found: list[Run]) -> None:
+    """Find the remaining verdicts, which are then known, and show the page again; once for these runs."""
+    key = hash(tuple(run.name for run in found))
+    if st.session_state.get("judged runs") == key:
+        return
+    place, start = st.empty(), perf_counter()
+    for number, run in enumerate(found, start=1):
+        verdict.of_run(run)
+        if number % _STEP == 0:
+            left = (perf_counter() - start) / number * (len(found) - number)
+            text = t("Verdicts: {n} of {all} runs, {left} left", n=number, all=len(found), left=feedback.duration(left))
+            place.progress(number / len(found), text=text)
+    st.session_state["judged runs"] = key
+    st.rerun()
 
 
 def _verdict(run: Run) -> str:
@@ -104,38 +140,14 @@ def _text(value: object) -> str:
     return format_number(value, "g") if isinstance(value, float) else str(value)
 
 
-def _paired_test(chosen: list[Run], labels: dict[str, str]) -> None:
-    tested = {run.name: run for run in chosen if run.metrics}
-    if len(tested) < 2:
-        st.info(t("Only runs with results can be compared image by image."), icon=":material/info:")
-        return
-    st.subheader(t("McNemar's test"))
-    st.caption(t("Compares two runs on the images that both were tested on."))
-    names = list(tested)
-    baseline = query_params.selectbox(st.container(), t("Baseline"), "baseline", names, labels.__getitem__)
-    for run in tested.values():
-        if run.name != baseline:
-            with feedback.friendly():
-                sentence = translate(mcnemar.compare(tested[baseline], run).sentence)
-                st.markdown(f"**{feedback.plain_text(labels[run.name])}**: {feedback.plain_text(sentence)}")
-    if len(tested) > 2:
-        st.caption(t("Of several comparisons, one in twenty has p below 0.05 by chance: consider all of them."))
-    if len({(str(run.config.split), run.config.resampling.kind) for run in tested.values()}) > 1:
-        st.caption(
-            t(
-                "These runs were split differently: a test image of one may be a training image of another. The test "
-                "uses only images that both were tested on."
-            )
-        )
-
-
 def _curves(chosen: list[Run], labels: dict[str, str]) -> None:
     with feedback.friendly():
         found = {labels[run.name]: epochs for run in chosen if (epochs := run.epochs)}
+        colours = {labels[run.name]: colour for run, colour in zip(chosen, overview.colours(chosen), strict=True)}
         if not found:
             return
         metrics = {"val_accuracy": t("Accuracy, validation"), "val_loss": t("Loss, validation")}
         for column, (metric, title) in zip(st.columns(2), metrics.items(), strict=True):
-            figure = comparison.curves(found, metric, title)
+            figure = comparison.curves(found, metric, title, [colours[label] for label in found])
             alt = t("{title} by epoch, one line for each run", title=title)
             column.plotly_chart(figure, key=f"compared {metric}", alt=alt)
