@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test coverage demo lint bench fuzz tiny catalogue readme lock clean
+.PHONY: app test coverage demo lint bench fuzz tiny catalogue readme screenshots lock clean
 
 app: .venv/app  ## create the environment and start the dashboard; PORT=8502 chooses another port
 	$(BIN)/cxr app --port $(PORT)
@@ -39,6 +39,9 @@ catalogue: .venv/dev  ## update the catalogue of each language with the texts in
 readme: .venv/dev  ## write the table of training settings in the README
 	$(BIN)/python -c "from pathlib import Path; from cxrcore.config.table import replace_in; \
 	    path = Path('README.md'); path.write_text(replace_in(path.read_text()))"
+
+screenshots: .venv/dev  ## pictures of every page and tab into screenshots/; VIEWS="results data" for some
+	$(BIN)/python scripts/screenshots.py $(VIEWS)
 
 lock: .venv/dev  ## write the exact versions from pyproject.toml's ranges
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt
