@@ -93,10 +93,11 @@ DOCS_HEIGHT, DOCS_COLOURS, DOCS_WIDTH = 1000, 128, 1000  # pixels of the page sh
 
 # Nothing is computed or loading: as Streamlit's own tests see it.
 SETTLED = """() => {
+    const inView = image => image.getBoundingClientRect().top < window.innerHeight;  // others load later
     const app = document.querySelector("[data-testid=stApp]");
     return app !== null && app.dataset.testScriptState === "notRunning" && document.querySelector("h1") !== null
         && document.querySelector("[data-testid=stSkeleton], [data-testid=stSpinner]") === null
-        && [...document.images].every(image => image.complete);
+        && [...document.images].every(image => image.complete || !inView(image));
 }"""
 HEIGHT = """() => {
     const main = document.querySelector("[data-testid=stMain]");
@@ -239,6 +240,8 @@ def _for_docs(png: bytes) -> bytes:
 
 def take(server: str, views: dict[str, str], browser: "Browser", docs: bool) -> None:
     """Write the pictures of some views of a server."""
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
     folder = DOCS if docs else OUT
     folder.mkdir(exist_ok=True)
     for language, locale in LANGUAGES.items():
@@ -255,7 +258,7 @@ def take(server: str, views: dict[str, str], browser: "Browser", docs: bool) -> 
                         for width in WIDTHS:
                             path = folder / f"{view}-{width}-{scheme}-{language}.png"
                             path.write_bytes(_picture(page, width, scheme))
-            except TimeoutError as error:
+            except (TimeoutError, PlaywrightTimeout) as error:
                 print(f"{view}, {language}: {error}", file=sys.stderr)
             print(f"{view}, {language}: {time.monotonic() - began:.0f} s", flush=True)
         page.close()
