@@ -12,8 +12,8 @@ from cxrcore.ui import locale
 FAVICON = Path(__file__).parent / "favicon.png"
 _FLAG = "came through the entry"
 _LARGE = "html { font-size: 19px; }"  # read-only dashboards are shown to an audience
-# Streamlit writes the chosen segment in the primary colour on a tint of it (4.3:1), and white on the primary colour, which
-# is bright in the dark theme (3.4:1). WCAG AA asks for 4.5:1.
+# Streamlit writes the chosen segment in the primary colour on a tint of it (4.3:1), and white on the primary colour,
+# which is bright in the dark theme (3.4:1). WCAG AA asks for 4.5:1.
 _CONTRAST = """
 [data-testid="stButtonGroup"] [data-selected]:not([data-disabled]) { color: inherit !important; }
 @media (prefers-color-scheme: dark) {
