@@ -42,7 +42,7 @@ def test_results_show_calibration_before_and_after_and_no_learning_rate(open_pag
     assert list(table["Layer"]) == ["block5_out", "block3a_out"] and list(table["ms per image"]) == [1.7, 0.9]
     assert list(table["accuracy"]) == [0.75, 0.75]
     test = open_page("results", run=run.name, tab="Probabilities")
-    table = test.dataframe[0].value
+    (table,) = [each.value for each in test.dataframe if "temperature scaling" in each.value]
     assert list(table["temperature scaling"]) == ["before (T = 1)", "after (T = 2.00)"]
     # 17 of 20 are correct at 80 %, which was 16 / 17 before
     assert [value.split(" ")[0] for value in table["expected calibration error"]] == ["9.1%", "5.0%"]
