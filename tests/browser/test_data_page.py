@@ -1,4 +1,4 @@
-"""The Data page in a browser: generate, audit, enlarge, relabel, undo, upload."""
+"""The Data page in a browser: generate, audit, open an image, relabel, undo, upload."""
 
 import re
 
@@ -42,12 +42,12 @@ def test_audit_tab_and_url(generated, page, shot):
     expect(other.get_by_role("button", name="Run the audit again")).to_be_visible()
 
 
-def test_image_is_enlarged_relabelled_and_undone(generated, page, shot):
+def test_image_is_opened_relabelled_and_undone(generated, page, shot):
     page.goto(generated)
     page.get_by_role("tab", name="Images").click()
     expect(page.get_by_text("24 of 24 images")).to_be_visible()
     expect(page.locator(".cxr-grid figure")).to_have_count(24)  # the browser fills the cards in any order
-    page.get_by_role("button", name="Enlarge").first.click()
+    page.locator(".cxr-grid button").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("img").first).to_be_visible()
     shot(page, "data-image")

@@ -77,35 +77,76 @@ def test_threshold_slider_moves_the_operating_point(results, shared_run, page):
     expect(page.get_by_text(f"{found.specificity.value:.1%} (").first).to_be_visible()
 
 
-def _write_note(page, run, row, text):
-    """Write a note into the last column of a row of the first table, as often as it takes: a table that was just
-    drawn anew loses keys, as it does for a person.
-    """
-    table = page.get_by_test_id("stDataFrame").first
-    for _ in range(6):
-        page.keyboard.press("Escape")
-        table.scroll_into_view_if_needed()
-        page.wait_for_timeout(700)
-        box = table.bounding_box()
-        page.mouse.click(box["x"] + box["width"] - 60, box["y"] + 80 + 84 * row)
-        page.wait_for_timeout(500)
-        page.keyboard.type(text, delay=40)  # typing opens the cell; a double click may open and close it
-        page.wait_for_timeout(300)
-        page.keyboard.press("Enter")
-        page.wait_for_timeout(2500)
-        if text in error_analysis.read_notes(run).values():
-            return
-    raise AssertionError(error_analysis.read_notes(run))
+def _opened(page, number):
+    """Open an image of the first grid by the keyboard and return the dialog."""
+    page.locator(".cxr-grid button").nth(number).focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("img", name=re.compile("^X-ray")).first).to_be_visible()
+    return dialog
+
+
+def test_click_opens_an_image_and_arrow_keys_the_next(results, shared_run, page, shot):
+    names = [path.rsplit("/", 1)[-1] for path in shared_run.predictions("test")["path"]]
+    page.goto(results)
+    images = page.locator(".cxr-grid button")
+    expect(images).to_have_count(12)
+    images.nth(1).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("2 of 12", exact=True)).to_be_visible()
+    number = int(re.search(r"sample=(\d+)", page.url)[1])
+    expect(dialog.get_by_role("img", name=f"X-ray {names[number]}", exact=True)).to_be_visible()
+    shot(page, "results-sample")
+
+    opacity = dialog.get_by_role("slider", name="Opacity of the heatmap (Grad-CAM)")
+    opacity.focus()
+    opacity.press("ArrowRight")
+    assert opacity.input_value() == "51"
+    assert dialog.locator("img.over").evaluate("image => image.style.opacity") == "0.51"
+    expect(dialog.get_by_text("2 of 12", exact=True)).to_be_visible()
+
+    dialog.get_by_text("2 of 12", exact=True).click()
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_text("3 of 12", exact=True)).to_be_visible()
+    page.wait_for_url(lambda url: f"sample={number}" not in url)
+    number = int(re.search(r"sample=(\d+)", page.url)[1])
+    expect(dialog.get_by_role("img", name=f"X-ray {names[number]}", exact=True)).to_be_visible()
+    assert opacity.input_value() == "51"
+
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_role("dialog").get_by_text("3 of 12", exact=True)).to_be_visible(timeout=60_000)
+    other.close()
+
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.wait_for_url(lambda url: "sample=" not in url)
+    expect(images.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_role("link", name="Open in Explain").click()
+    expect(page.get_by_role("heading", name="Explain", exact=True)).to_be_visible()
 
 
 def test_notes_are_kept_beside_those_of_others(results, shared_run, page):
     page.goto(f"{results}&tab=Errors")
-    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
-    _write_note(page, shared_run, 0, "a second look")
-    (digest,) = error_analysis.read_notes(shared_run)
-    error_analysis.write_note(shared_run, digest, "by another person")
-    _write_note(page, shared_run, 1, "mine")
+    note = page.get_by_role("dialog").get_by_label("note")
+    for number, text in enumerate(("a second look", "mine")):
+        expect(page.locator(".cxr-grid button").first).to_be_visible()
+        dialog = _opened(page, number)
+        expect(note).to_have_count(1)  # not that of the image before beside it
+        note.fill(text)
+        note.press("Tab")
+        for _ in range(60):
+            if text in error_analysis.read_notes(shared_run).values():
+                break
+            page.wait_for_timeout(250)
+        if not number:
+            (digest,) = error_analysis.read_notes(shared_run)
+            error_analysis.write_note(shared_run, digest, "by another person")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
     assert sorted(error_analysis.read_notes(shared_run).values()) == ["by another person", "mine"]
+    expect(page.get_by_text("note: mine")).to_be_visible()
 
 
 TABS = ("Images", "Metrics", "Probabilities", "Errors", "Robustness", "Training curves", "Export")

@@ -10,7 +10,7 @@ from cxrcore import settings
 from cxrcore.data import classes
 from cxrcore.evaluation import error_analysis
 from cxrcore.evaluation.metrics import certainty
-from cxrcore.i18n import format_number, t
+from cxrcore.i18n import bind, format_number, t
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, gallery, sample_view
 
@@ -19,7 +19,19 @@ _SHORT = 60  # characters of a note below its image
 
 
 def show(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
-    """Show the images of both lists; a click opens one, where its note can be written."""
+    """Show the images of both lists; a click opens one, where its note can be written.
+
+    When it is closed, both lists are drawn again with the notes, and nothing else of the page.
+    """
+    st.fragment(bind(_lists))(run, table, names)
+
+
+def _lists(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
+    with feedback.friendly():
+        _show(run, table, names)
+
+
+def _show(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
     notes = error_analysis.read_notes(run)
     errors, correct = error_analysis.errors_by_confidence(table, names), error_analysis.low_margin(table, names)
     st.subheader(t("Errors by confidence ({n})", n=len(errors)))
@@ -39,12 +51,10 @@ def _grid(run: Run, table: pd.DataFrame, rows: pd.DataFrame, notes: dict[str, st
     if rows.empty:
         return
     page = rows.iloc[gallery.page_of(len(rows), _PER_PAGE, f"{key} page")]
-    sample_view.grid(
-        [_card(row, notes) for _, row in page.iterrows()],
-        run.classes,
-        key,
+    clicked = gallery.show([_card(row, notes) for _, row in page.iterrows()], run.classes, key)
+    sample_view.show(
         rows.index.tolist(),
-        page.index.tolist(),
+        None if clicked is None else int(page.index[clicked]),
         lambda number: sample_view.of_run(run, table, number),
         below=lambda number: _note(run, table, number),
     )
