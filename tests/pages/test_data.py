@@ -190,9 +190,7 @@ def test_damaged_audit_is_a_warning(open_page, phantom):
 def cards(monkeypatch):
     """The labels of the images that the grids of a page show."""
     shown = []
-    monkeypatch.setattr(
-        gallery, "show", lambda cards, classes, key, clickable: shown.extend(card.label for card in cards)
-    )
+    monkeypatch.setattr(gallery, "show", lambda cards, classes, key: shown.extend(card.label for card in cards))
     return shown
 
 
@@ -213,6 +211,11 @@ def test_overview_of_fifty_classes_shows_the_chosen_one(open_page, made, cards):
     test = open_page("data", dataset="made50")
     test.selectbox(key="class of examples").set_value("p_x").run()
     assert not test.exception and cards[4:] == ["p_x"] * 4
+
+
+def test_example_opens_in_a_dialog(open_page, phantom):
+    test = open_page("data", sample="0")
+    assert "1 of 18" in _texts(test) and phantom.table.loc[0, "patient"] in str(test.dataframe[1].value)
 
 
 def test_damaged_dataset_is_listed(open_page, phantom):

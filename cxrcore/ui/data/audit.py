@@ -1,7 +1,5 @@
 """The audit of a dataset: issues that could mislead a model, found before training."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from cxrcore.audits.dataset import audit
@@ -9,29 +7,19 @@ from cxrcore.audits.dataset.audit import DatasetAudit
 from cxrcore.audits.dataset.issues import CONFOUNDER, KINDS, SEVERE, Issue
 from cxrcore.data import classes, editing
 from cxrcore.data.dataset import Dataset
-from cxrcore.errors import UserError
 from cxrcore.i18n import nt, t, translate
-from cxrcore.ui import feedback, gallery, progress
+from cxrcore.ui import feedback, progress
 from cxrcore.ui.data import confounders as confounder_card
-from cxrcore.ui.data import duplicates, edit_history
+from cxrcore.ui.data import duplicates, edit_history, samples
 
 _SHOWN = 12
-
-
-def last_audit(data: Dataset) -> DatasetAudit | None:
-    """Return the last audit of the dataset, None if there is none; a damaged file is shown as a warning."""
-    try:
-        return audit.load(data)
-    except UserError as error:
-        st.warning(feedback.error_text(error.message) + " " + t("Run the audit again."), icon=":material/warning:")
-        return None
 
 
 def show(data: Dataset) -> None:
     """Show the last audit of the dataset and a button that runs it."""
     st.caption(t("Looks for duplicates, patients in two parts of the split, possible confounders and outliers."))
     edit_history.show(data)
-    found = last_audit(data)
+    found = samples.last_audit(data)
     current = found is not None and found.version == data.version
     if found is None:
         st.markdown(
@@ -101,11 +89,7 @@ def _show_issue(data: Dataset, issue: Issue, number: int) -> None:
 
 def _show_images(data: Dataset, issue: Issue, number: int) -> None:
     rows = [row for row in issue.rows if row in data.table.index]
-    cards = [
-        gallery.Card(path, label, classes.label(label) or t("no class"), (Path(path).name,))
-        for path, label in data.table.loc[rows[:_SHOWN], ["path", "label"]].itertuples(index=False)
-    ]
-    gallery.show(cards, data.classes, f"images of issue {number}", clickable=False)
+    samples.grid(data, rows[:_SHOWN], f"issue-{number}")
     if len(rows) > _SHOWN:
         counted = t("{shown} of {rows}.", shown=_SHOWN, rows=len(rows))
         st.caption(f"{counted} {t('The tab Images shows all: choose this issue, and all images.')}")

@@ -6,11 +6,11 @@ from cxrcore.audits.dataset import confounders
 from cxrcore.audits.dataset.audit import DatasetAudit
 from cxrcore.audits.dataset.issues import CONFOUNDER, Issue
 from cxrcore.audits.dataset.statistics_probe import StatisticsProbe
-from cxrcore.data import classes
 from cxrcore.data.dataset import Dataset
 from cxrcore.figures import associations, charts, formatting
 from cxrcore.i18n import format_number, t, translate
-from cxrcore.ui import csv_table, feedback, gallery
+from cxrcore.ui import csv_table, feedback
+from cxrcore.ui.data import samples
 
 _MOST_VALUES = 12  # of a property, in a figure
 _EXAMPLES = 12
@@ -72,9 +72,7 @@ def _details(data: Dataset, found: DatasetAudit, issues: dict[str, Issue], stron
         _values(data, found, name)
         if name in issues and st.toggle(t("Show images"), key=f"images of {name}"):
             rows = [row for row in issues[name].rows if row in data.table.index][:_EXAMPLES]
-            listed = data.table.loc[rows, ["path", "label"]].itertuples(index=False)
-            cards = [gallery.Card(path, label, classes.label(label)) for path, label in listed]
-            gallery.show(cards, data.classes, f"images of {name}", clickable=False)
+            samples.grid(data, rows, f"images-{name}")
     if found.statistics_probe is None:
         st.caption(t("The probe needs two classes with two patients each."))
     else:

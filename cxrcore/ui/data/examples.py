@@ -12,7 +12,8 @@ from cxrcore.data.summary import DatasetSummary
 from cxrcore.figures import distributions as figures
 from cxrcore.figures import formatting
 from cxrcore.i18n import format_number, t, translate
-from cxrcore.ui import feedback, gallery, progress
+from cxrcore.ui import feedback, gallery, progress, sample_view
+from cxrcore.ui.data import samples
 
 MOST = 10  # classes that are shown at once
 _SOON = 0.5  # seconds without a bar
@@ -25,11 +26,15 @@ _STYLE = """<style>
 
 def show(data: Dataset, found: DatasetSummary) -> None:
     """Show the examples and the histograms, of all classes or, where there are many, of the one that is chosen."""
-    names, chosen = data.classes, ""
+    names, chosen = list(found.flow.included), ""
     if len(names) > MOST:
         chosen = st.selectbox(t("Class"), names, format_func=classes.label, key="class of examples", width=400)
     rows = [row for name in ([chosen] if chosen else names) for row in found.examples[name]]
-    _pictures([_card(row) for _, row in data.table.loc[rows].iterrows()], names)
+    cards = [_card(row) for _, row in data.table.loc[rows].iterrows()]
+    _open(cards)
+    with st.container(key="examples"):
+        st.html(_STYLE)
+        sample_view.grid(cards, names, "examples grid", rows, rows, lambda row: samples.sample(data, row))
     if found.distributions:
         st.subheader(t("Distribution by class"))
         _histograms(found, names, chosen)
@@ -40,8 +45,8 @@ def _card(row: "pd.Series[object]") -> gallery.Card:
     return gallery.Card(str(row["path"]), str(row["label"]), classes.label(str(row["label"])), (" · ".join(known),))
 
 
-def _pictures(cards: list[gallery.Card], names: list[str]) -> None:
-    """Show the cards, class by class; while the files are opened for the first time, a bar shows how far it is."""
+def _open(cards: list[gallery.Card]) -> None:
+    """Make the small pictures of the cards that the grid shows; a bar shows how far it is if it takes long."""
     place, start, move = st.empty(), time.monotonic(), None
     for done, card in enumerate(cards, 1):
         gallery.thumbnail(card.path)
@@ -51,9 +56,6 @@ def _pictures(cards: list[gallery.Card], names: list[str]) -> None:
         if move:
             move(done, len(cards))
     place.empty()
-    with st.container(key="examples"):
-        st.html(_STYLE)
-        gallery.show(cards, names, "examples grid", clickable=False)
 
 
 def _histograms(found: DatasetSummary, names: list[str], chosen: str) -> None:

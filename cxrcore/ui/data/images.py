@@ -9,12 +9,9 @@ import streamlit as st
 from cxrcore.audits.dataset import audit
 from cxrcore.data import classes, editing, exclusions, split
 from cxrcore.data.dataset import PART_TITLES, PARTS, Dataset
-from cxrcore.data.errors import ImageError
-from cxrcore.figures import outlines
 from cxrcore.i18n import N_, t, translate
 from cxrcore.ui import feedback, gallery, query_params, sample_view
-from cxrcore.ui.data import edit_history
-from cxrcore.ui.data.audit import last_audit
+from cxrcore.ui.data import edit_history, samples
 
 _PER_PAGE = 24
 _USED, _LEFT_OUT, _ALL = N_("in use"), N_("left out"), N_("all")
@@ -41,7 +38,7 @@ def show(data: Dataset) -> None:
         "images",
         shown["row"].tolist(),
         page["row"].tolist(),
-        lambda number: _sample(data, number),
+        lambda number: samples.sample(data, number),
         below=lambda number: _edit(data, data.table.loc[number]),
     )
 
@@ -73,7 +70,7 @@ def _filtered(data: Dataset) -> pd.DataFrame:
     source = query_params.selectbox(
         places[2], t("Source"), "source", ["", *sorted(table["source"].unique())], lambda name: name or t("all")
     )
-    found = last_audit(data)
+    found = samples.last_audit(data)
     issues = {f"{issue.kind}:{issue.what}": issue for issue in (found.issues if found else [])}
     chosen = query_params.selectbox(
         places[3],
@@ -110,27 +107,6 @@ def _card(row: "pd.Series[Any]") -> gallery.Card:
 
 def _short(name: str) -> str:
     return name if len(name) <= 22 else f"{name[:11]}…{name[-10:]}"
-
-
-def _sample(data: Dataset, number: int) -> sample_view.Sample:
-    row = data.table.loc[number]
-    path, problem = str(row["path"]), None
-    if not row["sha256"]:
-        reason = exclusions.reason(row["left_out_reason"])
-        path, problem = "", ImageError("Not shown, as the import did not accept it: {reason}", reason=reason)
-    known = sample_view.properties(row)
-    if copies := _duplicates(data, number):
-        known[t("duplicates")] = copies
-    masks = outlines.Masks(row["lungs"], row["lesions"])
-    return sample_view.Sample(path, row["label"], row["sha256"], masks, known, problem=problem)
-
-
-def _duplicates(data: Dataset, number: int) -> str:
-    """Return the names of the files that the audit found to be copies of an image, "" for none."""
-    found = last_audit(data)
-    groups = [group for issue in (found.issues if found else []) for group in issue.groups if number in group]
-    rows = dict.fromkeys(row for group in groups for row in group if row != number and row in data.table.index)
-    return ", ".join(Path(data.table.at[row, "path"]).name for row in rows)
 
 
 def _edit(data: Dataset, row: "pd.Series[Any]") -> None:

@@ -22,7 +22,7 @@ def show(data: Dataset) -> None:
         {
             t("Images in use"): found.images,
             t("Patients"): found.patients,
-            t("Classes"): len(data.classes),
+            t("Classes"): len(found.flow.included),
             t("Left out"): found.flow.excluded,
         }
     )
@@ -61,11 +61,11 @@ def _summary(folder: Path, written: int, version: int, _data: Dataset) -> Datase
 
 
 def _flow_and_counts(data: Dataset, found: DatasetSummary) -> None:
-    left, right = st.columns(2, gap="large")
+    (left, right), names = st.columns(2, gap="large"), list(found.flow.included)
     with left:
         st.subheader(t("Flow of the images"))
         ink = palette.INK[st.context.theme.type or "light"]
-        st.image(flow_diagram.svg(found.flow, data.classes, ink), alt=flow_diagram.in_words(found.flow))
+        st.image(flow_diagram.svg(found.flow, names, ink), alt=flow_diagram.in_words(found.flow))
         if found.split_problem:
             st.warning(feedback.error_text(found.split_problem))
         else:
@@ -74,11 +74,11 @@ def _flow_and_counts(data: Dataset, found: DatasetSummary) -> None:
         st.subheader(t("Images by class"))
         if found.parts:
             titles = {translate(PART_TITLES[part]): counts for part, counts in found.parts.items()}
-            _bars(t("Training, validation and test split"), titles, data.classes, "by-part")
+            _bars(t("Training, validation and test split"), titles, names, "by-part")
         if found.given:
             titles = {translate(PART_TITLES[part]) if part else t("none"): n for part, n in found.given.items()}
-            _bars(t("Given split"), titles, data.classes, "by-given-part")
-        _bars(t("Source"), found.sources, data.classes, "by-source")
+            _bars(t("Given split"), titles, names, "by-given-part")
+        _bars(t("Source"), found.sources, names, "by-source")
     if found.flow.left_out:
         box = st.expander(t("Images left out"), icon=":material/table:", key="left out", on_change="rerun")
         if box.open:  # there may be a hundred thousand

@@ -6,7 +6,7 @@ from cxrcore.audits.dataset.issues import SEVERE
 from cxrcore.data import dataset
 from cxrcore.i18n import t, translate
 from cxrcore.ui import feedback
-from cxrcore.ui.data.audit import last_audit
+from cxrcore.ui.data.samples import last_audit
 
 
 def show(name: str) -> None:
