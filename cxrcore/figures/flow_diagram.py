@@ -144,7 +144,7 @@ def _classes(included: Mapping[str, int], names: list[str]) -> list[_Row]:
         return [_Row(t("Classes"), _count(len(included)))]
     styles = palette.class_styles(names)
     return [
-        _Row(classes.isolated(formatting.shortened(classes.label(name), _CHARACTERS - 3)), _count(n), styles[name])
+        _Row(classes.isolated(formatting.shortened(classes.label(name), _CHARACTERS - 3)), _count(n), styles.get(name))
         for name, n in included.items()
     ]
 
