@@ -127,7 +127,7 @@ def test_runs_are_compared_deleted_and_restored(second, run, server, workspace, 
     lines = download.value.path().read_text().splitlines()
     assert len(lines) == 3 and "slow one" in lines[1] and "accuracy_low" in lines[0]
     _tick(page, 1)
-    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="More").click()
     page.get_by_test_id("stPopoverBody").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("is in the trash")).to_be_visible()
     assert not _of(workspace, second).folder.exists()

@@ -17,7 +17,7 @@ from cxrcore.runs.run import RESAMPLING_TABLE
 from cxrcore.ui import feedback, gallery, query_params, sample_view
 
 _MOST = 8  # runs beside the baseline
-_EACH = 3  # images of each side
+_EACH = 4  # images of each side
 
 
 def show(chosen: Sequence[Run], labels: dict[str, str]) -> None:

@@ -1,40 +1,39 @@
-"""What Home shows: the steps of the work, the datasets and the runs; to an audience the runs alone."""
+"""What Home shows: the next step, the runs, the datasets and the steps of the work; to an audience the runs alone."""
 
 import streamlit as st
 
 from cxrcore import demo, runs
 from cxrcore.config import run_config
 from cxrcore.data import dataset
-from cxrcore.evaluation import verdict
-from cxrcore.figures import formatting
 from cxrcore.i18n import t
 from cxrcore.jobs import queue
-from cxrcore.runs import Run
-from cxrcore.ui import feedback, progress, selection, verdict_box
+from cxrcore.ui import feedback, progress, selection
+from cxrcore.ui.home import dataset_cards, run_list
 
 _LATEST = 5
+_SHOWN = 20  # runs that an audience sees
 
 
 def workspace() -> None:
-    """Show the demo where there is no run, the five pages, and the existing datasets and runs."""
+    """Show the demo where there is no run, the existing runs and datasets, and the five pages."""
     with feedback.friendly():
         queue.dispatch()  # notices workers that have died and starts the run that waits
     names, found = dataset.names(), selection.listed()
     if not found:
-        _demo()
-    _steps()
+        _first_step(bool(names))
+    else:
+        left, right = st.columns(2)
+        if tested := next((run for run in found if run.metrics), None):
+            with left, feedback.friendly():
+                run_list.last(tested)
+        with right:
+            st.subheader(t("Latest runs"))
+            run_list.latest(found, _LATEST)
     if names:
-        _datasets(names)
+        dataset_cards.show(names)
     feedback.damaged({data.name: data.message for data in dataset.damaged()})
-    if found:
-        st.subheader(t("Latest runs"))
-        labels = selection.labels(found[:_LATEST])
-        for run in found[:_LATEST]:
-            judged = verdict.of_run(run)
-            icon = verdict_box.ICONS[judged.level] if judged else None
-            label = feedback.plain_text(selection.judged(run, labels[run.name]))
-            _link(run, "results" if run.metrics else "train", label, icon)
     feedback.damaged({run.name: run.message for run in runs.damaged()})
+    _steps()
 
 
 def demonstration() -> None:
@@ -43,32 +42,32 @@ def demonstration() -> None:
     if not found:
         selection.no_run()
     st.subheader(t("Runs"))
-    labels = selection.labels(found)
-    for run in found:
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(feedback.plain_text(selection.judged(run, labels[run.name])), width="stretch")
-            _link(run, "results", t("Results"))
-            _link(run, "explain", t("Explain"))
+    run_list.shown(found, _SHOWN)
 
 
-def _link(run: Run, page: str, label: str, icon: str | None = None) -> None:
-    st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params={"run": run.name})
-
-
-def _demo() -> None:
-    st.subheader(t("Demo"))
+def _first_step(has_data: bool) -> None:
+    """Show the buttons of what a new user does first."""
+    if has_data and st.button(t("Train a model"), type="primary", icon=":material/model_training:"):
+        st.switch_page("pages/train.py")
+    kind = "secondary" if has_data else "primary"
+    label = t("Generate phantoms and train")
+    if st.button(label, type=kind, icon=":material/play_arrow:"):  # type: ignore[arg-type]
+        with feedback.friendly():
+            data = demo.prepare(progress.stages())
+            run = queue.submit(run_config.make(dataset=data.name))
+            st.switch_page("pages/train.py", query_params={"run": run.name})
+    st.page_link(
+        "pages/data.py",
+        label=t("Or import your own images on the Data page."),
+        icon=":material/folder_open:",
+        query_params={"view": "Add a dataset"},
+    )
     st.markdown(
         t(
             "Generates synthetic X-rays (**phantoms**) of patients with and without disease and trains a small network "
             "on them. Takes about 20 seconds and needs no network connection."
         )
     )
-    if st.button(t("Generate phantoms and train"), type="primary", icon=":material/play_arrow:"):
-        with feedback.friendly():
-            data = demo.prepare(progress.stages())
-            run = queue.submit(run_config.make(dataset=data.name))
-            st.switch_page("pages/train.py", query_params={"run": run.name})
-    st.caption(t("Or import your own images on the Data page."))
 
 
 def _steps() -> None:
@@ -84,13 +83,3 @@ def _steps() -> None:
         with column.container(border=True, height="stretch"):
             st.page_link(f"pages/{page}.py", label=f"**{title}**", icon=f":material/{icon}:")
             st.caption(text)
-
-
-def _datasets(names: list[str]) -> None:
-    st.subheader(t("Datasets"))
-    rows = []
-    for name in names:
-        data = dataset.load(name)
-        row = {t("name"): name, t("images"): len(data.usable)}
-        rows.append(row | {t("classes"): formatting.class_list(data.classes)})
-    st.dataframe(rows, hide_index=True)

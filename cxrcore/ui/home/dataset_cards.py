@@ -1,0 +1,90 @@
+"""Datasets on Home: a card for each of the newest, with a bar for each class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+from cxrcore import settings
+from cxrcore.data import classes, dataset, versions
+from cxrcore.data.info import DatasetInfo
+from cxrcore.figures import formatting, palette
+from cxrcore.i18n import format_number, nt, t
+from cxrcore.ui import feedback
+
+_MOST = 6
+_CLASSES = 4  # bars of a card
+_LONGEST = 28  # characters of a class name
+_STYLE = """<style>
+.cxr-classes { display: grid; grid-template-columns: minmax(60px, auto) 1fr auto; gap: 4px 8px; align-items: center; }
+.cxr-classes { font-size: 13px; line-height: 1.25; }
+.cxr-classes .name { overflow-wrap: anywhere; max-width: 130px; }
+.cxr-classes .bar { height: 10px; border-radius: 3px; min-width: 2px; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a card shows: images in use, their patients, and images by class, all classes in the dataset's order."""
+
+    images: int
+    patients: int
+    counts: dict[str, int]
+
+
+def show(names: Sequence[str]) -> None:
+    """Show the newest datasets, and a link to the others."""
+    st.subheader(t("Datasets"))
+    newest = sorted(names, key=_created, reverse=True)[:_MOST]
+    for start in range(0, len(newest), 3):
+        for column, name in zip(st.columns(3), newest[start : start + 3], strict=False):
+            with column.container(border=True, height="stretch", gap="xsmall"), feedback.friendly():
+                label = f"**{feedback.plain_text(name)}**"
+                query = {"dataset": name}
+                st.page_link("pages/data.py", label=label, icon=":material/folder_open:", query_params=query)
+                _card(_summary(name, _stamps(name)))
+    if len(names) > len(newest):
+        label = nt("All {n} datasets", "All {n} datasets", len(names))
+        st.page_link("pages/data.py", label=label, icon=":material/folder_open:")
+
+
+def _card(found: Summary) -> None:
+    images = nt("{n} image", "{n} images", found.images)
+    patients = nt("{n} patient", "{n} patients", found.patients)
+    st.caption(f"{images} · {patients}")
+    st.html(_STYLE + bars(found.counts))
+
+
+def bars(counts: dict[str, int]) -> str:
+    """Return the HTML of a bar for each of the largest classes in the class's colour, and how many more there are."""
+    styles, most = palette.class_styles(list(counts)), max(counts.values(), default=0)
+    rows = ""
+    for name in sorted(counts, key=lambda name: -counts[name])[:_CLASSES]:
+        style, label = styles[name], escape(formatting.shortened(classes.label(name), _LONGEST))
+        width = f"width:{100 * counts[name] / most:.1f}%"
+        rows += f'<span class="name"><span style="color:{style.colour}">{style.mark}</span> {label}</span>'
+        rows += f'<span><div class="bar" style="{width};background:{style.colour}"></div></span>'
+        rows += f"<span>{format_number(counts[name], ',d')}</span>"
+    others = len(counts) - _CLASSES
+    more = escape(nt("{n} more class", "{n} more classes", others)) if others > 0 else ""
+    return f'<div class="cxr-classes">{rows}{more and f"<span>{more}</span>"}</div>'
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _summary(name: str, stamps: tuple[int, ...]) -> Summary:
+    """Return what a card shows; `stamps` tell when the files were written."""
+    data = dataset.load(name)
+    usable = data.usable
+    patients = usable["patient"]
+    known = int(patients[patients != ""].nunique())
+    return Summary(len(usable), known + int((patients == "").sum()), data.counts())
+
+
+def _stamps(name: str) -> tuple[int, ...]:
+    files = [settings.datasets_folder() / name / file for file in (dataset.INFO, dataset.TABLE, versions.LOG)]
+    return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
+
+
+def _created(name: str) -> tuple[str, str]:
+    return DatasetInfo.read(settings.datasets_folder() / name / dataset.INFO).created, name
