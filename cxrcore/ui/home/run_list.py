@@ -21,6 +21,8 @@ _STYLE = f"""<style>
 .cxr-bar .dot {{ top: 1px; width: 12px; height: 12px; margin-left: -6px; border-radius: 6px; }}
 .cxr-bar .dot {{ background: {palette.TRAINING}; }}
 .cxr-bar .line {{ top: 0; height: 14px; border-left: 2px dashed #888; }}
+[class*=st-key-latest-runs] a, [class*=st-key-latest-runs] a * {{ white-space: normal; overflow: visible; }}
+[class*=st-key-latest-runs] a {{ height: auto; }}
 .cxr-interval {{ font-size: 13px; text-align: center; }}
 </style>"""
 
@@ -45,7 +47,7 @@ def latest(found: Sequence[Run], most: int) -> None:
         judged = verdict.of_run(run)
         icon = verdict_box.ICONS[judged.level] if judged else None
         label = feedback.plain_text(selection.judged(run, labels[run.name]))
-        with st.container(border=True, gap="xsmall"):
+        with st.container(border=True, gap="xsmall", key=f"latest runs {run.name}"):
             link(run, "results" if run.metrics else "train", label, icon)
             _bar(run)
     _others(len(found), most)
