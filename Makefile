@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test coverage demo lint bench fuzz tiny catalogue readme screenshots lock clean
+.PHONY: app test coverage demo lint bench fuzz tiny catalogue readme docs screenshots accessibility lock clean
 
 app: .venv/app  ## create the environment and start the dashboard; PORT=8502 chooses another port
 	$(BIN)/cxr app --port $(PORT)
@@ -36,12 +36,19 @@ catalogue: .venv/dev  ## update the catalogue of each language with the texts in
 	$(BIN)/pybabel -q extract -F babel.cfg -k t -k nt:1,2 -k msg -k UserError -k ImageError -k DamagedFileError -k NewerFileError --no-location --sort-output --width 120 --project cxrcore -o build/messages.pot .
 	$(BIN)/pybabel -q update -i build/messages.pot -o cxrcore/locale/pt_BR.po -l pt_BR --no-fuzzy-matching --ignore-obsolete --width 120
 
-readme: .venv/dev  ## write the table of training settings in the README
+readme: .venv/dev  ## write the table of training settings in the README, and the guide's pages of commands and settings
 	$(BIN)/python -c "from pathlib import Path; from cxrcore.config.table import replace_in; \
 	    path = Path('README.md'); path.write_text(replace_in(path.read_text()))"
+	$(BIN)/python scripts/write_reference.py
+
+docs: .venv/dev  ## the guide as a site into site/; `.venv/bin/mkdocs serve` shows it while you write
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 screenshots: .venv/dev  ## pictures of every page and tab into screenshots/; VIEWS="results data" for some
 	$(BIN)/python scripts/screenshots.py $(VIEWS)
+
+accessibility: .venv/dev  ## axe-core on every page and tab
+	$(BIN)/python scripts/check_accessibility.py
 
 lock: .venv/dev  ## write the exact versions from pyproject.toml's ranges
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt

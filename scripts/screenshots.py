@@ -210,7 +210,8 @@ def chromium() -> Iterator["Browser"]:
         browser.close()
 
 
-def _open(page: "Page", server: str, address: str, language: str) -> None:
+def open_view(page: "Page", server: str, address: str, language: str) -> None:
+    """Open a view of the dashboard and wait until it is at rest."""
     page.set_viewport_size({"width": WIDTHS[0], "height": 900})
     page.goto(f"{server}/{address}{'&' if '?' in address else '?'}lang={language}")
     page.wait_for_function(SETTLED)
@@ -250,7 +251,7 @@ def take(server: str, views: dict[str, str], browser: "Browser", docs: bool) -> 
         for view, address in views.items():
             began = time.monotonic()
             try:
-                _open(page, server, address, language)
+                open_view(page, server, address, language)
                 if docs:
                     (folder / f"{view}-{language}.png").write_bytes(_for_docs(_picture(page, WIDTHS[0], "light")))
                 else:
