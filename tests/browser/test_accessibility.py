@@ -35,7 +35,10 @@ def test_axe_finds_nothing_serious_on_any_page_or_tab(server, run, page):
     assert {"Audit", "Metrics", "Robustness", "Upload", "Faithfulness"} <= set(seen)
 
 
-NAME = "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || ''"
+NAME = """() => {
+    const focused = document.activeElement;
+    return focused.matches("a, button, [role=tab]") ? focused.getAttribute("aria-label") || focused.innerText : "";
+}"""
 
 
 def _tab_to(page, name):
