@@ -3,16 +3,20 @@
 import streamlit as st
 
 from cxrcore.i18n import t
-from cxrcore.ui import entry, feedback, selection
+from cxrcore.ui import entry, feedback
 from cxrcore.ui.explain import view
 
+# On a phone the first screen is for the image and its prediction.
+_STYLE = """<style>
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding-top: 3.75rem; }
+  .stMainBlockContainer h1 { font-size: 1.25rem; padding: 0; margin-bottom: -0.75rem; }
+}
+</style>"""
+
 entry.required()
+st.html(_STYLE)
 st.title(t("Explain"))
-st.caption(t("Heatmaps of the image regions that contribute to a prediction."))
 
 with feedback.friendly():
-    run = selection.choose_run()
-    if run is None:
-        selection.no_run()
-    else:
-        view.show(run)
+    view.show()

@@ -1,6 +1,7 @@
-"""One image explained: original and overlay, notes on the heatmap, probabilities, the most similar images."""
+"""One image explained: picture and prediction, notes on the heatmap, the most similar images."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,13 @@ from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.features import image_transforms, lung_segmenter
 from cxrcore.features.image_transforms import TRANSFORMS
 from cxrcore.figures import lung_zones as lung_zones_figure
-from cxrcore.figures.outlines import Masks
-from cxrcore.i18n import N_, format_number, t, translate
+from cxrcore.i18n import N_, bind, format_number, t, translate
 from cxrcore.inference import saved_model, similar_images
 from cxrcore.progress import Progress
 from cxrcore.runs import Run
 from cxrcore.ui import computing, feedback, prediction, progress
 from cxrcore.ui import similar as similar_grid
-from cxrcore.ui.explain import image_views
+from cxrcore.ui.explain import image_views, options
 from cxrcore.ui.explain.options import ExplainOptions
 
 _KEPT = 12  # explanations of one visitor
@@ -35,72 +35,121 @@ _READING = N_(
 )
 
 
-def picture(
-    name: str,
-    image: npt.NDArray[np.uint8],
-    probabilities: dict[str, float],
-    heatmap: npt.NDArray[np.float32],
-    chosen: ExplainOptions,
-    true: str = "",
-    in_distribution: bool = True,
-    masks: Masks | None = None,
-) -> None:
-    """Show the original, the overlay and the prediction.
+@dataclass(frozen=True)
+class Explained:
+    """One image with its explanation.
 
-    Args:
+    Attributes:
         name: of the image file.
-        image: (H, W, 3), undistorted.
+        image: uint8 (H, W, 3), undistorted.
         probabilities: by class.
-        heatmap: (h, w).
-        chosen: the options.
+        heatmap: float (h, w), at least 0.
         true: the true class, "" if it is not known.
         in_distribution: whether the image resembles the training images; else the prediction is hidden at first.
-        masks: the drawn lungs and lesions of the image, if any are known.
     """
-    names, method = list(probabilities), METHODS[chosen.method]
-    target = names[chosen.score.index(np.array(list(probabilities.values())), names)]
-    explained = classes.label(target)
-    if (contrast := chosen.score.contrast) != NONE:
-        explained = t("{target} against {contrast}", target=explained, contrast=classes.label(contrast))
+
+    name: str
+    image: npt.NDArray[np.uint8]
+    probabilities: dict[str, float]
+    heatmap: npt.NDArray[np.float32]
+    true: str = ""
+    in_distribution: bool = True
+
+    def target(self, chosen: ExplainOptions) -> str:
+        """Return the class that the heatmap explains."""
+        names = list(self.probabilities)
+        return names[chosen.score.index(np.array(list(self.probabilities.values())), names)]
+
+    def title(self, chosen: ExplainOptions) -> str:
+        """Return what the heatmap explains, as plain text."""
+        target = classes.label(self.target(chosen))
+        if (contrast := chosen.score.contrast) == NONE:
+            return target
+        return t("{target} against {contrast}", target=target, contrast=classes.label(contrast))
+
+
+@dataclass(frozen=True)
+class Places:
+    """The parts of the page that are filled when the options are known: the picture, the answer and the options."""
+
+    picture: DeltaGenerator
+    answer: DeltaGenerator
+    options: DeltaGenerator
+
+
+def places() -> Places:
+    """Return the picture's place with the answer and the options beside it, or below it if the view is wide."""
+    picture = st.container() if options.is_wide() else None
+    left, right = st.columns(2 if picture else [3, 2], gap="medium")
+    if picture:
+        return Places(picture, left, right)
+    return Places(left, right.container(), right.container())
+
+
+def show(shown: Explained, chosen: ExplainOptions, place: Places) -> None:
+    """Show the picture, and the answer beside it."""
+    with place.picture:
+        image_views.show(shown.name, shown.image, shown.heatmap, chosen, shown.title(chosen))
+    with place.answer:
+        if shown.in_distribution:
+            prediction.show(shown.true, shown.probabilities)
+        else:
+            with st.expander(t("Show the prediction anyway")):
+                prediction.show(shown.true, shown.probabilities)
+
+
+def details(shown: Explained, chosen: ExplainOptions) -> None:
+    """Show where the heatmap lies, notes on it, how to read it, and the overlay as a file."""
+    method = METHODS[chosen.method]
+    found = _shares(shown.name, shown.image, shown.heatmap)
+    right = st.container()
+    if isinstance(found, lung_zones.ZoneShares):
+        st.markdown(_sentence(found))
+        left, right = st.columns([2, 3], gap="medium")
+        diagram = lung_zones_figure.diagram(found)
+        left.plotly_chart(diagram, key=f"zones {shown.name}", config={"displayModeBar": False}, alt=_sentence(found))
+    with right:
+        if isinstance(found, str):
+            st.caption(t("Zones of the lungs: not known, {problem}.", problem=translate(found)))
+        _notes(shown.heatmap, shown.title(chosen), method)
+        st.caption(f"{translate(_READING)} {translate(method.title)}: {translate(method.paper)}.")
+        st.download_button(
+            t("Overlay as PNG"),
+            bind(lambda: _file(shown, chosen)),
+            f"{Path(shown.name).stem}-{chosen.method}.png",
+            "image/png",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _file(shown: Explained, chosen: ExplainOptions) -> bytes:
     text = t("out of distribution")
-    if in_distribution:
-        text = label_text(classes.label(target), probabilities[target])
-    before = t("True: {label}", label=classes.label(true)) if true else name
-    image_views.show(name, image, heatmap, chosen, (before, text), explained, masks or Masks())
-    _zones(name, image, heatmap)
-    _notes(heatmap, explained, method)
-    if in_distribution:
-        prediction.show(true, probabilities)
-    else:
-        with st.expander(t("Show the prediction anyway")):
-            prediction.show(true, probabilities)
-    over = banner(overlay(image, heatmap, chosen.opacity, chosen.colours, chosen.threshold), text)
-    st.download_button(
-        t("Overlay as PNG"),
-        png(over),
-        f"{Path(name).stem}-{chosen.method}.png",
-        "image/png",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-    st.caption(f"{translate(_READING)} {translate(method.title)}: {translate(method.paper)}.")
+    if shown.in_distribution:
+        target = shown.target(chosen)
+        text = label_text(classes.label(target), shown.probabilities[target])
+    over = overlay(shown.image, shown.heatmap, chosen.opacity, chosen.colours, chosen.threshold)
+    return png(banner(over, text))
 
 
-def _zones(name: str, image: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.float32]) -> None:
-    """Say in which zones of the lungs the heatmap lies, with a diagram."""
-    lungs = lung_segmenter.segment(image[None])[0]
-    if lungs.refused:
-        st.caption(t("Zones of the lungs: not known, {problem}.", problem=translate(lungs.refused)))
-        return
-    found = lung_zones.shares(heatmap, lungs)
-    if found is None:
-        return
+def _sentence(found: lung_zones.ZoneShares) -> str:
+    """Say in which zones of the lungs the heatmap lies."""
     zones = sorted(found.zones.items(), key=lambda item: -item[1])[:_ZONES_NAMED]
     named = [(translate(zone), share) for zone, share in zones if share >= _LEAST_SHARE]
     named.append((t("outside the lungs"), found.outside))
     parts = [f"{place} {format_number(share, '.0%')}" for place, share in sorted(named, key=lambda item: -item[1])]
-    st.markdown(t("The heatmap lies here: {parts}.", parts=", ".join(parts)))
-    st.plotly_chart(lung_zones_figure.diagram(found), key=f"zones {name}", width=260, config={"displayModeBar": False})
+    return t("The heatmap lies here: {parts}.", parts=", ".join(parts))
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _shares(
+    name: str, image: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.float32]
+) -> lung_zones.ZoneShares | str | None:
+    """Return the share of the heatmap in each zone, None for an empty one, or why the lungs are not known; `name` is a
+    part of the cache's key, as of large arrays only a sample is.
+    """
+    lungs = lung_segmenter.segment(image[None])[0]
+    return lungs.refused or lung_zones.shares(heatmap, lungs)
 
 
 def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: DeltaGenerator) -> Explanation:
@@ -110,8 +159,8 @@ def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: Delt
     """
     kept: dict[object, Explanation] = st.session_state.setdefault("explanations", {})
     content = source.content if isinstance(source, Upload) else read(source)
-    options = (chosen.score, chosen.method, chosen.layer)
-    key = (run.name, saved_model.stamp(run), hashlib.sha256(content).hexdigest(), *options)
+    digest = hashlib.sha256(content).hexdigest()
+    key = (run.name, saved_model.stamp(run), digest, chosen.score, chosen.method, chosen.layer)
     if key not in kept:
         with place.container():
             kept[key] = _computed(run, source, chosen)
@@ -149,8 +198,8 @@ def _computed(run: Run, source: Path | Upload, chosen: ExplainOptions) -> Explan
             bars.append(progress.bar(t("Predicting altered copies of the image")))
         bars[0](done, total)
 
-    text, options = t("Computing the heatmap"), (chosen.layer, chosen.method, chosen.score)
-    found: Explanation = computing.compute(text, loaded_runs.explain, run, source, *options, progress=move)
+    text, chosen_of = t("Computing the heatmap"), (chosen.layer, chosen.method, chosen.score)
+    found: Explanation = computing.compute(text, loaded_runs.explain, run, source, *chosen_of, progress=move)
     return found
 
 

@@ -2,12 +2,15 @@
 
 import io
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cxrcore.data import classes
 from cxrcore.data.images import display, png
@@ -21,28 +24,48 @@ from cxrcore.i18n import bind, t
 from cxrcore.reports.run_summary import RunSummary
 from cxrcore.runs import Run
 from cxrcore.ui import query_params
-from cxrcore.ui.explain import explanation, options
+from cxrcore.ui.explain import explanation, image_strip, options, shortcut_warning
+from cxrcore.ui.explain.explanation import Explained
 from cxrcore.ui.explain.options import ExplainOptions
 
 
-def show(run: Run) -> None:
-    """Choose a test image and show it explained; the choice is in the URL."""
+@dataclass(frozen=True)
+class Layout:
+    """The parts of the tab, in their order on the page: what is chosen stands below what is shown."""
+
+    places: explanation.Places
+    strip: DeltaGenerator
+    image: DeltaGenerator
+    run: DeltaGenerator
+
+
+def arrange() -> Layout:
+    """Return the empty parts of the tab."""
+    places, strip = explanation.places(), st.container()
+    left, right = st.columns(2)
+    return Layout(places, strip, left, right)
+
+
+def show(run: Run, layout: Layout) -> None:
+    """Show a test image explained, with its neighbours in the list; the choice is in the URL."""
     table, names = reported.load(run).table, run.classes
-    number = choose_image(run)
-    chosen = options.show(run)
-    row = table.loc[number]
+    listed = _errors_first(table)
+    chosen_image = _choose(layout.image, listed)
+    row = table.loc[int(chosen_image)]
+    with layout.strip:
+        image_strip.show("image", chosen_image, listed, table)
     path = Path(row["path"])
-    explanation.transform_note(run, path)
-    probabilities, heatmap = _explained(run, row, chosen)
-    explanation.picture(
-        path.name,
-        display(path),
-        dict(zip(names, map(float, probabilities), strict=True)),
-        heatmap,
-        chosen,
-        true=row["label"],
-        masks=Masks(row["lungs"], row["lesions"]),
-    )
+    with layout.places.options:
+        chosen = options.show(run, Masks(row["lungs"], row["lesions"]))
+    with layout.places.answer:
+        shortcut_warning.show(run)
+        probabilities, heatmap = _explained(run, row, chosen)
+    by_class = dict(zip(names, map(float, probabilities), strict=True))
+    shown = Explained(path.name, display(path), by_class, heatmap, true=row["label"])
+    explanation.show(shown, chosen, layout.places)
+    with layout.places.answer:
+        explanation.transform_note(run, path)
+    explanation.details(shown, chosen)
     st.download_button(
         t("All {n} Grad-CAM overlays as ZIP", n=int((table["heatmap"] != NO_HEATMAP).sum())),
         bind(lambda: _archive(run, chosen.opacity)),
@@ -58,21 +81,24 @@ def show(run: Run) -> None:
 
 
 def choose_image(run: Run) -> int:
-    """Show the choice of a test image, errors first; return its row in the result that stands for the run.
+    """Show the choice of a test image, errors first; return its row in the result that stands for the run."""
+    return int(_choose(st.container(), _errors_first(reported.load(run).table)))
+
+
+def _errors_first(table: pd.DataFrame) -> dict[str, str]:
+    """Return the labels of the test images by their rows, errors first.
 
     Test images of later folds, on which the saved model was trained, come last.
     """
-    table = reported.load(run).table
     table = table.assign(later=table["heatmap"] == NO_HEATMAP)
-    errors_first = [str(number) for number in table.sort_values(["later", "correct"], kind="stable").index]
-    labels = {
-        str(number): _label(Path(path).name, true, predicted)
-        for number, path, true, predicted in zip(
-            table.index, table["path"], table["label"], table["predicted"], strict=True
-        )
-    }
-    place = st.container()
-    return int(query_params.selectbox(place, t("Test image (errors first)"), "image", errors_first, labels.__getitem__))
+    table = table.sort_values(["later", "correct"], kind="stable")
+    columns = zip(table.index, table["path"], table["label"], table["predicted"], strict=True)
+    return {str(number): _label(Path(path).name, true, predicted) for number, path, true, predicted in columns}
+
+
+def _choose(place: DeltaGenerator, listed: Mapping[str, str]) -> str:
+    label = t("Test image (errors first)")
+    return query_params.selectbox(place, label, "image", list(listed), listed.__getitem__)
 
 
 def _label(name: str, true: str, predicted: str) -> str:

@@ -11,6 +11,7 @@ from cxrcore.inference.ood import OutOfDistributionDetector
 from cxrcore.runs import Run
 from cxrcore.ui import feedback
 from cxrcore.ui.explain import explanation, options
+from cxrcore.ui.explain.explanation import Explained
 
 _TYPES = ["png", "jpg", "jpeg", "dcm", "dicom"]
 _LARGEST = 100  # MB
@@ -32,19 +33,23 @@ def show(run: Run) -> None:
         icon=":material/warning:",
     )
     file = st.selectbox(t("Image"), files, format_func=lambda file: file.name) if len(files) > 1 else files[0]
-    chosen = options.show(run)
     upload = Upload(file.name, file.getvalue())
     with feedback.friendly():
         image = display(upload)  # an unreadable file is reported before the model is loaded
-        explanation.transform_note(run, upload)
-        found = explanation.explain(run, upload, chosen, st.empty())
+        checks = st.container()
+        places = explanation.places()
+        with places.options:
+            chosen = options.show(run)
+        with checks:
+            explanation.transform_note(run, upload)
+            found = explanation.explain(run, upload, chosen, st.empty())
+            detector = ood.load(run.folder / ood.FILE)
+            frontal, in_distribution = _check_shape(upload), _check_distribution(found.ood_score, detector)
         probabilities = dict(zip(run.classes, map(float, found.probabilities), strict=True))
-        detector = ood.load(run.folder / ood.FILE)
-        frontal, in_distribution = _check_shape(upload), _check_distribution(found.ood_score, detector)
-        heatmap = found.heatmaps[0]
-        explanation.picture(
-            file.name, image, probabilities, heatmap, chosen, in_distribution=frontal and in_distribution
-        )
+        heatmap, known = found.heatmaps[0], frontal and in_distribution
+        shown = Explained(file.name, image, probabilities, heatmap, in_distribution=known)
+        explanation.show(shown, chosen, places)
+        explanation.details(shown, chosen)
         st.subheader(t("Most similar training images"))
         explanation.similar(run, found.vector)
 
