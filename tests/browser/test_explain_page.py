@@ -23,6 +23,8 @@ def explain(shared_run, shared_server):
 
 
 def _choose(page, label, option):
+    if label not in ("Method", "View") and not page.get_by_test_id("stPopoverBody").is_visible():
+        page.get_by_role("button", name="Class, layer and colours").click()
     page.get_by_label(label, exact=True).first.click()
     page.get_by_role("option", name=option, exact=True).click()
 
@@ -60,7 +62,8 @@ def test_class_layer_method_and_opacity_change_the_overlay(explain, page, shot):
 
 def test_four_views_zoom_together(explain, page, shot):
     page.goto(explain)
-    page.get_by_text("Four views with zoom").click()
+    expect(page.get_by_role("img", name=re.compile("of .* for"))).to_be_visible()
+    _choose(page, "View", "Four views with zoom")
     expect(page.locator(".js-plotly-plot image")).to_have_count(4)
     first = page.locator(".js-plotly-plot .nsewdrag").first
     first.scroll_into_view_if_needed()

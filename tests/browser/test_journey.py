@@ -108,11 +108,13 @@ def test_explain_shows_the_overlay_of_the_chosen_class(first_run, server, page, 
     overlay = page.get_by_role("img", name=re.compile("Grad-CAM of"))
     expect(overlay).to_be_visible()
     before = overlay.get_attribute("src")
+    page.get_by_role("button", name="Class, layer and colours").click()
     page.get_by_label("Class to explain").click()
     page.get_by_role("option", name="OTHER INFECTION").click()
     expect(page.get_by_text("Grad-CAM for OTHER INFECTION").first).to_be_visible()
     expect(overlay).not_to_have_attribute("src", before)
     shot(page, "explain")
+    page.keyboard.press("Escape")
     with page.expect_download() as download:
         page.get_by_role("button", name="Overlay as PNG").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")

@@ -3,11 +3,13 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from cxrcore.audits import mitigations, shortcut
 from cxrcore.data import images
-from cxrcore.explain import faithfulness
+from cxrcore.explain import faithfulness, loaded_runs
+from cxrcore.explain.explanation import Explanation
 from cxrcore.figures import outlines
 from cxrcore.jobs import tasks
 from cxrcore.messages import msg
@@ -74,7 +76,7 @@ def test_faithfulness_without_flaws(open_page, audited):
     assert "No method fails a check" in _texts(open_page("explain", run=audited.name, show="Faithfulness"))
 
 
-def test_shortcut_is_shown_before_any_heatmap(open_page, audited):
+def test_shortcut_is_shown_beside_the_heatmaps(open_page, audited):
     found = shortcut.load(audited)
     update = {"is_shortcut": True, "sentence": msg("Border {share}.", share="97%")}
     found.model_copy(update=update).write(audited.folder / shortcut.FILE)
@@ -110,7 +112,7 @@ def test_read_only_shows_what_was_measured(open_page, audited, monkeypatch):
 
 def test_four_views_slow_method_and_similar_images(open_page, trained):
     test = open_page("explain", run=trained.name)
-    next(box for box in test.segmented_control if "Overlay" in box.options).set_value("Four views with zoom")
+    next(box for box in test.selectbox if box.label == "View").set_value("Four views with zoom")
     next(box for box in test.selectbox if box.label == "Method").set_value("occlusion")
     next(toggle for toggle in test.toggle if "most similar" in toggle.label).set_value(True)
     test.run()
@@ -119,6 +121,47 @@ def test_four_views_slow_method_and_similar_images(open_page, trained):
     assert "Draw a rectangle" in text and "Zeiler" in text and "Cosine similarity" in text
     layer = next(box for box in test.selectbox if box.label == "Layer")
     assert layer.disabled and len(layer.options) == 1
+
+
+def _strip(test):
+    """Return the numbers of the thumbnails, and whether there is a previous and a next image."""
+    numbers = [int(button.label.split(".")[0]) for button in test.button if re.match(r"\d+\. ", button.label)]
+    steps = {button.label: not button.disabled for button in test.button if button.label.endswith(" image")}
+    return numbers, (steps["Previous image"], steps["Next image"])
+
+
+def test_previous_and_next_image_are_those_of_the_list_errors_first(open_page, made):
+    """Of 20 test images, 1 of the first ten and 2 of the last ten are incorrect: these come first."""
+    test = open_page("explain", run=made[2].name)
+    wrong = list(made[2].predictions("test").query("not correct").index)
+    assert len(wrong) == 3 and _strip(test) == (list(range(1, 10)), (False, True))
+    for expected in (wrong[1], wrong[2]):
+        next(button for button in test.button if button.label == "Next image").click().run()
+        assert test.query_params["image"] == str(expected)
+    next(button for button in test.button if button.label == "Previous image").click().run()
+    assert test.query_params["image"] == str(wrong[1])
+    right = list(made[2].predictions("test").query("correct").index)
+    next(button for button in test.button if button.label.startswith("6. ")).click().run()
+    assert test.query_params["image"] == str(right[2])
+    test = open_page("explain", run=made[2].name, image=str(right[-1]))
+    assert _strip(test) == (list(range(12, 21)), (True, False))
+
+
+def test_opacity_does_not_compute_the_heatmap_again(open_page, made, monkeypatch):
+    """Layer-CAM is not kept with the run: it is computed once, whatever the opacity, the colours and the view are."""
+    asked = []
+    heatmap = np.eye(2, dtype=np.float32)[None]
+
+    def explained(run, source, layer, method, score, progress):
+        asked.append(method)
+        return Explanation(np.zeros((8, 8, 3), np.uint8), np.array([0.9, 0.1]), heatmap, None, np.zeros(3))
+
+    monkeypatch.setattr(loaded_runs, "explain", explained)
+    test = open_page("explain", run=made[2].name)
+    next(box for box in test.selectbox if box.label == "Method").set_value("layercam").run()
+    next(slider for slider in test.slider if slider.label == "Opacity").set_value(0.9).run()
+    next(box for box in test.selectbox if box.label == "Colour map").set_value("magma").run()
+    assert not test.exception and asked == ["layercam"]
 
 
 def test_zones_of_the_lungs_that_the_heatmap_lies_in(open_page, trained):
