@@ -6,11 +6,17 @@ from cxrcore import runs
 from cxrcore.i18n import t
 from cxrcore.jobs import queue
 from cxrcore.ui import entry, feedback, selection
-from cxrcore.ui.train import dataset_issues, form, like_run, run_view
+from cxrcore.ui.train import form, like_run, run_view
+
+# The bar with the Start button is as low as it can be, and apart from what scrolls behind it.
+_STYLE = """<style>
+[data-testid="stBottomBlockContainer"] { padding-top: 0.75rem; padding-bottom: 0.75rem; }
+[data-testid="stBottom"] { border-top: 1px solid rgba(128, 128, 128, 0.35); }
+</style>"""
 
 entry.required()
+st.html(_STYLE)
 st.title(t("Train"))
-st.caption(t("Choose a dataset and settings, start a run, and follow it."))
 
 with feedback.friendly():
     queue.dispatch()
@@ -21,23 +27,21 @@ if in_view and in_view in {run.name for run in runs.listing()}:
     if not st.toggle(t("Set up another run"), key=f"another beside {in_view}"):
         run_view.others(in_view)
         st.stop()
+    st.subheader(t("New run"))
 
 if like_run.is_asked():
     like_run.show()
     run_view.others(in_view)
     st.stop()
-with st.container(border=True):
-    st.subheader(t("New run"))
-    dataset_name = selection.choose_dataset(last_used=True)
-    if dataset_name is None:
-        feedback.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")
-    else:
+
+dataset_name = selection.choose_dataset(last_used=True)
+if dataset_name is None:
+    feedback.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")
+else:
+    chosen = form.form(dataset_name)
+    if chosen:
         with feedback.friendly():
-            dataset_issues.show(dataset_name)
-        chosen = form.form(dataset_name)
-        if chosen:
-            with feedback.friendly():
-                st.query_params["run"] = queue.submit(chosen).name
-                st.rerun()
+            st.query_params["run"] = queue.submit(chosen).name
+            st.rerun()
 
 run_view.others(in_view)

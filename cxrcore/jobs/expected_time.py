@@ -1,4 +1,4 @@
-"""The time that a run with the logistic head is expected to take, before it is started."""
+"""The time that a run is expected to take, before it is started."""
 
 from dataclasses import dataclass
 
@@ -13,6 +13,9 @@ from cxrcore.training.pooled_data import LARGER, is_larger_tried, is_within_budg
 
 _START = 10.0  # seconds to load the libraries, to build the backbone and to save
 _CANDIDATE = 0.002  # seconds to compare one candidate, for each image
+# Seconds of an epoch of a head on kept features, and for each training image; at most, on two laptop cores. A batch is
+# passed forwards through the layers that are fine-tuned, and backwards for the errors and for the weights.
+_EPOCH, _EPOCH_IMAGE, _TUNING_PASSES = 0.02, 1e-4, 3
 
 
 @dataclass(frozen=True)
@@ -24,28 +27,37 @@ class ExpectedTime:
     left_out: int = 0
 
 
-def before(config: RunConfig, data: Dataset) -> ExpectedTime | None:
-    """Return the time for training and testing on a dataset, without a download; None for a head that is trained by
-    gradient descent, which takes as long as early stopping lets it.
+def before(config: RunConfig, data: Dataset) -> ExpectedTime:
+    """Return the time for training and testing on a dataset, without a download; of a head that is trained by gradient
+    descent, the time for all its epochs, which early stopping shortens.
 
     It is made of the features that are not kept yet and the heatmaps, at the backbone's rate on two laptop cores, and
-    of the comparison of the candidates.
+    of the comparison of the candidates or the epochs.
     """
-    if config.head != "logistic":
-        return None
     backbone, table, digest = backbones.get(config.backbone), data.usable, _digest(config)
-    copies = 1 + (config.augment.views if config.augment else 0)
+    copies, logistic = 1 + (config.augment.views if config.augment else 0), config.head == "logistic"
     own = config.size or backbone.size
-    seconds = _pass(config, copies * _missing(config, table, own, digest), own)
+    seconds = _pass(config, copies * _missing(config, table, own, digest, pooled=logistic), own)
     sizes, left_out = 1, 0
-    if is_larger_tried(config):
-        larger = _pass(config, copies * _missing(config, table, LARGER, digest), LARGER)
+    if logistic and is_larger_tried(config):
+        larger = _pass(config, copies * _missing(config, table, LARGER, digest, pooled=True), LARGER)
         if is_within_budget(config, larger):
             seconds, sizes = seconds + larger, 2
         else:
             left_out = LARGER
-    comparison = config.resampling.count * comparing(config, len(table), sizes)
-    return ExpectedTime(_START + seconds + comparison + heatmaps(config, len(table)), len(table), left_out)
+    once = comparing(config, len(table), sizes) if logistic else _epochs(config, len(table))
+    training = config.resampling.count * once
+    return ExpectedTime(_START + seconds + training + heatmaps(config, len(table)), len(table), left_out)
+
+
+def _epochs(config: RunConfig, images: int) -> float:
+    """Return the seconds for all epochs of one fold or repeat, and of fine-tuning, without early stopping."""
+    trained = images * (1 - config.split.test) * (1 - config.split.validation)
+    seconds = config.epochs * (_EPOCH + _EPOCH_IMAGE * trained)
+    if config.tune:
+        size = config.size or backbones.get(config.backbone).size
+        seconds += config.tune.epochs * _pass(config, _TUNING_PASSES * trained, size)
+    return seconds
 
 
 def larger_pass(seconds: float, config: RunConfig) -> float:
@@ -80,10 +92,10 @@ def _digest(config: RunConfig) -> str:
         return ""
 
 
-def _missing(config: RunConfig, table: pd.DataFrame, size: int, digest: str) -> int:
-    """Return how many images have no features at an input size yet."""
+def _missing(config: RunConfig, table: pd.DataFrame, size: int, digest: str, pooled: bool) -> int:
+    """Return how many images have no features at an input size yet, `pooled` or as maps."""
     if not digest:
         return len(table)
     tap = backbones.get(config.backbone).taps[-1] if config.chooses else config.taps[-1]
-    key = config.model_copy(update={"size": size, "tap": tap}).key(digest, pooled=True)
+    key = config.model_copy(update={"size": size, "tap": tap}).key(digest, pooled=pooled)
     return len(Store(key).missing(table["sha256"]))

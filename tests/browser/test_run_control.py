@@ -138,7 +138,7 @@ def test_runs_are_compared_deleted_and_restored(second, run, server, workspace, 
 
 def test_sweep_is_started_and_a_trial_promoted(second, server, workspace, page, shot):
     page.goto(f"{server}/train")
-    page.get_by_test_id("stExpander").get_by_text("Sweep", exact=True).click()
+    page.get_by_role("tab", name="Sweep").click()
     for label, value in (("Trials", "4"),):
         box = page.get_by_role("spinbutton", name=label, exact=True)
         box.fill(value)

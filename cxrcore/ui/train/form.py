@@ -1,4 +1,4 @@
-"""The form that makes a config: preset, backbone, and the settings by group with the tutorial's values beside."""
+"""The form that makes a config: preset, backbone, and the settings by group; a sweep around them on another tab."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +17,11 @@ from cxrcore.features.backbones import BACKBONES, Backbone
 from cxrcore.fields import Group
 from cxrcore.i18n import N_, format_number, nt, t, translate
 from cxrcore.jobs import expected_time
+from cxrcore.jobs.expected_time import ExpectedTime
 from cxrcore.messages import Message
 from cxrcore.training.resampling import splits
-from cxrcore.ui import feedback
-from cxrcore.ui.train import setting_widgets, sweep
+from cxrcore.ui import feedback, query_params
+from cxrcore.ui.train import dataset_issues, setting_widgets, sweep
 from cxrcore.ui.train.setting_widgets import SettingWidgets
 
 _ABOUT = {
@@ -41,12 +42,30 @@ _CAPTIONS = {
     Group.REGULARISATION: N_("Dropout, L2, label smoothing and data augmentation, against overfitting."),
     Group.DATA: N_("Split, cross-validation, image transform and class weights."),
 }
+_RUN, _SWEEP = N_("Train"), N_("Sweep")
 _WEIGHTS = next(field.setting.values for field in setting_widgets.FIELDS if field.name == "weights")
 
 
 def form(dataset_name: str) -> RunConfig | None:
-    """Show the form; return the config when Start was pressed, else None."""
+    """Show the form; return the config when Start was pressed, else None.
+
+    The settings are shown on both tabs' behalf: a sweep varies some of them and takes the others from the form.
+    """
     data = dataset.load(dataset_name)
+    tabs = query_params.tabs("form", [_RUN, _SWEEP], default=_RUN)
+    with tabs[_RUN]:
+        with feedback.friendly():
+            dataset_issues.show(dataset_name)
+        preset, layer = _settings(data)
+    if tabs[_SWEEP].open:
+        with tabs[_SWEEP], feedback.friendly():
+            sweep.offer(preset, layer, st.bottom)
+        return None
+    return _start(st.bottom, data, preset, layer)
+
+
+def _settings(data: Dataset) -> tuple[str, dict[str, Any]]:
+    """Show the settings; return the preset and the values that are laid over it."""
     preset = st.segmented_control(
         t("Preset"),
         list(PRESETS),
@@ -62,46 +81,53 @@ def form(dataset_name: str) -> RunConfig | None:
     widgets = SettingWidgets(preset, chosen["backbone"], locked)
     with st.container():  # one place with any head, so that an open group below stays open
         widgets.group(Group.BASIC)
-    start = st.container()
     for group, caption in _CAPTIONS.items():
         with st.expander(t(group.value), key=f"group {group.name}"):
             if widgets.head != "logistic":  # which uses a few of them alone
                 st.caption(translate(caption))
             widgets.group(group)
-    layer = chosen | widgets.layer() | {"dataset": dataset_name}
     if preset == "tutorial" and (n := len(widgets.changed) + _changed_backbone(chosen)):
         changes.caption(":material/edit: " + nt("{n} setting is changed.", "{n} settings are changed.", n))
-    sweep.offer(preset, layer)
-    return _start(start, data, preset, layer)
+    return preset, chosen | widgets.layer() | {"dataset": data.name}
 
 
 def _start(place: DeltaGenerator, data: Dataset, preset: str, layer: dict[str, Any]) -> RunConfig | None:
-    """Show the button with the time that the run is expected to take, disabled where the dataset cannot be trained on;
-    return the config when it was pressed.
+    """Show the button beside the time that the run is expected to take, disabled where the dataset cannot be trained
+    on; return the config when it was pressed.
     """
+    row = place.container(horizontal=True, vertical_alignment="center")
+    label: dict[str, Any] = {"label": t("Start training"), "type": "primary", "icon": ":material/play_arrow:"}
     try:
         config = run_config.make(preset, layer)
     except UserError as error:
-        if place.button(t("Start training"), type="primary", icon=":material/play_arrow:"):
-            place.error(feedback.error_text(error.message), icon=":material/error:")
+        if row.button(**label):
+            row.error(feedback.error_text(error.message), icon=":material/error:")
         return None
     known = data.usable[["label", "patient", "given_split"]]
     problem = _problem(known, config.plain()["split"], config.plain()["resampling"])
+    pressed = row.button(**label, disabled=problem is not None)
     if problem:
-        place.warning(feedback.error_text(problem), icon=":material/block:")
-    pressed = place.button(
-        t("Start training"), type="primary", icon=":material/play_arrow:", disabled=problem is not None
-    )
-    if not problem and (expected := expected_time.before(config, data)):
-        text = t("About {duration} for {n} images.", duration=feedback.duration(expected.seconds), n=expected.images)
-        if expected.left_out:
-            text += " " + t(
-                "{size} pixels are not tried: this would take longer than the time budget ({budget}).",
-                size=expected.left_out,
-                budget=feedback.duration(config.budget),
-            )
-        place.caption(text)
+        row.warning(feedback.error_text(problem), icon=":material/block:")
+    else:
+        row.caption(_time(expected_time.before(config, data), config))
     return config if pressed else None
+
+
+def _time(expected: ExpectedTime, config: RunConfig) -> str:
+    duration = feedback.duration(expected.seconds)
+    if config.head != "logistic" and config.early_stopping:
+        text = t(
+            "At most about {duration} for {n} images, less with early stopping.", duration=duration, n=expected.images
+        )
+    else:
+        text = t("About {duration} for {n} images.", duration=duration, n=expected.images)
+    if expected.left_out:
+        text += " " + t(
+            "{size} pixels are not tried: this would take longer than the time budget ({budget}).",
+            size=expected.left_out,
+            budget=feedback.duration(config.budget),
+        )
+    return text
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -4,38 +4,41 @@ from datetime import datetime
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cxrcore.config import run_config
 from cxrcore.errors import UserError
 from cxrcore.fields import Choices, Range
-from cxrcore.i18n import t, translate
+from cxrcore.i18n import nt, t, translate
 from cxrcore.jobs import tasks
 from cxrcore.sweeps import plan, sweep
 from cxrcore.ui import feedback
 
 
-def offer(preset: str, layer: dict[str, Any]) -> None:
-    """Offer to try many settings around those of the form."""
-    with st.expander(t("Sweep")):
-        st.caption(
-            t(
-                "Trains one head after another on the cached features, each with other values of the chosen settings, "
-                "and ranks them by validation. No trial is tested until you train it as a run: a model chosen by its "
-                "test result looks better than it is."
-            )
+def offer(preset: str, layer: dict[str, Any], bar: DeltaGenerator) -> None:
+    """Offer to try many settings around those of the form; the button is in `bar`."""
+    st.caption(
+        t(
+            "Trains one head after another on the cached features, each with other values of the chosen settings, "
+            "and ranks them by validation. No trial is tested until you train it as a run: a model chosen by its "
+            "test result looks better than it is."
         )
-        offered = plan.offered(layer["backbone"])
-        chosen = st.multiselect(
-            t("Settings to vary"), list(offered), list(plan.USUAL), format_func=_title, key="swept settings"
-        )
-        ranges = {name: _range(name, offered[name], layer["backbone"]) for name in chosen}
-        a, b, c = st.columns(3)
-        trials = int(a.number_input(t("Trials"), 1, 10_000, 50, key="trials"))
-        minutes = b.number_input(t("Time limit in minutes (0: none)"), 0.0, 10_000.0, 0.0, key="minutes")
-        name = c.text_input(t("Name of the sweep"), f"{datetime.now():%m%d-%H%M}", key="sweep name")
-        if st.button(t("Start the sweep"), icon=":material/tune:", disabled=not chosen):
-            with feedback.friendly():
-                _start(preset, layer, {"settings": ranges, "trials": trials, "minutes": minutes}, name)
+    )
+    offered = plan.offered(layer["backbone"])
+    a, b, c = st.columns(3)
+    name = a.text_input(t("Name of the sweep"), f"{datetime.now():%m%d-%H%M}", key="sweep name")
+    trials = int(b.number_input(t("Trials"), 1, 10_000, 50, key="trials"))
+    minutes = c.number_input(t("Time limit in minutes (0: none)"), 0.0, 10_000.0, 0.0, key="minutes")
+    chosen = st.multiselect(
+        t("Settings to vary"), list(offered), list(plan.USUAL), format_func=_title, key="swept settings"
+    )
+    ranges = {name: _range(name, offered[name], layer["backbone"]) for name in chosen}
+    st.caption(t("The other settings are those of the Train tab."))
+    row = bar.container(horizontal=True, vertical_alignment="center")
+    if row.button(t("Start the sweep"), type="primary", icon=":material/tune:", disabled=not chosen):
+        with feedback.friendly():
+            _start(preset, layer, {"settings": ranges, "trials": trials, "minutes": minutes}, name)
+    row.caption(nt("{n} trial", "{n} trials", trials))
 
 
 def _start(preset: str, layer: dict[str, Any], values: dict[str, Any], name: str) -> None:
