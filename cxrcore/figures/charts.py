@@ -9,9 +9,11 @@ from cxrcore.figures import palette
 from cxrcore.figures.formatting import plotly_label, plotly_text, shortened, with_interval
 from cxrcore.i18n import current, format_number, t
 from cxrcore.metric import Metric
-from cxrcore.runs.models import EpochMetrics
+from cxrcore.runs.models import EpochMetrics, RunEvent
 
 GRID = "rgba(128,128,128,0.25)"
+REDUCED, SET = "reduced", "learning-rate"  # events of a run
+_PALE = "rgba(128,128,128,0.6)"
 _MOST_IN_LEGEND = 12
 _LONGEST_TICK = 22  # characters of a class name beside an axis
 LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
@@ -50,6 +52,8 @@ def curves(
     planned: int,
     kept: int | None = None,
     iterations: bool = False,
+    best: int | None = None,
+    previous: Sequence[EpochMetrics] = (),
 ) -> go.Figure:
     """Return training and validation `metric` (`accuracy` or `loss`) by epoch.
 
@@ -61,6 +65,8 @@ def curves(
             nothing moves while points come in.
         kept: the epoch whose weights were kept, marked by a line.
         iterations: whether they are the iterations of a solver in place of epochs.
+        best: the epoch with the lowest validation loss, one of `epochs`, marked on the curve of the validation.
+        previous: the epochs of an earlier run, whose validation is a pale line behind the others.
     """
     x = [epoch.epoch for epoch in epochs]
     mode = "lines+markers" if len(x) < 3 else "lines"
@@ -81,15 +87,52 @@ def curves(
             annotation_text=t("kept: {epoch}", epoch=kept),
             annotation_position="top right" if kept < planned / 2 else "top left",
         )
+    if previous:
+        figure.add_scatter(
+            x=[epoch.epoch for epoch in previous],
+            y=[getattr(epoch, f"val_{metric}") for epoch in previous],
+            name=t("previous run"),
+            mode="lines",
+            line={"color": _PALE, "width": 2},
+            hoverinfo="skip",
+            zorder=-1,
+        )
+    if best:
+        figure.add_scatter(
+            x=[best],
+            y=[getattr(epoch, f"val_{metric}") for epoch in epochs if epoch.epoch == best],
+            mode="markers+text",
+            marker={"color": palette.VALIDATION, "size": 11, "symbol": "circle-open", "line": {"width": 3}},
+            text=[t("best: {epoch}", epoch=best)],
+            textposition="bottom center" if metric == "accuracy" else "top center",
+            showlegend=False,
+            hoverinfo="skip",
+        )
     return figure
 
 
-def learning_rate(epochs: Sequence[EpochMetrics]) -> go.Figure:
-    """Return the learning rate by epoch, on a logarithmic axis."""
+def learning_rate(epochs: Sequence[EpochMetrics], changes: Sequence[RunEvent] = ()) -> go.Figure:
+    """Return the learning rate by epoch, on a logarithmic axis; `changes` by the user and the schedule are marked at
+    the first epoch with the new rate.
+    """
     figure = go.Figure(layout=layout(240, t("Learning rate")))
     line = {"color": palette.TRAINING, "width": 2, "shape": "hv"}
     x, y = [epoch.epoch for epoch in epochs], [epoch.learning_rate for epoch in epochs]
-    figure.add_scatter(x=x, y=y, mode="lines", line=line)
+    figure.add_scatter(x=x, y=y, mode="lines", line=line, showlegend=False)
+    for kind, name, symbol in (
+        (REDUCED, t("reduced by the schedule"), "triangle-down"),
+        (SET, t("set by the user"), "diamond"),
+    ):
+        marked = [change for change in changes if change.event == kind]
+        if marked:
+            figure.add_scatter(
+                x=[change.epoch for change in marked],
+                y=[change.value for change in marked],
+                mode="markers",
+                name=name,
+                marker={"color": palette.VALIDATION, "size": 11, "symbol": symbol},
+                showlegend=True,
+            )
     figure.update_xaxes(title=t("epoch"), showgrid=False)
     figure.update_yaxes(type="log", gridcolor=GRID, dtick=1, exponentformat="power")
     return figure

@@ -1,5 +1,8 @@
 """One run: its progress, its curves while they grow, and its control."""
 
+import time
+from collections.abc import Sequence
+
 import streamlit as st
 
 from cxrcore import runs
@@ -9,15 +12,24 @@ from cxrcore.figures import formatting
 from cxrcore.i18n import bind, format_number, nt, t, translate
 from cxrcore.jobs import control, estimate, queue
 from cxrcore.runs import FAILED, FINISHED, LIVE, QUEUED, RUNNING, STATE_LABELS, STOPPED, Run, RunMetrics, RunStatus
+from cxrcore.runs.models import EpochMetrics
 from cxrcore.ui import curves, feedback, head_selection, progress, resampling_note, selection, verdict_box
 from cxrcore.ui.train import controls
+
+_DASH = "–"
+_STYLE = """<style>
+.st-key-run_figures { display: grid; grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 0.5rem; }
+.st-key-run_figures [data-testid="stMetricLabel"] p { font-size: 12px; white-space: normal; }
+.st-key-run_figures [data-testid="stMetricValue"] { font-size: 1.25rem; font-weight: 600; }
+@media (max-width: 640px) { .st-key-run_figures { grid-template-columns: repeat(3, minmax(0, 1fr)); } }
+</style>"""
 
 
 def watch(run: Run) -> None:
     """Show one run; the page is updated every second while it lives, and not afterwards."""
     live = run.status.state in LIVE
     with st.container(border=True):
-        st.fragment(bind(_view), run_every=1.0 if live else None)(run, live)
+        st.fragment(bind(_view), run_every=1.0 if live else None)(run, live, _previous(run))
         below = st.container()  # always there, so that the notes keep their place and stay open when a run ends
         if not live:
             _toast_when_ended(run)
@@ -47,7 +59,7 @@ def _toast_when_ended(run: Run) -> None:
         st.toast(t("The run has ended: {state}.", state=translate(STATE_LABELS[state])), icon=icon, duration="long")
 
 
-def _view(run: Run, was_live: bool) -> None:
+def _view(run: Run, was_live: bool, previous: Run | None) -> None:
     with feedback.friendly():
         if was_live:
             st.session_state["watched"] = run.name
@@ -57,13 +69,16 @@ def _view(run: Run, was_live: bool) -> None:
             st.rerun()  # the whole page, so that the updates end
         title = t("{title} on {dataset}", title=backbones.get(run.config.backbone).title, dataset=run.config.dataset)
         st.subheader(feedback.plain_text(run.title or title))
+        epochs = run.epochs
         _state(run, status)
+        if status.state != QUEUED and (epochs or status.state == RUNNING):
+            _figures(run, status, epochs)
         if status.state in LIVE:
             controls.warnings(run)
             controls.live(run, status)
         elif run.selection:
             head_selection.show(run, run.selection)
-        _epochs(run, status)
+        _curves(run, status, epochs, previous)
         controls.events(run)
 
 
@@ -90,12 +105,6 @@ def _running(run: Run, status: RunStatus) -> None:
         st.info(t("Paused. It keeps its place and its memory until it is resumed or stopped."), icon=":material/pause:")
     elif control.paused(run):
         st.info(t("It pauses after the current step."), icon=":material/pause:")
-    elif seconds := estimate.remaining(run, status):
-        duration = feedback.duration(seconds)
-        if run.config.early_stopping and run.config.head != "logistic":
-            st.caption(t("About {duration} left in all, less with early stopping.", duration=duration))
-        else:
-            st.caption(t("About {duration} left in all.", duration=duration))
 
 
 def _finished(run: Run, metrics: RunMetrics, status: RunStatus) -> None:
@@ -146,26 +155,58 @@ def _accuracy(run: Run, metrics: RunMetrics, status: RunStatus, total: str) -> N
         st.info(text)
 
 
-def _epochs(run: Run, status: RunStatus) -> None:
-    epochs, config = run.epochs, run.config
+def _figures(run: Run, status: RunStatus, epochs: Sequence[EpochMetrics]) -> None:
+    """Show six numbers on one row, with a dash where one is not known yet."""
+    config, live = run.config, status.state in LIVE
+    last = epochs[-1] if epochs else None
+    if config.head == "logistic":
+        first = {t("Iteration"): str(last.epoch) if last else _DASH}
+    else:
+        first = {t("Epoch"): t("{done} of {all}", done=last.epoch if last else 0, all=_planned(run))}
+    taken = (status.ended or time.time()) - status.started if status.started else 0
+    left = estimate.remaining(run, status) if status.state == RUNNING and not status.paused else None
+    at_most = "≤ " if config.early_stopping and config.head != "logistic" else ""
+    times = {t("Time taken"): feedback.duration(taken) if taken else _DASH}
+    if live:
+        times[t("Time left")] = at_most + feedback.duration(left) if left else _DASH
+    numbers = (
+        first
+        | {
+            t("Accuracy, training"): format_number(last.accuracy, ".1%") if last else _DASH,
+            t("Accuracy, validation"): format_number(last.val_accuracy, ".1%") if last else _DASH,
+            t("Loss, training"): format_number(last.loss, ".3f") if last else _DASH,
+        }
+        | ({} if live else {t("Loss, validation"): format_number(last.val_loss, ".3f") if last else _DASH})
+        | times
+    )
+    st.html(_STYLE)
+    with st.container(key="run_figures"):
+        for name, value in numbers.items():
+            st.metric(name, value)
+
+
+def _planned(run: Run) -> int:
+    config = run.config
+    return config.epochs + (config.tune.epochs if config.tune else 0)
+
+
+def _curves(run: Run, status: RunStatus, epochs: Sequence[EpochMetrics], previous: Run | None) -> None:
     if not epochs:
         return
-    last, planned = epochs[-1], config.epochs + (config.tune.epochs if config.tune else 0)
-    logistic = config.head == "logistic"
-    progressed = {t("Epoch"): t("{done} of {all}", done=last.epoch, all=planned)}
-    if logistic:
-        planned, progressed = last.epoch, {t("Iteration"): str(last.epoch)}
-    rate = {} if logistic else {t("Learning rate"): format_number(last.learning_rate, ".2g")}
-    feedback.numbers(
-        progressed
-        | {
-            t("Accuracy, training"): format_number(last.accuracy, ".1%"),
-            t("Accuracy, validation"): format_number(last.val_accuracy, ".1%"),
-            t("Loss, training"): format_number(last.loss, ".3f"),
-            t("Loss, validation"): format_number(last.val_loss, ".3f"),
-        }
-        | rate
-    )
-    metrics = run.metrics
-    shown = planned if status.state in LIVE else last.epoch
-    curves.show(epochs, shown, metrics.kept_epoch if metrics else None, run.name, logistic)
+    logistic, metrics = run.config.head == "logistic", run.metrics
+    planned = _planned(run) if status.state in LIVE and not logistic else epochs[-1].epoch
+    earlier = previous.epochs if previous else ()
+    curves.show(epochs, planned, metrics.kept_epoch if metrics else None, run.name, logistic, earlier)
+    if not logistic:
+        curves.learning_rate(epochs, run.events, run.name)
+
+
+def _previous(run: Run) -> Run | None:
+    """Return the newest run before this one with curves on the same dataset, by epochs or by iterations as they are."""
+    logistic = run.requested.head == "logistic"
+    for other in runs.listing():
+        theirs = other.requested
+        same = theirs.dataset == run.requested.dataset and (theirs.head == "logistic") == logistic
+        if other.name < run.name and same and other.epochs:
+            return other
+    return None
