@@ -13,7 +13,7 @@ from cxrcore.runs.models import EpochMetrics, RunEvent
 
 GRID = "rgba(128,128,128,0.25)"
 REDUCED, SET = "reduced", "learning-rate"  # events of a run
-_PALE = "rgba(128,128,128,0.6)"
+_PALE = "#8F979C"
 _MOST_IN_LEGEND = 12
 _LONGEST_TICK = 22  # characters of a class name beside an axis
 LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
@@ -115,7 +115,7 @@ def learning_rate(epochs: Sequence[EpochMetrics], changes: Sequence[RunEvent] = 
     """Return the learning rate by epoch, on a logarithmic axis; `changes` by the user and the schedule are marked at
     the first epoch with the new rate.
     """
-    figure = go.Figure(layout=layout(240, t("Learning rate")))
+    figure = go.Figure(layout=layout(270, t("Learning rate"), legend=LEGEND_BELOW))
     line = {"color": palette.TRAINING, "width": 2, "shape": "hv"}
     x, y = [epoch.epoch for epoch in epochs], [epoch.learning_rate for epoch in epochs]
     figure.add_scatter(x=x, y=y, mode="lines", line=line, showlegend=False)

@@ -29,7 +29,7 @@ def watch(run: Run) -> None:
     """Show one run; the page is updated every second while it lives, and not afterwards."""
     live = run.status.state in LIVE
     with st.container(border=True):
-        st.fragment(bind(_view), run_every=1.0 if live else None)(run, live, _previous(run))
+        st.fragment(bind(_view), run_every=1.0 if live else None)(run, live, previous(run))
         below = st.container()  # always there, so that the notes keep their place and stay open when a run ends
         if not live:
             _toast_when_ended(run)
@@ -59,7 +59,7 @@ def _toast_when_ended(run: Run) -> None:
         st.toast(t("The run has ended: {state}.", state=translate(STATE_LABELS[state])), icon=icon, duration="long")
 
 
-def _view(run: Run, was_live: bool, previous: Run | None) -> None:
+def _view(run: Run, was_live: bool, earlier: Run | None) -> None:
     with feedback.friendly():
         if was_live:
             st.session_state["watched"] = run.name
@@ -78,7 +78,7 @@ def _view(run: Run, was_live: bool, previous: Run | None) -> None:
             controls.live(run, status)
         elif run.selection:
             head_selection.show(run, run.selection)
-        _curves(run, status, epochs, previous)
+        _curves(run, status, epochs, earlier)
         controls.events(run)
 
 
@@ -190,18 +190,18 @@ def _planned(run: Run) -> int:
     return config.epochs + (config.tune.epochs if config.tune else 0)
 
 
-def _curves(run: Run, status: RunStatus, epochs: Sequence[EpochMetrics], previous: Run | None) -> None:
+def _curves(run: Run, status: RunStatus, epochs: Sequence[EpochMetrics], earlier: Run | None) -> None:
     if not epochs:
         return
     logistic, metrics = run.config.head == "logistic", run.metrics
     planned = _planned(run) if status.state in LIVE and not logistic else epochs[-1].epoch
-    earlier = previous.epochs if previous else ()
-    curves.show(epochs, planned, metrics.kept_epoch if metrics else None, run.name, logistic, earlier)
+    before = earlier.epochs if earlier else ()
+    curves.show(epochs, planned, metrics.kept_epoch if metrics else None, run.name, logistic, before)
     if not logistic:
         curves.learning_rate(epochs, run.events, run.name)
 
 
-def _previous(run: Run) -> Run | None:
+def previous(run: Run) -> Run | None:
     """Return the newest run before this one with curves on the same dataset, by epochs or by iterations as they are."""
     logistic = run.requested.head == "logistic"
     for other in runs.listing():
