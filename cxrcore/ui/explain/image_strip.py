@@ -16,16 +16,21 @@ _STYLE = f"""<style>
 .st-key-strip {{ flex-wrap: nowrap; }}
 .st-key-strip-Left button p, .st-key-strip-Right button p {{
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }}
-[class*="st-key-strip-image-"] {{ position: relative; flex: 1 1 0; min-width: 0; max-width: 84px; }}
+[class*="st-key-strip-image-"] {{ position: relative; width: 100%; min-width: 0; }}
 [class*="st-key-strip-image-"] > div:last-child {{ position: absolute; inset: 0; }}
 [class*="st-key-strip-image-"] .stButton, [class*="st-key-strip-image-"] button {{
   width: 100%; height: 100%; min-height: 0; opacity: 0; }}
 [class*="st-key-strip-image-"]:focus-within {{ outline: 3px solid {palette.TRAINING}; outline-offset: 2px; }}
-.cxr-strip {{ aspect-ratio: 1; background: #000; border-radius: 4px; overflow: hidden; opacity: 0.7; }}
-.cxr-strip.chosen {{ opacity: 1; box-shadow: 0 0 0 3px {palette.TRAINING}; }}
+.cxr-strip {{ aspect-ratio: 1; background: #000; border-radius: 4px; overflow: hidden; }}
+.cxr-strip.chosen {{ box-shadow: 0 0 0 3px {palette.TRAINING}; }}
 .cxr-strip.wrong {{ border-bottom: 5px solid {palette.WRONG}; }}
 .cxr-strip img {{ width: 100%; height: 100%; object-fit: contain; display: block; }}
-@media (max-width: 640px) {{ [class*="st-key-strip-image-far"] {{ display: none; }} }}
+.st-key-strip > div:has([class*="st-key-strip-image-"]) {{ flex: 1 1 0; min-width: 0; max-width: 84px; }}
+@media (max-width: 640px) {{
+  .st-key-strip {{ gap: 0.5rem; }}
+  .st-key-strip button {{ padding: 0.25rem; }}
+  .st-key-strip > div:has([class*="st-key-strip-image-far"]) {{ display: none; }}
+}}
 </style>"""
 
 
