@@ -27,13 +27,13 @@ if in_view and in_view in {run.name for run in runs.listing()}:
     if not st.toggle(t("Set up another run"), key=f"another beside {in_view}"):
         run_view.others(in_view)
         st.stop()
-    st.subheader(t("New run"))
 
 if like_run.is_asked():
     like_run.show()
     run_view.others(in_view)
     st.stop()
-
+if in_view:
+    st.subheader(t("New run"))
 dataset_name = selection.choose_dataset(last_used=True)
 if dataset_name is None:
     feedback.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")

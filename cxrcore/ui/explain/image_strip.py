@@ -49,7 +49,7 @@ def show(name: str, chosen: str, listed: Mapping[str, str], table: pd.DataFrame)
     near = range(max(0, min(place - 2, len(rows) - 5)), min(len(rows), max(place + 3, 5)))
     st.html(_STYLE)
     with st.container(key="strip", horizontal=True, vertical_alignment="center", gap="small"):
-        _step(name, rows, place - 1, t("Previous image"), ":material/chevron_left:", "Left")
+        _step(name, rows, place - 1, t("Previous"), ":material/chevron_left:", "Left")
         for number in range(first, min(len(rows), first + 2 * _BESIDE + 1)):
             row = table.loc[int(rows[number])]
             slot = f"{'near' if number in near else 'far'}-{number - first}"
@@ -61,7 +61,7 @@ def show(name: str, chosen: str, listed: Mapping[str, str], table: pd.DataFrame)
                     on_click=query_params.put,
                     args=(name, rows[number]),
                 )
-        _step(name, rows, place + 1, t("Next image"), ":material/chevron_right:", "Right")
+        _step(name, rows, place + 1, t("Next"), ":material/chevron_right:", "Right")
     st.caption(t("Image {number} of {n}, errors first", number=place + 1, n=len(rows)))
 
 

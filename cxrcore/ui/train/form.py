@@ -109,11 +109,12 @@ def _start(place: DeltaGenerator, data: Dataset, preset: str, layer: dict[str, A
     if problem:
         row.warning(feedback.error_text(problem), icon=":material/block:")
     else:
-        row.caption(_time(expected_time.before(config, data), config))
+        row.caption(time_text(expected_time.before(config, data), config))
     return config if pressed else None
 
 
-def _time(expected: ExpectedTime, config: RunConfig) -> str:
+def time_text(expected: ExpectedTime, config: RunConfig) -> str:
+    """Return how long a run of a config is expected to take, in words."""
     duration = feedback.duration(expected.seconds)
     if config.head != "logistic" and config.early_stopping:
         text = t(

@@ -10,6 +10,7 @@ from cxrcore.features.image_transforms import TRANSFORMS
 from cxrcore.i18n import t, translate
 from cxrcore.jobs import expected_time, queue
 from cxrcore.ui import feedback, selection
+from cxrcore.ui.train import form
 
 _LIKE, _TRANSFORM = "like", "transform"
 
@@ -34,9 +35,7 @@ def show() -> None:
         )
         changes = {"image_transform": transform, "dataset_version": 0}  # the newest version
         config = run_config.validated(run.requested.plain() | changes)
-        if expected := expected_time.before(config, dataset.load(config.dataset)):
-            duration = feedback.duration(expected.seconds)
-            st.caption(t("About {duration} for {n} images.", duration=duration, n=expected.images))
+        st.caption(form.time_text(expected_time.before(config, dataset.load(config.dataset)), config))
         row = st.container(horizontal=True)
         start = row.button(t("Start training"), type="primary", icon=":material/play_arrow:")
         if row.button(t("Choose other settings"), icon=":material/tune:"):
