@@ -306,16 +306,18 @@ def _picture(found: Sample) -> None:
     """Show the image with its outlines under a heatmap of adjustable opacity."""
     if found.problem:
         raise found.problem
-    heatmaps = {_title(each): each.heatmap for each in found.predictions if each.heatmap is not None}
+    heatmaps = [(_title(each), each.heatmap) for each in found.predictions if each.heatmap is not None]
     name = Path(found.path).name
     picture, size = _opened(found.path, gallery.modified_at(found.path))
     masks = outline_toggle.choose(found.masks, shown=True)
     pictures = [picture]
     if heatmaps:
-        chosen: str | None = next(iter(heatmaps))
+        places, chosen = range(len(heatmaps)), 0
         if len(heatmaps) > 1:
-            chosen = st.segmented_control(t("Heatmap"), list(heatmaps), default=chosen, required=True)
-        pictures.append(coloured(heatmaps[str(chosen)], *picture.shape[:2]))
+            chosen = st.segmented_control(
+                t("Heatmap"), places, format_func=lambda k: heatmaps[k][0], default=0, required=True
+            )
+        pictures.append(coloured(heatmaps[chosen][1], *picture.shape[:2]))
     urls = [
         thumbnails.data_url(Image.fromarray(each), colour=True) for each in outline_toggle.outlined(pictures, masks)
     ]
