@@ -27,14 +27,14 @@ def test_histogram_of_a_class_without_images_is_empty():
 
 
 def test_threshold_is_a_point_on_the_roc_curve():
-    """From 0.5 on: 3 of 4 positive and 1 of 2 negative images."""
+    """From 0.6 on: 2 of 4 positive and none of 2 negative images."""
     table = pd.DataFrame({"label": np.where(POSITIVE, "A", "B"), "p_A": SCORE})
-    found = decision.at_threshold(table, "A", 0.5)
+    found = decision.at_threshold(table, "A", 0.6)
     figure = probability_curves.operating_point(list(table["label"]), SCORE, "A", ["A", "B"], found)
     curve, point = figure.data[1:]
-    assert list(point.x) == [0.5] and list(point.y) == [0.75] and point.marker.color == palette.VALIDATION
-    assert (0.5, 0.75) in zip(curve.x, curve.y, strict=True)
-    assert point.text[0].startswith("sensitivity 75.0% (") and "specificity 50.0% (" in point.text[0]
+    assert list(point.x) == [0.0] and list(point.y) == [0.5] and point.marker.color == palette.VALIDATION
+    assert (0.0, 0.5) in zip(curve.x, curve.y, strict=True)
+    assert point.text[0].startswith("sensitivity 50.0% (") and "specificity 100.0% (" in point.text[0]
 
 
 def test_no_point_where_a_class_does_not_occur():
