@@ -89,6 +89,8 @@ IN_DOCS = (
     "explain-faithfulness",
     "compare",
 )
+# Some begin at a heading further down, by its English text.
+BEGIN = {"results-robustness-marker": "Shortcut audit"}
 DOCS_HEIGHT, DOCS_COLOURS, DOCS_WIDTH = 1000, 128, 1000  # pixels of the page shown; width of the picture
 
 # Nothing is computed or loading: as Streamlit's own tests see it.
@@ -103,7 +105,7 @@ HEIGHT = """() => {
     const main = document.querySelector("[data-testid=stMain]");
     return Math.ceil(main.scrollHeight + main.getBoundingClientRect().top);
 }"""
-_TALLEST = 12_000
+_TALLEST, _MARGIN = 12_000, 24
 
 
 def settle(page: "Page", seconds: float = 0.8) -> None:
@@ -229,10 +231,16 @@ def _picture(page: "Page", width: int, scheme: str) -> bytes:
     return page.screenshot()
 
 
-def _for_docs(png: bytes) -> bytes:
-    """Return the top of a picture, smaller and with few colours, as PNG."""
-    whole = Image.open(io.BytesIO(png)).convert("RGB")
-    top = whole.crop((0, 0, whole.width, min(whole.height, DOCS_HEIGHT)))
+def _for_docs(page: "Page", view: str, language: str) -> bytes:
+    """Return a view from its top, or from its heading in `BEGIN`, smaller and with few colours, as PNG."""
+    from cxrcore import i18n
+
+    whole, start = Image.open(io.BytesIO(_picture(page, WIDTHS[0], "light"))).convert("RGB"), 0
+    if view in BEGIN:
+        i18n.use(language)
+        box = page.get_by_role("heading", name=i18n.t(BEGIN[view]), exact=True).first.bounding_box()
+        start = max(0, int(box["y"]) - _MARGIN) if box else 0
+    top = whole.crop((0, start, whole.width, min(whole.height, start + DOCS_HEIGHT)))
     small = top.resize((DOCS_WIDTH, round(top.height * DOCS_WIDTH / top.width)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.quantize(DOCS_COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
@@ -253,7 +261,7 @@ def take(server: str, views: dict[str, str], browser: "Browser", docs: bool) -> 
             try:
                 open_view(page, server, address, language)
                 if docs:
-                    (folder / f"{view}-{language}.png").write_bytes(_for_docs(_picture(page, WIDTHS[0], "light")))
+                    (folder / f"{view}-{language}.png").write_bytes(_for_docs(page, view, language))
                 else:
                     for scheme in SCHEMES:
                         for width in WIDTHS:
