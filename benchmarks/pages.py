@@ -22,10 +22,10 @@ from cxrcore.runs import Run
 
 VIEWS = {
     "Home": "",
-    "Data, overview": "data",
-    "Data, images": "data?view=Images",
-    "Data, audit": "data?view=Audit",
-    "Train": "train",
+    "Data, overview": "data?dataset=large",
+    "Data, images": "data?dataset=large&view=Images",
+    "Data, audit": "data?dataset=large&view=Audit",
+    "Train": "train?dataset=large",
     "Results, images": "results",
     "Results, metrics": "results?tab=Metrics",
     "Results, probabilities": "results?tab=Probabilities",
@@ -61,8 +61,8 @@ def prepare(count: int, images: int) -> None:
     from cxrcore.data.staging import publish, staging
     from cxrcore.evaluation import verdict
 
-    run = fake_run(images)
     small = fake_run(75)
+    run = fake_run(images)  # the newest, which pages open on
     with staging() as folder:
         publish(folder, "large", run.table.drop(columns="split"), dataset.load("phantom").info, replace=False)
     verdict.keep(small)
@@ -83,6 +83,7 @@ def seconds(page: Page, address: str) -> float:
     start = time.perf_counter()
     page.goto(address)
     page.wait_for_function(_SETTLED, timeout=60_000)
+    assert not page.locator('[data-testid="stException"]').count(), address
     return time.perf_counter() - start
 
 

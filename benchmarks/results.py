@@ -53,7 +53,7 @@ def fake_run(count: int) -> Run:
     logits = 2.2 * truth + rng.normal(size=(count, 3))
     probabilities = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
     parts = {part: rows.assign(split=part) for part in (dataset.TEST, dataset.VALIDATION)}
-    run = runs.create(run_config.make(dataset="phantom"))
+    run = runs.create(run_config.make(dataset="phantom", head="gap"))
     predictions = metrics.predictions(parts[dataset.TEST], probabilities, CLASSES)
     validation = metrics.predictions(parts[dataset.VALIDATION].head(1000), probabilities[:1000], CLASSES)
     run.write_table("table.parquet", parts[dataset.TEST])

@@ -20,6 +20,7 @@ from cxrcore.i18n import t
 _MARGIN = {"l": 8, "r": 24, "t": 36, "b": 8}  # room for the last label of the x axis
 _LONGEST = 28  # characters of a class name in the legend
 _BINS, _MIDDLE = 20, 0.5
+_MOST_POINTS = 1000  # of a curve: more are not seen, and a browser would take seconds to draw 100,000
 _GREY = {"dash": "dot", "color": "#888", "width": 1}
 
 
@@ -136,6 +137,7 @@ def precision_recall(true: Sequence[str], probabilities: Mapping[str, np.ndarray
     figure = _square(t("Precision-recall"), t("recall (sensitivity)"), t("precision"), len(probabilities))
     for name, positive, score, line in _occurring(true, probabilities, classes):
         y, x, _ = precision_recall_curve(positive, score)
+        x, y = _thinned(x, y)
         figure.add_scatter(x=x, y=y, name=plotly_label(name, _LONGEST), mode="lines", line=line | {"shape": "hv"})
     return figure
 
@@ -168,9 +170,18 @@ def coverage(share: np.ndarray, accuracy: np.ndarray, at: float) -> go.Figure:
     """Return accuracy by coverage, the share of images kept when the least confident are referred; `at` is marked."""
     figure = _square(t("Accuracy by coverage"), t("coverage"), t("accuracy"))
     line = {"color": palette.TRAINING, "width": 2}
+    share, accuracy = _thinned(share, accuracy)
     figure.add_scatter(x=share, y=accuracy, mode="lines", line=line, showlegend=False)
     figure.add_vline(x=at, line=_GREY)
     return figure
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a curve of at most `_MOST_POINTS` of its points, evenly chosen, with the first and the last."""
+    if len(x) <= _MOST_POINTS:
+        return x, y
+    kept = np.linspace(0, len(x) - 1, _MOST_POINTS).round().astype(int)
+    return x[kept], y[kept]
 
 
 def _occurring(

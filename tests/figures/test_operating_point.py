@@ -42,3 +42,12 @@ def test_no_point_where_a_class_does_not_occur():
     found = decision.at_threshold(table, "A", 0.5)
     figure = probability_curves.operating_point(list(table["label"]), table["p_A"].to_numpy(), "A", ["A", "B"], found)
     assert len(figure.data) == 1
+
+
+def test_long_curves_are_drawn_by_a_thousand_points_with_their_ends():
+    share = np.linspace(1, 0.001, 5000)
+    line = probability_curves.coverage(share, share**2, at=0.5).data[0]
+    assert len(line.x) == len(line.y) == 1000 and (line.x[0], line.x[-1]) == (1, 0.001)
+    assert line.y == pytest.approx(line.x**2)
+    few = probability_curves.coverage(share[:900], share[:900], at=0.5).data[0]
+    assert len(few.x) == 900
