@@ -108,7 +108,7 @@ def lesion_sentence(
     if random_point is None or lung_centres is None:
         return msg(
             "{method} points into a drawn lesion in {value:.0%} of {n} images (95% interval {low:.0%} to {high:.0%}). "
-            "Their lungs are not known, so that chance is not known either.",
+            "How often a random point in the lungs does is not known.",
             **values,
         )
     return msg(

@@ -9,7 +9,7 @@ from cxrcore.data import classes, dataset, exclusions, summary
 from cxrcore.data.dataset import PART_TITLES, Dataset
 from cxrcore.data.readers.base import LAYOUTS
 from cxrcore.data.summary import DatasetSummary
-from cxrcore.figures import charts, flow_diagram, palette
+from cxrcore.figures import charts, flow_diagram
 from cxrcore.i18n import t, translate
 from cxrcore.ui import csv_table, feedback
 from cxrcore.ui.data import class_editor, edit_history, examples
@@ -64,8 +64,7 @@ def _flow_and_counts(data: Dataset, found: DatasetSummary) -> None:
     (left, right), names = st.columns(2, gap="large"), list(found.flow.included)
     with left:
         st.subheader(t("Flow of the images"))
-        ink = palette.INK[st.context.theme.type or "light"]
-        st.image(flow_diagram.svg(found.flow, names, ink), alt=flow_diagram.in_words(found.flow))
+        st.html(flow_diagram.svg(found.flow, names, "currentColor"))
         if found.split_problem:
             st.warning(feedback.error_text(found.split_problem))
         else:

@@ -122,7 +122,7 @@ def _values(found: Faithfulness, check: _Check) -> list[Metric | None]:
 
 def _baselines(found: Faithfulness, check: _Check) -> dict[str, Metric | None]:
     """Return the values of the baselines of a check of lesions."""
-    if not check.lesions:
+    if not check.lesions or not found.random_point:
         return {}
     values = {_RANDOM_POINT: found.random_point, _LUNG_CENTRES: found.lung_centres}
     return {translate(name): getattr(checks, check.field, None) for name, checks in values.items()}
