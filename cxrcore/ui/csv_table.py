@@ -18,9 +18,11 @@ def show(rows: Rows, file_name: str, label: str = "") -> None:
         content(rows, file_name)
 
 
-def content(rows: Rows, file_name: str) -> None:
-    """Show a table without its index, and a button that saves it as `file_name`; no text in the file is a formula."""
-    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
-    st.dataframe(table, hide_index=True)
+def content(rows: Rows, file_name: str, saved: Rows | None = None) -> None:
+    """Show a table without its index, and a button that saves it, or `saved` in its place, as `file_name`; no text in
+    the file is a formula.
+    """
+    st.dataframe(rows, hide_index=True)
+    table = pd.DataFrame(rows if saved is None else saved)
     label, icon = t("Table as CSV"), ":material/download:"
     st.download_button(label, lambda: csv_text(table), file_name, "text/csv", key=file_name, icon=icon)

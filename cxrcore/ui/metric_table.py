@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-import streamlit as st
-
 from cxrcore.figures import formatting
-from cxrcore.files import csv_text
-from cxrcore.i18n import t
 from cxrcore.metric import Metric
+from cxrcore.ui import csv_table
 
 Row = Mapping[str, str | Metric | None]
 
@@ -19,11 +15,8 @@ def show(rows: Sequence[Row], file: str, share: bool = True) -> None:
     `file` is the name of the CSV file, in which every metric has a column for the value, the two ends of its 95 %
     interval (2.5 and 97.5 %) and n.
     """
-    st.dataframe([{name: _text(value, share) for name, value in row.items()} for row in rows], hide_index=True)
-    table = pd.DataFrame([_numbers(row) for row in rows])
-    st.download_button(
-        t("Table as CSV"), csv_text(table), file, "text/csv", icon=":material/download:", key=f"download {file}"
-    )
+    shown = [{name: _text(value, share) for name, value in row.items()} for row in rows]
+    csv_table.content(shown, file, [_numbers(row) for row in rows])
 
 
 def _text(value: str | Metric | None, share: bool) -> str:

@@ -11,7 +11,7 @@ from cxrcore.audits.mitigations import MitigationResult, Mitigations
 from cxrcore.audits.shortcut import FILE, HeatmapEnergy, LungProbes, ShortcutAudit
 from cxrcore.messages import msg
 from cxrcore.metric import Metric
-from cxrcore.ui import metric_table
+from cxrcore.ui import csv_table, metric_table
 from cxrcore.ui.train import like_run
 
 
@@ -113,10 +113,10 @@ def test_audience_is_not_offered_to_train(open_page, shown, monkeypatch):
 def test_file_of_a_table_has_numbers_with_the_ends_of_their_intervals(monkeypatch):
     made = []
     monkeypatch.setattr(
-        metric_table,
+        csv_table,
         "st",
         types.SimpleNamespace(
-            dataframe=lambda rows, **_: made.append(rows), download_button=lambda *values, **_: made.append(values[1])
+            dataframe=lambda rows, **_: made.append(rows), download_button=lambda *values, **_: made.append(values[1]())
         ),
     )
     metric_table.show([{"visible": "lungs", "accuracy": Metric(0.5, 0.25, 0.75, 8), "source": None}], "a.csv")
