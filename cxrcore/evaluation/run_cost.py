@@ -12,15 +12,11 @@ class RunCost:
     """The cost of a run on the machine that trained it.
 
     Attributes:
-        seconds: of the run in all, with the evaluation.
-        features: seconds until the activations were there; nearly none where an earlier run had computed them.
-        training: seconds of training the head.
+        seconds: of the run in all, with the evaluation; few where an earlier run had computed the activations.
         megabytes: of the backbone's weights and the saved head, or of the whole saved model; None without a model.
     """
 
     seconds: float
-    features: float
-    training: float
     megabytes: float | None
 
 
@@ -28,10 +24,7 @@ def of_run(run: Run) -> RunCost | None:
     """Return the cost of a run, None before it has results."""
     if (metrics := run.metrics) is None:
         return None
-    seconds = metrics.seconds
-    return RunCost(
-        seconds.get("total", 0.0), seconds.get("features", 0.0), seconds.get("training", 0.0), _megabytes(run)
-    )
+    return RunCost(metrics.seconds.get("total", 0.0), _megabytes(run))
 
 
 def _megabytes(run: Run) -> float | None:

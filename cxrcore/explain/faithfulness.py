@@ -403,8 +403,10 @@ class _Checks:
     def _lungs(self, images: _Images) -> tuple[list[np.ndarray | None], Message]:
         """Return the lungs of each image, cropped as it is, or None, and where they come from."""
         found, lungs_from = lung_masks.drawn_first(images.table, images.raw)
-        crops = self._crops(images)
-        return [None if mask is None else _crop(mask, box) for mask, box in zip(found, crops, strict=True)], lungs_from
+        cropped = [
+            None if mask is None else _crop(mask, box) for mask, box in zip(found, self._crops(images), strict=True)
+        ]
+        return [mask if mask is not None and mask.any() else None for mask in cropped], lungs_from
 
     def _marked(self, images: _Images, lungs: Sequence[np.ndarray | None], among: np.ndarray | bool) -> MarkedImages:
         """Return those `among` the images whose lesions are known; the masks are cropped as the images are."""
@@ -413,9 +415,10 @@ class _Checks:
             mask = known_mask(images.table["lesions"][row])
             if mask is not None and (cropped := _crop(mask, crops[row])).any():
                 lesions[row] = cropped
-        rows = np.array([*lesions], int)
+        # Methods are compared with the baselines, which need the lungs, on the same images.
+        rows = np.array([row for row in lesions if lungs[row] is not None] or [*lesions], int)
         patients = images.table["patient"].to_numpy()[rows]
-        return MarkedImages(rows, patients, [*lesions.values()], [lungs[row] for row in rows])
+        return MarkedImages(rows, patients, [lesions[row] for row in rows], [lungs[row] for row in rows])
 
     def _others(self) -> _Images | None:
         """Return images of which none was tested, with lesions, as many as there may be; None if there is none."""

@@ -13,14 +13,15 @@ STABLE = 0.7  # rank correlation below which a map counts as changed by a little
 @dataclass(frozen=True)
 class LesionChecks:
     """How heatmaps agree with drawn lesions: means over the images whose lesions are known and whose prediction is
-    correct, with bootstrap intervals over patients; see `localisation.LesionScores`.
+    correct, with bootstrap intervals over patients; see `localisation.LesionScores`. Where lungs are known of some of
+    the images, it is over these, so that methods and baselines are compared on the same images.
 
     Attributes:
         pointing: share of maps whose peak is in a lesion, or close to one.
         energy: share of the map inside the lesions.
         auprc: area under the precision-recall curve of the pixels; None in checks of an older version.
-        iou: intersection over union with the pixels above `threshold`, which was chosen on validation images whatever
-            their prediction; None where no image outside the test has known lesions.
+        iou: intersection over union with the pixels above `threshold`, which was chosen on validation images, of a run
+            without them on training images, whatever their prediction; None where none of them has known lesions.
         threshold: share of the map's maximum.
     """
 

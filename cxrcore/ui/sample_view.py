@@ -94,11 +94,6 @@ class Prediction:
     number: int
     heatmap: npt.NDArray[np.float32] | None = None
 
-    @property
-    def predicted(self) -> str:
-        """The class with the highest probability."""
-        return max(self.probabilities, key=self.probabilities.__getitem__)
-
 
 @dataclass(frozen=True)
 class Sample:
@@ -153,8 +148,15 @@ def _prediction(run: Run, row: "pd.Series[Any]", number: int) -> Prediction:
 
 
 def properties(row: "pd.Series[Any]") -> dict[str, str]:
-    """Return what a row of a dataset's, a run's or a prediction table tells about its image, by title."""
-    return {translate(title): _property(row, column) for column, title in _PROPERTIES.items() if row.get(column)}
+    """Return what a row of a dataset's, a run's or a prediction table tells about its image, by title.
+
+    The patient is left out where it is not known (the import then makes one up of the source and the path), and where
+    visitors must not see it.
+    """
+    made_up = row.get("patient") == f"{row.get('source')}:{row.get('path')}"
+    hidden = {"patient"} if made_up or settings.read_only() else set()
+    shown = {column: title for column, title in _PROPERTIES.items() if row.get(column) and column not in hidden}
+    return {translate(title): _property(row, column) for column, title in shown.items()}
 
 
 def _property(row: "pd.Series[Any]", column: str) -> str:

@@ -111,7 +111,7 @@ def test_faithfulness_checks_continue_without_the_page(explain, shared_run, page
     expect(page.get_by_role("img", name=re.compile("Grad-CAM of"))).to_have_count(1, timeout=90_000)
     page.goto(f"{explain}&show=Faithfulness")
     expect(page.get_by_text(re.compile("Least faithful method|No method fails"))).to_be_visible(timeout=120_000)
-    assert faithfulness.load(shared_run).methods["grad-cam"].pointing.n > 0
+    assert faithfulness.load(shared_run).methods["grad-cam"].lesions.pointing.n > 0
     shot(page, "explain-faithfulness")
 
 

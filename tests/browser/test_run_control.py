@@ -96,7 +96,9 @@ def test_run_is_paused_given_a_learning_rate_stopped_and_continued(second, works
 
 def _tick(page, row):
     """Click the box before a row of the table, which is drawn on a canvas."""
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    table = page.get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
     page.mouse.click(box["x"] + 18, box["y"] + 35 + 18 + 35 * row)
     page.wait_for_timeout(1500)
 

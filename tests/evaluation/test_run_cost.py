@@ -12,7 +12,7 @@ def test_cost_is_of_the_whole_run_and_of_weights_and_head(made):
     seconds = {"features": 30.0, "training": 2.0, "total": 40.0}
     run.results.model_copy(update={"seconds": seconds}).write(run.folder / "metrics.json")
     cost = run_cost.of_run(run)
-    assert (cost.seconds, cost.features, cost.training) == (40, 30, 2)
+    assert cost.seconds == 40
     assert cost.megabytes == pytest.approx(0.3 + 0.05)  # CXRTiny's weights and the head
 
 

@@ -38,7 +38,7 @@ def test_masks_are_cropped_with_the_images(phantom):
     config = run_config.make(dataset="phantom", head="gap", epochs=20, image_transform="crop")
     run = pipeline.run(config, runs.create(config).folder)
     found = faithfulness.measure(run, ["grad-cam"]).methods["grad-cam"]
-    assert found.pointing.value > 0.9 and found.in_lesions.value > 0.4
+    assert found.lesions.pointing.value > 0.9 and found.lesions.energy.value > 0.4
 
 
 def test_training_image_is_most_similar_to_itself(trained):

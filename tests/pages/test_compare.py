@@ -97,7 +97,7 @@ def test_no_sweep_names_the_train_page(open_page, trained):
 
 
 def test_train_starts_a_sweep(open_page, phantom):
-    test = open_page("train")
+    test = open_page("train", form="Sweep")
     test.number_input(key="trials").set_value(1)
     test.text_input(key="sweep name").set_value("started")
     _button(test, "Start the sweep").click().run()

@@ -97,7 +97,15 @@ def test_report_and_model_card_give_baseline_and_findings(collapsed):
     card = model_card.render(summary)
     assert "Always answering COVID: 52.9% (31.0% to 73.8%)." in card and f"- {SENTENCE}" in card
     assert "| positive class | images |" in card and "\n\n| positive class" in card
-    values = {"plotly": "", "figures": {}, "images": [], "left_out": 0, "curves_shown": 2, "curves_left_out": False}
+    values = {
+        "plotly": "",
+        "figures": {},
+        "images": [],
+        "left_out": 0,
+        "curves_shown": 2,
+        "curves_left_out": False,
+        "flow": "",
+    }
     styles = {name: {"colour": "", "mark": ""} for name in summary.classes}
     page = templates.html("report.html.j2", summary=summary, styles=styles, **values)
     assert '<div class="verdict bad">' in page and SENTENCE in page and "Always answering COVID" in page

@@ -1,6 +1,6 @@
 """Accuracies of the runs with their intervals, and accuracy against cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -28,6 +28,8 @@ def show(runs: Sequence[Run], are_chosen: bool) -> None:
         return
     if are_chosen:
         text = nt("The chosen run.", "The {n} chosen runs.", len(shown))
+        if len(tested) < len(runs):
+            text = t("{n} of the {all} chosen runs have results.", n=len(tested), all=len(runs))
         if len(tested) > len(shown):
             text = t("The newest {n} of {all} chosen runs.", n=len(shown), all=len(tested))
     else:
@@ -40,7 +42,7 @@ def show(runs: Sequence[Run], are_chosen: bool) -> None:
         different = t("They were tested on different datasets: their accuracies answer different questions.")
         text = f"{text} {different}"
     st.caption(text)
-    compared = _compared(shown)
+    compared = _compared(shown, dict(zip([run.name for run in runs], colours(runs), strict=True)))
     left, right = st.columns([3, 2])
     rows = list(compared.values())
     config = {"displayModeBar": False}
@@ -51,16 +53,16 @@ def show(runs: Sequence[Run], are_chosen: bool) -> None:
         _cost(shown, compared)
 
 
-def _compared(runs: Sequence[Run]) -> dict[str, ComparedRun]:
+def _compared(runs: Sequence[Run], colour_of: Mapping[str, str]) -> dict[str, ComparedRun]:
     """Return the runs by name, numbered by accuracy, the highest first."""
     several = len({run.config.dataset for run in runs}) > 1
     found = {}
-    for run, colour in zip(runs, colours(runs), strict=True):
+    for run in runs:
         config, accuracy = run.config, run.headline
         label = run.title or f"{format_time(run.status.created)} · {backbones.get(config.backbone).title}"
         label = formatting.shortened(f"{label} · {config.dataset}" if several else label, _LONGEST)
         if accuracy:
-            found[run.name] = ComparedRun(0, label, colour, accuracy)
+            found[run.name] = ComparedRun(0, label, colour_of[run.name], accuracy)
     order = sorted(found, key=lambda name: -(found[name].accuracy.value or 0.0))
     return {name: replace(found[name], number=number) for number, name in enumerate(order, start=1)}
 

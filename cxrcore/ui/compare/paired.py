@@ -70,7 +70,8 @@ def _images(baseline: Run, other: Run, found: Disagreements, number: int) -> Non
         return
     title = nt("{n} image on which they disagree", "{n} images on which they disagree", count)
     key = f"disagree {baseline.name} {other.name}"
-    box = st.expander(title, expanded=number == 0, key=key, on_change="rerun")
+    linked = {f"first{number}", f"second{number}"} & set(st.query_params)
+    box = st.expander(title, expanded=number == 0 or bool(linked), key=key, on_change="rerun")
     if not box.open:
         return
     first, second = found.only_first, found.only_second

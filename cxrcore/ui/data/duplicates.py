@@ -37,7 +37,7 @@ def show(data: Dataset, issue: Issue, number: int) -> None:
 
 def _pair(data: Dataset, first: int, second: int) -> str:
     paths = [str(data.table.loc[row, "path"]) for row in (first, second)]
-    found, problem = _compared(paths[0], paths[1], *map(_modified, paths))
+    found, problem = _compared(paths[0], paths[1], *map(gallery.modified_at, paths))
     if found is None:
         return f"<p>{escape(translate(problem))}</p>"
     labels = [str(data.table.loc[row, "label"]) for row in (first, second)]
@@ -60,12 +60,6 @@ def _pair(data: Dataset, first: int, second: int) -> str:
 def _figure(picture: str, alt: str, caption: str) -> str:
     image = f'<img src="{picture}" alt="{escape(alt, quote=True)}" loading="lazy">'
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
-
-
-def _modified(path: str) -> float:
-    """Return when a file was written last, 0 if it is gone."""
-    file = Path(path)
-    return file.stat().st_mtime if file.is_file() else 0.0
 
 
 @st.cache_data(max_entries=300, show_spinner=False)

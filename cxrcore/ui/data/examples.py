@@ -73,7 +73,7 @@ def _histograms(found: DatasetSummary, names: list[str], chosen: str) -> None:
 
 
 def _unknown(values: Distribution) -> str:
-    share = format_number(values.unknown, ".0%")
+    share = format_number(values.unknown, ".1%")
     without = [name for name, counts in values.counts.items() if not any(counts)]
     if not without:
         return t("Unknown for {share} of the images.", share=share)

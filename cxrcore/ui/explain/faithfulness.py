@@ -131,7 +131,11 @@ def _baselines(found: Faithfulness, check: _Check) -> dict[str, Metric | None]:
 def _dots(found: Faithfulness, check: _Check) -> None:
     """Show a check, one row for each method, the least faithful method in another colour."""
     rows = [
-        Dot(translate(METHODS[name].title), value, palette.WRONG if name == found.worst else palette.TRAINING)
+        Dot(
+            translate(METHODS[name].title),
+            value,
+            palette.WRONG if found.flaws[name] and name == found.worst else palette.TRAINING,
+        )
         for name, value in zip(found.methods, _values(found, check), strict=True)
     ]
     rows += [Dot(name, value, _GREY) for name, value in _baselines(found, check).items()]
@@ -166,7 +170,7 @@ def _method(found: Faithfulness) -> None:
             "**Weight randomisation**: rank correlation with the map of a model with random weights, 0 is good (n = "
             "{randomised}). **Noise stability**: rank correlation after noise of 1% of the range, 1 is good. "
             "**Lesions**: where known and the prediction is correct (n = {lesions}); the peak may miss them by "
-            "3% of the longer side. The threshold of the intersection over union is chosen on validation images. "
+            "3% of the longer side. The threshold of the intersection over union is chosen on images outside the test. "
             "**Lungs**: n = {lungs}, from {lungs_from}. 95% intervals in brackets: bootstrap over patients.",
             layer=found.layer,
             n=checks.deletion.n,

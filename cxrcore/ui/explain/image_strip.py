@@ -8,7 +8,7 @@ import streamlit as st
 
 from cxrcore.figures import palette
 from cxrcore.i18n import t, translate
-from cxrcore.ui import gallery, query_params
+from cxrcore.ui import feedback, gallery, query_params
 
 _BESIDE = 4  # thumbnails on each side of the chosen one
 # The button of a thumbnail lies over it and is transparent; its label is what a screen reader says.
@@ -56,7 +56,7 @@ def show(name: str, chosen: str, listed: Mapping[str, str], table: pd.DataFrame)
             with st.container(key=f"strip-image-{slot}", gap=None):
                 _thumbnail(str(row["path"]), number == place, not row["correct"])
                 st.button(
-                    f"{number + 1}. " + listed[rows[number]],
+                    f"{number + 1}. " + feedback.plain_text(listed[rows[number]]),
                     key=f"strip {number}",
                     on_click=query_params.put,
                     args=(name, rows[number]),

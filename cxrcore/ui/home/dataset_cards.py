@@ -75,10 +75,7 @@ def bars(counts: dict[str, int]) -> str:
 def _summary(name: str, stamps: tuple[int, ...]) -> Summary:
     """Return what a card shows; `stamps` tell when the files were written."""
     data = dataset.load(name)
-    usable = data.usable
-    patients = usable["patient"]
-    known = int(patients[patients != ""].nunique())
-    return Summary(len(usable), known + int((patients == "").sum()), data.counts())
+    return Summary(len(data.usable), int(data.usable["patient"].nunique()), data.counts())
 
 
 def _stamps(name: str) -> tuple[int, ...]:

@@ -37,7 +37,9 @@ def show(table: pd.DataFrame, names: Sequence[str], positive: str) -> None:
         st.markdown(text)
     with right:
         figure = probability_curves.operating_point(true, score, name, names, found)
-        st.plotly_chart(figure, key="operating point", alt=t("ROC curve of each class"), config=_NO_TOOLBAR)
+        st.plotly_chart(
+            figure, key="operating point", alt=f"{t('ROC')}, {label}. {text}".replace("**", ""), config=_NO_TOOLBAR
+        )
         index, columns = [label, others], [t("predicted positive"), t("predicted negative")]
         st.dataframe(pd.DataFrame(found.matrix, index=index, columns=columns), height="content")
     left, right = figure_row.columns(2, "predictive-values")

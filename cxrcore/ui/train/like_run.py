@@ -17,8 +17,9 @@ _LIKE, _TRANSFORM = "like", "transform"
 
 def is_asked() -> bool:
     """Return whether the URL names a run and an image transform."""
-    names = {run.name for run in runs.listing()}
-    return st.query_params.get(_LIKE) in names and st.query_params.get(_TRANSFORM) in TRANSFORMS
+    if _LIKE not in st.query_params or st.query_params.get(_TRANSFORM) not in TRANSFORMS:
+        return False
+    return st.query_params[_LIKE] in {run.name for run in runs.listing()}
 
 
 def show() -> None:
@@ -33,13 +34,13 @@ def show() -> None:
                 transform=translate(TRANSFORMS[transform]),
             )
         )
+        row = st.container(horizontal=True)
+        if row.button(t("Choose other settings"), icon=":material/tune:"):
+            _leave()
         changes = {"image_transform": transform, "dataset_version": 0}  # the newest version
         config = run_config.validated(run.requested.plain() | changes)
         st.caption(form.time_text(expected_time.before(config, dataset.load(config.dataset)), config))
-        row = st.container(horizontal=True)
         start = row.button(t("Start training"), type="primary", icon=":material/play_arrow:")
-        if row.button(t("Choose other settings"), icon=":material/tune:"):
-            _leave()
         with st.expander(t("Settings")):
             st.code(yaml.safe_dump(config.plain(), sort_keys=False, allow_unicode=True), "yaml")
         if start:
