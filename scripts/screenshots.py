@@ -91,7 +91,7 @@ IN_DOCS = (
 )
 # Some begin at a heading further down, by its English text.
 BEGIN = {"results-robustness-marker": "Shortcut audit"}
-DOCS_HEIGHT, DOCS_COLOURS, DOCS_WIDTH = 1000, 128, 1000  # pixels of the page shown; width of the picture
+DOCS_HEIGHT, DOCS_COLOURS, DOCS_WIDTH = 1000, 256, 1000  # pixels of the page shown; width of the picture
 
 # Nothing is computed or loading: as Streamlit's own tests see it.
 SETTLED = """() => {
@@ -243,7 +243,7 @@ def _for_docs(page: "Page", view: str, language: str) -> bytes:
     top = whole.crop((0, start, whole.width, min(whole.height, start + DOCS_HEIGHT)))
     small = top.resize((DOCS_WIDTH, round(top.height * DOCS_WIDTH / top.width)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.quantize(DOCS_COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    small.quantize(DOCS_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 
