@@ -243,7 +243,9 @@ def _for_docs(page: "Page", view: str, language: str) -> bytes:
     top = whole.crop((0, start, whole.width, min(whole.height, start + DOCS_HEIGHT)))
     small = top.resize((DOCS_WIDTH, round(top.height * DOCS_WIDTH / top.width)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.quantize(DOCS_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    small.quantize(DOCS_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        buffer, "PNG", optimize=True
+    )
     return buffer.getvalue()
 
 
