@@ -36,7 +36,7 @@ _CSS = """
 .cxr-grid figcaption { font-size: 13px; line-height: 1.35; padding-top: 5px; overflow-wrap: anywhere; }
 .cxr-grid .mark { display: inline-block; width: 13px; margin-right: 3px; }
 """
-# Texts from data become text nodes. The cards are made anew only when they have changed: the focus stays on its image.
+# Texts from data become text nodes. Cards are replaced only when they have changed: the focus stays on its image.
 _JS = """
 function made(tag, className, text) {
   const element = document.createElement(tag);

@@ -64,7 +64,7 @@ def _figure(picture: str, alt: str, caption: str) -> str:
 
 @st.cache_data(max_entries=300, show_spinner=False)
 def _compared(first: str, second: str, *modified: float) -> tuple[Comparison | None, Message]:
-    """Return the pair and an empty message, or None and why it cannot be shown; it is read anew if a file changed."""
+    """Return the pair and an empty message, or None and why it cannot be shown; it is read again if a file changed."""
     try:
         return difference.compare(Path(first), Path(second), _SIDE), msg("")
     except ImageError as error:
