@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Literal, Protocol
 
+from cxrcore import logs
 from cxrcore.errors import UserError
 from cxrcore.jobs import processes, queue
 from cxrcore.messages import Message, msg, plain
@@ -128,6 +129,7 @@ def main(folder: Path, task: str) -> int:
     """Do a task and write its progress. Return the exit code."""
     with queue.lock():
         pass  # the process that started this one writes the first status
+    logs.start(run=folder.name)
     written = 0.0
 
     def progress(step: Step) -> None:
@@ -139,6 +141,8 @@ def main(folder: Path, task: str) -> int:
     try:
         TASKS[task](folder, progress)
     except Exception as error:
+        if not isinstance(error, UserError):
+            logs.unexpected(error)
         message = error.message if isinstance(error, UserError) else plain(f"{type(error).__name__}: {error}")
         TaskStatus(state="failed", message=message).write(_file(folder, task))
         return 2

@@ -2,28 +2,38 @@
 
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from cxrcore import logs
 from cxrcore.errors import UserError
 from cxrcore.jobs import queue
 from cxrcore.runs import Run
 from cxrcore.training.pipeline import run
 
 
-def _log_stage(stage: str, done: int, total: int) -> None:
+def _log_stage(log: Path, stage: str, done: int, total: int) -> None:
     """Write the beginning of each stage into the log, so that the log of a killed run tells how far it came."""
     if done == 0:
         print(f"{datetime.now():%H:%M:%S} {stage}", flush=True)
+    logs.bound(log)
 
 
 def main(folder: Path) -> int:
     """Train the folder's config, then start the next run of the queue. Return the exit code."""
     with queue.lock():
         pass  # the process that started this one writes the first status
+    logs.start(run=folder.name)
+    logs.LOGGER.info("Run started")
     try:
-        run(Run(folder).requested, folder, _log_stage)
+        run(Run(folder).requested, folder, partial(_log_stage, folder / "log.txt"))
+        logs.LOGGER.info("Run ended")
     except UserError as error:
         print(error)
+        logs.LOGGER.info("Run ended by an error with a message")
+        return 2
+    except Exception as error:
+        print(f"Unexpected error {logs.unexpected(error)}")  # the recorder has written where it was raised
         return 2
     finally:
         queue.dispatch()

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 from loky import ProcessPoolExecutor
 
-from cxrcore import i18n, settings
+from cxrcore import i18n, logs, settings
 from cxrcore.data.errors import ImageError
 from cxrcore.errors import Stopped, UserError
 from cxrcore.jobs import processes
@@ -273,6 +273,7 @@ _pipe_to_server: Connection | None = None
 def _start(pipe: Connection) -> None:
     global _pipe_to_server
     _pipe_to_server = pipe
+    logs.start()
 
 
 @dataclass(frozen=True)
@@ -296,5 +297,11 @@ class _Call:
                 raise Stopped
             pipe.send(step)
 
-        value = self.function(*self.args, progress=progress)
+        try:
+            value = self.function(*self.args, progress=progress)
+        except (UserError, ImageError, Stopped):
+            raise
+        except Exception as error:
+            logs.unexpected(error)  # here, as the traceback does not reach the server
+            raise
         return _Answer(value, process_id(os.getpid()), psutil.Process().memory_info().rss)

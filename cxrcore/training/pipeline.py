@@ -89,7 +89,7 @@ def run(
         recorder.end(FAILED, error.message)
         raise
     except BaseException as error:
-        recorder.log_error()
+        recorder.log_error(error)
         recorder.end(FAILED, plain(f"{type(error).__name__}: {error}"))
         raise
     else:

@@ -2,10 +2,10 @@
 
 import json
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any
 
+from cxrcore import logs
 from cxrcore.errors import DamagedFileError, Stopped
 from cxrcore.files import append_line, write_text
 from cxrcore.messages import Message, msg
@@ -197,9 +197,9 @@ class RunRecorder(Callback):
         self._update(state=state, message=message or Message(id=""), ended=time.time())
         self._write()
 
-    def log_error(self) -> None:
-        """Append the current exception's traceback to the log."""
-        self.run.log(traceback.format_exc())
+    def log_error(self, error: BaseException) -> None:
+        """Append where an error was raised to the log, without its text, see `cxrcore.logs`."""
+        self.run.log(logs.traceback_text(error))
 
     def _append(self, event: RunEvent) -> None:
         append_line(self.run.folder / EVENTS, event.model_dump(mode="json"))

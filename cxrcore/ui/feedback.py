@@ -1,6 +1,5 @@
 """Messages of the dashboard: errors without a traceback, empty states with the next step, data as plain text."""
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from pathlib import PurePath
 
 import streamlit as st
 
-from cxrcore import settings
+from cxrcore import logs, settings
 from cxrcore.data.errors import ImageError
 from cxrcore.errors import UserError
 from cxrcore.i18n import N_, t, translate
@@ -17,7 +16,6 @@ from cxrcore.messages import Message
 NOTICE = N_("For research and teaching, not for clinical use.")
 PHANTOMS = N_("Trained and tested on phantoms: synthetic images made by this program, not X-rays of people.")
 
-_LOG = logging.getLogger(__name__)
 # A backslash before these keeps them text in Markdown.
 _PUNCTUATION = re.compile(r"[\\`*_{}\[\]<>#|~$&]|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 # These are replaced after the Markdown was parsed, where a backslash has gone: links without brackets, directives,
@@ -58,8 +56,10 @@ def show(error: Exception) -> bool:
         place = _without_folder(name) if settings.read_only() else name
         text = plain_text(f"{error.strerror or type(error).__name__}: {place}")
     else:
-        _LOG.exception("A page failed", exc_info=error)
-        text = t("Unexpected error ({kind}). The server's log has the details.", kind=type(error).__name__)
+        text = t(
+            "Unexpected error {number}. The server's log has the details under this number.",
+            number=logs.unexpected(error),
+        )
     st.error(text, icon=":material/error:")
     return True
 

@@ -1,6 +1,7 @@
 """What the web server has besides the pages: addresses for programs, and what is done when it ends."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,9 +11,10 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import cxrcore
-from cxrcore import settings
+from cxrcore import logs, settings
 from cxrcore.jobs import worker_pool
 
 
@@ -34,9 +36,21 @@ def version(request: Request) -> Response:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """End the worker processes with the server. Runs and tasks go on: they are processes of their own."""
+    """Write the log; end the worker processes with the server. Runs and tasks go on: they are processes of their own.
+
+    Streamlit prints each error that escapes a page, with its text. The log has it without: texts hold names of files.
+    """
+    logs.start(session=_session)
+    logging.getLogger("streamlit.error_util").addFilter(lambda record: False)
+    logs.LOGGER.info("Server started, version %s", cxrcore.__version__)
     yield
     await asyncio.to_thread(worker_pool.pool().close)
+    logs.LOGGER.info("Server ended")
+
+
+def _session() -> str:
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context else ""
 
 
 ROUTES = [Route("/api/health", health), Route("/api/version", version)]

@@ -1,5 +1,7 @@
 """Messages on pages: data stays text, errors are messages without server paths for an audience."""
 
+import secrets
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -73,9 +75,10 @@ def _page(error):
     [
         (DamagedFileError("{path} is damaged.", path="x"), "x is damaged."),
         (FileNotFoundError(2, "No such file or directory", "/srv/x"), "No such file or directory: /srv/x"),
-        (KeyError("secret"), "Unexpected error (KeyError). The server's log has the details."),
+        (KeyError("secret"), "Unexpected error 0badcafe. The server's log has the details under this number."),
     ],
 )
-def test_errors_are_shown_as_a_message(error, text):
+def test_errors_are_shown_as_a_message(error, text, monkeypatch):
+    monkeypatch.setattr(secrets, "token_hex", lambda count: "0badcafe")
     test = _page(error)
     assert [shown.value for shown in test.error] == [text] and not test.exception
