@@ -16,6 +16,7 @@ ORDER = (
     "ui",
     "cli",
     "demo",
+    "sharing",
     "reports",
     "jobs",
     "sweeps",

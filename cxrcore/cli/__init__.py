@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from cxrcore import settings
-from cxrcore.cli import compare, control, dashboard, data, lungs, phantom, report, runs, sweep, train
+from cxrcore.cli import compare, control, dashboard, data, lungs, phantom, report, runs, share, sweep, train
 from cxrcore.errors import UserError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command()(runs.shortcut)
 app.command()(runs.learning_curve)
 app.command()(lungs.lungs)
 app.command()(report.report)
+app.command()(share.share)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ evaluations/         external validation              tasks/          work in pr
 """
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -246,11 +247,19 @@ class Run:
             log.write(text.rstrip() + "\n")
 
     def read_table(self, file: str) -> pd.DataFrame:
-        """Return a table of the run. Raises `UserError` if it does not exist or is damaged."""
+        """Return a table of the run, with absolute paths. Raises `UserError` if it does not exist or is damaged."""
         try:
-            return schema.read_table(self.folder / file)[0]
+            table = schema.read_table(self.folder / file)[0]
         except FileNotFoundError as error:
             raise DamagedFileError("{path} is missing or damaged.", path=self.folder / file) from error
+        home = settings.home()
+        return table.assign(
+            **{
+                name: [os.path.join(home, path) if path else "" for path in table[name].tolist()]  # noqa: PTH118 - fast
+                for name in ("path", "lungs", "lesions")
+                if name in table
+            }
+        )
 
     def write_table(self, file: str, table: pd.DataFrame) -> None:
         """Save a table as `file` (Parquet), atomically."""

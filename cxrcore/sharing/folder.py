@@ -1,0 +1,105 @@
+"""The folder that `cxr share` writes: runs, weights, the dashboard, and the files of a server."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cxrcore import __version__, settings
+from cxrcore.errors import UserError
+from cxrcore.runs import Run
+from cxrcore.sharing import runs as copies
+
+TEMPLATES = (
+    "Dockerfile", "compose.yaml", "nginx.conf", "cxr.service", "settings.env", "README.md", "LEIA-ME.md",
+    ".dockerignore",
+)  # fmt: skip
+_DASHBOARD = ("pages", ".streamlit/config.toml")
+
+
+def write(chosen: Sequence[Run], folder: Path, entry: Path) -> None:
+    """Write a folder that serves runs read-only. It appears when it is complete.
+
+    Args:
+        chosen: finished runs.
+        folder: a new or empty folder.
+        entry: the dashboard's `streamlit_app.py`.
+
+    Raises:
+        UserError: the folder is not empty, a run has not finished, or its weights are not at hand.
+        ImageError: an image of a run cannot be read any more.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError("{folder} exists and is not empty. Choose a new folder.", folder=folder)
+    for run in chosen:
+        copies.require_finished(run)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        made = Path(temporary) / "made"
+        (made / "workspace").mkdir(parents=True)
+        (made / "weights").mkdir()
+        for run in chosen:
+            copies.copy(run, made / "workspace")
+            _copy_weights(run, made / "weights")
+        _copy_dashboard(entry, made)
+        packages = _requirements(made)
+        (made / "requirements.txt").write_text(packages, encoding="utf-8")
+        environment = Environment(
+            loader=PackageLoader("cxrcore.sharing", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
+        )
+        for name in TEMPLATES:
+            text = environment.get_template(f"{name.removeprefix('.')}.j2").render(
+                version=__version__,
+                python=f"{sys.version_info.major}.{sys.version_info.minor}",
+                titles=[(run.title or run.name).replace("\n", " ") for run in chosen],
+            )
+            (made / name).write_text(text, encoding="utf-8")
+        made.replace(folder)
+
+
+def _copy_weights(run: Run, folder: Path) -> None:
+    """Copy the weights of a run's backbone, which explaining an image needs; bundled ones are in the package."""
+    config = run.config
+    if config.weights == "imagenet":
+        path = config.resolve().path
+        assert path is not None
+        shutil.copyfile(path, folder / f"{config.backbone}_notop.weights.h5")
+
+
+def _copy_dashboard(entry: Path, made: Path) -> None:
+    """Copy the dashboard's files; its settings are relative to the folder, so that it runs wherever it lies."""
+    for name in _DASHBOARD:
+        source, target = entry.parent / name, made / name
+        target.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
+    begin = (
+        "import os\nfrom pathlib import Path\n\n_HERE = Path(__file__).resolve().parent\n"
+        'os.environ |= {"CXR_READ_ONLY": "1", "CXR_HOME": str(_HERE / "workspace"), '
+        '"CXR_WEIGHTS_DIR": str(_HERE / "weights")}\n\n'
+    )
+    (made / "streamlit_app.py").write_text(begin + entry.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def _requirements(made: Path) -> str:
+    """Return the packages to install: of a checkout its wheel, built now, and its exact versions; else this release."""
+    checkout = settings.source_checkout()
+    if checkout is None:
+        return f"cxrcore=={__version__}\n"
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(made / "package")]
+    if importlib.util.find_spec("hatchling"):
+        command.append("--no-build-isolation")
+    environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    done = subprocess.run([*command, str(checkout)], capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise UserError("The package could not be built: {reason}", reason=done.stderr.strip()[-500:])
+    (wheel,) = (made / "package").glob("*.whl")
+    return (checkout / "requirements.txt").read_text(encoding="utf-8") + f"./package/{wheel.name}\n"

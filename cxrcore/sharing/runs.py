@@ -1,0 +1,116 @@
+"""Copies of runs for others to look at: only what the read-only pages show, with pictures in place of the originals."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from cxrcore.data import images
+from cxrcore.errors import UserError
+from cxrcore.runs import FINISHED, Run
+
+LONGEST = 1024  # pixels of a side of a picture
+# No log, checkpoint, request, task, note or external validation. The features of training images would find pictures
+# that are not there.
+_COPIED = (
+    "status.json", "events.jsonl", "metrics.json", "selection.json", "verdict.json", "head.keras", "model.keras",
+    "heatmaps.npy", "novelty.npz", "shortcut.json", "mitigations.json", "faithfulness.json", "learning_curve.json",
+)  # fmt: skip
+_TABLES = ("table.parquet", "predictions.parquet")
+_MASKS = ("lungs", "lesions")
+_SHOWN_SPLITS = ("test", "validation")
+
+
+def require_finished(run: Run) -> None:
+    """Raise `UserError` unless a run has finished with results and its weights can be given to others."""
+    if run.status.state != FINISHED:
+        raise UserError("Run {name} has not finished. Only finished runs can be shared.", name=run.name)
+    _ = run.results, run.model_file
+    if run.config.weights == "file":
+        raise UserError("Run {name} uses weights from a file of yours. It cannot be shared.", name=run.name)
+
+
+def copy(run: Run, workspace: Path) -> None:
+    """Write a run into another workspace, marked as shown.
+
+    Its tables name the test and validation images' pictures in `images/` by their SHA-256. Patients are numbered; the
+    names of files, folders and sources are left out.
+
+    Raises:
+        ImageError: a test or validation image cannot be read any more.
+    """
+    target = Run(workspace / "runs" / run.name)
+    target.folder.mkdir(parents=True)
+    for name in _COPIED:
+        if (run.folder / name).is_file():
+            shutil.copyfile(run.folder / name, target.folder / name)
+    run.requested.write(target.folder / "config.json")
+    info = run.info
+    data = info.dataset.model_copy(update={"info": info.dataset.info.model_copy(update={"sources": [], "notes": []})})
+    info.model_copy(update={"dataset": data}).write(target.folder / "about.json")
+    target.describe(title=run.title, tags=run.card.tags)
+    target.show(True)
+    tables = {name: run.read_table(name) for name in _TABLES}
+    if result := run.resampling:
+        result.write(target.folder / "resampling.json")
+        tables["resampling.parquet"] = run.resampled_predictions()
+    written = dict(_pictures(run.table, workspace))
+    patients = _numbers("patient", run.table["patient"])
+    for name, table in tables.items():
+        target.write_table(name, _neutral(table, written, patients))
+
+
+def _pictures(table: pd.DataFrame, workspace: Path) -> Iterator[tuple[str, tuple[str, str, dict[str, str]]]]:
+    """Write the pictures of the shown images; yield an image's SHA-256 with its picture's path, SHA-256 and masks."""
+    for row in table[table["split"].isin(_SHOWN_SPLITS)].to_dict("records"):
+        pixels = images.display(Path(str(row["path"])), LONGEST)
+        path, digest = _save("images", pixels, workspace)
+        masks = {name: _mask(str(row[name]), name, pixels, workspace) for name in _MASKS if row.get(name)}
+        yield str(row["sha256"]), (path, digest, masks)
+
+
+def _mask(file: str, folder: str, pixels: np.ndarray, workspace: Path) -> str:
+    """Write a mask in the size of its picture; "" for one that is missing, damaged or empty."""
+    found = images.known_mask(file)
+    if found is None:
+        return ""
+    scaled = Image.fromarray(found).resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.NEAREST)
+    return _save(folder, np.asarray(scaled), workspace)[0]
+
+
+def _save(folder: str, pixels: np.ndarray, workspace: Path) -> tuple[str, str]:
+    """Write a PNG file; return its path in the workspace and its SHA-256."""
+    grey = pixels.ndim == 3 and bool((pixels == pixels[..., :1]).all())
+    content = images.png(pixels[..., 0] if grey else pixels)
+    digest = hashlib.sha256(content).hexdigest()
+    path = workspace / folder / f"{digest[:16]}.png"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return f"{folder}/{path.name}", digest
+
+
+def _neutral(
+    table: pd.DataFrame, written: dict[str, tuple[str, str, dict[str, str]]], patients: dict[str, str]
+) -> pd.DataFrame:
+    """Return a table whose paths are those of the written pictures, "" for other images, without names."""
+    found = [written.get(sha256, ("", sha256, {})) for sha256 in table["sha256"]]
+    changed = {
+        # A path tells one image from another, so an image without a picture has one too.
+        "path": [path or f"images/{sha256[:16]}.png" for path, sha256, _ in found],
+        "sha256": [sha256 for _, sha256, _ in found],
+        "patient": [patients[name] for name in table["patient"]],
+    }
+    changed |= {mask: [masks.get(mask, "") for _, _, masks in found] for mask in _MASKS if mask in table}
+    changed |= {name: [""] * len(table) for name in ("finding", "left_out_reason") if name in table}
+    if "source" in table:
+        numbers = _numbers("source", table["source"])
+        changed["source"] = [numbers[name] for name in table["source"]]
+    return table.assign(**changed)
+
+
+def _numbers(word: str, values: pd.Series) -> dict[str, str]:
+    return {value: f"{word} {number}" for number, value in enumerate(sorted(set(values)), 1)}

@@ -1,0 +1,113 @@
+"""`cxr share`: a folder with exactly the chosen runs, their pictures under neutral names, and the files of a server."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cxrcore import runs, settings
+from cxrcore.data import images
+from cxrcore.data.errors import ImageError
+from cxrcore.errors import UserError
+from cxrcore.files import write_bytes
+from cxrcore.sharing import folder as sharing
+from tests.conftest import ROOT
+
+ENTRY = ROOT / "streamlit_app.py"
+
+
+@pytest.fixture
+def no_wheel(monkeypatch):
+    """The checks of installation build it."""
+    monkeypatch.setattr(settings, "source_checkout", lambda: None)
+
+
+@pytest.fixture
+def shared(trained, tmp_path, no_wheel):
+    trained.describe(title="Demo", note="Call Maria")
+    target = tmp_path / "shared"
+    sharing.write([trained], target, ENTRY)
+    return target
+
+
+def test_tables_name_pictures_by_their_hash(shared, trained, monkeypatch):
+    old = trained.table
+    monkeypatch.setenv("CXR_HOME", str(shared / "workspace"))
+    run = runs.load(trained.name)
+    table, predictions = run.table, run.predictions()
+    assert run.shown and run.title == "Demo" and run.card.note == ""
+    assert run.results == trained.results and (table["split"] == old["split"]).all()
+    test = table[table["split"] == "test"]
+    assert all(re.fullmatch(r"images/[0-9a-f]{16}\.png", path) for path in _relative(table["path"], shared))
+    assert set(predictions["path"]) == set(test["path"]) and len(predictions) == 12
+    first, before = test.iloc[0], old.iloc[test.index[0]]
+    assert (images.display(Path(first["path"])) == images.display(Path(before["path"]))).all()
+    assert images.known_mask(first["lungs"]).shape == (256, 256)
+    assert table["patient"].nunique() == 30 and set(table["patient"]) >= {"patient 1", "patient 30"}
+    assert set(table["source"]) == {"source 1"}
+    n = table["split"].isin(["test", "validation"]).sum()
+    assert len(list((shared / "workspace" / "images").iterdir())) == n
+
+
+def _relative(paths, shared):
+    return [path.removeprefix(f"{shared / 'workspace'}/") for path in paths]
+
+
+def test_folder_has_only_what_is_shown(shared, trained):
+    names = {path.name for path in shared.iterdir()}
+    assert names == {
+        "workspace", "weights", "pages", ".streamlit", "streamlit_app.py", "requirements.txt", *sharing.TEMPLATES,
+    }  # fmt: skip
+    assert {path.name for path in (shared / "workspace").iterdir()} == {"runs", "images", "lungs", "lesions"}
+    kept = {path.name for path in (shared / "workspace" / "runs" / trained.name).iterdir()}
+    assert not kept & {"log.txt", "notes.json", "vectors.npz", "tasks", "evaluations"}
+    assert not [name for name in kept if name.startswith("state-")]
+    for path in shared.rglob("*"):
+        if path.is_file() and path.suffix not in (".keras", ".npy", ".npz", ".png"):
+            content = path.read_bytes()
+            assert b"covid_p" not in content and str(settings.home()).encode() not in content, path
+            assert b"Maria" not in content, path
+
+
+def _first_test_image(run, **values):
+    table = run.table
+    row = table.index[table["split"] == "test"][0]
+    for name, value in values.items():
+        table.loc[row, name] = str(value)
+    run.write_table("table.parquet", table)
+
+
+def test_large_images_are_reduced_and_masks_with_them(trained, tmp_path, no_wheel):
+    write_bytes(tmp_path / "image.png", images.png(np.full((1200, 2400), 90, np.uint8)))
+    write_bytes(tmp_path / "mask.png", images.png(np.ones((1200, 2400), bool)))
+    _first_test_image(trained, path=tmp_path / "image.png", lungs=tmp_path / "mask.png", lesions="")
+    sharing.write([trained], tmp_path / "shared", ENTRY)
+    sizes = {Image.open(path).size for path in (tmp_path / "shared" / "workspace").glob("*/*.png")}
+    assert sizes == {(256, 256), (1024, 512)}
+
+
+def test_refuses_a_folder_with_content_and_unfinished_runs(trained, tmp_path, no_wheel):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    with pytest.raises(UserError, match="exists and is not empty"):
+        sharing.write([trained], tmp_path / "full", ENTRY)
+    trained.status.model_copy(update={"state": "stopped"}).write(trained.folder / "status.json")
+    with pytest.raises(UserError, match="has not finished"):
+        sharing.write([trained], tmp_path / "new", ENTRY)
+    assert not (tmp_path / "new").exists()
+
+
+def test_failure_leaves_nothing_behind(trained, tmp_path, no_wheel):
+    _first_test_image(trained, path=tmp_path / "missing.png")
+    before = set(tmp_path.iterdir())
+    with pytest.raises(ImageError):
+        sharing.write([trained], tmp_path / "shared", ENTRY)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_empty_folder_is_used(trained, tmp_path, no_wheel):
+    (tmp_path / "shared").mkdir()
+    sharing.write([trained], tmp_path / "shared", ENTRY)
+    assert (tmp_path / "shared" / "requirements.txt").read_text().startswith("cxrcore==")
