@@ -21,6 +21,14 @@ TEMPLATES = (
     ".dockerignore",
 )  # fmt: skip
 _DASHBOARD = ("pages", ".streamlit/config.toml")
+# Follows the entry's docstring: Streamlit would show one that is not the first statement.
+_SETTINGS = """import os
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+os.environ |= {"CXR_READ_ONLY": "1", "CXR_HOME": str(_HERE / "workspace"), "CXR_WEIGHTS_DIR": str(_HERE / "weights")}
+
+"""
 
 
 def write(chosen: Sequence[Run], folder: Path, entry: Path) -> None:
@@ -81,12 +89,8 @@ def _copy_dashboard(entry: Path, made: Path) -> None:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(source, target)
-    begin = (
-        "import os\nfrom pathlib import Path\n\n_HERE = Path(__file__).resolve().parent\n"
-        'os.environ |= {"CXR_READ_ONLY": "1", "CXR_HOME": str(_HERE / "workspace"), '
-        '"CXR_WEIGHTS_DIR": str(_HERE / "weights")}\n\n'
-    )
-    (made / "streamlit_app.py").write_text(begin + entry.read_text(encoding="utf-8"), encoding="utf-8")
+    before, imports, after = entry.read_text(encoding="utf-8").partition("import streamlit as st\n")
+    (made / "streamlit_app.py").write_text(before + _SETTINGS + imports + after, encoding="utf-8")
 
 
 def _requirements(made: Path) -> str:
