@@ -11,4 +11,4 @@ st.set_page_config(page_title=t("Chest X-ray studio"), page_icon=str(entry.FAVIC
 page = entry.navigation()
 st.sidebar.caption(translate(NOTICE))
 entry.style()
-page.run()
+entry.show(page)
