@@ -2,9 +2,11 @@
 
 import os
 import runpy
+import signal
 import socket
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -22,13 +24,19 @@ def app(
         bool, typer.Option("--read-only", help="Demonstration: show the runs marked as shown, change nothing.")
     ] = False,
 ) -> None:
-    """Start the dashboard; Ctrl-C stops it. Its exit code is Streamlit's."""
+    """Start the dashboard; Ctrl-C or SIGTERM stops it. Runs and tasks go on."""
     require_free_port(address, port)
     if read_only:
         os.environ["CXR_READ_ONLY"] = "1"
     print(f"Workspace: {settings.home_description()}", file=sys.stderr)
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends orderly, then passes the signal on to these
+        signal.signal(number, _exit)
     sys.argv = ["streamlit", *streamlit_arguments(address, port)]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def entry_script() -> Path:

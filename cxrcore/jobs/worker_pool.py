@@ -70,6 +70,7 @@ class WorkerPool:
         self._changed = threading.Condition()
         self._prepared: object = None
         self._preparing = 0
+        self._closed = False
 
     @property
     def is_warm(self) -> bool:
@@ -105,6 +106,9 @@ class WorkerPool:
         with self._turn(waiting) as worker:
             try:
                 future = worker.submit(_Call(function, args, i18n.current(), access.current()))
+                if self._closed:  # asked after the start, as `close` may not have seen this process
+                    worker.kill()
+                    raise UserError("The server is being stopped.")
                 try:
                     self._follow(future, worker, progress)
                 except BaseException:
@@ -141,7 +145,8 @@ class WorkerPool:
         threading.Thread(target=prepare, args=(function, *args), daemon=True).start()
 
     def close(self) -> None:
-        """End every process at once."""
+        """End every process at once; a call that comes later raises `UserError`."""
+        self._closed = True
         for worker in self._workers:
             worker.kill()
 

@@ -38,19 +38,30 @@ def plain_text(text: str) -> str:
 
 @contextmanager
 def friendly() -> Iterator[None]:
-    """Show an error as a message; one that nobody expected goes into the server's log with its traceback."""
+    """Show an error as a message, see `show`."""
     try:
         yield
-    except (UserError, ImageError) as error:
-        st.error(error_text(error.message), icon=":material/error:")
-    except OSError as error:
-        name = error.filename or ""
-        place = _without_folder(str(name)) if settings.read_only() else name
-        st.error(plain_text(f"{error.strerror or type(error).__name__}: {place}"), icon=":material/error:")
     except Exception as error:
-        _LOG.exception("A page failed")
+        show(error)
+
+
+def show(error: Exception) -> bool:
+    """Show an error as a message; one that nobody expected goes into the server's log with its traceback.
+
+    Returns:
+        True: nothing else is to be shown, for `st.App`, which calls this for what escapes `friendly`.
+    """
+    if isinstance(error, UserError | ImageError):
+        text = error_text(error.message)
+    elif isinstance(error, OSError):
+        name = str(error.filename or "")
+        place = _without_folder(name) if settings.read_only() else name
+        text = plain_text(f"{error.strerror or type(error).__name__}: {place}")
+    else:
+        _LOG.exception("A page failed", exc_info=error)
         text = t("Unexpected error ({kind}). The server's log has the details.", kind=type(error).__name__)
-        st.error(text, icon=":material/error:")
+    st.error(text, icon=":material/error:")
+    return True
 
 
 def error_text(message: Message) -> str:

@@ -149,3 +149,15 @@ def test_preparing_is_done_once_and_is_not_counted_as_a_call_ahead(make, tmp_pat
     pool.call(pool_functions.count, 0, waiting=ahead.append)
     pool.prepare(pool_functions.append, tmp_path / "calls.txt")
     assert (tmp_path / "calls.txt").read_text() == "x" and set(ahead) <= {0}
+
+
+def test_closed_pool_leaves_no_process_and_refuses_calls(make, tmp_path):
+    pool = make(1, GIGABYTE)
+    process, _ = pool.call(pool_functions.count, 0)
+    pool.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    with pytest.raises(UserError, match="is being stopped"):
+        pool.call(pool_functions.append, tmp_path / "calls.txt")
+    time.sleep(1)
+    assert not (tmp_path / "calls.txt").exists()

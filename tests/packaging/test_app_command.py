@@ -1,5 +1,6 @@
 """`cxr app`: which script it starts, with which settings, and what it says when it cannot."""
 
+import json
 import os
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from cxrcore import __version__ as VERSION
 from cxrcore import settings
 from cxrcore.cli import dashboard, main
 from cxrcore.errors import UserError
@@ -84,6 +86,12 @@ def test_dashboard_answers_from_another_folder_and_prints_its_address(free, home
             try:
                 with urllib.request.urlopen(f"http://localhost:{free}/_stcore/health", timeout=2) as answer:
                     assert answer.read() == b"ok"
+                for name, content in (
+                    ("health", {"status": "ok"}),
+                    ("version", {"name": "cxrcore", "version": VERSION}),
+                ):
+                    with urllib.request.urlopen(f"http://localhost:{free}/api/{name}", timeout=2) as answer:
+                        assert json.load(answer) == content
                 break
             except OSError:
                 assert process.poll() is None and time.monotonic() < deadline

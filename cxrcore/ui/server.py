@@ -1,0 +1,44 @@
+"""What the web server has besides the pages: addresses for programs, and what is done when it ends."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+import cxrcore
+from cxrcore import settings
+from cxrcore.jobs import worker_pool
+
+
+def health(request: Request) -> Response:
+    """Answer 200 and `{"status": "ok"}` where the workspace can be read, else 503 and what is wrong.
+
+    A workspace that does not exist yet is made by the first run or dataset.
+    """
+    home = settings.home()
+    if home.exists() and not os.access(home, os.R_OK | os.X_OK):
+        return JSONResponse({"status": "the workspace cannot be read"}, status_code=503)
+    return JSONResponse({"status": "ok"})
+
+
+def version(request: Request) -> Response:
+    """Answer the version of the program."""
+    return JSONResponse({"name": "cxrcore", "version": cxrcore.__version__})
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """End the worker processes with the server. Runs and tasks go on: they are processes of their own."""
+    yield
+    await asyncio.to_thread(worker_pool.pool().close)
+
+
+ROUTES = [Route("/api/health", health), Route("/api/version", version)]
+# In the order in which a request passes them; Streamlit's own follow.
+MIDDLEWARE: list[Middleware] = []
