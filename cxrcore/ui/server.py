@@ -14,6 +14,7 @@ from starlette.routing import Route
 import cxrcore
 from cxrcore import settings
 from cxrcore.jobs import worker_pool
+from cxrcore.ui.visitor.hosts import HostsAndOrigins
 
 
 def health(request: Request) -> Response:
@@ -41,4 +42,4 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
 ROUTES = [Route("/api/health", health), Route("/api/version", version)]
 # In the order in which a request passes them; Streamlit's own follow.
-MIDDLEWARE: list[Middleware] = []
+MIDDLEWARE = [Middleware(HostsAndOrigins)]
