@@ -14,6 +14,7 @@ from starlette.routing import Route
 import cxrcore
 from cxrcore import settings
 from cxrcore.jobs import worker_pool
+from cxrcore.ui.visitor import predict_route
 from cxrcore.ui.visitor.hosts import HostsAndOrigins
 
 
@@ -40,6 +41,6 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     await asyncio.to_thread(worker_pool.pool().close)
 
 
-ROUTES = [Route("/api/health", health), Route("/api/version", version)]
+ROUTES = [Route("/api/health", health), Route("/api/version", version), predict_route.ROUTE]
 # In the order in which a request passes them; Streamlit's own follow.
 MIDDLEWARE = [Middleware(HostsAndOrigins)]

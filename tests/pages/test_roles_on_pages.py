@@ -42,7 +42,7 @@ def _stage(run):
 
 
 def _sweep(run):
-    base = run_config.make(dataset="phantom", size=64).plain()
+    base = run_config.make(dataset="phantom", size=64, head="gap").plain()
     sweep.create("new", plan.make({"base": base, "settings": {"learning_rate": {"low": 1e-3, "high": 1e-2}}}))
 
 
