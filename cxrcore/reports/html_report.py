@@ -55,7 +55,8 @@ class ReportImage:
 def render(summary: RunSummary, progress: Progress = ignore) -> str:
     """Return the report in the current language, a whole HTML document; `progress` counts the images."""
     shown = probability_metrics.lowest_auc(summary.probability_metrics, summary.positive)
-    flow = Markup(flow_diagram.svg(_flow(summary), summary.classes, palette.INK["light"]))  # nosec B704
+    drawing = flow_diagram.svg(_flow(summary), summary.classes, palette.INK["light"])
+    flow = Markup(drawing)  # nosec B704
     return templates.html(
         "report.html.j2",
         summary=summary,
