@@ -18,10 +18,11 @@ coverage:  ## the same, with the share of lines run of each module
 demo: .venv/app  ## phantoms, CXRTiny and Grad-CAM on the command line
 	$(BIN)/cxr demo
 
-lint: .venv/dev  ## format, style and types
+lint: .venv/dev  ## format, style, types, and mistakes that an attacker could use
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml cxrcore pages streamlit_app.py
 
 bench: .venv/dev  ## speed relative to the tutorials' code; needs ../shared
 	$(BIN)/python -m benchmarks

@@ -14,7 +14,7 @@ if __name__ == "__main__":
     page = entry.navigation()
     st.sidebar.caption(translate(feedback.NOTICE))
     entry.style()
-    page.run()
+    entry.show(page)
 else:
     app = st.App(
         __file__,

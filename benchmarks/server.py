@@ -14,15 +14,18 @@ ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
-def running(home: Path) -> Iterator[tuple[str, int]]:
-    """Start the dashboard with the workspace `home`; yield its address and the number of its process."""
+def running(home: Path, folder: Path = ROOT, **variables: str) -> Iterator[tuple[str, int]]:
+    """Start the dashboard with the workspace `home`, in a folder; yield its address and the number of its process.
+
+    `variables` are added to its environment; `folder` may hold `.streamlit/secrets.toml`.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"CXR_HOME": str(home)}
+    environment = os.environ | {"CXR_HOME": str(home), "PYTHONPATH": str(ROOT)} | variables
     environment.pop("CXR_WEIGHTS_DIR", None)
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
-    process = subprocess.Popen([*command, "--server.port", str(port)], cwd=ROOT, env=environment)
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "streamlit_app.py"), "--server.headless", "true"]
+    process = subprocess.Popen([*command, "--server.port", str(port)], cwd=folder, env=environment)
     address = f"http://localhost:{port}"
     for _ in range(200):
         try:

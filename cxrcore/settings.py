@@ -5,6 +5,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from cxrcore import access
+from cxrcore.access import Role
 from cxrcore.errors import UserError
 
 _ROOT = Path(__file__).parent.parent
@@ -20,6 +22,20 @@ SETTINGS = {
     "CXR_DATA_ROOTS": ("~", "Folders of the server, separated as in PATH, below which the dashboard may import."),
     "CXR_MIRROR": ("", "Address of a folder that holds the public sets' files, in place of their publishers'."),
     "CXR_READ_ONLY": ("0", "1: demonstration. Only runs marked as shown are visible, and nothing can be changed."),
+    "CXR_EDITORS": (
+        "",
+        "Who may change everything after signing in: e-mail addresses and @domains, separated by commas; * for all.",
+    ),
+    "CXR_VIEWERS": (
+        "",
+        "Who sees the runs marked as shown after signing in, in the same form; * for all who can sign in.",
+    ),
+    "CXR_SIGN_IN_HOURS": ("12", "Hours after which a visitor must sign in again."),
+    "CXR_ALLOWED_HOSTS": (
+        "",
+        "Names under which the dashboard may be opened, separated by commas, for example xray.example.org or "
+        "*.example.org; localhost and IP addresses are always allowed.",
+    ),
     "CXR_CACHE_GB": ("50", "Largest size of features/ in GB; the least recently used activations are deleted first."),
     "CXR_OPENVINO": ("1", "0: compute activations by Keras even where OpenVINO is installed."),
     "CXR_MAX_JOBS": ("1", "How many training runs the dashboard runs at the same time; others wait."),
@@ -118,8 +134,32 @@ def use_openvino() -> bool:
 
 
 def read_only() -> bool:
-    """Tell whether nothing may be changed, trained or written."""
-    return _switch("CXR_READ_ONLY")
+    """Tell whether nothing may be changed, trained or written: by nobody, or not by this visitor."""
+    return _switch("CXR_READ_ONLY") or access.current() is not Role.EDITOR
+
+
+def editors() -> list[str]:
+    """Return the e-mail addresses and @domains of the editors, lower case."""
+    return _names("CXR_EDITORS")
+
+
+def viewers() -> list[str]:
+    """Return the e-mail addresses and @domains of the viewers, lower case."""
+    return _names("CXR_VIEWERS")
+
+
+def sign_in_hours() -> int:
+    """Return how many hours a visitor stays signed in, at least 1."""
+    return _at_least_1("CXR_SIGN_IN_HOURS")
+
+
+def allowed_hosts() -> list[str]:
+    """Return the names under which the dashboard may be opened, besides localhost and IP addresses, lower case."""
+    return _names("CXR_ALLOWED_HOSTS")
+
+
+def _names(name: str) -> list[str]:
+    return [text.strip().lower() for text in read(name).split(",") if text.strip()]
 
 
 def _at_least_1(name: str) -> int:
@@ -137,6 +177,8 @@ def _switch(name: str) -> bool:
 
 
 def require_writable() -> None:
-    """Raise `UserError` where nothing may be changed."""
-    if read_only():
+    """Raise `UserError` where nothing may be changed, or not by this visitor."""
+    if _switch("CXR_READ_ONLY"):
         raise UserError("This is a demonstration (CXR_READ_ONLY=1): nothing can be changed here.")
+    if access.current() is not Role.EDITOR:
+        raise UserError("Only editors who are signed in can change something here.")

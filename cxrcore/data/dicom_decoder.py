@@ -84,7 +84,7 @@ def _idle_or_new() -> _Child:
 
 def _new() -> _Child:
     command, pipe = [sys.executable, "-m", __name__], subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # nosec B603
     assert process.stdin and process.stdout
     child = _Child(process, process.stdin, process.stdout)
     with _deadline(child):

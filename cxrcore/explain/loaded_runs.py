@@ -1,12 +1,13 @@
 """Explanations by runs whose models stay loaded in this process; importing the module needs no TensorFlow."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cxrcore.data.images import Upload
+from cxrcore.data.images import Upload, load
 from cxrcore.explain import layers
 from cxrcore.explain.explanation import ClassScore, Explanation
 from cxrcore.progress import Progress, ignore
@@ -41,6 +42,27 @@ def explain(
     explainer = _explainer(run)
     classes = explainer.classifier.classes
     return explainer.explain(source, layer, method, lambda found: score.weights(found, classes), progress)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """`probabilities` float32 (classes,), and the out-of-distribution score, None for a run without a detector."""
+
+    probabilities: np.ndarray
+    ood_score: float | None
+
+
+def predict(run: Run, source: Path | Upload, progress: Progress = ignore) -> Prediction:
+    """Return the prediction of a run for an image file.
+
+    Raises:
+        UserError: the run has no model.
+        ImageError: the image cannot be read.
+    """
+    classifier = _explainer(run).classifier
+    maps = classifier.feature_maps(classifier.transform(load(source, classifier.size)[None]))
+    score = classifier.ood_score(classifier.vectors(maps))
+    return Prediction(classifier.head_probabilities(maps)[0], None if score is None else float(score[0]))
 
 
 def _explainer(run: Run) -> "Explainer":

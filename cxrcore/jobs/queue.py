@@ -136,7 +136,7 @@ def _nothing_to_keep(run: Run, status: RunStatus) -> bool:
 
 def _start(run: Run) -> None:
     with (run.folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603
             [sys.executable, "-m", "cxrcore.jobs.worker", str(run.folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -94,7 +94,7 @@ def start(place: HasFolder, task: str) -> None:
         log = place.folder / "tasks" / f"{task}.log"
         log.parent.mkdir(exist_ok=True)
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # nosec B603
                 [sys.executable, "-m", "cxrcore.jobs.tasks", str(place.folder), task],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

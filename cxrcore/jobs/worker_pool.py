@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 from loky import ProcessPoolExecutor
 
-from cxrcore import i18n, logs, settings
+from cxrcore import access, i18n, logs, settings
 from cxrcore.data.errors import ImageError
 from cxrcore.errors import Stopped, UserError
 from cxrcore.jobs import processes
@@ -89,7 +89,7 @@ class WorkerPool:
         progress: Callable[..., object] = ignore,
         waiting: Waiting = lambda ahead: None,
     ) -> Any:
-        """Return `function(*args, progress=...)`, called in a worker in the current language.
+        """Return `function(*args, progress=...)`, called in a worker in the current language and role.
 
         Args:
             function: of a module, as it is pickled by its name; or a `functools.partial` of one.
@@ -105,7 +105,7 @@ class WorkerPool:
         """
         with self._turn(waiting) as worker:
             try:
-                future = worker.submit(_Call(function, args, i18n.current()))
+                future = worker.submit(_Call(function, args, i18n.current(), access.current()))
                 if self._closed:  # asked after the start, as `close` may not have seen this process
                     worker.kill()
                     raise UserError("The server is being stopped.")
@@ -141,7 +141,8 @@ class WorkerPool:
                 return
             self._prepared = (function, args)
             self._preparing += 1
-        threading.Thread(target=self._prepare, args=(function, *args), daemon=True).start()
+        prepare = access.run_as(access.current(), self._prepare)
+        threading.Thread(target=prepare, args=(function, *args), daemon=True).start()
 
     def close(self) -> None:
         """End every process at once; a call that comes later raises `UserError`."""
@@ -278,11 +279,12 @@ def _start(pipe: Connection) -> None:
 
 @dataclass(frozen=True)
 class _Call:
-    """A function with its arguments, and the language of the visitor."""
+    """A function with its arguments, and the language and role of the visitor."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     language: str
+    role: access.Role
 
     def __call__(self) -> _Answer:
         """Call the function in this process."""
@@ -291,6 +293,7 @@ class _Call:
         while pipe.poll():
             pipe.recv()  # a request to stop an earlier call, which came too late
         i18n.use(self.language)
+        access.decide_by(lambda: self.role)  # in all threads: a worker does one call at a time
 
         def progress(*step: Any) -> None:
             if pipe.poll():

@@ -55,12 +55,14 @@ class ReportImage:
 def render(summary: RunSummary, progress: Progress = ignore) -> str:
     """Return the report in the current language, a whole HTML document; `progress` counts the images."""
     shown = probability_metrics.lowest_auc(summary.probability_metrics, summary.positive)
+    drawing = flow_diagram.svg(_flow(summary), summary.classes, palette.INK["light"])
+    flow = Markup(drawing)  # nosec B704
     return templates.html(
         "report.html.j2",
         summary=summary,
         plotly=get_plotlyjs(),
         figures={name: _json(figure) for name, figure in _figures(summary, shown).items()},
-        flow=Markup(flow_diagram.svg(_flow(summary), summary.classes, palette.INK["light"])),
+        flow=flow,
         images=_images(summary, progress),
         left_out=max(0, len(summary.table) - MOST_IMAGES),
         styles=palette.class_styles(summary.classes),

@@ -31,7 +31,7 @@ def _escaped(value: object) -> object:
 
 
 def _render(name: str, escaped: bool, values: dict[str, object]) -> str:
-    environment = Environment(
+    environment = Environment(  # nosec B701
         loader=PackageLoader("cxrcore.reports", "."),
         autoescape=escaped,
         finalize=None if escaped else _escaped,

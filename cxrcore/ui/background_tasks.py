@@ -3,10 +3,11 @@
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.i18n import bind, t, translate
+from cxrcore.i18n import t, translate
 from cxrcore.jobs import tasks
 from cxrcore.runs import RUNNING, Run
 from cxrcore.ui import feedback
+from cxrcore.ui.fragments import fragment
 
 
 def offer(run: Run, task: str, label: str, description: str, done: bool) -> None:
@@ -16,7 +17,7 @@ def offer(run: Run, task: str, label: str, description: str, done: bool) -> None
     """
     status = tasks.status(run, task)
     if status and status.state == RUNNING:
-        st.fragment(bind(_watch), run_every=1.0)(run, task)
+        fragment(_watch, run_every=1.0)(run, task)
         return
     if settings.read_only():
         if not done:

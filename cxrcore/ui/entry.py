@@ -5,9 +5,11 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from cxrcore import settings
+from cxrcore import access, settings
+from cxrcore.access import Role
 from cxrcore.i18n import t
 from cxrcore.ui import locale
+from cxrcore.ui.visitor import sign_in
 
 FAVICON = Path(__file__).parent / "favicon.png"
 _FLAG = "came through the entry"
@@ -25,7 +27,10 @@ _CONTRAST = """
 
 
 def navigation() -> StreamlitPage:
-    """Register the pages, without those that change something if the dashboard is read-only; return the current one."""
+    """Register the pages, without those that change something if the visitor may not; return the current one.
+
+    A visitor without a role sees the page for signing in, whatever the link names.
+    """
     st.session_state[_FLAG] = True
     changing = [
         st.Page("pages/data.py", title=t("Data"), icon=":material/folder_open:"),
@@ -38,8 +43,18 @@ def navigation() -> StreamlitPage:
             st.Page("pages/results.py", title=t("Results"), icon=":material/analytics:"),
             st.Page("pages/explain.py", title=t("Explain"), icon=":material/visibility:"),
             st.Page("pages/compare.py", title=t("Compare"), icon=":material/compare_arrows:"),
-        ]
+        ],
+        position="hidden" if access.current() is Role.NOBODY else "sidebar",
     )
+
+
+def show(page: StreamlitPage) -> None:
+    """Run a page, or for a visitor without a role the one for signing in."""
+    if access.current() is Role.NOBODY:
+        sign_in.page()
+        return
+    sign_in.show_account()
+    page.run()
 
 
 def style() -> None:
@@ -54,7 +69,7 @@ def required() -> None:
     Until a server has run the entry once, Streamlit takes `pages/` for its older kind of app and opens a link to a page
     without it, for example when a tab reloads after a restart of the server.
     """
-    if _FLAG not in st.session_state:
+    if _FLAG not in st.session_state or access.current() is Role.NOBODY:
         navigation()
         st.rerun()
     locale.use_chosen()

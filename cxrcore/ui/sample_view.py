@@ -29,6 +29,7 @@ from cxrcore.i18n import N_, bind, t, translate
 from cxrcore.inference import similar_images
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, gallery, outline_toggle, prediction, similar
+from cxrcore.ui.fragments import fragment
 
 _LONGEST = 1024  # pixels of the longer side of the image
 # Column of a table of images -> its title in the list of an image's properties.
@@ -194,7 +195,7 @@ def grid(
         name: see `show`.
         below: see `show`.
     """
-    st.fragment(bind(_grid))(cards, names, key, numbers, on_page, sample, name, below)
+    fragment(_grid)(cards, names, key, numbers, on_page, sample, name, below)
 
 
 def _grid(

@@ -16,6 +16,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 import cxrcore
 from cxrcore import logs, settings
 from cxrcore.jobs import worker_pool
+from cxrcore.ui.visitor import predict_route
+from cxrcore.ui.visitor.hosts import HostsAndOrigins
 
 
 def health(request: Request) -> Response:
@@ -53,6 +55,6 @@ def _session() -> str:
     return context.session_id if context else ""
 
 
-ROUTES = [Route("/api/health", health), Route("/api/version", version)]
+ROUTES = [Route("/api/health", health), Route("/api/version", version), predict_route.ROUTE]
 # In the order in which a request passes them; Streamlit's own follow.
-MIDDLEWARE: list[Middleware] = []
+MIDDLEWARE = [Middleware(HostsAndOrigins)]

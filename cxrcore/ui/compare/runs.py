@@ -10,10 +10,11 @@ from cxrcore.evaluation import run_comparison, verdict
 from cxrcore.evaluation.verdict import BAD, CAUTION, GOOD
 from cxrcore.figures import comparison, formatting
 from cxrcore.files import csv_text
-from cxrcore.i18n import bind, current, format_number, t, translate
+from cxrcore.i18n import current, format_number, t, translate
 from cxrcore.runs import LIVE, Run, state_label
 from cxrcore.ui import feedback, selection
 from cxrcore.ui.compare import edit, matrices, overview, paired, url_selection
+from cxrcore.ui.fragments import fragment
 
 _MOST_CURVES = 8
 _PATIENCE = 0.5  # seconds for verdicts before the page is shown
@@ -52,7 +53,7 @@ def _runs(listed: list[Run]) -> None:
             paired.show(chosen, labels)
             matrices.show(chosen, labels)
         live = any(run.status.state in LIVE for run in chosen)
-        st.fragment(bind(_curves), run_every=2.0 if live else None)(chosen[:_MOST_CURVES], labels)
+        fragment(_curves, run_every=2.0 if live else None)(chosen[:_MOST_CURVES], labels)
     else:
         st.caption(t("Select runs in the table to compare them; a single run can be renamed, tagged or deleted."))
     if len(verdicts) < len(found):

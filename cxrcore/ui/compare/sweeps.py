@@ -5,13 +5,14 @@ import streamlit as st
 
 from cxrcore.fields import Range
 from cxrcore.figures import comparison
-from cxrcore.i18n import bind, format_number, nt, t, translate
+from cxrcore.i18n import format_number, nt, t, translate
 from cxrcore.jobs import queue, tasks
 from cxrcore.runs import RUNNING
 from cxrcore.sweeps import leaderboard, promote, search, sweep
 from cxrcore.sweeps.plan import SWEPT
 from cxrcore.sweeps.sweep import Sweep
 from cxrcore.ui import feedback, query_params
+from cxrcore.ui.fragments import fragment
 
 _SHOWN = 100
 
@@ -25,7 +26,7 @@ def show() -> None:
         return
     chosen = sweep.load(query_params.selectbox(st.container(), t("Sweep"), "sweep", names, str))
     live = _is_live(chosen)
-    st.fragment(bind(_view), run_every=2.0 if live else None)(chosen, live)
+    fragment(_view, run_every=2.0 if live else None)(chosen, live)
 
 
 def _is_live(chosen: Sweep) -> bool:

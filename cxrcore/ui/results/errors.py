@@ -10,9 +10,10 @@ from cxrcore import settings
 from cxrcore.data import classes
 from cxrcore.evaluation import error_analysis
 from cxrcore.evaluation.metrics import certainty
-from cxrcore.i18n import bind, format_number, t
+from cxrcore.i18n import format_number, t
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, gallery, sample_view
+from cxrcore.ui.fragments import fragment
 
 _PER_PAGE = 20
 _SHORT = 60  # characters of a note below its image
@@ -23,7 +24,7 @@ def show(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
 
     When it is closed, both lists are drawn again with the notes, and nothing else of the page.
     """
-    st.fragment(bind(_lists))(run, table, names)
+    fragment(_lists)(run, table, names)
 
 
 def _lists(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:

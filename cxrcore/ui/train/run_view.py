@@ -9,11 +9,12 @@ from cxrcore import runs
 from cxrcore.evaluation import verdict
 from cxrcore.features import backbones
 from cxrcore.figures import formatting
-from cxrcore.i18n import bind, format_number, nt, t, translate
+from cxrcore.i18n import format_number, nt, t, translate
 from cxrcore.jobs import control, estimate, queue
 from cxrcore.runs import FAILED, FINISHED, LIVE, QUEUED, RUNNING, STATE_LABELS, STOPPED, Run, RunMetrics, RunStatus
 from cxrcore.runs.models import EpochMetrics
 from cxrcore.ui import curves, feedback, head_selection, progress, resampling_note, selection, verdict_box
+from cxrcore.ui.fragments import fragment
 from cxrcore.ui.train import controls
 
 _DASH = "–"
@@ -29,7 +30,7 @@ def watch(run: Run) -> None:
     """Show one run; the page is updated every second while it lives, and not afterwards."""
     live = run.status.state in LIVE
     with st.container(border=True):
-        st.fragment(bind(_view), run_every=1.0 if live else None)(run, live, previous(run))
+        fragment(_view, run_every=1.0 if live else None)(run, live, previous(run))
         below = st.container()  # always there, so that the notes keep their place and stay open when a run ends
         if not live:
             _toast_when_ended(run)
