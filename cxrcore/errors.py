@@ -1,4 +1,6 @@
-"""The exceptions whose text is meant for the user."""
+"""The exceptions whose text is meant for the user, and errors in a log."""
+
+import traceback
 
 from cxrcore.messages import msg
 
@@ -24,3 +26,12 @@ class NewerFileError(UserError):
 
 class Stopped(Exception):
     """The user asked a run to stop; raised at the next point where nothing is half done."""
+
+
+def traceback_text(error: BaseException) -> str:
+    """Return the traceback of an error for a log, with the types of the errors without their texts, which may name
+    files and so people.
+    """
+    before = error.__cause__ or error.__context__
+    lines = traceback.format_tb(error.__traceback__)
+    return (traceback_text(before) if before else "") + "".join(lines) + f"{type(error).__name__}\n"

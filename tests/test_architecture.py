@@ -31,7 +31,7 @@ ORDER = (
     "data",
 )
 # Modules that every package may import; they import only each other.
-BASE = {"errors", "fields", "files", "i18n", "messages", "metric", "progress", "schema", "settings"}
+BASE = {"errors", "fields", "files", "i18n", "messages", "metric", "progress", "schema", "sealing", "settings"}
 
 
 def _modules():

@@ -4,8 +4,9 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from cxrcore.errors import UserError
+from cxrcore.errors import UserError, traceback_text
 from cxrcore.jobs import queue
+from cxrcore.messages import nameless
 from cxrcore.runs import Run
 from cxrcore.training.pipeline import run
 
@@ -23,8 +24,11 @@ def main(folder: Path) -> int:
     try:
         run(Run(folder).requested, folder, _log_stage)
     except UserError as error:
-        print(error)
+        print(nameless(error.message))
         return 2
+    except Exception as error:
+        print(traceback_text(error))
+        return 1
     finally:
         queue.dispatch()
     return 0

@@ -2,11 +2,10 @@
 
 import json
 import time
-import traceback
 from collections.abc import Callable
 from typing import Any
 
-from cxrcore.errors import DamagedFileError, Stopped
+from cxrcore.errors import DamagedFileError, Stopped, traceback_text
 from cxrcore.files import append_line, write_text
 from cxrcore.messages import Message, msg
 from cxrcore.metric import ClassificationMetrics
@@ -197,9 +196,9 @@ class RunRecorder(Callback):
         self._update(state=state, message=message or Message(id=""), ended=time.time())
         self._write()
 
-    def log_error(self) -> None:
-        """Append the current exception's traceback to the log."""
-        self.run.log(traceback.format_exc())
+    def log_error(self, error: BaseException) -> None:
+        """Append the traceback of an error to the log."""
+        self.run.log(traceback_text(error))
 
     def _append(self, event: RunEvent) -> None:
         append_line(self.run.folder / EVENTS, event.model_dump(mode="json"))
