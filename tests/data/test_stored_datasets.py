@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import pandas as pd
 import pytest
 
 from cxrcore import schema
