@@ -43,6 +43,17 @@ def plain(text: str) -> Message:
     return Message(id="{text}", values={"text": text})
 
 
+def nameless(message: Message) -> str:
+    """Return the English text for a log: what is data, as the names of files, is left out."""
+    return fill(message.id, {name: _nameless(value) for name, value in message.values.items()}, nameless)
+
+
+def _nameless(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nameless(item) for item in value]
+    return "..." if isinstance(value, str) else value
+
+
 def some(values: Sequence["Message | str"], most: int = 10) -> list["Message | str"]:
     """Return the first `most` of `values`, for a message that lists them, and how many more there are."""
     left_out = len(values) - most

@@ -1,21 +1,33 @@
 """The version of the files on disk, and typed values that are kept as JSON."""
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from cxrcore import sealing
 from cxrcore.errors import DamagedFileError, NewerFileError, UserError
 from cxrcore.files import atomic_path, write_json
 
 # 1: files without a version, of the first releases. 2: typed values, messages as id and values.
 VERSION = 2
 KEY = "schema_version"
+
+PATHS = ("path", "lungs", "lesions", "external_path", "own_path")  # columns of tables
+# Columns of text that hold nothing from outside but classes, which the user has named.
+_OPEN = {"sha256", "label", "predicted", "split", "part", "kind", "left_out", "format", "pixels", "hashes"}
+_OPEN |= {f"{side}_{name}" for side in ("external", "own") for name in ("sha256", "label")}
+# Files in the workspace whose name is a hash or a phantom's.
+_NEUTRAL = re.compile(r"(datasets/[\w.-]+/)?(images|lungs|lesions)/([0-9a-f]{16}|[a-z]+_p\d+_\d+)(\.[a-z]{3,4})?")
+_SEALED, _HIDDEN = b"sealed", "sealed_"
+LOCKED = "no key/"  # how a path or patient begins that cannot be decrypted; each row has its own
 
 
 class Stored(BaseModel):
@@ -51,7 +63,7 @@ class Stored(BaseModel):
 
     def write(self, path: Path) -> None:
         """Replace a file by this value, atomically."""
-        write_json(path, {KEY: VERSION} | self.plain())
+        write_json(path, {KEY: VERSION} | self.model_dump(mode="json", context=sealing.ON_DISK))
 
     def plain(self) -> dict[str, Any]:
         """Return the value as JSON has it, without the schema version."""
@@ -105,16 +117,25 @@ def check_version(version: object, path: Path) -> None:
         )
 
 
-def write_table(path: Path, table: pd.DataFrame, index: bool = False) -> None:
-    """Replace a Parquet file by a table, atomically; its metadata carry the schema version."""
-    content = pa.Table.from_pandas(table, preserve_index=index)
-    content = content.replace_schema_metadata({**(content.schema.metadata or {}), KEY.encode(): str(VERSION).encode()})
+def write_table(path: Path, table: pd.DataFrame, index: bool = False, seal: bool = True) -> None:
+    """Replace a Parquet file by a table, atomically; its metadata carry the schema version.
+
+    Columns of text are encrypted, but for classes, hashes and codes; so are paths, but for those of files in the
+    workspace that are named by a hash. Without `seal` nothing is: for a table that holds no name.
+    """
+    content = pa.Table.from_pandas(_divided(table) if seal else table, preserve_index=index)
+    sealed = [field.name for field in content.schema if seal and _is_sealed(field)]
+    own = {KEY.encode(): str(VERSION).encode(), _SEALED: json.dumps(sealed).encode()}
+    content = content.replace_schema_metadata((content.schema.metadata or {}) | own)
+    encryption = sealing.encryption(sealed) if sealed else None
     with atomic_path(path) as temporary:
-        pq.write_table(content, temporary)
+        pq.write_table(content, temporary, encryption_properties=encryption)
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, int]:
     """Return the table in a Parquet file and its schema version.
+
+    Where the key is not at hand, encrypted text is "", paths and patients begin with `LOCKED`.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -122,15 +143,68 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
         NewerFileError: a newer version of the program has written it.
     """
     try:
-        content = pq.read_table(path)
+        metadata = pq.read_schema(path).metadata or {}
+        sealed = json.loads(metadata.get(_SEALED, b"[]"))
+        content, locked = _content(path, sealed)
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFileError("{path} is damaged: it is truncated, or not a Parquet file.", path=path) from error
-    text = (content.schema.metadata or {}).get(KEY.encode(), b"1")
+    text = metadata.get(KEY.encode(), b"1")
     version = int(text) if text.isdigit() else 0
     check_version(version, path)
-    return content.to_pandas(), version
+    table = content.to_pandas()
+    return _joined(_without_key(table, sealed) if locked else table), version
+
+
+def _content(path: Path, sealed: list[str]) -> tuple[pa.Table, bool]:
+    """Return what is in a file, and whether the columns `sealed` are not as the key is not at hand."""
+    if not sealed:
+        return pq.read_table(path), False
+    try:
+        return pq.read_table(path, decryption_properties=sealing.decryption()), False
+    except sealing.NoKeyError:
+        names = [name for name in pq.read_schema(path).names if name not in sealed]
+        return pq.read_table(path, columns=names), True
+
+
+def _is_sealed(field: pa.Field) -> bool:
+    is_number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_boolean(field.type)
+    return not (is_number or field.name in _OPEN or field.name in PATHS or field.name.startswith("__index"))
+
+
+def _divided(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` with each column of paths as two: one of neutral paths, one of the others, which is encrypted."""
+    columns: dict[str, pd.Series] = {}
+    for name in table:
+        columns[name] = table[name]
+        if name in PATHS:
+            neutral = np.array([_is_neutral(value) for value in table[name].tolist()], bool)
+            columns[name] = table[name].where(neutral, "")
+            if not neutral.all():
+                columns[_HIDDEN + name] = table[name].where(~neutral, "")
+    return pd.DataFrame(columns, index=table.index)
+
+
+def _is_neutral(path: str) -> bool:
+    return not path or (path[0] in "dil" and _NEUTRAL.fullmatch(path) is not None)
+
+
+def _without_key(table: pd.DataFrame, sealed: list[str]) -> pd.DataFrame:
+    rows = pd.Series([f"{LOCKED}{row}" for row in range(len(table))], index=table.index)
+    for name in sealed:
+        open_part = table.get(name.removeprefix(_HIDDEN)) if name.startswith(_HIDDEN) else None
+        filled = rows if name == "patient" else pd.Series("", index=table.index)
+        table[name] = filled if open_part is None else rows.where(open_part == "", "")
+    return table
+
+
+def _joined(table: pd.DataFrame) -> pd.DataFrame:
+    hidden = [name for name in table if str(name).startswith(_HIDDEN)]
+    for name in hidden:
+        known = str(name).removeprefix(_HIDDEN)
+        table[known] = table[known].where(table[name] == "", table[name])
+    return table.drop(columns=hidden)
 
 
 def to_plain(value: object) -> Any:

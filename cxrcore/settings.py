@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_config_path, user_data_path
 
 from cxrcore import access
 from cxrcore.access import Role
@@ -20,6 +20,11 @@ SETTINGS = {
     ),
     "CXR_WEIGHTS_DIR": ("", "Folder searched first for weights files such as xception_notop.weights.h5."),
     "CXR_DATA_ROOTS": ("~", "Folders of the server, separated as in PATH, below which the dashboard may import."),
+    "CXR_KEY_FILE": (
+        "",
+        "File of the key that file names, folder names and patients are encrypted with in the workspace. Default: "
+        "path.key in the user's configuration folder of cxrcore; made when it is first needed.",
+    ),
     "CXR_MIRROR": ("", "Address of a folder that holds the public sets' files, in place of their publishers'."),
     "CXR_READ_ONLY": ("0", "1: demonstration. Only runs marked as shown are visible, and nothing can be changed."),
     "CXR_EDITORS": (
@@ -88,6 +93,12 @@ def features_folder() -> Path:
 def runs_folder() -> Path:
     """Return the folder of runs."""
     return home() / "runs"
+
+
+def key_file() -> Path:
+    """Return the file of the key of `sealing`; it may not exist yet."""
+    text = read("CXR_KEY_FILE")
+    return Path(text).expanduser().resolve() if text else user_config_path("cxrcore", appauthor=False) / "path.key"
 
 
 def weights_folder() -> Path | None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from cxrcore import i18n
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["CXR_KEY_FILE"] = str(Path(tempfile.mkdtemp()) / "path.key")  # one for all tests, as workspaces are copied
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"

@@ -32,7 +32,20 @@ ORDER = (
     "data",
 )
 # Modules that every package may import; they import only each other.
-BASE = {"access", "errors", "fields", "files", "i18n", "logs", "messages", "metric", "progress", "schema", "settings"}
+BASE = {
+    "access",
+    "errors",
+    "fields",
+    "files",
+    "i18n",
+    "logs",
+    "messages",
+    "metric",
+    "progress",
+    "schema",
+    "sealing",
+    "settings",
+}
 
 
 def _modules():

@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
-from cxrcore import schema, settings
+from cxrcore import schema, sealing, settings
 from cxrcore.data import classes, exclusions, versions
 from cxrcore.data.info import DatasetInfo
 from cxrcore.data.versions import Edit
@@ -80,9 +80,19 @@ class Dataset:
         return classes.positive(self.classes, self.info.positive)
 
     @property
+    def locked(self) -> bool:
+        """Whether names of files and patients were encrypted with a key that is not at hand (see `sealing`)."""
+        return bool(self.table["patient"].str.startswith(schema.LOCKED).any())
+
+    @property
     def is_phantom(self) -> bool:
         """Whether every image is synthetic, made by this program."""
         return self.info.phantom is not None
+
+    def check_key(self) -> None:
+        """Raise `NoKeyError` if the patients are not known, so that no split by patient can be made."""
+        if self.locked:
+            raise sealing.NoKeyError
 
     def counts(self) -> dict[str, int]:
         """Return the number of images in use by class."""
@@ -145,7 +155,10 @@ def load(name: str, version: int = 0) -> Dataset:
     table = versions.apply(table, edits[: version - 1])
     for column in ("path", "lungs", "lesions"):
         table[column] = [os.path.join(folder, value) if value else "" for value in table[column]]  # noqa: PTH118 - fast
-    return Dataset(name, folder, table.assign(row=table.index), info, version)
+    found = Dataset(name, folder, table.assign(row=table.index), info, version)
+    return (
+        replace(found, info=info.model_copy(update={"notes": [*info.notes, sealing.NO_KEY]})) if found.locked else found
+    )
 
 
 def names() -> list[str]:

@@ -1,12 +1,13 @@
 """What a dataset keeps about itself in `dataset.json`."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cxrcore.data.classes import TUTORIAL
 from cxrcore.messages import Message
 from cxrcore.schema import Stored
+from cxrcore.sealing import Sealed
 
 
 class Source(BaseModel):
@@ -48,12 +49,12 @@ class DatasetInfo(Stored):
     """
 
     created: str = ""
-    sources: list[Source] = Field(default_factory=list)
-    mapping: dict[str, str] = Field(default_factory=dict)
+    sources: Annotated[list[Source], Sealed([], [])] = Field(default_factory=list)
+    mapping: Annotated[dict[str, str], Sealed({}, {})] = Field(default_factory=dict)
     classes: list[str] = Field(default_factory=list)
     positive: str = ""
     phantom: PhantomSettings | None = None
-    notes: list[Message] = Field(default_factory=list)
+    notes: Annotated[list[Message], Sealed([], [])] = Field(default_factory=list)
 
     @classmethod
     def migrate(cls, values: dict[str, Any], version: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from cxrcore.data import exclusions, roots
+from cxrcore.data import exclusions, image_metadata, roots
 from cxrcore.data.dicom import is_dicom
 from cxrcore.data.errors import ImageError
 from cxrcore.data.image_statistics import measure
@@ -137,12 +137,14 @@ class ImageInspector:
         return read(path)
 
     def _keep(self, row: Mapping[str, Any], content: bytes, image: Decoded) -> tuple[str, bytes]:
-        """Return the path and the bytes to be used from now on; of a DICOM file only the pixels are copied."""
+        """Return the path and the bytes to be used from now on.
+
+        A copy has neither its file's name nor its metadata, which may name the patient: of a DICOM file only the pixels
+        are copied.
+        """
         if row["content"] is None:
             return row["path"], content
-        of_dicom = is_dicom(content)  # its name may be a patient's, as in many exports
-        name = ".png" if of_dicom else f"-{Path(row['path']).name[-80:]}"
-        content = png(image.grey()) if of_dicom else content
-        relative = Path("images") / f"{hashlib.sha256(content).hexdigest()[:16]}{name}"
-        write_bytes(self.folder / relative, content)
-        return str(relative), content
+        copied, suffix = (png(image.grey()), ".png") if is_dicom(content) else image_metadata.removed(content, image)
+        relative = f"images/{hashlib.sha256(copied).hexdigest()[:16]}{suffix}"
+        write_bytes(self.folder / relative, copied)
+        return relative, copied

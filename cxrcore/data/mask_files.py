@@ -50,9 +50,9 @@ class MaskWriter:
             return ""
         largest = max(masks, key=lambda mask: mask.size)
         union = np.any([_resized(mask, largest.shape) for mask in masks], axis=0)
-        relative = Path(kind) / f"{digest[:16]}.png"
+        relative = f"{kind}/{digest[:16]}.png"
         write_bytes(self.folder / relative, png(union))
-        return str(relative)
+        return relative
 
     def _read(self, file: File, size: tuple[int, int]) -> np.ndarray:
         if file.path is not None and not roots.contain(self.allowed, file.path):

@@ -1,6 +1,7 @@
 """A new dataset is prepared in a hidden folder and published by one rename: it is there complete or not at all."""
 
 import hashlib
+import json
 import secrets
 import shutil
 import tempfile
@@ -9,17 +10,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from cxrcore import settings
+from cxrcore import sealing, settings
 from cxrcore.data import dataset
 from cxrcore.data.info import DatasetInfo
 from cxrcore.data.inspection import InspectedImage
 from cxrcore.errors import UserError
 from cxrcore.files import append_line, read_lines, write_text
 from cxrcore.schema import Stored, write_table
+from cxrcore.sealing import Sealed
 
 _KEPT_DAYS = 7  # interrupted imports are deleted after this time
 _FOUND, _SALT = "found.jsonl", "salt.json"
@@ -46,25 +49,27 @@ def staging() -> Iterator[Path]:
 class Salt(Stored):
     """What the patient identifiers of one import are hashed with."""
 
-    salt: str
+    salt: Annotated[str, Sealed("", "")]
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """An import under way: `found.jsonl` holds what was found in each image so far, in the order of the rows."""
+    """An import under way: `found.jsonl` holds what was found in each image so far, in the order of the rows, encrypted
+    (see `sealing`).
+    """
 
     folder: Path
     salt: str
 
     def found(self) -> list[InspectedImage]:
         """Return what an interrupted import found; a line that was cut off is removed."""
-        found = [InspectedImage.model_validate(line) for line in read_lines(self.folder / _FOUND)]
-        write_text(self.folder / _FOUND, "".join(image.model_dump_json(exclude_unset=True) + "\n" for image in found))
-        return found
+        lines = [line for line in read_lines(self.folder / _FOUND) if isinstance(line, str)]  # not of earlier versions
+        write_text(self.folder / _FOUND, "".join(json.dumps(line) + "\n" for line in lines))
+        return [InspectedImage.model_validate_json(sealing.unseal(line)) for line in lines]
 
     def append(self, found: InspectedImage) -> None:
         """Append what was found in the next image."""
-        append_line(self.folder / _FOUND, found.model_dump(mode="json", exclude_unset=True))
+        append_line(self.folder / _FOUND, sealing.seal(found.model_dump_json(exclude_unset=True)))
 
     def discard(self) -> None:
         """Remove the folder, if the import cannot succeed."""
@@ -89,7 +94,8 @@ def resumable(name: str, plan: Sequence[str]) -> Iterator[Unfinished]:
             _remove_old(besides=folder)
             (folder / "images").mkdir(parents=True, exist_ok=True)
             salt = Salt.read_if_present(folder / _SALT)
-            if salt is None:
+            if salt is None or not salt.salt:  # without the key, what was found before cannot be read either
+                (folder / _FOUND).unlink(missing_ok=True)
                 salt = Salt(salt=secrets.token_hex(16))
                 salt.write(folder / _SALT)
             yield Unfinished(folder, salt.salt)

@@ -18,6 +18,7 @@ from cxrcore.messages import Message, msg, plain
 from cxrcore.progress import Step, StepProgress
 from cxrcore.runs import FAILED, RUNNING, ProcessId, Run, process_id
 from cxrcore.schema import Stored
+from cxrcore.sealing import SealedMessage
 
 _WRITE_SECONDS = 0.3
 
@@ -40,7 +41,7 @@ class TaskStatus(Stored, ProcessId):
     number: int = 0
     steps: int = 0
     seconds_left: float | None = None
-    message: Message = Message(id="")
+    message: SealedMessage = Message(id="")
 
 
 def _shortcut(folder: Path, progress: StepProgress) -> None:

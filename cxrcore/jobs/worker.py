@@ -8,6 +8,7 @@ from pathlib import Path
 from cxrcore import logs
 from cxrcore.errors import UserError
 from cxrcore.jobs import queue
+from cxrcore.messages import nameless
 from cxrcore.runs import Run
 from cxrcore.training.pipeline import run
 
@@ -29,12 +30,12 @@ def main(folder: Path) -> int:
         run(Run(folder).requested, folder, partial(_log_stage, folder / "log.txt"))
         logs.LOGGER.info("Run ended")
     except UserError as error:
-        print(error)
+        print(nameless(error.message))
         logs.LOGGER.info("Run ended by an error with a message")
         return 2
     except Exception as error:
         print(f"Unexpected error {logs.unexpected(error)}")  # the recorder has written where it was raised
-        return 2
+        return 1
     finally:
         queue.dispatch()
     return 0

@@ -4,7 +4,6 @@ import io
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from cxrcore.i18n import N_
 from cxrcore.inference import saved_model
 from cxrcore.progress import Progress, StageProgress, ignore, of_stage
 from cxrcore.reports import html_report, model_card, prediction_grid, tflite
-from cxrcore.reports.run_summary import RunSummary
+from cxrcore.reports.run_summary import RunSummary, image_id
 from cxrcore.runs import Run
 
 
@@ -38,11 +37,12 @@ class Artifact:
 
 
 def _predictions(summary: RunSummary) -> bytes:
-    """Return the predictions without names of people and paths of this machine: patients are numbered."""
-    table = summary.table.drop(columns=["lungs", "lesions", "heatmap"], errors="ignore").rename(
-        columns={"path": "file"}
-    )
-    table["file"] = [Path(path).name for path in table["file"]]
+    """Return the predictions without names of people, files and folders: images are named by the first digits of their
+    SHA-256, patients and sources are numbered.
+    """
+    table = summary.table.drop(columns=["path", "lungs", "lesions", "heatmap"], errors="ignore")
+    table.insert(0, "image", [image_id(digest) for digest in table["sha256"]])
+    table["source"] = table["source"].map(summary.source_names)
     table["patient"] = pd.factorize(table["patient"])[0] + 1
     return csv_text(table).encode()
 

@@ -31,7 +31,7 @@ from cxrcore.figures import (
 from cxrcore.i18n import t
 from cxrcore.progress import Progress, ignore
 from cxrcore.reports import templates
-from cxrcore.reports.run_summary import RunSummary
+from cxrcore.reports.run_summary import RunSummary, image_id
 
 _SIDE = 256
 MOST_IMAGES = 150  # at about 25 kB for an image and its overlay, beside 5 MB of Plotly
@@ -114,7 +114,7 @@ def _images(summary: RunSummary, progress: Progress) -> list[ReportImage]:
         probabilities = {name: float(row[column]) for name, column in zip(summary.classes, columns, strict=True)}
         found.append(
             ReportImage(
-                name=path.name,
+                name=image_id(row["sha256"]),
                 pictures=_pictures(path, heatmap),
                 predicted=row["predicted"],
                 true=row["label"],

@@ -38,6 +38,11 @@ from cxrcore.runs.models import RunInfo, RunMetrics
 _LONGEST_NAME = 60
 
 
+def image_id(sha256: str) -> str:
+    """Return what an image is called in exports, as its file's name may be a person's."""
+    return sha256[:12]
+
+
 @dataclass(frozen=True)
 class RunSummary:
     """A run with results; what takes time is computed when it is first used.
@@ -144,8 +149,15 @@ class RunSummary:
 
     @cached_property
     def subgroups(self) -> dict[str, dict[str, ClassificationMetrics]]:
-        """The metrics by subgroup."""
-        return subgroups.evaluate(self.table, self.classes, self.result.pooled)
+        """The metrics by subgroup; the sources are numbered, see `source_names`."""
+        table = self.table.assign(source=self.table["source"].map(self.source_names))
+        return subgroups.evaluate(table, self.classes, self.result.pooled)
+
+    @cached_property
+    def source_names(self) -> dict[str, str]:
+        """What the sources are called in exports: numbers, as their names are those of folders or files."""
+        known = sorted(set(self.run.table["source"]) - {""})
+        return {"": ""} | {name: str(number) for number, name in enumerate(known, 1)}
 
     @cached_property
     def external(self) -> list[ExternalEvaluation]:
@@ -165,6 +177,17 @@ class RunSummary:
             return None
         report = audit.load(dataset.load(self.config.dataset))
         return report if report and report.version == self.config.dataset_version else None
+
+    @property
+    def issues(self) -> list[Message]:
+        """The issues of the audit as sentences; the sources are numbered, see `source_names`."""
+        found = []
+        for issue in self.audit.issues if self.audit else ():
+            values = dict(issue.sentence.values)
+            if issue.what == "source" and "value" in values:
+                values["value"] = self.source_names.get(str(values["value"]), "")
+            found.append(issue.sentence.model_copy(update={"values": values}))
+        return found
 
     @property
     def changed(self) -> float:

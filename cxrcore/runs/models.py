@@ -10,6 +10,7 @@ from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
 from cxrcore.metric import ClassificationMetrics, Metric
 from cxrcore.schema import Stored, migrate_metrics
+from cxrcore.sealing import SealedMessage
 
 QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
 LIVE = {QUEUED, RUNNING}
@@ -58,7 +59,7 @@ class RunStatus(Stored, ProcessId):
     first: int = 0
     paused: bool = False
     worker: bool = False
-    message: Message = Message(id="")
+    message: SealedMessage = Message(id="")
     rank: float | None = None
     previous: "RunStatus | None" = None
     previous_config: dict[str, Any] | None = None

@@ -253,17 +253,16 @@ class Run:
         except FileNotFoundError as error:
             raise DamagedFileError("{path} is missing or damaged.", path=self.folder / file) from error
         home = settings.home()
-        return table.assign(
-            **{
-                name: [os.path.join(home, path) if path else "" for path in table[name].tolist()]  # noqa: PTH118 - fast
-                for name in ("path", "lungs", "lesions")
-                if name in table
-            }
-        )
+        return _with_paths(table, lambda path: os.path.join(home, path))  # noqa: PTH118 - fast
 
-    def write_table(self, file: str, table: pd.DataFrame) -> None:
-        """Save a table as `file` (Parquet), atomically."""
-        schema.write_table(self.folder / file, table)
+    def write_table(self, file: str, table: pd.DataFrame, seal: bool = True) -> None:
+        """Save a table as `file` (Parquet), atomically; see `schema.write_table`.
+
+        Paths in the workspace are kept relative to it, so that it can be moved.
+        """
+        home = f"{settings.home()}{os.sep}"
+        relative = _with_paths(table, lambda path: path.removeprefix(home))
+        schema.write_table(self.folder / file, relative, seal=seal)
 
     def save_with(self, file: str, save: Callable[[Path], object]) -> None:
         """Save `file` by `save(path)`, atomically."""
@@ -279,6 +278,11 @@ class Run:
                 if isinstance(value, dict) and "epoch" in value:
                     found.append(value)
         return found
+
+
+def _with_paths(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    names = [name for name in schema.PATHS if name in table]
+    return table.assign(**{name: [change(path) if path else "" for path in table[name].tolist()] for name in names})
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:

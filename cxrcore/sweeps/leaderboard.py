@@ -5,9 +5,11 @@ from typing import Any
 import pandas as pd
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import TypeAdapter
 
 from cxrcore.i18n import N_
 from cxrcore.messages import Message
+from cxrcore.sealing import SealedMessage
 from cxrcore.sweeps import search
 from cxrcore.sweeps.sweep import Sweep
 
@@ -25,6 +27,7 @@ _STATES = {
     TrialState.FAIL: "failed",
 }
 _MEASURED = ("val_loss", "val_accuracy", "kept_epoch", "n_validation")
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(SealedMessage)
 _LEAST_FOR_IMPORTANCE = 10
 
 
@@ -47,7 +50,7 @@ def table(sweep: Sweep) -> pd.DataFrame:
 def failures(sweep: Sweep) -> list[Message]:
     """Return why trials failed, by number."""
     found = [trial.user_attrs["message"] for trial in _trials(sweep) if trial.state == TrialState.FAIL]
-    return [Message.model_validate(message) for message in found]
+    return [_MESSAGE.validate_python(message) for message in found]
 
 
 def importance(sweep: Sweep) -> dict[str, float]:

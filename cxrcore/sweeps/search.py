@@ -9,7 +9,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from cxrcore import settings
+from cxrcore import sealing, settings
 from cxrcore.errors import Stopped, UserError
 from cxrcore.fields import Choices, Range
 from cxrcore.progress import StageProgress
@@ -88,7 +88,7 @@ def _train(found: optuna.Study, trial: Trial, sweep: Sweep, values: dict[str, An
         config.write(run.folder / "config.json")
         pipeline.run(config, run.folder, on_trial_epoch=on_epoch)
     except UserError as error:
-        trial.set_user_attr("message", error.message.model_dump(mode="json"))
+        trial.set_user_attr("message", sealing.seal(error.message.model_dump_json()))
         found.tell(trial, state=TrialState.FAIL)
         return
     result = TrialResult.read(run.folder / "trial.json")

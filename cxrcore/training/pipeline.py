@@ -102,6 +102,7 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     start = time.perf_counter()
     recorder.stage("reading")
     data = dataset.load(config.dataset, config.dataset_version)
+    data.check_key()
     config = config.model_copy(update={"dataset_version": data.version})
     config.write(result.folder / "config.json")
     splits = resampling.splits(config, data.usable)
@@ -154,7 +155,9 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
 
 def check(config: RunConfig) -> None:
     """Raise `UserError` for what can be known before a run is made: no such dataset, no such split."""
-    resampling.splits(config, dataset.load(config.dataset, config.dataset_version).usable)
+    data = dataset.load(config.dataset, config.dataset_version)
+    data.check_key()
+    resampling.splits(config, data.usable)
 
 
 def _features(config: RunConfig, weights: Weights) -> Any:

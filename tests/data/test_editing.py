@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cxrcore import schema
 from cxrcore.data import dataset, editing, exclusions, versions
 from cxrcore.data.versions import Edit
 from cxrcore.errors import UserError
@@ -55,12 +56,10 @@ def test_invalid_edits_are_refused(phantom, edit, message):
 
 
 def test_unreadable_image_cannot_be_restored(phantom, home):
-    import pandas as pd
-
-    table = pd.read_parquet(phantom.folder / "table.parquet")
+    table, _ = schema.read_table(phantom.folder / "table.parquet")
     reason = exclusions.columns("unreadable", msg("the file is truncated"))
     table.loc[0, ["sha256", *reason]] = ["", *reason.values()]
-    table.to_parquet(phantom.folder / "table.parquet")
+    schema.write_table(phantom.folder / "table.parquet", table)
     with pytest.raises(UserError, match=r"cannot be used as it is \(the file is truncated\)"):
         editing.restore("phantom", [0])
 

@@ -1,6 +1,6 @@
 """The audit of a dataset: all checks; the result is kept with the version that was audited."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from cxrcore.errors import UserError
 from cxrcore.messages import Message, msg
 from cxrcore.progress import StageProgress, ignore_stages
 from cxrcore.schema import Stored, migrate_metrics
+from cxrcore.sealing import Sealed
 
 FILE = "audit.json"
 STAGES = measurements.STAGE | near_duplicates.STAGE
@@ -44,8 +45,8 @@ class DatasetAudit(Stored):
     dataset: str
     version: int
     n: int
-    issues: list[Issue]
-    tables: dict[str, dict[str, dict[str, int]]]
+    issues: Annotated[list[Issue], Sealed()]
+    tables: Annotated[dict[str, dict[str, dict[str, int]]], Sealed()]
     cramers_v: dict[str, float | None]
     statistics_probe: StatisticsProbe | None
     small_classes: dict[str, int]

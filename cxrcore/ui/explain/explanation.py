@@ -116,7 +116,7 @@ def details(shown: Explained, chosen: ExplainOptions) -> None:
         st.download_button(
             t("Overlay as PNG"),
             bind(lambda: _file(shown, chosen)),
-            f"{Path(shown.name).stem}-{chosen.method}.png",
+            f"overlay-{chosen.method}.png",
             "image/png",
             icon=":material/download:",
             on_click="ignore",
