@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 SUFFIXES = {".dcm", ".dicom", ""}  # files of a PACS export often have no suffix
 MODALITIES = ("DX", "CR", "PX")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-_BAND_ROWS = 1000
+MAX_HEADER = 4 * 2**20  # bytes before the pixels; overlays and lookup tables may take some megabytes
+_MOST_ELEMENTS = 20_000  # of a header; one takes some hundred bytes of memory
+_ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # what an item of a sequence begins with, in either byte order
+_PIXEL_DATA = 0x7FE00010
+_BAND_PIXELS = 250_000
+_BANDS_BYTES = 20_000_000  # of the arrays that are made of one band
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _BANDS = ((18, "0-17"), (40, "18-39"), (60, "40-59"), (80, "60-79"), (200, "80+"))
 
@@ -57,15 +62,15 @@ def memory_needed(content: bytes) -> int:
     """Return about how many bytes `decode` takes: the stored values twice, float32 and two 8-bit copies.
 
     Raises:
-        ImageError: damaged, or not one frame of a grey radiograph.
+        ImageError: damaged, with too large a header, or not one frame of a grey radiograph.
     """
     with _dicom_errors():
         if _DEFLATED in content:  # pydicom would unpack a file of any claimed size
             raise ImageError("a deflated DICOM file: export it uncompressed, as it could unpack to any size")
-        header = _pydicom().dcmread(io.BytesIO(content), stop_before_pixels=True)
+        header = _header(content)
         _check_is_radiograph(header)
         depth = 1 if int(header.BitsAllocated) <= 8 else 2
-        return int(header.Rows) * int(header.Columns) * (2 * depth + 6)
+        return int(header.Rows) * int(header.Columns) * (2 * depth + 6) + _BANDS_BYTES
 
 
 def decode(content: bytes) -> tuple[Image.Image, int, Facts]:
@@ -78,7 +83,8 @@ def decode(content: bytes) -> tuple[Image.Image, int, Facts]:
         ImageError: the pixels are missing or damaged.
     """
     with _dicom_errors():
-        data: Dataset = _pydicom().dcmread(io.BytesIO(content))
+        # What follows the pixels is not read.
+        data: Dataset = _pydicom().filereader.read_partial(io.BytesIO(content), lambda tag, *_: tag > _PIXEL_DATA)
         if "PixelData" not in data:
             raise ImageError("the DICOM file holds no pixels")
         return Image.fromarray(_grey(data, content)), int(data.BitsStored), _facts(data)
@@ -122,6 +128,28 @@ def _pydicom() -> Any:
     return pydicom
 
 
+def _header(content: bytes) -> "Dataset":
+    """Return the elements before the pixels. Raises `ImageError` if they are too large or too many."""
+    count, has_ended = 0, False
+
+    def ends(tag: int, *_: object) -> bool:
+        nonlocal count, has_ended
+        count += 1
+        has_ended = tag >= _PIXEL_DATA
+        return has_ended or count > _MOST_ELEMENTS
+
+    start = content[:MAX_HEADER]
+    if sum(map(start.count, _ITEMS)) <= _MOST_ELEMENTS:
+        header: Dataset = _pydicom().filereader.read_partial(io.BytesIO(start), ends)
+        if count <= _MOST_ELEMENTS and (has_ended or start == content):
+            return header
+    raise ImageError(
+        "the DICOM header has over {megabytes} MB, or over {most} elements",
+        megabytes=MAX_HEADER // 2**20,
+        most=_MOST_ELEMENTS,
+    )
+
+
 def _check_is_radiograph(data: "Dataset") -> None:
     modality = str(data.get("Modality", ""))
     if modality not in MODALITIES:
@@ -149,11 +177,12 @@ def _grey(data: "Dataset", content: bytes) -> np.ndarray:
     windowed = _is_windowed(data)
     shown = np.empty(stored.shape, np.float32)
     ranges: list[float] = []
-    for top in range(0, len(stored), _BAND_ROWS):  # the lookup tables make float64 of the pixels
-        values = apply_modality_lut(stored[top : top + _BAND_ROWS], data)
+    step = max(1, _BAND_PIXELS // stored.shape[1])
+    for top in range(0, len(stored), step):  # the lookup tables make float64 of the pixels
+        values = apply_modality_lut(stored[top : top + step], data)
         if not windowed:
             ranges += [float(values.min()), float(values.max())]
-        shown[top : top + _BAND_ROWS] = apply_voi_lut(values, data) if windowed else values
+        shown[top : top + step] = apply_voi_lut(values, data) if windowed else values
     low, high = _range(data, ranges)
     shown -= low
     shown *= 255 / (high - low) if high > low else 0.0

@@ -22,7 +22,8 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 _ORIENTATION = 0x0112  # of EXIF
 _WIDE_MODES = {"I": 32, "F": 32, "I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16}
-_BAND_PIXELS = 1_000_000
+_BAND_PIXELS = 250_000
+_BANDS_BYTES = 20_000_000  # of the arrays that are made of one band, and of a decoder's buffers
 _LABELS = 8  # values of a mask, with the background
 MAX_FILE = 256 * 2**20  # bytes of one image file; 40 million pixels of 16 bits have 80 MB
 
@@ -143,7 +144,11 @@ def load(source: Path | Upload, size: int) -> np.ndarray:
 
 def display(source: Path | Upload, longest: int = 640) -> np.ndarray:
     """Return uint8 (H, W, 3) to be displayed: undistorted, at most `longest` pixels a side."""
-    image = _open(source)
+    return reduced(_open(source), longest)
+
+
+def reduced(image: Image.Image, longest: int = 640) -> np.ndarray:
+    """Make an image smaller, in place, and return it as `display` does."""
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return np.asarray(image.convert("RGB"))
 
@@ -208,14 +213,22 @@ def _bits(image: Image.Image) -> int:
 
 
 def _memory_needed(content: bytes) -> int:
-    """Return about how many bytes opening takes: pixels x channels x depth, and copies of 8 bits."""
+    """Return how many bytes opening takes at most, by pixel: the decoded channels, and copies of 8 bits.
+
+    Pillow holds four bytes for a pixel of several channels, one or two for grey. `tests/data/test_memory_of_formats.py`
+    compares it with what a process takes.
+    """
     image = _lazy(content)
     check_size(image.width, image.height)
-    depth = max(1, _bits(image) // 8)
-    unpacked = len(image.getbands()) * depth
-    if depth == 2 and image.mode not in _WIDE_MODES and not _has_16_bit_halves(image):
-        unpacked *= 2  # OpenCV holds the pixels twice
-    return image.width * image.height * max(unpacked + 4, 7)
+    channels = len(image.getbands())
+    if _bits(image) == 16 and image.mode not in _WIDE_MODES:
+        # Two halves and the result of 3 bytes; or OpenCV's array, twice, as it holds rows of the file beside it.
+        needed = 11 if _has_16_bit_halves(image) else 4 * channels
+    elif image.format == "JPEG":
+        needed = max(8, 2 * channels + 4)  # the coefficients of all channels, if it is progressive
+    else:
+        needed = 17 if image.format == "WEBP" else 8  # its decoder holds four pictures; others are copied once
+    return image.width * image.height * needed + _BANDS_BYTES
 
 
 def _deep_colour(image: Image.Image, content: bytes) -> Image.Image:

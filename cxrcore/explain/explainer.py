@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrcore.config.run_config import RunConfig
-from cxrcore.data.images import Upload, load
+from cxrcore.data.images import load
 from cxrcore.explain import layers, methods, uncrop
 from cxrcore.explain.explanation import Explanation
 from cxrcore.explain.gradients import GradientModel, HeadGradients, ModelGradients, heatmaps
@@ -33,18 +33,25 @@ class Explainer:
 
     def explain(
         self,
-        source: Path | Upload,
+        source: Path | np.ndarray,
         layer: str,
         method: str = "grad-cam",
         scores: Scores | None = None,
         progress: Progress = ignore,
     ) -> Explanation:
-        """Return the explanation of one image file, heatmaps in the frame of the whole image; see `explain_pixels`.
+        """Return the explanation of one image, heatmaps in the frame of the whole image; see `explain_pixels`.
+
+        Args:
+            source: an image file, or what `images.load` returned for one: uint8 (size, size, 3).
+            layer: see `explain_pixels`, as the others.
+            method: a key of `METHODS`.
+            scores: what is explained.
+            progress: of a method that predicts on many altered images.
 
         Raises:
             ImageError: the image cannot be read.
         """
-        raw = load(source, self.classifier.size)[None]
+        raw = (load(source, self.classifier.size) if isinstance(source, Path) else source)[None]
         explanation = self.explain_pixels(self.classifier.transform(raw)[0], layer, method, scores, progress)
         transform = self.classifier.image_transform
         if not image_transforms.changes_frame(transform):

@@ -31,9 +31,9 @@ def prepare(run: Run, progress: Progress = ignore) -> None:
 
 
 def explain(
-    run: Run, source: Path | Upload, layer: str, method: str, score: ClassScore, progress: Progress = ignore
+    run: Run, source: Path | np.ndarray, layer: str, method: str, score: ClassScore, progress: Progress = ignore
 ) -> Explanation:
-    """Return the explanation of an image file, one heatmap for `score`; see `Explainer.explain`.
+    """Return the explanation of an image file or of its pixels, one heatmap for `score`; see `Explainer.explain`.
 
     Raises:
         UserError: the run has no model.

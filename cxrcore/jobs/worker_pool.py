@@ -32,6 +32,7 @@ from cxrcore.runs import ProcessId, process_id
 
 IDLE_SECONDS = 600.0
 SILENT_SECONDS = 180.0  # converting a large model gives no sign for most of a minute
+MOST_WAITING = 20  # calls; a visitor who would wait longer is told to come back
 _STOP_SECONDS = 20.0  # a batch of altered images may take so long until it notices
 _POLL, _QUEUE_POLL = 0.02, 0.5
 # loky ends a worker that has grown by 300 MB; a second model is as large, and the pool has a limit of its own.
@@ -100,8 +101,8 @@ class WorkerPool:
                 run or wait before this one; it may raise as well.
 
         Raises:
-            UserError: the process ended, or gave no sign for too long; the next call starts a new one. What the
-                function raises is passed on.
+            UserError: `MOST_WAITING` calls wait already. Or the process ended, or gave no sign for too long; the next
+                call starts a new one. What the function raises is passed on.
         """
         with self._turn(waiting) as worker:
             try:
@@ -134,10 +135,10 @@ class WorkerPool:
     def prepare(self, function: Callable[..., Any], *args: Any) -> None:
         """Call a function in the background; its errors are ignored.
 
-        Nothing happens if it was the latest one and its process still runs, or is on its way.
+        Nothing happens if it was the latest one and its process still runs, or while every worker is busy.
         """
         with self._changed:
-            if self._prepared == (function, args) and (self.is_warm or len(self._free) < len(self._workers)):
+            if self._preparing or not self._free or (self._prepared == (function, args) and self.is_warm):
                 return
             self._prepared = (function, args)
             self._preparing += 1
@@ -165,6 +166,8 @@ class WorkerPool:
         """Wait for a free worker, in order; the one used last is taken first, as it has models loaded."""
         ticket = object()
         with self._changed:
+            if len(self._queue) >= MOST_WAITING:
+                raise UserError("{n} computations are waiting already. Try again in a minute.", n=len(self._queue))
             self._queue.append(ticket)
         try:
             worker = self._wait(ticket, waiting)

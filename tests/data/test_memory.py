@@ -66,8 +66,9 @@ def test_memory_budget_refuses_what_never_fits():
 
 
 def test_mask_is_opened_when_the_memory_of_its_image_is_free(tmp_path, monkeypatch):
-    """Both take 10 x 10 x 7 bytes, the whole budget."""
-    monkeypatch.setattr(images, "_budget", MemoryBudget(700))
+    """Both take 10 x 10 x 8 bytes, the whole budget."""
+    monkeypatch.setattr(images, "_BANDS_BYTES", 0)
+    monkeypatch.setattr(images, "_budget", MemoryBudget(800))
     path, mask = tmp_path / "a.png", np.zeros((10, 10), bool)
     path.write_bytes(images.png(mask))
     row = dict.fromkeys(TEXT, "") | {"path": str(path), "content": None, "lesions": ()}

@@ -81,7 +81,7 @@ def flags(measures: pd.DataFrame, burned_in: pd.Series) -> dict[str, pd.Series]:
 
 
 def shape_issue(image: Image.Image) -> str:
-    """Return the check of `SHAPES` that flags an RGB image, "" for an upright frontal radiograph."""
+    """Return the check of `SHAPES` that flags an image of mode L or RGB, "" for an upright frontal radiograph."""
     found = flags(pd.DataFrame([measure(image)]), pd.Series([""]))
     return next((name for name in SHAPES if bool(found[name].iloc[0])), "")
 

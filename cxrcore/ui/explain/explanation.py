@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cxrcore.data import classes
-from cxrcore.data.images import Upload, load, png, read
+from cxrcore.data.images import load, png, read
 from cxrcore.explain import loaded_runs, lung_zones
 from cxrcore.explain.explanation import NONE, Explanation
 from cxrcore.explain.methods import METHODS, Method
@@ -27,6 +27,7 @@ from cxrcore.ui import similar as similar_grid
 from cxrcore.ui.explain import image_views, options
 from cxrcore.ui.explain.options import ExplainOptions
 
+Source = Path | npt.NDArray[np.uint8]  # an image file, or what `images.load` returned for one
 _KEPT = 12  # explanations of one visitor
 _ZONES_NAMED, _LEAST_SHARE = 3, 0.05  # of a heatmap
 _READING = N_(
@@ -152,14 +153,13 @@ def _shares(
     return lungs.refused or lung_zones.shares(heatmap, lungs)
 
 
-def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: DeltaGenerator) -> Explanation:
-    """Return the explanation of an image file; `place`, a `st.empty`, shows the progress.
+def explain(run: Run, source: Source, chosen: ExplainOptions, place: DeltaGenerator) -> Explanation:
+    """Return the explanation of an image; `place`, a `st.empty`, shows the progress.
 
     The latest explanations of this visitor are kept: the opacity can be changed without a computation.
     """
     kept: dict[object, Explanation] = st.session_state.setdefault("explanations", {})
-    content = source.content if isinstance(source, Upload) else read(source)
-    digest = hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256(read(source) if isinstance(source, Path) else source.tobytes()).hexdigest()
     key = (run.name, saved_model.stamp(run), digest, chosen.score, chosen.method, chosen.layer)
     if key not in kept:
         with place.container():
@@ -170,7 +170,7 @@ def explain(run: Run, source: Path | Upload, chosen: ExplainOptions, place: Delt
     return kept[key]
 
 
-def transform_note(run: Run, source: Path | Upload) -> None:
+def transform_note(run: Run, source: Source) -> None:
     """Name the run's image transform, and say if it could not be applied to this image."""
     name = run.config.image_transform
     if not name:
@@ -178,7 +178,8 @@ def transform_note(run: Run, source: Path | Upload) -> None:
     text = t("This run transforms its images first ({transform}).", transform=translate(TRANSFORMS[name]))
     problem = None
     if image_transforms.needs_lungs(name):
-        problem = lung_segmenter.segment(load(source, run.config.size)[None])[0].refused
+        pixels = load(source, run.config.size) if isinstance(source, Path) else source
+        problem = lung_segmenter.segment(pixels[None])[0].refused
     if not problem:
         st.caption(text)
         return
@@ -190,7 +191,7 @@ def transform_note(run: Run, source: Path | Upload) -> None:
     st.warning(f"{text} {failed}", icon=":material/warning:")
 
 
-def _computed(run: Run, source: Path | Upload, chosen: ExplainOptions) -> Explanation:
+def _computed(run: Run, source: Source, chosen: ExplainOptions) -> Explanation:
     bars: list[Progress] = []
 
     def move(done: int, total: int) -> None:

@@ -1,20 +1,24 @@
 """Explanations of uploaded images, which are kept in memory only."""
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from cxrcore.audits import uploaded_image
 from cxrcore.audits.dataset import outliers
-from cxrcore.data.images import Upload, display, open_rgb
+from cxrcore.audits.uploaded_image import UploadedImage
+from cxrcore.data.images import Upload
 from cxrcore.figures import formatting
 from cxrcore.i18n import t, translate
 from cxrcore.inference import ood
 from cxrcore.inference.ood import OutOfDistributionDetector
 from cxrcore.runs import Run
-from cxrcore.ui import feedback
+from cxrcore.ui import computing, feedback
 from cxrcore.ui.explain import explanation, options
 from cxrcore.ui.explain.explanation import Explained
 
 _TYPES = ["png", "jpg", "jpeg", "dcm", "dicom"]
 _LARGEST = 100  # MB
+_KEPT = 12  # decoded images of one visitor
 
 
 def show(run: Run) -> None:
@@ -33,30 +37,47 @@ def show(run: Run) -> None:
         icon=":material/warning:",
     )
     file = st.selectbox(t("Image"), files, format_func=lambda file: file.name) if len(files) > 1 else files[0]
-    upload = Upload(file.name, file.getvalue())
     with feedback.friendly():
-        image = display(upload)  # an unreadable file is reported before the model is loaded
+        image = _decoded(file, run.config.size)
         checks = st.container()
         places = explanation.places()
         with places.options:
             chosen = options.show(run)
         with checks:
-            explanation.transform_note(run, upload)
-            found = explanation.explain(run, upload, chosen, st.empty())
+            explanation.transform_note(run, image.pixels)
+            found = explanation.explain(run, image.pixels, chosen, st.empty())
             detector = ood.load(run.folder / ood.FILE)
-            frontal, in_distribution = _check_shape(upload), _check_distribution(found.ood_score, detector)
+            frontal, in_distribution = _check_shape(image.shape_issue), _check_distribution(found.ood_score, detector)
         probabilities = dict(zip(run.classes, map(float, found.probabilities), strict=True))
         heatmap, known = found.heatmaps[0], frontal and in_distribution
-        shown = Explained(file.name, image, probabilities, heatmap, in_distribution=known)
+        shown = Explained(file.name, image.shown, probabilities, heatmap, in_distribution=known)
         explanation.show(shown, chosen, places)
         explanation.details(shown, chosen)
         st.subheader(t("Most similar training images"))
         explanation.similar(run, found.vector)
 
 
-def _check_shape(upload: Upload) -> bool:
-    """Return whether an image looks like an upright frontal radiograph; show a warning if it does not."""
-    if not (name := outliers.shape_issue(open_rgb(upload))):
+def _decoded(file: UploadedFile, size: int) -> UploadedImage:
+    """Return the decoded image of an uploaded file, which is kept for this visitor alone.
+
+    Files of strangers are decoded in a worker, in turn: their memory is bounded, and what crashes there ends no server.
+    """
+    kept: dict[object, UploadedImage] = st.session_state.setdefault("decoded uploads", {})
+    key = (file.file_id, size)
+    if key not in kept:
+        place = st.empty()
+        with place.container():
+            upload = Upload(file.name, file.getvalue())
+            kept[key] = computing.compute(t("Reading the image"), uploaded_image.decode, upload, size)
+        place.empty()
+        for old in list(kept)[:-_KEPT]:
+            del kept[old]
+    return kept[key]
+
+
+def _check_shape(name: str) -> bool:
+    """Return whether no check of the shape flags an image; show a warning if one does."""
+    if not name:
         return True
     check = outliers.CHECKS[name]
     st.error(
