@@ -51,7 +51,7 @@ def dispatch() -> None:
         statuses, running = _statuses(), 0
         for run, status in statuses:
             if status.state == RUNNING:
-                running += 1 if processes.alive(status) else 0
+                running += 1 if _alive(run, status) else 0
                 _mark_if_dead(run, status)
         for run in waiting(statuses)[: max(0, settings.max_jobs() - running)]:
             _start(run)
@@ -118,12 +118,12 @@ def _take_off_queue(run: Run, status: RunStatus) -> None:
 
 def _wait_for_end(run: Run) -> None:
     start = time.monotonic()
-    while (status := run.status).state == RUNNING and processes.alive(status):
+    while (status := run.status).state == RUNNING and _alive(run, status):
         waited = time.monotonic() - start
         if waited > PATIENCE_SECONDS:
             return
         if waited > STOP_SECONDS and status.worker and _nothing_to_keep(run, status):
-            processes.kill(status)
+            processes.kill(status, work(run))
             write_status(run, run.status, state=STOPPED, message=pipeline.STOPPED_EARLY, ended=time.time())
             return
         time.sleep(0.05)
@@ -137,7 +137,7 @@ def _nothing_to_keep(run: Run, status: RunStatus) -> bool:
 def _start(run: Run) -> None:
     with (run.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cxrcore.jobs.worker", str(run.folder)],
+            [sys.executable, *work(run)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -157,7 +157,7 @@ def environment() -> dict[str, str]:
 
 
 def _mark_if_dead(run: Run, status: RunStatus) -> None:
-    if processes.alive(status):
+    if _alive(run, status):
         return
     status = run.status  # it may have ended normally in the meantime
     if status.state == RUNNING:
@@ -167,6 +167,16 @@ def _mark_if_dead(run: Run, status: RunStatus) -> None:
             stage=Message(id=pipeline.STAGES.get(status.stage, status.stage)),
         )
         write_status(run, status, state=FAILED, message=message, ended=time.time())
+
+
+def work(run: Run) -> list[str]:
+    """Return the end of the command line of a run's own process."""
+    return processes.command("cxrcore.jobs.worker", run.folder)
+
+
+def _alive(run: Run, status: RunStatus) -> bool:
+    """Tell whether the process of a run is alive; another program, as `cxr train`, has any command line."""
+    return processes.alive(status, work(run) if status.worker else None)
 
 
 def lock() -> FileLock:

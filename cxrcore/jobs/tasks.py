@@ -94,7 +94,7 @@ def start(place: HasFolder, task: str) -> None:
         log.parent.mkdir(exist_ok=True)
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "cxrcore.jobs.tasks", str(place.folder), task],
+                [sys.executable, *work(place, task)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -108,7 +108,7 @@ def status(place: HasFolder, task: str) -> TaskStatus | None:
     """Return the status of a task; None for one that is done or was never started."""
     path = _file(place.folder, task)
     found = TaskStatus.read_if_present(path)
-    if found and found.state == RUNNING and not processes.alive(found):
+    if found and found.state == RUNNING and not processes.alive(found, work(place, task)):
         found = TaskStatus.read_if_present(path)  # it may have ended normally in the meantime
         if found and found.state == RUNNING:
             message = msg("The worker process ended unexpectedly: it was killed, or the machine ran out of memory.")
@@ -120,8 +120,13 @@ def stop(place: HasFolder, task: str) -> None:
     """End a task at once. Activations that it computed are kept."""
     with queue.lock():
         if found := status(place, task):
-            processes.kill(found)
+            processes.kill(found, work(place, task))
         _file(place.folder, task).unlink(missing_ok=True)
+
+
+def work(place: HasFolder, task: str) -> list[str]:
+    """Return the end of the command line of a task's process."""
+    return processes.command("cxrcore.jobs.tasks", place.folder, task)
 
 
 def main(folder: Path, task: str) -> int:
