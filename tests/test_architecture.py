@@ -17,6 +17,7 @@ ORDER = (
     "cli",
     "demo",
     "reports",
+    "maintenance",
     "jobs",
     "sweeps",
     "audits",

@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from cxrcore import settings
-from cxrcore.cli import compare, control, dashboard, data, lungs, phantom, report, runs, sweep, train
+from cxrcore.cli import compare, control, dashboard, data, lungs, maintenance, phantom, report, runs, sweep, train
 from cxrcore.errors import UserError
 
 app = typer.Typer(
@@ -32,6 +32,8 @@ app.command()(runs.shortcut)
 app.command()(runs.learning_curve)
 app.command()(lungs.lungs)
 app.command()(report.report)
+app.command("doctor")(maintenance.check)
+app.command()(maintenance.gc)
 
 
 def main() -> None:

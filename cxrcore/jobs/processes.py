@@ -7,6 +7,7 @@ import psutil
 
 from cxrcore.runs import ProcessId, process_id
 
+WORKER, TASK = MODULES = "cxrcore.jobs.worker", "cxrcore.jobs.tasks"  # that work on a folder
 _LARGEST = 2**31 - 1  # of a process number
 
 

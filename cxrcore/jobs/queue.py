@@ -48,11 +48,8 @@ def dispatch() -> None:
     if settings.read_only():
         return
     with lock():
-        statuses, running = _statuses(), 0
-        for run, status in statuses:
-            if status.state == RUNNING:
-                running += 1 if _alive(run, status) else 0
-                _mark_if_dead(run, status)
+        statuses = _statuses()
+        running = sum(status.state == RUNNING and not _mark_if_dead(run, status) for run, status in statuses)
         for run in waiting(statuses)[: max(0, settings.max_jobs() - running)]:
             _start(run)
 
@@ -156,22 +153,38 @@ def environment() -> dict[str, str]:
     return os.environ | {"CXR_HOME": str(settings.home()), "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _mark_if_dead(run: Run, status: RunStatus) -> None:
-    if _alive(run, status):
-        return
-    status = run.status  # it may have ended normally in the meantime
-    if status.state == RUNNING:
+def mark_dead() -> None:
+    """Mark runs whose process has ended unexpectedly as failed; no run is started."""
+    with lock():
+        for run, status in _statuses():
+            _mark_if_dead(run, status)
+
+
+def is_dead(run: Run, status: RunStatus) -> bool:
+    """Tell whether a run is marked as running although its process has ended."""
+    if status.state != RUNNING or _alive(run, status):
+        return False
+    return run.status.state == RUNNING  # else it has ended normally in the meantime
+
+
+def _mark_if_dead(run: Run, status: RunStatus) -> bool:
+    """Return whether the run was marked as failed, or has ended."""
+    if status.state != RUNNING or _alive(run, status):
+        return False
+    if is_dead(run, status):
+        status = run.status
         message = msg(
             "The worker process ended unexpectedly during the stage '{stage}': it was killed, or the machine ran out "
             "of memory. The run can be continued from its last checkpoint.",
             stage=Message(id=pipeline.STAGES.get(status.stage, status.stage)),
         )
         write_status(run, status, state=FAILED, message=message, ended=time.time())
+    return True
 
 
 def work(run: Run) -> list[str]:
     """Return the end of the command line of a run's own process."""
-    return processes.command("cxrcore.jobs.worker", run.folder)
+    return processes.command(processes.WORKER, run.folder)
 
 
 def _alive(run: Run, status: RunStatus) -> bool:
