@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import streamlit as st
 
@@ -43,6 +43,8 @@ def friendly() -> Iterator[None]:
         yield
     except (UserError, ImageError) as error:
         st.error(error_text(error.message), icon=":material/error:")
+    except FileNotFoundError as error:
+        st.error(_missing(Path(str(error.filename or ""))), icon=":material/error:")
     except OSError as error:
         name = error.filename or ""
         place = _without_folder(str(name)) if settings.read_only() else name
@@ -51,6 +53,20 @@ def friendly() -> Iterator[None]:
         _LOG.exception("A page failed")
         text = t("Unexpected error ({kind}). The server's log has the details.", kind=type(error).__name__)
         st.error(text, icon=":material/error:")
+
+
+def _missing(path: Path) -> str:
+    """Say that a file is missing, or that its run or dataset was deleted while the page was open."""
+    for folder in (settings.runs_folder(), settings.datasets_folder()):
+        if folder in path.parents:
+            name = path.relative_to(folder).parts[0]
+            if not (folder / name).exists():
+                return t(
+                    "{name} was deleted or moved to the trash meanwhile. Reload the page and choose another one.",
+                    name=plain_text(name),
+                )
+    place = path.name if settings.read_only() else str(path)
+    return t("{file} is missing. `cxr doctor` checks the workspace.", file=plain_text(place))
 
 
 def error_text(message: Message) -> str:

@@ -197,6 +197,7 @@ def grid(
     st.fragment(bind(_grid))(cards, names, key, numbers, on_page, sample, name, below)
 
 
+@feedback.friendly()
 def _grid(
     cards: Sequence[gallery.Card],
     names: Sequence[str],

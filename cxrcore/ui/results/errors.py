@@ -26,6 +26,7 @@ def show(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
     st.fragment(bind(_lists))(run, table, names)
 
 
+@feedback.friendly()
 def _lists(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
     with feedback.friendly():
         _show(run, table, names)
