@@ -22,14 +22,16 @@ with feedback.friendly():
     queue.dispatch()
 in_view = st.query_params.get("run")
 if in_view and in_view in {run.name for run in runs.listing()}:
-    run_view.watch(runs.load(in_view))
+    with feedback.friendly():
+        run_view.watch(runs.load(in_view))
 
     if not st.toggle(t("Set up another run"), key=f"another beside {in_view}"):
         run_view.others(in_view)
         st.stop()
 
 if like_run.is_asked():
-    like_run.show()
+    with feedback.friendly():
+        like_run.show()
     run_view.others(in_view)
     st.stop()
 if in_view:
@@ -38,9 +40,9 @@ dataset_name = selection.choose_dataset(last_used=True)
 if dataset_name is None:
     feedback.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")
 else:
-    chosen = form.form(dataset_name)
-    if chosen:
-        with feedback.friendly():
+    with feedback.friendly():
+        chosen = form.form(dataset_name)
+        if chosen:
             st.query_params["run"] = queue.submit(chosen).name
             st.rerun()
 

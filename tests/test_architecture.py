@@ -18,6 +18,7 @@ ORDER = (
     "demo",
     "sharing",
     "reports",
+    "maintenance",
     "jobs",
     "sweeps",
     "audits",

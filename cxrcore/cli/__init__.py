@@ -6,7 +6,20 @@ import typer
 from typer.exceptions import TyperException
 
 from cxrcore import settings
-from cxrcore.cli import compare, control, dashboard, data, lungs, phantom, report, runs, share, sweep, train
+from cxrcore.cli import (
+    compare,
+    control,
+    dashboard,
+    data,
+    lungs,
+    maintenance,
+    phantom,
+    report,
+    runs,
+    share,
+    sweep,
+    train,
+)
 from cxrcore.errors import UserError
 
 app = typer.Typer(
@@ -33,6 +46,8 @@ app.command()(runs.learning_curve)
 app.command()(lungs.lungs)
 app.command()(report.report)
 app.command()(share.share)
+app.command("doctor")(maintenance.check)
+app.command()(maintenance.gc)
 
 
 def main() -> None:

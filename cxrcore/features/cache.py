@@ -41,6 +41,13 @@ def make_room(current: Path) -> None:
                 over -= sizes[folder]
 
 
+def delete(folder: Path) -> None:
+    """Delete a folder of features, unless a living process reads from it."""
+    with _lock():
+        if not _in_use(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _lock() -> FileLock:
     """Return the lock under which folders are marked, looked through and deleted by one process at a time."""
     settings.features_folder().mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ _LAST = 20  # epochs whose mean gives the pace
 
 def remaining(run: Run, status: RunStatus) -> float | None:
     """Return the seconds until the whole run has ended without early stopping, None if they cannot be estimated."""
-    elapsed = time.time() - (status.stage_started or time.time())
+    elapsed = max(0.0, time.time() - (status.stage_started or time.time()))  # the clock may have been set back
     done = status.done - status.first
     here = elapsed / done * (status.total - status.done) if done > 0 and status.total else None
     splits = run.config.resampling.count

@@ -48,11 +48,8 @@ def dispatch() -> None:
     if settings.read_only():
         return
     with lock():
-        statuses, running = _statuses(), 0
-        for run, status in statuses:
-            if status.state == RUNNING:
-                running += 1 if processes.alive(status) else 0
-                _mark_if_dead(run, status)
+        statuses = _statuses()
+        running = sum(status.state == RUNNING and not _mark_if_dead(run, status) for run, status in statuses)
         for run in waiting(statuses)[: max(0, settings.max_jobs() - running)]:
             _start(run)
 
@@ -118,12 +115,12 @@ def _take_off_queue(run: Run, status: RunStatus) -> None:
 
 def _wait_for_end(run: Run) -> None:
     start = time.monotonic()
-    while (status := run.status).state == RUNNING and processes.alive(status):
+    while (status := run.status).state == RUNNING and _alive(run, status):
         waited = time.monotonic() - start
         if waited > PATIENCE_SECONDS:
             return
         if waited > STOP_SECONDS and status.worker and _nothing_to_keep(run, status):
-            processes.kill(status)
+            processes.kill(status, work(run))
             write_status(run, run.status, state=STOPPED, message=pipeline.STOPPED_EARLY, ended=time.time())
             return
         time.sleep(0.05)
@@ -137,7 +134,7 @@ def _nothing_to_keep(run: Run, status: RunStatus) -> bool:
 def _start(run: Run) -> None:
     with (run.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(  # nosec B603
-            [sys.executable, "-m", "cxrcore.jobs.worker", str(run.folder)],
+            [sys.executable, *work(run)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -156,17 +153,43 @@ def environment() -> dict[str, str]:
     return os.environ | {"CXR_HOME": str(settings.home()), "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _mark_if_dead(run: Run, status: RunStatus) -> None:
-    if processes.alive(status):
-        return
-    status = run.status  # it may have ended normally in the meantime
-    if status.state == RUNNING:
+def mark_dead() -> None:
+    """Mark runs whose process has ended unexpectedly as failed; no run is started."""
+    with lock():
+        for run, status in _statuses():
+            _mark_if_dead(run, status)
+
+
+def is_dead(run: Run, status: RunStatus) -> bool:
+    """Tell whether a run is marked as running although its process has ended."""
+    if status.state != RUNNING or _alive(run, status):
+        return False
+    return run.status.state == RUNNING  # else it has ended normally in the meantime
+
+
+def _mark_if_dead(run: Run, status: RunStatus) -> bool:
+    """Return whether the run was marked as failed, or has ended."""
+    if status.state != RUNNING or _alive(run, status):
+        return False
+    if is_dead(run, status):
+        status = run.status
         message = msg(
             "The worker process ended unexpectedly during the stage '{stage}': it was killed, or the machine ran out "
             "of memory. The run can be continued from its last checkpoint.",
             stage=Message(id=pipeline.STAGES.get(status.stage, status.stage)),
         )
         write_status(run, status, state=FAILED, message=message, ended=time.time())
+    return True
+
+
+def work(run: Run) -> list[str]:
+    """Return the end of the command line of a run's own process."""
+    return processes.command(processes.WORKER, run.folder)
+
+
+def _alive(run: Run, status: RunStatus) -> bool:
+    """Tell whether the process of a run is alive; another program, as `cxr train`, has any command line."""
+    return processes.alive(status, work(run) if status.worker else None)
 
 
 def lock() -> FileLock:

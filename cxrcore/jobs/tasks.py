@@ -96,7 +96,7 @@ def start(place: HasFolder, task: str) -> None:
         log.parent.mkdir(exist_ok=True)
         with log.open("wb") as output:
             process = subprocess.Popen(  # nosec B603
-                [sys.executable, "-m", "cxrcore.jobs.tasks", str(place.folder), task],
+                [sys.executable, *work(place, task)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -108,9 +108,9 @@ def start(place: HasFolder, task: str) -> None:
 
 def status(place: HasFolder, task: str) -> TaskStatus | None:
     """Return the status of a task; None for one that is done or was never started."""
-    path = _file(place.folder, task)
+    path = file(place.folder, task)
     found = TaskStatus.read_if_present(path)
-    if found and found.state == RUNNING and not processes.alive(found):
+    if found and found.state == RUNNING and not processes.alive(found, work(place, task)):
         found = TaskStatus.read_if_present(path)  # it may have ended normally in the meantime
         if found and found.state == RUNNING:
             message = msg("The worker process ended unexpectedly: it was killed, or the machine ran out of memory.")
@@ -122,8 +122,13 @@ def stop(place: HasFolder, task: str) -> None:
     """End a task at once. Activations that it computed are kept."""
     with queue.lock():
         if found := status(place, task):
-            processes.kill(found)
-        _file(place.folder, task).unlink(missing_ok=True)
+            processes.kill(found, work(place, task))
+        file(place.folder, task).unlink(missing_ok=True)
+
+
+def work(place: HasFolder, task: str) -> list[str]:
+    """Return the end of the command line of a task's process."""
+    return processes.command(processes.TASK, place.folder, task)
 
 
 def main(folder: Path, task: str) -> int:
@@ -145,17 +150,18 @@ def main(folder: Path, task: str) -> int:
         if not isinstance(error, UserError):
             logs.unexpected(error)
         message = error.message if isinstance(error, UserError) else plain(f"{type(error).__name__}: {error}")
-        TaskStatus(state="failed", message=message).write(_file(folder, task))
+        TaskStatus(state="failed", message=message).write(file(folder, task))
         return 2
-    _file(folder, task).unlink(missing_ok=True)
+    file(folder, task).unlink(missing_ok=True)
     return 0
 
 
 def _write(folder: Path, task: str, step: Step, process: ProcessId) -> None:
-    TaskStatus.model_validate({"state": "running"} | vars(step) | process.model_dump()).write(_file(folder, task))
+    TaskStatus.model_validate({"state": "running"} | vars(step) | process.model_dump()).write(file(folder, task))
 
 
-def _file(folder: Path, task: str) -> Path:
+def file(folder: Path, task: str) -> Path:
+    """Return the file of a task's progress."""
     return folder / "tasks" / f"{task}.json"
 
 

@@ -31,12 +31,17 @@ def state_label(state: str) -> Message:
 
 
 class ProcessId(BaseModel):
-    """A process; `pid_started` tells it from a later one of the same number."""
+    """A process; `pid_started` and `pid_boot` tell it from a later one of the same number.
+
+    On Linux they are the clock ticks from the machine's start to the process's, and the id of that start of the
+    machine. Elsewhere, and in files of earlier versions, `pid_boot` is "" and `pid_started` are seconds since 1970.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     pid: int = -1
     pid_started: float = 0.0
+    pid_boot: str = ""
 
 
 class RunStatus(Stored, ProcessId):

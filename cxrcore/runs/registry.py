@@ -18,6 +18,7 @@ from cxrcore.runs.process import process_id
 from cxrcore.runs.run import Run
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+PREPARED = ".new-"  # begins the name of a folder that a run is created in
 _TRASH = ".trash"
 _SECONDS_IN_TRASH = 7 * 24 * 3600
 
@@ -37,13 +38,18 @@ def create(config: RunConfig, queued: bool = False) -> Run:
     """
     now = datetime.now(UTC)
     stamp = now.strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    run = Run(settings.runs_folder() / f"{stamp}-{config.backbone}-{uuid4().hex[:4]}")
-    config.write(run.folder / "config.json")
+    folder = settings.runs_folder() / f"{stamp}-{config.backbone}-{uuid4().hex[:4]}"
     status = RunStatus(state=QUEUED, created=now.timestamp())
     if not queued:
         status = status.model_copy(update={"state": RUNNING, **dict(process_id())})
-    status.write(run.folder / "status.json")
-    return run
+    prepared = folder.with_name(f"{PREPARED}{folder.name}")
+    try:  # there with its status or not at all, also where the disk is full
+        config.write(prepared / "config.json")
+        status.write(prepared / "status.json")
+        prepared.rename(folder)
+    finally:
+        shutil.rmtree(prepared, ignore_errors=True)
+    return Run(folder)
 
 
 def load(name: str) -> Run:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,7 @@ HEAD_FILE, WHOLE_MODEL_FILE = "head.keras", "model.keras"  # which one a run has
 RESAMPLING, RESAMPLING_TABLE = "resampling.json", "resampling.parquet"
 _RESAMPLING_OF_VERSION_1 = {RESAMPLING: "rounds.json", RESAMPLING_TABLE: "rounds.parquet"}
 _SHOWN = "shown.json"
+_Line = TypeVar("_Line", EpochMetrics, RunEvent)
 
 
 @dataclass(frozen=True)
@@ -112,12 +113,12 @@ class Run:
     @property
     def epochs(self) -> list[EpochMetrics]:
         """The finished epochs."""
-        return [EpochMetrics.model_validate(line) for line in self._lines() if "event" not in line]
+        return _valid(EpochMetrics, [line for line in self._lines() if "event" not in line])
 
     @property
     def events(self) -> list[RunEvent]:
         """What a user, the schedule and warnings did while the run was trained."""
-        return [RunEvent.model_validate(line) for line in self._lines() if "event" in line]
+        return _valid(RunEvent, [line for line in self._lines() if "event" in line])
 
     @property
     def metrics(self) -> RunMetrics | None:
@@ -273,7 +274,7 @@ class Run:
         """Return the lines of the event log; one that is damaged is left out."""
         found = []
         for line in read_text_lines(self.folder / EVENTS):
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 value = json.loads(line)
                 if isinstance(value, dict) and "epoch" in value:
                     found.append(value)
@@ -283,6 +284,15 @@ class Run:
 def _with_paths(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     names = [name for name in schema.PATHS if name in table]
     return table.assign(**{name: [change(path) if path else "" for path in table[name].tolist()] for name in names})
+
+
+def _valid(kind: type[_Line], lines: list[dict[str, Any]]) -> list[_Line]:
+    """Return the values of these lines; one that is damaged is left out."""
+    found = []
+    for line in lines:
+        with suppress(ValueError):
+            found.append(kind.model_validate(line))
+    return found
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:

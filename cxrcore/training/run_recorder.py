@@ -1,6 +1,7 @@
 """The state of a run while it is trained: on disk for everyone, and to one progress callback in its own process."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -51,14 +52,16 @@ class RunRecorder(Callback):
         """
         self.run, self._on_trial_epoch = run, on_trial_epoch
         self._progress = progress or ignore_stages
-        self._written = self._saved = 0.0
+        self._written = self._saved = -math.inf  # by a clock that is never set
         self._request: RateRequest | None = None
         self._previous: EpochMetrics | None = None  # None after a request: its rate is no reduction
         self._epochs = 0
         self._trackers = trackers.requested(run)
         before = RunStatus.read_if_present(run.folder / "status.json")
         now = {"state": RUNNING, "started": time.time(), **dict(process_id())}
-        kept = {"created": before.created, "worker": before.worker} if before else {"created": time.time()}
+        # A run that had ended is continued by another program, as `cxr runs continue`.
+        worker = before is not None and before.worker and before.state == RUNNING
+        kept = {"created": before.created if before else time.time(), "worker": worker}
         self._status = RunStatus.model_validate(now | kept)
 
     def stage(self, name: str, total: int = 0) -> None:
@@ -70,7 +73,7 @@ class RunRecorder(Callback):
     def progress(self, done: int, total: int) -> None:
         """Report how much of the stage is done. The file is written at most four times a second."""
         self._update(done=done, total=total)
-        if time.time() - self._written > _SECONDS_BETWEEN_WRITES or done == total:
+        if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES or done == total:
             self._write()
         self._progress(self._status.stage, done, total)
 
@@ -125,12 +128,12 @@ class RunRecorder(Callback):
         """Wait while the run is paused, unless it is to be stopped; this does not count as time of the stage."""
         if not (self.run.folder / PAUSE_FILE).exists():
             return
-        start = time.time()
+        start = time.monotonic()
         self._update(paused=True)
         self._write()
         while (self.run.folder / PAUSE_FILE).exists() and not (self.run.folder / STOP_FILE).exists():
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-        self._update(paused=False, stage_started=self._status.stage_started + time.time() - start)
+        self._update(paused=False, stage_started=self._status.stage_started + time.monotonic() - start)
         self._write()
 
     def requested_learning_rate(self, epoch: int) -> float | None:
@@ -161,10 +164,10 @@ class RunRecorder(Callback):
         """Save a checkpoint, every few seconds and at the end."""
         if self._on_trial_epoch:
             return
-        if last or time.time() - self._saved > _SECONDS_BETWEEN_CHECKPOINTS:
+        if last or time.monotonic() - self._saved > _SECONDS_BETWEEN_CHECKPOINTS:
             checkpoint = make()
             self.run.save_with(CHECKPOINT_FILE.format(phase=checkpoint.phase), checkpoint.save)
-            self._saved = time.time()
+            self._saved = time.monotonic()
 
     def load_checkpoint(self, phase: str) -> Checkpoint | None:
         """Return the checkpoint of this phase; epochs recorded after it are removed, as they are trained again."""
@@ -209,4 +212,4 @@ class RunRecorder(Callback):
 
     def _write(self) -> None:
         self._status.write(self.run.folder / "status.json")
-        self._written = time.time()
+        self._written = time.monotonic()

@@ -118,7 +118,7 @@ class MLflow(Tracker):
     def on_epoch_end(self, epoch: EpochMetrics) -> None:
         """Send the metrics of an epoch, several epochs at a time."""
         self._add({name: getattr(epoch, name) for name in _PLOTTED}, epoch.epoch)
-        if time.time() - self._sent > _SECONDS_BETWEEN_BATCHES:
+        if time.monotonic() - self._sent > _SECONDS_BETWEEN_BATCHES:
             self._guarded(self._send)
 
     def on_test_end(self, metrics: ClassificationMetrics) -> None:
@@ -143,7 +143,7 @@ class MLflow(Tracker):
             batch = self._waiting[:_METRICS_IN_A_BATCH]
             self._client.log_batch(self._id, metrics=[self._metric(*row) for row in batch])
             self._waiting = self._waiting[_METRICS_IN_A_BATCH:]
-            self._sent = time.time()
+            self._sent = time.monotonic()
 
     def _guarded(self, action: Callable[[], object]) -> None:
         try:

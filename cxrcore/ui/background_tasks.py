@@ -32,6 +32,7 @@ def offer(run: Run, task: str, label: str, description: str, done: bool) -> None
             st.rerun()
 
 
+@feedback.friendly()
 def _watch(run: Run, task: str) -> None:
     status = tasks.status(run, task)
     if not status or status.state != RUNNING:

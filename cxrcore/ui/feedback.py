@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import streamlit as st
 
@@ -51,6 +51,8 @@ def show(error: Exception) -> bool:
     """
     if isinstance(error, UserError | ImageError):
         text = error_text(error.message)
+    elif isinstance(error, FileNotFoundError):
+        text = _missing(Path(str(error.filename or "")))
     elif isinstance(error, OSError):
         name = str(error.filename or "")
         place = _without_folder(name) if settings.read_only() else name
@@ -62,6 +64,20 @@ def show(error: Exception) -> bool:
         )
     st.error(text, icon=":material/error:")
     return True
+
+
+def _missing(path: Path) -> str:
+    """Say that a file is missing, or that its run or dataset was deleted while the page was open."""
+    for folder in (settings.runs_folder(), settings.datasets_folder()):
+        if folder in path.parents:
+            name = path.relative_to(folder).parts[0]
+            if not (folder / name).exists():
+                return t(
+                    "{name} was deleted or moved to the trash meanwhile. Reload the page and choose another one.",
+                    name=plain_text(name),
+                )
+    place = path.name if settings.read_only() else str(path)
+    return t("{file} is missing. `cxr doctor` checks the workspace.", file=plain_text(place))
 
 
 def error_text(message: Message) -> str:

@@ -198,6 +198,7 @@ def grid(
     fragment(_grid)(cards, names, key, numbers, on_page, sample, name, below)
 
 
+@feedback.friendly()
 def _grid(
     cards: Sequence[gallery.Card],
     names: Sequence[str],

@@ -7,6 +7,7 @@ import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -197,7 +198,8 @@ def test_run_taken_off_the_queue_is_restored_as_it_was(trained):
     queue.stop(blocker)
 
 
-def test_run_with_a_running_measurement_is_neither_deleted_nor_continued(trained):
+def test_run_with_a_running_measurement_is_neither_deleted_nor_continued(trained, monkeypatch):
+    monkeypatch.setattr(tasks, "work", lambda place, task: psutil.Process().cmdline())  # this process stands for one
     status = tasks.TaskStatus(state="running", **runs.process_id().model_dump())
     status.write(trained.folder / "tasks" / "shortcut.json")
     for act in (control.delete, control.continue_run):

@@ -20,7 +20,7 @@ def no_leftovers(home):
     yield
     for run in runs.listing():
         if run.status.state in runs.LIVE:
-            processes.kill(run.status)
+            processes.kill(run.status, queue.work(run))
 
 
 def _wait(run, reached, seconds=60):

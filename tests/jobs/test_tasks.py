@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import psutil
+
 from cxrcore.audits import shortcut
 from cxrcore.jobs import processes, tasks
 from cxrcore.messages import msg
@@ -51,11 +53,13 @@ def test_killed_task_has_failed_and_can_be_started_again(trained):
 def test_progress_is_written_during_the_task(trained, monkeypatch):
     seen = []
 
-    def work(folder, progress):
+    monkeypatch.setattr(tasks, "work", lambda place, task: psutil.Process().cmdline())  # this process stands for one
+
+    def shortcut_task(folder, progress):
         progress(Step(msg("border of {width} px only", width=28), 3, 10, 2, 8, 40.0))
         seen.append(tasks.status(trained, "shortcut"))
 
-    monkeypatch.setitem(tasks.TASKS, "shortcut", work)
+    monkeypatch.setitem(tasks.TASKS, "shortcut", shortcut_task)
     status = tasks.TaskStatus(state="running", **process_id().model_dump())
     status.write(trained.folder / "tasks" / "shortcut.json")
     assert tasks.main(trained.folder, "shortcut") == 0

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from cxrcore import runs
 from cxrcore.audits import mitigations, shortcut
 from cxrcore.explain import faithfulness
-from cxrcore.jobs import processes, worker_pool
+from cxrcore.jobs import processes, queue, worker_pool
 from cxrcore.progress import ignore
 from cxrcore.runs import Run
 
@@ -51,7 +51,7 @@ def open_page():
     yield go
     for run in runs.listing():
         if run.status.state in runs.LIVE:
-            processes.kill(run.status)
+            processes.kill(run.status, queue.work(run))
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ def test_train_starts_a_sweep(open_page, phantom):
     made = sweep.load("started")
     assert made.plan.trials == 1 and set(made.plan.settings) == {"learning_rate", "dropout", "head"}
     if found := tasks.status(made, "sweep"):
-        processes.kill(found)
+        processes.kill(found, tasks.work(made, "sweep"))
 
 
 def _setting(test, name):

@@ -141,6 +141,7 @@ def _text(value: object) -> str:
     return format_number(value, "g") if isinstance(value, float) else str(value)
 
 
+@feedback.friendly()
 def _curves(chosen: list[Run], labels: dict[str, str]) -> None:
     with feedback.friendly():
         found = {labels[run.name]: epochs for run in chosen if (epochs := run.epochs)}

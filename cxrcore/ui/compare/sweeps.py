@@ -34,6 +34,7 @@ def _is_live(chosen: Sweep) -> bool:
     return status is not None and status.state == RUNNING
 
 
+@feedback.friendly()
 def _view(chosen: Sweep, was_live: bool) -> None:
     with feedback.friendly():
         live, plan, table = _is_live(chosen), chosen.plan, leaderboard.table(chosen)

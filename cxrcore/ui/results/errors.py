@@ -27,6 +27,7 @@ def show(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
     fragment(_lists)(run, table, names)
 
 
+@feedback.friendly()
 def _lists(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
     with feedback.friendly():
         _show(run, table, names)

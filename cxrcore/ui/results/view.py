@@ -13,7 +13,7 @@ from cxrcore.evaluation.verdict import Verdict
 from cxrcore.figures import formatting
 from cxrcore.i18n import N_, t, translate
 from cxrcore.metric import ClassificationMetrics
-from cxrcore.runs import Run
+from cxrcore.runs import EVENTS, Run
 from cxrcore.runs.models import RunMetrics
 from cxrcore.ui import curves, feedback, head_selection, query_params, resampling_note, verdict_box
 from cxrcore.ui.results import (
@@ -152,6 +152,9 @@ def _baseline(judged: Verdict) -> dict[str, str]:
 
 def _training_curves(run: Run, stored: RunMetrics) -> None:
     epochs = run.epochs
+    if not epochs:
+        st.warning(t("The epochs cannot be shown: {file} is missing or damaged.", file=EVENTS))
+        return
     if run.selection:
         head_selection.show(run, run.selection)
         curves.show(epochs, len(epochs), None, "results", iterations=True)

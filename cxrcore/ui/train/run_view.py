@@ -164,7 +164,7 @@ def _figures(run: Run, status: RunStatus, epochs: Sequence[EpochMetrics]) -> Non
         first = {t("Iteration"): str(last.epoch) if last else _DASH}
     else:
         first = {t("Epoch"): t("{done} of {all}", done=last.epoch if last else 0, all=_planned(run))}
-    taken = (status.ended or time.time()) - status.started if status.started else 0
+    taken = max(0.0, (status.ended or time.time()) - status.started) if status.started else 0
     left = estimate.remaining(run, status) if status.state == RUNNING and not status.paused else None
     at_most = "≤ " if config.early_stopping and config.head != "logistic" else ""
     times = {t("Time taken"): feedback.duration(taken) if taken else _DASH}

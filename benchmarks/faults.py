@@ -1,0 +1,313 @@
+"""`python -m benchmarks.faults --matrix`: every page with every file of a run and a dataset damaged in every way.
+
+The workspace has a damaged run and a healthy one of a dataset each, made without training. Each file in turn is
+truncated, emptied, removed, and replaced by other content; then every page and tab is opened, on the damaged one and
+on the healthy one. A page must open without an exception, an unexpected error, a path of the server where it is
+read-only, and without a change of the healthy run. Prints one line for each state that does not, and the number of all.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from cxrcore.errors import UserError
+from cxrcore.progress import ignore
+
+ROOT = Path(__file__).parent.parent
+BAD, GOOD = "bad", "good"  # names of the two datasets
+
+
+@dataclass(frozen=True)
+class View:
+    """A page with its query; `{run}` and `{dataset}` are filled in."""
+
+    page: str
+    query: dict[str, str]
+
+
+def _of_run(page: str, name: str, values: Sequence[str]) -> list[View]:
+    return [View(page, {"run": "{run}", name: value}) for value in values]
+
+
+TABS = ("Images", "Metrics", "Probabilities", "Errors", "Robustness", "Training curves", "Export")
+VIEWS = [
+    View("home", {}),
+    *[View("data", {"dataset": "{dataset}", "view": view}) for view in ("Overview", "Images", "Audit")],
+    View("train", {"dataset": "{dataset}"}),
+    View("train", {"run": "{run}"}),
+    *_of_run("results", "tab", TABS),
+    View("explain", {"run": "{run}"}),
+    View("compare", {}),
+    View("compare", {"show": "Sweeps"}),
+]
+# Those that are opened on the healthy run, too: the others read nothing but one run's files.
+HEALTHY = (VIEWS[1], VIEWS[4], VIEWS[6])
+RUN_FILES = (
+    "config.json", "about.json", "metrics.json", "status.json", "card.json", "selection.json", "resampling.json",
+    "resampling.parquet", "verdict.json", "shown.json", "notes.json", "shortcut.json", "mitigations.json",
+    "faithfulness.json", "learning_curve.json", "evaluations/good/metrics.json", "evaluations/good/predictions.parquet",
+    "evaluations/good/duplicates.parquet", "tasks/shortcut.json", "table.parquet", "predictions.parquet",
+    "heatmaps.npy", "head.keras", "novelty.npz", "vectors.npz", "events.jsonl", "log.txt", "state-head.npz",
+)  # fmt: skip
+DATASET_FILES = ("dataset.json", "table.parquet", "measures.parquet", "edits.jsonl", "audit.json")
+
+
+def _truncate(path: Path) -> None:
+    content = path.read_bytes() if path.is_file() else b""
+    path.write_bytes(content[: len(content) // 2])
+
+
+def _replace(text: str) -> Callable[[Path], None]:
+    return lambda path: void(path.write_text(text))
+
+
+def void(_: object) -> None:
+    """Ignore a result."""
+
+
+def _numbers(value: object) -> Callable[[Path], None]:
+    """Replace every number of a JSON file, the version apart."""
+
+    def change(found: object) -> object:
+        if isinstance(found, dict):
+            return {name: item if name == "schema_version" else change(item) for name, item in found.items()}
+        if isinstance(found, list):
+            return [change(item) for item in found]
+        return value if isinstance(found, int | float) and not isinstance(found, bool) else found
+
+    def damage(path: Path) -> None:
+        try:
+            lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
+            path.write_text("".join(json.dumps(change(json.loads(line))) + "\n" for line in lines))
+        except (ValueError, OSError):
+            path.write_text(json.dumps(value))
+
+    return damage
+
+
+def _folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.mkdir()
+
+
+def _dangling(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(path.parent / "not there")
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "truncated": _truncate,
+    "emptied": _replace(""),
+    "missing": lambda path: path.unlink(missing_ok=True),
+    "a list": _replace("[1, 2]"),
+    "a number": _replace("7"),
+    "an empty object": _replace("{}"),
+    "wrong types": _replace('{"schema_version": 2, "state": 1, "classes": {}, "test": [], "title": [], "name": 3}'),
+    "newer": _replace('{"schema_version": 99}'),
+    "version 1": _replace('{"schema_version": 1, "dataset": {}, "by_class": []}'),
+    "huge numbers": _numbers(10**400),
+    "large numbers": _numbers(1e300),
+    "negative numbers": _numbers(-3),
+    "not numbers": _numbers(float("nan")),
+    "nesting of 5 MB": _replace("[" * 5_000_000),
+    "nested objects": _replace('{"a":' * 100_000),
+    "bytes": lambda path: void(path.write_bytes(bytes(range(256)) * 40)),
+    "a folder": _folder,
+    "a dangling link": _dangling,
+}
+
+
+class PoolInProcess:
+    """Calls functions as a `WorkerPool` does, in this process, or refuses to where that shows nothing new."""
+
+    is_warm = True
+    computes = True
+
+    def call(self, function: Callable[..., object], *args: object, **options: object) -> object:
+        """Call a function in this process."""
+        if not self.computes:
+            raise UserError("Not computed.")
+        return function(*args, progress=ignore)
+
+    def prepare(self, function: Callable[..., object], *args: object) -> None:
+        """Do nothing."""
+
+
+def make_workspace() -> tuple[Path, Path]:
+    """Train and audit a run of the dataset `bad`, with every file, and one of `good`; return their folders."""
+    from cxrcore import runs
+    from cxrcore.audits import learning_curve, mitigations, shortcut
+    from cxrcore.config import run_config
+    from cxrcore.data import editing
+    from cxrcore.data.phantom import dataset as phantoms
+    from cxrcore.evaluation import error_analysis, external, verdict
+    from cxrcore.explain import faithfulness
+    from cxrcore.training import pipeline
+
+    for seed, name in enumerate((BAD, GOOD)):
+        phantoms.create(name, patients=10, images=2, seed=seed)
+        editing.exclude(name, [0])
+    folders = []
+    for name, options in (
+        (BAD, {"head": "logistic", "resampling": {"folds": 2}}),
+        (GOOD, {"head": "gap", "epochs": 5}),
+    ):
+        config = run_config.make(dataset=name, size=64, **options)
+        run = pipeline.run(config, runs.create(config).folder)
+        run.describe(title=name)
+        run.show(True)
+        faithfulness.measure(run, ["grad-cam", "eigen-cam"])
+        shortcut.audit(run)
+        mitigations.compare(run)
+        learning_curve.compute(run, lambda stage, done, total: None)
+        external.evaluate(run, GOOD if name == BAD else BAD)
+        error_analysis.write_note(run, run.predictions()["sha256"].iloc[0], "a note")
+        verdict.keep(run)
+        folders.append(run.folder)
+    return folders[0], folders[1]
+
+
+def made_before() -> tuple[Path, Path] | None:
+    """Return the folders of the two runs if they are there."""
+    from cxrcore import runs
+
+    found = {run.requested.dataset: run.folder for run in runs.listing()}
+    return (found[BAD], found[GOOD]) if found.keys() >= {BAD, GOOD} else None
+
+
+def opened(view: View, run: str, dataset: str) -> tuple[AppTest, list[str]]:
+    """Open a page; return it and what is wrong with it."""
+    test = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
+    for name, value in view.query.items():
+        test.query_params[name] = value.format(run=run, dataset=dataset)
+    try:
+        test.switch_page(f"pages/{view.page}.py").run()
+    except Exception as error:
+        return test, [f"{type(error).__name__}: {error}"]
+    wrong = [f"exception: {found.value}" for found in test.exception]
+    wrong += [found.value for found in test.error if "Unexpected error" in found.value]
+    home = os.environ["CXR_HOME"]
+    if os.environ.get("CXR_READ_ONLY") == "1":
+        wrong += [f"server path: {text}" for text in texts(test) if home in text.replace("\\", "")]
+    return test, wrong
+
+
+def texts(test: AppTest) -> list[str]:
+    """Return the texts of a page."""
+    kinds = (test.markdown, test.caption, test.info, test.warning, test.error, test.subheader, test.code)
+    return [str(element.value) for kind in kinds for element in kind]
+
+
+def digest(folder: Path) -> str:
+    """Return a digest of the files of a folder."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            found.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+@dataclass(frozen=True)
+class State:
+    """One damaged file."""
+
+    folder: Path
+    file: str
+    damage: str
+
+    def __str__(self) -> str:
+        return f"{self.file} of the {'run' if self.folder.parent.name == 'runs' else 'dataset'}: {self.damage}"
+
+
+def states(run: Path, data: Path) -> list[State]:
+    """Return every file of a run and a dataset in every state."""
+    files = [(run, file) for file in RUN_FILES] + [(data, file) for file in DATASET_FILES]
+    return [State(folder, file, damage) for folder, file in files for damage in DAMAGES]
+
+
+@contextmanager
+def damaged(state: State, number: int) -> Iterator[Path]:
+    """Damage a file in a copy of the folder, which takes its place; yield the copy.
+
+    A run's copy has a name of its own, so that nothing is shown that was read before.
+    """
+    kept = state.folder.parent / f".kept-{state.folder.name}"
+    state.folder.rename(kept)
+    of_run = state.folder.parent.name == "runs"
+    copy = state.folder.with_name(f"{state.folder.name}-{number}") if of_run else state.folder
+    shutil.copytree(kept, copy)
+    path = copy / state.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        DAMAGES[state.damage](path)
+        yield copy
+    finally:
+        shutil.rmtree(copy)
+        kept.rename(state.folder)
+
+
+def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]) -> list[str]:
+    """Return what is wrong in these states."""
+    wrong = []
+    before = digest(good)
+    for number, state in enumerate(chosen):
+        with damaged(state, number) as copy:
+            name = copy.name if copy.parent == bad.parent else bad.name
+            PoolInProcess.computes = Path(state.file).suffix in (".keras", ".npz")
+            for view in views:
+                for run, dataset in ((name, BAD), (good.name, GOOD))[0 if view.query else 1 :][
+                    : 2 if view in HEALTHY else 1
+                ]:
+                    found = opened(view, run, dataset)[1]
+                    wrong += [f"{state}; {view.page} {view.query} of {dataset}: {text}" for text in found]
+                    if found:
+                        print(wrong[-1][:600], flush=True)
+            if digest(good) != before:
+                wrong.append(f"{state}: the healthy run was changed")
+                print(wrong[-1], flush=True)
+        if number % 10 == 9:
+            print(f"{number + 1} of {len(chosen)} states", file=sys.stderr, flush=True)
+    return wrong
+
+
+def main() -> None:
+    """Run the part that was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults")
+    parser.add_argument("--matrix", action="store_true", help="pages by damaged files, without the random moments")
+    parser.add_argument("--part", default="0/1", help="of the matrix, for example 0/4: every fourth state")
+    parser.add_argument("--read-only", action="store_true", help="the matrix with CXR_READ_ONLY=1")
+    parser.add_argument("--workspace", type=Path, help="made by an earlier call, or to be made")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        home = str(arguments.workspace.resolve()) if arguments.workspace else temporary
+        os.environ |= {"CXR_HOME": home, "CXR_OPENVINO": "0"}
+        os.environ.pop("CXR_WEIGHTS_DIR", None)
+        bad, good = made_before() or make_workspace()
+        part, parts = map(int, arguments.part.split("/"))
+        chosen = states(bad, Path(home) / "datasets" / BAD)
+        random.Random(arguments.seed).shuffle(chosen)
+        chosen = chosen[part::parts]
+        from cxrcore.jobs import worker_pool
+
+        worker_pool.pool = PoolInProcess  # type: ignore[assignment]
+        if arguments.read_only:
+            os.environ["CXR_READ_ONLY"] = "1"
+        wrong = matrix(chosen, bad, good, VIEWS)
+        print(f"{len(chosen)} states, {len(VIEWS)} views of two runs: {len(wrong)} faults")
+        sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

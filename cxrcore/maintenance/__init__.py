@@ -1,0 +1,1 @@
+"""Care for a workspace: what is wrong in it, and what may be deleted."""

@@ -1,0 +1,181 @@
+"""What is wrong in a workspace, and repairs that lose nothing."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from filelock import Timeout
+
+from cxrcore import runs, settings
+from cxrcore.data import dataset
+from cxrcore.errors import DamagedFileError, UserError
+from cxrcore.jobs import processes, queue, tasks
+from cxrcore.maintenance import leftovers
+from cxrcore.messages import Message, msg, some
+from cxrcore.runs import LIVE, RUNNING, ProcessId, Run, process_id
+from cxrcore.sweeps import sweep
+from cxrcore.training.run_recorder import PAUSE_FILE, STOP_FILE
+
+LEAST_FREE = 10**9  # bytes of disk
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong: in words, where, and what repairs it without loss, None where a person has to decide."""
+
+    message: Message
+    path: Path
+    repair: Callable[[], object] | None = None
+
+
+def check() -> list[Problem]:
+    """Return what is wrong in the workspace; nothing is changed."""
+    return [
+        problem for part in (_folder, _damaged, _dead, _orphans, _requests, _leftovers, _images) for problem in part()
+    ]
+
+
+def repair(problems: list[Problem]) -> list[Problem]:
+    """Repair what is safe to repair; return what is wrong afterwards.
+
+    Raises:
+        UserError: nothing may be changed here.
+    """
+    settings.require_writable()
+    for problem in problems:
+        if problem.repair:
+            problem.repair()
+    return check()
+
+
+def _folder() -> Iterator[Problem]:
+    home = settings.home()
+    if not home.is_dir():
+        return
+    folders = [home, *(home / name for name in ("datasets", "features", "runs", "sweeps") if (home / name).is_dir())]
+    for folder in folders:
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            yield Problem(msg("The folder cannot be written."), folder)
+    if (free := shutil.disk_usage(home).free) < LEAST_FREE:
+        text = msg("Only {free} MB of the disk are free. `cxr gc` lists what can be deleted.", free=free // 10**6)
+        yield Problem(text, home)
+    try:
+        if not settings.read_only() and os.access(home, os.W_OK):
+            with queue.lock().acquire(timeout=2):
+                pass
+    except Timeout:
+        yield Problem(msg("Another process has held the lock of the queue for 2 seconds."), home / "jobs.lock")
+
+
+def _damaged() -> Iterator[Problem]:
+    for run in runs.damaged():
+        yield Problem(msg("Run {name} is damaged: {reason}", name=run.name, reason=run.message), _place(run.name))
+    for data in dataset.damaged():
+        text = msg("Dataset {name} is damaged: {reason}", name=data.name, reason=data.message)
+        yield Problem(text, settings.datasets_folder() / data.name)
+    for found in sweep.damaged():
+        text = msg("Sweep {name} is damaged: {reason}", name=found.name, reason=found.message)
+        yield Problem(text, settings.home() / "sweeps" / found.name)
+
+
+def _dead() -> Iterator[Problem]:
+    """Runs and tasks that are marked as running although their process has ended."""
+    for run in runs.listing():
+        if queue.is_dead(run, run.status):
+            text = msg("Run {name} is marked as running, but its process has ended.", name=run.name)
+            yield Problem(text, run.folder, queue.mark_dead)
+    for place, task in _tasks():
+        try:
+            kept, now = tasks.TaskStatus.read(tasks.file(place.folder, task)), tasks.status(place, task)
+        except DamagedFileError as error:
+            yield Problem(error.message, tasks.file(place.folder, task), tasks.file(place.folder, task).unlink)
+            continue
+        except FileNotFoundError:
+            continue
+        if now and kept.state == RUNNING and now.state != RUNNING:
+            text = msg("The task {task} is marked as running, but its process has ended.", task=task)
+            yield Problem(text, tasks.file(place.folder, task), _write(now, tasks.file(place.folder, task)))
+
+
+def _orphans() -> Iterator[Problem]:
+    """Workers of this workspace that no status names."""
+    for pid, work in _workers():
+        folder = Path(work[2])
+        text = msg("Process {pid} works on {folder}, which does not name it.", pid=pid.pid, folder=folder.name)
+        if not _is_named(pid, folder, work):
+            yield Problem(text, folder, _killer(pid, work))
+
+
+def _requests() -> Iterator[Problem]:
+    """Requests to stop or pause a run that has ended."""
+    for run in runs.listing():
+        for name in (STOP_FILE, PAUSE_FILE):
+            if run.status.state not in LIVE and (path := run.folder / name).exists():
+                text = msg("Run {name} has ended; a request to it is left.", name=run.name)
+                yield Problem(text, path, path.unlink)
+
+
+def _leftovers() -> Iterator[Problem]:
+    for path in leftovers.temporary():
+        yield Problem(msg("What an interrupted write left behind."), path, _remover(path))
+    for path in leftovers.shards():
+        yield Problem(
+            msg("Cached features that cannot be read; they are computed again when needed."), path, _remover(path)
+        )
+
+
+def _images() -> Iterator[Problem]:
+    for name in dataset.names():
+        table = dataset.load(name).usable
+        if missing := [Path(path).name for path in table["path"] if not Path(path).is_file()]:
+            text = msg(
+                "Image files of {name} are missing: {n} of {all} ({files}).",
+                name=name, n=len(missing), all=len(table), files=some(missing, 3),
+            )  # fmt: skip
+            yield Problem(text, settings.datasets_folder() / name)
+
+
+def _tasks() -> Iterator[tuple[Run | sweep.Sweep, str]]:
+    places: list[Run | sweep.Sweep] = [*runs.listing(), *sweep.listing()]
+    for place in places:
+        for path in sorted((place.folder / "tasks").glob("[!.]*.json")):
+            yield place, path.stem
+
+
+def _workers() -> Iterator[tuple[ProcessId, list[str]]]:
+    """Yield the processes that work on a folder of this workspace, with the end of their command line."""
+    for found in psutil.process_iter():
+        try:
+            line = found.cmdline()
+            start = next((k for k, word in enumerate(line) if word in processes.MODULES), 0)
+            if start > 1 and len(line) > start + 1 and settings.home() in Path(line[start + 1]).parents:
+                yield process_id(found.pid), line[start - 1 :]
+        except psutil.Error:
+            continue
+
+
+def _is_named(pid: ProcessId, folder: Path, work: list[str]) -> bool:
+    try:
+        status = Run(folder).status if len(work) == 3 else tasks.TaskStatus.read(tasks.file(folder, work[3]))
+    except (UserError, OSError):
+        return False
+    return status.state == RUNNING and status.pid == pid.pid
+
+
+def _place(name: str) -> Path:
+    return settings.runs_folder() / name
+
+
+def _write(status: tasks.TaskStatus, path: Path) -> Callable[[], object]:
+    return lambda: status.write(path)
+
+
+def _killer(pid: ProcessId, work: list[str]) -> Callable[[], object]:
+    return lambda: processes.kill(pid, work)
+
+
+def _remover(path: Path) -> Callable[[], object]:
+    return lambda: shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -1,0 +1,145 @@
+"""`cxr doctor` names what is wrong in a workspace and repairs what is safe; `cxr gc` lists before it deletes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cxrcore import runs
+from cxrcore.cli import app
+from cxrcore.config import run_config
+from cxrcore.data import dataset
+from cxrcore.data.staging import staging
+from cxrcore.errors import UserError
+from cxrcore.jobs import queue, tasks
+from cxrcore.maintenance import collection, doctor, leftovers
+from cxrcore.runs import ProcessId
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch):
+    monkeypatch.setattr(leftovers, "SETTLED_SECONDS", -1)
+
+
+def _messages(problems):
+    return sorted(f"{problem.message} {problem.path.name}" for problem in problems)
+
+
+def _aged(path, seconds):
+    os.utime(path, (path.stat().st_mtime - seconds,) * 2)
+
+
+def test_sound_workspace(trained):
+    assert doctor.check() == [] and collection.find() == []
+    result = CliRunner().invoke(app, ["doctor"], standalone_mode=False)
+    assert result.return_value == 0 and "Nothing is wrong." in result.output
+
+
+def test_empty_workspace(home):
+    assert doctor.check() == [] and collection.find() == [] and not home.exists()
+
+
+def test_dead_run_and_task_are_marked_and_the_rest_is_named(trained):
+    gone = {"pid": 2**31 - 1, "pid_started": 1.0}
+    dead = runs.create(run_config.make(dataset="phantom", size=64))
+    queue.write_status(dead, dead.status, **gone)
+    tasks.TaskStatus(state="running", **gone).write(tasks.file(trained.folder, "shortcut"))
+    (trained.folder / "stop").touch()
+    copy = shutil.copytree(trained.folder, trained.folder.with_name("20200101-copy"))
+    shutil.rmtree(copy / "tasks")
+    (copy / "config.json").write_text("{")
+    image = dataset.load("phantom").usable["path"].iloc[0]
+    os.unlink(image)  # noqa: PTH108
+    found = doctor.check()
+    assert _messages(found) == sorted(
+        [
+            f"Run {dead.name} is marked as running, but its process has ended. {dead.name}",
+            "The task shortcut is marked as running, but its process has ended. shortcut.json",
+            f"Run {trained.name} has ended; a request to it is left. stop",
+            f"Run 20200101-copy is damaged: {copy}/config.json is damaged: it is truncated, or not JSON. 20200101-copy",
+            f"Image files of phantom are missing: 1 of 60 ({os.path.basename(image)}). phantom",  # noqa: PTH119
+        ]
+    )
+    left = doctor.repair(found)
+    assert _messages(left) == [text for text in _messages(found) if "damaged" in text or "missing" in text]
+    assert dead.status.state == "failed" and tasks.status(trained, "shortcut").state == "failed"
+    result = CliRunner().invoke(app, ["doctor", "--json"], standalone_mode=False)
+    assert result.return_value == 1
+    assert {row["state"] for row in json.loads(result.stdout)["problems"]} == {"to be decided"}
+
+
+def test_interrupted_writes_are_removed(trained, home, monkeypatch):
+    temporary = trained.folder / ".0123abcd.json"
+    temporary.touch()
+    (home / "runs" / ".new-20200101-x").mkdir()
+    (trained.folder / ".keep").touch()
+    monkeypatch.setattr(leftovers, "SETTLED_SECONDS", 60)
+    assert doctor.check() == [], "a write may be under way"
+    _aged(temporary, 61)
+    _aged(home / "runs" / ".new-20200101-x", 61)
+    assert len(doctor.check()) == 2 and doctor.repair(doctor.check()) == []
+    assert not temporary.exists() and (trained.folder / ".keep").exists()
+
+
+def test_unreadable_features_are_removed(trained, home):
+    (shard,) = (home / "features").glob("*/*.npy")
+    index = shard.with_suffix(".index")
+    shutil.copy(shard, shard.with_name("b" * 32 + ".npy"))  # the index is written last
+    shutil.copy(index, shard.with_name("c" * 32 + ".index"))
+    np.save(shard.with_name("d" * 32 + ".npy"), np.zeros((2, 1, 1, 1), np.float32))
+    shard.with_name("d" * 32 + ".index").write_text('["only one"]')
+    assert sorted(path.name[0] + path.suffix for path in leftovers.shards()) == ["b.npy", "c.index", "d.index", "d.npy"]
+    assert doctor.repair(doctor.check()) == [] and shard.exists() and index.exists()
+    shard.write_bytes(shard.read_bytes()[:-4])
+    assert leftovers.shards() == [index, shard]
+
+
+def test_worker_that_no_run_names_is_ended(home):
+    run = runs.create(run_config.make(dataset="d", size=64))
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *queue.work(run)])
+    queue.write_status(run, run.status, worker=True, **dict(runs.process_id(process.pid)))
+    assert doctor.check() == []
+    queue.write_status(run, run.status, state="stopped", **dict(ProcessId()))
+    assert _messages(doctor.check()) == [
+        f"Process {process.pid} works on {run.name}, which does not name it. {run.name}"
+    ]
+    assert doctor.repair(doctor.check()) == []
+    process.wait(10)
+
+
+def test_gc_lists_and_deletes_only_when_told(trained, home, monkeypatch):
+    other = shutil.copytree(trained.folder, trained.folder.with_name("20200101-old"))
+    runs.discard(runs.Run(other))
+    trash = home / "runs" / ".trash" / "20200101-old"
+    with staging() as folder:
+        (folder / "a.png").write_bytes(b"x" * 1000)
+        kept = shutil.copytree(folder, home / "datasets" / ".importing-kept")
+    (home / "features" / "unknown").mkdir()
+    (home / "features" / "unknown" / "a.index").write_text('["f00"]')
+    np.save(home / "features" / "unknown" / "a.npy", np.zeros((1, 1, 1, 1), np.float32))
+    assert [unused.path.name for unused in collection.find()] == ["unknown"], "the import may be under way"
+    _aged(kept, 86_500)
+    assert {unused.path.name: unused.size for unused in collection.find()} == {".importing-kept": 1000, "unknown": 139}
+    assert {unused.path.name for unused in collection.find(trash=True)} >= {"20200101-old"}
+    _aged(trash, 8 * 86_400)
+    result = CliRunner().invoke(app, ["gc"], standalone_mode=False)
+    total = 1139 + leftovers.size(trash)
+    assert f"{total:,} bytes can be freed" in result.output and trash.exists() and kept.exists()
+    result = CliRunner().invoke(app, ["gc", "--yes"], standalone_mode=False)
+    assert f"Deleted: {total:,} bytes." in result.output and collection.find() == []
+    assert trained.results and doctor.check() == []
+
+
+def test_read_only_workspace_is_checked_but_not_changed(trained, home, monkeypatch):
+    (trained.folder / ".0123abcd.json").touch()
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    assert len(doctor.check()) == 1 and len(collection.find()) == 1
+    with pytest.raises(UserError, match="CXR_READ_ONLY"):
+        doctor.repair(doctor.check())
+    with pytest.raises(UserError, match="CXR_READ_ONLY"):
+        collection.delete(collection.find())
