@@ -27,6 +27,7 @@ from cxrcore.figures import thumbnails
 from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import N_, bind, t, translate
 from cxrcore.inference import similar_images
+from cxrcore.reports.run_summary import image_id
 from cxrcore.runs import Run
 from cxrcore.ui import feedback, gallery, outline_toggle, prediction, similar
 from cxrcore.ui.fragments import fragment
@@ -46,6 +47,7 @@ _PROPERTIES = {
     "format": N_("format"),
     "left_out": N_("left out"),
     "path": N_("path"),
+    "sha256": N_("name in exports"),
 }
 _HTML = """<div class="frame"><img class="under"><img class="over" alt=""></div>
 <label><span></span><input type="range" min="0" max="100" value="50"></label>"""
@@ -167,6 +169,8 @@ def _property(row: "pd.Series[Any]", column: str) -> str:
         return f"{translate(exclusions.KINDS.get(value, value))}: {reason}"
     if column == "given_split":
         return translate(PART_TITLES.get(value, value))
+    if column == "sha256":
+        return image_id(value)
     if column == "path" and settings.read_only():
         return Path(value).name
     shown = {"label": classes.label, "finding": classes.finding_label}
