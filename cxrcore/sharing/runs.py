@@ -61,7 +61,7 @@ def copy(run: Run, workspace: Path) -> None:
     written = dict(_pictures(run.table, workspace))
     patients = _numbers("patient", run.table["patient"])
     for name, table in tables.items():
-        target.write_table(name, _neutral(table, written, patients))
+        target.write_table(name, _neutral(table, written, patients), seal=False)
 
 
 def _pictures(table: pd.DataFrame, workspace: Path) -> Iterator[tuple[str, tuple[str, str, dict[str, str]]]]:
