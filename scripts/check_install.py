@@ -199,7 +199,33 @@ def check_make(place: Place) -> None:
     check_server(place, "make", "app", f"PORT={port}", folder=place.clone, port=port)
 
 
-WAYS = {"make": check_make, "pip": check_pip, "wheel": check_wheel, "pipx": check_pipx, "uvx": check_uvx}
+def check_share(place: Place) -> None:
+    """Share the demo's run, then do the steps of the folder's Dockerfile as plain commands and start the server."""
+    uv = place.tools("uv") / "uv"
+    programs = place.virtual_environment("environment")
+    place.run(uv, "pip", "install", "--quiet", "--python", programs / "python", "-e", place.clone, "pip", "hatchling")
+    shared = place.work / "shared"
+    run = json.loads(place.run(programs / "cxr", "demo", "--json"))["run"]
+    place.run(programs / "cxr", "share", run, "--out", shared)
+    steps = (shared / "Dockerfile").read_text().splitlines()
+    installs = [line.removeprefix("RUN ").split() for line in steps if line.startswith("RUN pip install")]
+    (start,) = (json.loads(line.removeprefix("CMD ")) for line in steps if line.startswith("CMD "))
+    server = place.virtual_environment("server")
+    for command in installs:
+        place.run(server / command[0], *command[1:], "--quiet", folder=shared)
+    port = free_port()
+    words = [str(port) if word == "7860" else word for word in start]
+    check_server(place, server / words[0], *words[1:], folder=shared, port=port)
+
+
+WAYS = {
+    "make": check_make,
+    "pip": check_pip,
+    "wheel": check_wheel,
+    "pipx": check_pipx,
+    "uvx": check_uvx,
+    "share": check_share,
+}
 
 
 @contextmanager

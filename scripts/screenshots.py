@@ -72,6 +72,7 @@ VIEWS = {
     "explain-faithfulness": "explain?run={recommended}&show=Faithfulness",
     "compare": "compare",
     "compare-sweeps": "compare?show=Sweeps",
+    "status": "status",
 }
 EMPTY = {"empty-home": "", "empty-data": "data", "empty-train": "train", "empty-results": "results"}
 # The views that the README and the guide show.

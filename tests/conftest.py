@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxrcore import i18n
+from cxrcore import i18n, logs
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["CXR_KEY_FILE"] = str(Path(tempfile.mkdtemp()) / "path.key")  # one for all tests, as workspaces are copied
@@ -38,6 +38,14 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("CXR_HOME", str(folder))
     i18n.use("en")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own():
+    """A log that a test starts ends with it."""
+    yield
+    logs.LOGGER.handlers.clear()
+    logs.LOGGER.propagate = True
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The log: one JSON line for each record, ids of errors, no text of unexpected errors, bounded in size."""
 
 import json
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +9,7 @@ import pytest
 
 from cxrcore import logs
 
-
-@pytest.fixture(autouse=True)
-def started(home):
-    yield logs.start
-    for handler in logs.LOGGER.handlers[:]:
-        logs.LOGGER.removeHandler(handler)
-    logs.LOGGER.propagate = True
-    logs.LOGGER.setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def read():

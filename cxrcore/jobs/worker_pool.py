@@ -79,6 +79,11 @@ class WorkerPool:
         return any(worker.process and processes.alive(worker.process) for worker in self._workers)
 
     @property
+    def waiting(self) -> int:
+        """How many calls wait for a worker."""
+        return len(self._queue)
+
+    @property
     def memory(self) -> int:
         """The memory of the largest worker after its latest call, in bytes."""
         return max(worker.memory for worker in self._workers)

@@ -50,7 +50,9 @@ def copy(run: Run, workspace: Path) -> None:
             shutil.copyfile(run.folder / name, target.folder / name)
     run.requested.write(target.folder / "config.json")
     info = run.info
-    data = info.dataset.model_copy(update={"info": info.dataset.info.model_copy(update={"sources": [], "notes": []})})
+    data = info.dataset.model_copy(
+        update={"info": info.dataset.info.model_copy(update={"sources": [], "mapping": {}, "notes": []})}
+    )
     info.model_copy(update={"dataset": data}).write(target.folder / "about.json")
     target.describe(title=run.title, tags=run.card.tags)
     target.show(True)
@@ -61,7 +63,7 @@ def copy(run: Run, workspace: Path) -> None:
     written = dict(_pictures(run.table, workspace))
     patients = _numbers("patient", run.table["patient"])
     for name, table in tables.items():
-        target.write_table(name, _neutral(table, written, patients))
+        target.write_table(name, _neutral(table, written, patients), seal=False)
 
 
 def _pictures(table: pd.DataFrame, workspace: Path) -> Iterator[tuple[str, tuple[str, str, dict[str, str]]]]:

@@ -36,6 +36,7 @@ def navigation() -> StreamlitPage:
         st.Page("pages/data.py", title=t("Data"), icon=":material/folder_open:"),
         st.Page("pages/train.py", title=t("Train"), icon=":material/model_training:"),
     ]
+    status = st.Page("pages/status.py", title=t("Status"), icon=":material/monitor_heart:")
     return st.navigation(
         [
             st.Page("pages/home.py", title=t("Home"), icon=":material/home:", default=True),
@@ -43,6 +44,7 @@ def navigation() -> StreamlitPage:
             st.Page("pages/results.py", title=t("Results"), icon=":material/analytics:"),
             st.Page("pages/explain.py", title=t("Explain"), icon=":material/visibility:"),
             st.Page("pages/compare.py", title=t("Compare"), icon=":material/compare_arrows:"),
+            *([] if settings.read_only() else [status]),
         ],
         position="hidden" if access.current() is Role.NOBODY else "sidebar",
     )

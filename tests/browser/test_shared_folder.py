@@ -139,7 +139,7 @@ def test_every_page_works_within_the_policy_and_asks_no_other_host(site, page, _
         "'Content Security Policy', e.blockedURI, e.violatedDirective, e.sourceFile))"
     )
     for path, text in (
-        ("", "Runs"), (f"results?run={_trained[1]}", "Accuracy"), (f"explain?run={_trained[1]}", "Grad-CAM"),
+        ("", "Runs"), (f"results?run={_trained[1]}", "predicted"), (f"explain?run={_trained[1]}", "Grad-CAM"),
         ("compare", "Compare"),
     ):  # fmt: skip
         page.goto(f"{address}/{path}")

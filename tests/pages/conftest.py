@@ -20,6 +20,7 @@ class PoolInProcess:
     """Calls functions as a `WorkerPool` does, in this process and at once."""
 
     is_warm = True
+    waiting = 0
 
     def call(self, function, *args, progress=ignore, waiting=None):
         return function(*args, progress=progress)

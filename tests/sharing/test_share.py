@@ -35,6 +35,7 @@ def shared(trained, tmp_path, no_wheel):
 def test_tables_name_pictures_by_their_hash(shared, trained, monkeypatch):
     old = trained.table
     monkeypatch.setenv("CXR_HOME", str(shared / "workspace"))
+    monkeypatch.setenv("CXR_KEY_FILE", str(shared.parent / "other.key"))  # whoever gets the folder has no key
     run = runs.load(trained.name)
     table, predictions = run.table, run.predictions()
     assert run.shown and run.title == "Demo" and run.card.note == ""

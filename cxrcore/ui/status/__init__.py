@@ -1,0 +1,1 @@
+"""The Status page: disk, memory, queue, errors, settings and versions of the server."""
