@@ -2,8 +2,9 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-from cxrcore import i18n
+from cxrcore import access, i18n
 from cxrcore.data.errors import ImageError
 from cxrcore.errors import UserError
 
@@ -38,3 +39,13 @@ def append(path, progress):
     time.sleep(0.7)
     with path.open("a") as file:
         file.write("x")
+
+
+def roles(progress):
+    """Return the role in this thread and in another one."""
+    with ThreadPoolExecutor(1) as pool:
+        return access.current(), pool.submit(access.current).result()
+
+
+def note_role(path, progress):
+    path.write_text(access.current())

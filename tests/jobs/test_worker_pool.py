@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from cxrcore import i18n
+from cxrcore import access, i18n
+from cxrcore.access import Role
 from cxrcore.data.errors import ImageError
 from cxrcore.errors import UserError
 from cxrcore.jobs.worker_pool import WorkerPool
@@ -43,6 +44,20 @@ def test_result_progress_and_language_come_from_another_process(shared):
     assert process != os.getpid() and language == "pt"
     assert steps == [(0, 3), (1, 3), (2, 3)]
     assert shared.is_warm and shared.memory > 0
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.EDITOR, Role.NOBODY])
+def test_worker_has_the_role_of_the_visitor_in_every_thread(role, shared):
+    assert access.run_as(role, shared.call)(pool_functions.roles) == (role, role)
+
+
+def test_preparation_has_the_role_of_the_visitor(shared, tmp_path):
+    access.run_as(Role.VIEWER, shared.prepare)(pool_functions.note_role, tmp_path / "role")
+    end = time.monotonic() + 20
+    while not (tmp_path / "role").exists() or not (tmp_path / "role").read_text():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert (tmp_path / "role").read_text() == "viewer"
 
 
 def test_errors_with_a_message_keep_the_process(shared):
