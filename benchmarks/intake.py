@@ -107,10 +107,12 @@ def scale(images: int = 10_000) -> dict[str, Any]:
         }.items():
             seconds, megabytes, _ = _timed(command, place)
             found |= {f"{name}_seconds": round(seconds, 1), f"{name}_peak_mb": round(megabytes)}
+        from cxrcore.schema import read_table
+
         _killed_at_half(folder, place, images)
         seconds, _, _ = _timed(["data", "import", str(folder), "--name", "killed", "--json"], place)
         tables = [
-            pd.read_parquet(Path(place) / "home" / "datasets" / name / "table.parquet") for name in ("whole", "killed")
+            read_table(Path(place) / "home" / "datasets" / name / "table.parquet")[0] for name in ("whole", "killed")
         ]
         return found | {"second_half_seconds": round(seconds, 1), "same_table": tables[0].equals(tables[1])}
 

@@ -157,6 +157,15 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
     return _joined(_without_key(table, sealed) if locked else table), version
 
 
+def seal_table(path: Path) -> bool:
+    """Encrypt the names in a table of an earlier version; return whether that was needed. Raises as `read_table`."""
+    if _SEALED in (pq.read_schema(path).metadata or {}):
+        return False
+    table, _ = read_table(path)
+    write_table(path, table, index=not isinstance(table.index, pd.RangeIndex))
+    return True
+
+
 def _content(path: Path, sealed: list[str]) -> tuple[pa.Table, bool]:
     """Return what is in a file, and whether the columns `sealed` are not as the key is not at hand."""
     if not sealed:

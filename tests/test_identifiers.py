@@ -24,9 +24,10 @@ from cxrcore.data.file_tree import of_uploads, open_file_tree
 from cxrcore.data.images import Upload, decode
 from cxrcore.data.importing import ImportOptions, import_folders, import_trees
 from cxrcore.data.mapping import Choices
-from cxrcore.errors import UserError
+from cxrcore.errors import UserError, traceback_text
 from cxrcore.evaluation import external
 from cxrcore.jobs import tasks, worker
+from cxrcore.messages import msg, nameless
 from cxrcore.progress import ignore_stages
 from cxrcore.reports import artifacts
 from cxrcore.reports.run_summary import RunSummary
@@ -269,3 +270,25 @@ def test_neutral_paths_need_no_key(tmp_path, monkeypatch):
     found, _ = schema.read_table(tmp_path / "t.parquet")
     assert found["path"].tolist() == [*paths[:2], "no key/2", "no key/3"]
     assert found["patient"].tolist() == [f"no key/{k}" for k in range(4)] and found["n"].tolist() == [0, 1, 2, 3]
+
+
+def test_table_of_an_earlier_version_opens_and_is_encrypted(tmp_path):
+    path, table = tmp_path / "table.parquet", pd.DataFrame({"path": [f"/home/{NAME}.png"], "patient": [NAME], "n": [1]})
+    table.to_parquet(path)
+    assert _found([("t", path.read_bytes())])
+    assert schema.read_table(path)[0].equals(table)
+    assert schema.seal_table(path) and not schema.seal_table(path)
+    assert _found([("t", path.read_bytes())]) == [] and schema.read_table(path)[0].equals(table)
+
+
+def test_logs_have_no_text_of_errors():
+    try:
+        try:
+            raise FileNotFoundError(2, "No such file", f"/home/{NAME}.png")
+        except OSError as error:
+            raise ValueError(NAME) from error
+    except ValueError as error:
+        text = traceback_text(error)
+    assert NAME not in text and text.endswith("ValueError\n") and "FileNotFoundError\n" in text
+    message = msg("{path} has {n} pixels: {why}", path=f"/home/{NAME}.png", n=3, why=msg("it is {what}", what="small"))
+    assert nameless(message) == "... has 3 pixels: it is ..."

@@ -156,7 +156,7 @@ class RunSummary:
     @cached_property
     def source_names(self) -> dict[str, str]:
         """What the sources are called in exports: numbers, as their names are those of folders or files."""
-        known = sorted(set(self.run.table["source"]) - {""})
+        known = sorted({*self.run.table["source"], *self.table["source"]} - {""})
         return {"": ""} | {name: str(number) for number, name in enumerate(known, 1)}
 
     @cached_property

@@ -69,7 +69,7 @@ def test_file_names_are_safe(trained, title, stem):
 
 
 def test_file_names_are_escaped_in_html(trained):
-    table = pd.read_parquet(trained.folder / "predictions.parquet")
+    table = trained.read_table("predictions.parquet")
     trained.write_table("predictions.parquet", table.assign(path="/x/<img src=x onerror=alert(1)>.png"))
     html = html_report.render(RunSummary(trained))
     assert "<img src=x" not in html and "&lt;img src=x" in html
@@ -134,9 +134,9 @@ def test_zip_holds_all_artifacts_and_its_config_repeats_the_run(trained, home, t
     assert f"{trained.name}-config.yaml" in RunSummary(trained).command
     assert set(heard) == {artifact.title for artifact in artifacts.ARTIFACTS.values()}
     table = pd.read_csv(tmp_path / f"{trained.name}-predictions.csv")
-    assert (
-        "patient" in table and set(table["patient"]) == set(range(1, 7)) and not table["file"].str.contains("/").any()
-    )
+    assert set(table["patient"]) == set(range(1, 7)) and set(table["source"]) == {1}
+    digests = trained.predictions("test")["sha256"]
+    assert table["image"].tolist() == [digest[:12] for digest in digests] and "path" not in table
     assert table["predicted"].tolist() == trained.predictions("test")["predicted"].tolist()
     model = keras.models.load_model(tmp_path / f"{trained.name}-model.keras")
     assert model.input_shape == (None, 64, 64, 3)
@@ -155,7 +155,7 @@ def test_run_without_results_is_an_error(trained):
 
 
 def test_run_whose_images_are_gone_is_exported(trained):
-    table = pd.read_parquet(trained.folder / "predictions.parquet")
+    table = trained.read_table("predictions.parquet")
     trained.write_table("predictions.parquet", table.assign(path="/gone/x.png"))
     summary = RunSummary(trained)
     with zipfile.ZipFile(io.BytesIO(artifacts.zip_all(summary, lambda stage, done, total: None))) as archive:
@@ -165,8 +165,8 @@ def test_run_whose_images_are_gone_is_exported(trained):
 
 
 def test_values_from_data_are_escaped_in_the_card(trained):
-    table = pd.read_parquet(trained.folder / "predictions.parquet")
-    table["source"] = ["a|b\n<script>![x](http://x)" if k % 2 else "c" for k in range(len(table))]
+    table = trained.read_table("predictions.parquet")
+    table["view"] = ["a|b\n<script>![x](http://x)" if k % 2 else "c" for k in range(len(table))]
     trained.write_table("predictions.parquet", table)
     text = model_card.render(RunSummary(trained))
     assert "a\\|b \\<script\\>!\\[x\\](http://x)" in text
