@@ -1,5 +1,6 @@
 """Messages of the dashboard: errors without a traceback, empty states with the next step, data as plain text."""
 
+import errno
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -48,7 +49,10 @@ def friendly() -> Iterator[None]:
     except OSError as error:
         name = error.filename or ""
         place = _without_folder(str(name)) if settings.read_only() else name
-        st.error(plain_text(f"{error.strerror or type(error).__name__}: {place}"), icon=":material/error:")
+        text = f"{error.strerror or type(error).__name__}: {place}"
+        if error.errno == errno.EROFS:
+            text += ". " + t("Nothing can be trained or changed until the workspace can be written.")
+        st.error(plain_text(text), icon=":material/error:")
     except Exception as error:
         _LOG.exception("A page failed")
         text = t("Unexpected error ({kind}). The server's log has the details.", kind=type(error).__name__)

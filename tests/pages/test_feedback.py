@@ -72,7 +72,10 @@ def _page(error):
     ("error", "text"),
     [
         (DamagedFileError("{path} is damaged.", path="x"), "x is damaged."),
-        (FileNotFoundError(2, "No such file or directory", "/srv/x"), "/srv/x is missing. `cxr doctor` checks the workspace."),
+        (
+            FileNotFoundError(2, "No such file or directory", "/srv/x"),
+            "/srv/x is missing. `cxr doctor` checks the workspace.",
+        ),
         (KeyError("secret"), "Unexpected error (KeyError). The server's log has the details."),
     ],
 )
