@@ -1,4 +1,5 @@
-"""`python -m benchmarks.faults --matrix`: every page with every file of a run and a dataset damaged in every way.
+"""`python -m benchmarks.faults --matrix`: every page with every file of a run and a dataset damaged in every way;
+`--moments 200 --seed 0`: faults at random moments of a small workload, see `benchmarks.fault_moments`.
 
 The workspace has a damaged run and a healthy one of a dataset each, made without training. Each file in turn is
 truncated, emptied, removed, and replaced by other content; then every page and tab is opened, on the damaged one and
@@ -281,10 +282,21 @@ def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]
     return wrong
 
 
+def _pages() -> list[str]:
+    """Return what is wrong with the pages, opened on every run."""
+    from cxrcore import runs
+
+    PoolInProcess.computes = False
+    names = [run.name for run in runs.listing()]
+    views = [(view, name) for view in (VIEWS[0], VIEWS[1], VIEWS[5], VIEWS[6], VIEWS[-2]) for name in names[:3]]
+    return [text for view, name in views for text in opened(view, name, GOOD)[1]]
+
+
 def main() -> None:
     """Run the part that was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults")
     parser.add_argument("--matrix", action="store_true", help="pages by damaged files, without the random moments")
+    parser.add_argument("--moments", type=int, default=0, help="faults at random moments; needs root, to mount a tmpfs")
     parser.add_argument("--part", default="0/1", help="of the matrix, for example 0/4: every fourth state")
     parser.add_argument("--read-only", action="store_true", help="the matrix with CXR_READ_ONLY=1")
     parser.add_argument("--workspace", type=Path, help="made by an earlier call, or to be made")
@@ -302,6 +314,10 @@ def main() -> None:
         from cxrcore.jobs import worker_pool
 
         worker_pool.pool = PoolInProcess  # type: ignore[assignment]
+        if arguments.moments:
+            from benchmarks import fault_moments
+
+            sys.exit(1 if fault_moments.run_moments(arguments.moments, arguments.seed, Path(home), _pages) else 0)
         if arguments.read_only:
             os.environ["CXR_READ_ONLY"] = "1"
         wrong = matrix(chosen, bad, good, VIEWS)

@@ -95,8 +95,11 @@ def create(name: str, plan: Plan) -> Sweep:
     # Every trial is to use the same images, also if the dataset is edited meanwhile.
     plan = plan.model_copy(update={"base": plan.base.model_copy(update={"dataset_version": data.version})})
     made = Sweep(_folder() / name)
-    if made.folder.exists():
-        raise UserError("There is a sweep {name!r} already. Choose another name, or continue it.", name=name)
+    settings.require_writable()
+    try:
+        made.folder.mkdir(parents=True)  # of two tabs at once, one succeeds
+    except FileExistsError as error:
+        raise UserError("There is a sweep {name!r} already. Choose another name, or continue it.", name=name) from error
     plan.write(made.folder / "plan.json")
     return made
 

@@ -1,5 +1,6 @@
 """Messages of the dashboard: errors without a traceback, empty states with the next step, data as plain text."""
 
+import errno
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -57,6 +58,8 @@ def show(error: Exception) -> bool:
         name = str(error.filename or "")
         place = _without_folder(name) if settings.read_only() else name
         text = plain_text(f"{error.strerror or type(error).__name__}: {place}")
+        if error.errno == errno.EROFS:
+            text += ". " + t("Nothing can be trained or changed until the workspace can be written.")
     else:
         text = t(
             "Unexpected error {number}. The server's log has the details under this number.",

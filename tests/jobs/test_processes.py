@@ -116,3 +116,31 @@ def test_a_step_of_the_clock_does_not_silence_a_run(trained, monkeypatch):
     time.sleep(0.3)
     recorder.progress(7, 100)
     assert trained.status.done == 7
+
+
+def test_a_run_goes_on_when_its_server_ends_and_is_marked_when_both_are_killed(phantom):
+    """A server that is asked to end (SIGTERM) leaves its runs alone; a second server sees them and starts no other."""
+    from cxrcore.maintenance import doctor
+
+    code = (
+        "import time; from cxrcore.config import run_config; from cxrcore.jobs import queue\n"
+        "queue.submit(run_config.make(dataset='phantom', size=64, head='gap', epochs=100000, early_stopping=0))\n"
+        "time.sleep(60)"
+    )
+    server = subprocess.Popen([sys.executable, "-c", code], env=queue.environment())
+    end = time.monotonic() + 60
+    while not runs.listing() or runs.listing()[0].status.state != "running":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    server.terminate()
+    server.wait(10)
+    (run,) = runs.listing()
+    queue.dispatch()
+    assert run.status.state == "running" and processes.alive(run.status, queue.work(run)) and doctor.check() == []
+    psutil.Process(run.status.pid).kill()
+    while processes.alive(run.status):
+        time.sleep(0.05)
+    assert [str(problem.message) for problem in doctor.check()] == [
+        f"Run {run.name} is marked as running, but its process has ended."
+    ]
+    assert doctor.repair(doctor.check()) == [] and run.status.state == "failed"

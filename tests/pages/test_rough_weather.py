@@ -1,6 +1,8 @@
 """Pages on runs and datasets with damaged files, and on a run that is deleted meanwhile; see `benchmarks/faults.py`."""
 
+import errno
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -76,3 +78,50 @@ def test_a_full_disk_leaves_no_run_without_a_status(home, monkeypatch):
     with pytest.raises(UserError, match="full"):
         runs.create(run_config.make(dataset="d", size=64))
     assert list((home / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("page", ["home", "train"])
+def test_a_disk_that_cannot_be_written_is_named(open_page, trained, monkeypatch, page):
+    """The queue's lock is the first file that these pages write."""
+    from cxrcore.jobs import queue
+
+    def refused():
+        raise OSError(errno.EROFS, "Read-only file system", str(trained.folder.parents[1] / "jobs.lock"))
+
+    monkeypatch.setattr(queue, "lock", refused)
+    test = open_page(page)
+    (shown,) = [error.value for error in test.error]
+    assert shown.startswith("Read-only file system: ") and "Nothing can be trained or changed until" in shown
+    assert page == "train" or "Latest runs" in [element.value for element in test.subheader]
+
+
+def test_two_tabs_that_edit_one_dataset_lose_no_edit(phantom):
+    from cxrcore.data import dataset, editing
+
+    with ThreadPoolExecutor(8) as tabs:
+        found = list(tabs.map(lambda row: editing.exclude("phantom", [row]).version, range(8)))
+    assert sorted(found) == list(range(2, 10))
+    assert sorted(dataset.load("phantom").left_out["row"]) == list(range(8))
+
+
+def test_two_sweeps_of_one_name_at_once(phantom):
+    from cxrcore.config import run_config
+    from cxrcore.errors import UserError
+    from cxrcore.sweeps import sweep
+    from cxrcore.sweeps.plan import Choices, Plan
+
+    plan = Plan(
+        base=run_config.make(dataset="phantom", size=64),
+        settings={"head": Choices(choices=("gap", "logistic"))},
+        trials=1,
+    )
+
+    def made(_):
+        try:
+            return sweep.create("mine", plan).name
+        except UserError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(8) as tabs:
+        found = sorted(tabs.map(made, range(8)))
+    assert found.count("mine") == 1 and all("already" in text for text in found if text != "mine")
