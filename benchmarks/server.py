@@ -14,10 +14,12 @@ ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
-def running(home: Path) -> Iterator[tuple[str, int]]:
-    """Start the dashboard with the workspace `home`; yield its address and the number of its process."""
+def running(home: Path, port: int = 0) -> Iterator[tuple[str, int]]:
+    """Start the dashboard with the workspace `home` on a port, 0 for a free one; yield its address and the number of
+    its process.
+    """
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     environment = os.environ | {"CXR_HOME": str(home)}
     environment.pop("CXR_WEIGHTS_DIR", None)
