@@ -3,9 +3,10 @@
 import streamlit as st
 
 from cxrcore.i18n import t, translate
-from cxrcore.ui import entry, locale
+from cxrcore.ui import collection, entry, locale
 from cxrcore.ui.feedback import NOTICE
 
+collection.install()
 locale.choose()
 st.set_page_config(page_title=t("Chest X-ray studio"), page_icon=str(entry.FAVICON), layout="wide")
 page = entry.navigation()
