@@ -1,6 +1,7 @@
 """Whether a run went wrong: its test against always answering the most frequent class, and signs of failed training."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -8,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cxrcore import settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.data.classes import display
-from cxrcore.errors import DamagedFileError
+from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.evaluation import intervals, metrics
 from cxrcore.evaluation.training_loss import advice, constant_loss
 from cxrcore.messages import Message, msg, some
@@ -134,7 +136,13 @@ def _of_run(run: Run, written: tuple[int, ...]) -> Verdict | None:
         kept = KeptVerdict.read_if_present(run.folder / FILE)
     except DamagedFileError:
         kept = None
-    return kept.verdict if kept and tuple(kept.of) == written else _computed(run)
+    if kept and tuple(kept.of) == written:
+        return kept.verdict
+    found = _computed(run)
+    if found and not settings.read_only():  # a run of a version that did not keep it, or a copy
+        with suppress(UserError, OSError):
+            KeptVerdict(of=list(written), verdict=found).write(run.folder / FILE)
+    return found
 
 
 def _computed(run: Run) -> Verdict | None:
