@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from cxrcore.errors import UserError
-from cxrcore.jobs import processes, queue
+from cxrcore.jobs import priority, processes, queue
 from cxrcore.messages import Message, msg, plain
 from cxrcore.progress import Step, StepProgress
 from cxrcore.runs import FAILED, RUNNING, ProcessId, Run, process_id
@@ -155,4 +155,5 @@ def _file(folder: Path, task: str) -> Path:
 
 
 if __name__ == "__main__":
+    priority.lower()
     sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

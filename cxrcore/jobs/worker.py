@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cxrcore.errors import UserError
-from cxrcore.jobs import queue
+from cxrcore.jobs import priority, queue
 from cxrcore.runs import Run
 from cxrcore.training.pipeline import run
 
@@ -31,4 +31,5 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
+    priority.lower()
     sys.exit(main(Path(sys.argv[1])))

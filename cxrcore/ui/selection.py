@@ -18,7 +18,7 @@ from cxrcore.i18n import current, format_time, t, translate
 from cxrcore.runs import KnownRun, Run, state_label
 from cxrcore.ui import feedback, query_params
 
-_PATIENCE = 0.5  # seconds
+_PATIENCE = 0.2  # seconds
 _LOCK = Lock()
 
 
