@@ -9,11 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from cxrcore import settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.data.classes import display
-from cxrcore.errors import DamagedFileError, UserError
+from cxrcore.errors import DamagedFileError
 from cxrcore.evaluation import intervals, metrics
 from cxrcore.evaluation.training_loss import advice, constant_loss
 from cxrcore.messages import Message, msg, some
@@ -132,17 +131,21 @@ def _written(run: Run) -> tuple[int, ...]:
 
 @lru_cache(maxsize=20_000)
 def _of_run(run: Run, written: tuple[int, ...]) -> Verdict | None:
-    try:
-        kept = KeptVerdict.read_if_present(run.folder / FILE)
-    except DamagedFileError:
-        kept = None
-    if kept and tuple(kept.of) == written:
-        return kept.verdict
-    found = _computed(run)
-    if found and not settings.read_only():  # a run of a version that did not keep it, or a copy
-        with suppress(UserError, OSError):
-            KeptVerdict(of=list(written), verdict=found).write(run.folder / FILE)
-    return found
+    kept = _kept(run, written)
+    return kept.verdict if kept else _computed(run)
+
+
+def is_kept(run: Run) -> bool:
+    """Return whether the verdict on a run can be told without reading its tables."""
+    return _kept(run, _written(run)) is not None
+
+
+def _kept(run: Run, written: tuple[int, ...]) -> KeptVerdict | None:
+    with suppress(DamagedFileError):
+        found = KeptVerdict.read_if_present(run.folder / FILE)
+        if found and tuple(found.of) == written:
+            return found
+    return None
 
 
 def _computed(run: Run) -> Verdict | None:

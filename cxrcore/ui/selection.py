@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from threading import Lock
-from time import perf_counter
 from types import MappingProxyType
 
 import streamlit as st
@@ -18,7 +17,7 @@ from cxrcore.i18n import current, format_time, t, translate
 from cxrcore.runs import KnownRun, Run, state_label
 from cxrcore.ui import feedback, query_params
 
-_PATIENCE = 0.2  # seconds
+_JUDGED = 50  # the newest runs, of which a verdict that was not kept is found by reading tables
 _LOCK = Lock()
 
 
@@ -67,16 +66,14 @@ def _with_results() -> tuple[Mapping[str, Run], Mapping[str, str]]:
 def _labelled_results(
     known: tuple[KnownRun, ...], only_shown: bool, language: str
 ) -> tuple[Mapping[str, Run], Mapping[str, str]]:
-    """Return the runs with results by name, newest first, and their labels with what went wrong, as far as that is
-    known within `_PATIENCE`: a verdict that was not kept reads tables.
+    """Return the runs with results by name, newest first, and their labels with what went wrong; of older runs
+    than the newest `_JUDGED`, only if their verdict was kept.
     """
     found = [each for each in known if each.metrics and (each.shown or not only_shown)]
     names = _told_apart({each.run.name: _label(each, language) for each in found})
-    end = perf_counter() + _PATIENCE
-    for each in found:
-        if perf_counter() > end:
-            break
-        names[each.run.name] = _judged(each, names[each.run.name], language)
+    for number, each in enumerate(found):
+        if number < _JUDGED or verdict.is_kept(each.run):
+            names[each.run.name] = _judged(each, names[each.run.name], language)
     return MappingProxyType({each.run.name: each.run for each in found}), MappingProxyType(names)
 
 
