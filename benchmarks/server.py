@@ -14,13 +14,13 @@ ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
-def running(home: Path, folder: Path = ROOT, **variables: str) -> Iterator[tuple[str, int]]:
+def running(home: Path, folder: Path = ROOT, port: int = 0, **variables: str) -> Iterator[tuple[str, int]]:
     """Start the dashboard with the workspace `home`, in a folder; yield its address and the number of its process.
 
-    `variables` are added to its environment; `folder` may hold `.streamlit/secrets.toml`.
+    A `port` of 0 is a free one. `variables` are added to its environment; `folder` may hold `.streamlit/secrets.toml`.
     """
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     environment = os.environ | {"CXR_HOME": str(home), "PYTHONPATH": str(ROOT)} | variables
     environment.pop("CXR_WEIGHTS_DIR", None)

@@ -1,6 +1,7 @@
 """Atomic writes: a reader sees the old file or the new one, never half of either."""
 
 import errno
+import itertools
 import json
 import os
 import uuid
@@ -21,6 +22,21 @@ _DISK_ERRNOS = {
     errno.EFBIG: msg("the file would be larger than this system allows"),
     errno.EROFS: msg("the disk is read-only"),
 }
+
+
+_changes = itertools.count(1)
+_last_change = 0
+
+
+def note_change() -> None:
+    """Note that this process has changed a file or folder, so that what is kept of them is looked at again."""
+    global _last_change
+    _last_change = next(_changes)
+
+
+def changes() -> int:
+    """Return a number that differs after each `note_change`; each atomic write notes itself."""
+    return _last_change
 
 
 @contextmanager
@@ -58,6 +74,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
             _flush(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        note_change()
 
 
 def _flush(path: Path) -> None:

@@ -6,8 +6,10 @@ import shutil
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import pandas as pd
+from cachetools import LRUCache, cached
 
 from cxrcore import schema, sealing, settings
 from cxrcore.data import classes, exclusions, versions
@@ -42,6 +44,9 @@ TEXT = [  # "" where not known
     "lesions",  # path of a mask
 ]
 NUMBERS = ["width", "height", "bits"]  # pixels and bits of a channel; 0 where the image could not be opened
+_TABLE_BYTES = 100 * 2**20  # of the tables that are kept in memory: about 100,000 images in all
+_Stamps = tuple[tuple[int, int, int] | None, ...]
+_Content = tuple[DatasetInfo, list[Edit], pd.DataFrame]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -141,7 +146,7 @@ def load(name: str, version: int = 0) -> Dataset:
     if not (folder / INFO).is_file():
         known = names()
         raise UserError("There is no dataset {name!r}. Datasets: {known}.", name=name, known=known or msg("none yet"))
-    info, edits, table = _read(folder)
+    info, edits, table = _kept(folder, _stamps(folder))
     newest = len(edits) + 1
     if not 0 <= version <= newest:
         raise UserError(
@@ -196,7 +201,7 @@ def _folders() -> list[Path]:
     return sorted(path.parent for path in settings.datasets_folder().glob(f"[!.]*/{INFO}"))
 
 
-def _read(folder: Path) -> tuple[DatasetInfo, list[Edit], pd.DataFrame]:
+def _read(folder: Path) -> _Content:
     """Return what is kept of a dataset, with a table of the current schema."""
     info, edits = DatasetInfo.read(folder / INFO), versions.read(folder)
     path = folder / TABLE
@@ -216,18 +221,35 @@ def _read(folder: Path) -> tuple[DatasetInfo, list[Edit], pd.DataFrame]:
 
 def _damage(folder: Path) -> Message | None:
     """Return why a dataset cannot be opened, None if it can; looked up again when a file has changed."""
-    stamps = []
+    return _checked(folder, _stamps(folder))
+
+
+def _stamps(folder: Path) -> _Stamps:
+    """Return the number, time and size of each file, None for one that is absent."""
+    found: list[tuple[int, int, int] | None] = []
     for name in (INFO, TABLE, versions.LOG):
-        path = folder / name
-        status = path.stat() if path.exists() else None
-        stamps.append((status.st_mtime_ns, status.st_size) if status else None)
-    return _checked(folder, tuple(stamps))
+        try:
+            status = os.stat(f"{folder}/{name}")  # noqa: PTH116 - of many datasets, so without paths
+            found.append((status.st_ino, status.st_mtime_ns, status.st_size))
+        except FileNotFoundError:
+            found.append(None)
+    return tuple(found)
 
 
 @lru_cache(maxsize=1024)
-def _checked(folder: Path, stamps: tuple[tuple[int, int] | None, ...]) -> Message | None:
+def _checked(folder: Path, stamps: _Stamps) -> Message | None:
     try:
-        _read(folder)
+        _kept(folder, stamps)
     except (UserError, OSError) as error:
         return getattr(error, "message", None) or Message(id=str(error))
     return None
+
+
+def _size(value: _Content) -> int:
+    return int(value[2].memory_usage(deep=True).sum())
+
+
+@cached(LRUCache(_TABLE_BYTES, _size), lock=Lock(), key=lambda folder, stamps: (folder, stamps))
+def _kept(folder: Path, stamps: _Stamps) -> _Content:
+    """Return what is kept of a dataset, which must not be changed; read again when a file has changed."""
+    return _read(folder)

@@ -1,6 +1,7 @@
 """Whether a run went wrong: its test against always answering the most frequent class, and signs of failed training."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
@@ -130,11 +131,21 @@ def _written(run: Run) -> tuple[int, ...]:
 
 @lru_cache(maxsize=20_000)
 def _of_run(run: Run, written: tuple[int, ...]) -> Verdict | None:
-    try:
-        kept = KeptVerdict.read_if_present(run.folder / FILE)
-    except DamagedFileError:
-        kept = None
-    return kept.verdict if kept and tuple(kept.of) == written else _computed(run)
+    kept = _kept(run, written)
+    return kept.verdict if kept else _computed(run)
+
+
+def is_kept(run: Run) -> bool:
+    """Return whether the verdict on a run can be told without reading its tables."""
+    return _kept(run, _written(run)) is not None
+
+
+def _kept(run: Run, written: tuple[int, ...]) -> KeptVerdict | None:
+    with suppress(DamagedFileError):
+        found = KeptVerdict.read_if_present(run.folder / FILE)
+        if found and tuple(found.of) == written:
+            return found
+    return None
 
 
 def _computed(run: Run) -> Verdict | None:

@@ -3,7 +3,7 @@
 import time
 
 from cxrcore.jobs import expected_time
-from cxrcore.runs import FINISHED, Run, RunStatus, listing
+from cxrcore.runs import FINISHED, Run, RunStatus, known
 from cxrcore.training.pooled_data import is_larger_tried, is_within_budget
 
 _AFTER = 4.0  # seconds to test, compute heatmaps and save a small run
@@ -46,11 +46,13 @@ def _after_stage(run: Run, stage: str, seconds: float) -> float:
 def _training(run: Run) -> float | None:
     """Return the seconds of training at the pace of the newest finished run with this backbone and head."""
     config = run.config
-    for other in listing():
-        theirs = other.config
-        if other.status.state == FINISHED and (theirs.backbone, theirs.head) == (config.backbone, config.head):
-            if found := other.selection:
+    for other in known():
+        theirs, status = other.config, other.status
+        if theirs is None or status is None or status.state != FINISHED:
+            continue
+        if (theirs.backbone, theirs.head) == (config.backbone, config.head):
+            if found := other.run.selection:
                 return found.seconds
-            pace = [epoch.seconds for epoch in other.epochs[-_LAST:]]
+            pace = [epoch.seconds for epoch in other.run.epochs[-_LAST:]]
             return sum(pace) / len(pace) * config.epochs if pace else None
     return None

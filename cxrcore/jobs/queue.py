@@ -17,7 +17,7 @@ from cxrcore.config.run_config import RunConfig, validated
 from cxrcore.errors import UserError
 from cxrcore.jobs import processes
 from cxrcore.messages import Message, msg
-from cxrcore.runs import FAILED, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, listing, process_id, state_label
+from cxrcore.runs import FAILED, LIVE, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, known, process_id, state_label
 from cxrcore.training import pipeline
 from cxrcore.training.run_recorder import STOP_FILE
 
@@ -45,7 +45,7 @@ def dispatch() -> None:
 
     Nothing happens where the dashboard is read-only.
     """
-    if settings.read_only():
+    if settings.read_only() or not any(found.status and found.status.state in LIVE for found in known()):
         return
     with lock():
         statuses = _statuses()
@@ -80,7 +80,8 @@ def write_status(run: Run, status: RunStatus, **changes: object) -> None:
 
 
 def _statuses() -> list[tuple[Run, RunStatus]]:
-    return [(run, run.status) for run in listing()]
+    """Return the runs that can be opened with their statuses as they are now."""
+    return [(found.run, found.status) for found in known(0.0) if found.problem is None and found.status]
 
 
 def stop(run: Run) -> None:

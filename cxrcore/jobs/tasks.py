@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from cxrcore import logs
 from cxrcore.errors import UserError
-from cxrcore.jobs import processes, queue
+from cxrcore.jobs import priority, processes, queue
 from cxrcore.messages import Message, msg, plain
 from cxrcore.progress import Step, StepProgress
 from cxrcore.runs import FAILED, RUNNING, ProcessId, Run, process_id
@@ -166,4 +166,5 @@ def file(folder: Path, task: str) -> Path:
 
 
 if __name__ == "__main__":
+    priority.lower()
     sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cxrcore import logs
 from cxrcore.errors import UserError
-from cxrcore.jobs import queue
+from cxrcore.jobs import priority, queue
 from cxrcore.messages import nameless
 from cxrcore.runs import Run
 from cxrcore.training.pipeline import run
@@ -42,4 +42,5 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
+    priority.lower()
     sys.exit(main(Path(sys.argv[1])))

@@ -1,5 +1,6 @@
 """Runs: a folder for each, read as typed values, and the registry of all."""
 
+from cxrcore.runs.index import KnownRun, find, known
 from cxrcore.runs.models import (
     FAILED,
     FINISHED,
@@ -39,6 +40,7 @@ __all__ = [
     "WHOLE_MODEL_FILE",
     "DamagedRun",
     "EpochMetrics",
+    "KnownRun",
     "ProcessId",
     "ResamplingResult",
     "Run",
@@ -52,6 +54,8 @@ __all__ = [
     "damaged",
     "discard",
     "discarded",
+    "find",
+    "known",
     "listing",
     "load",
     "process_id",

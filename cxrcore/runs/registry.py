@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from cxrcore import settings
+from cxrcore import files, settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import UserError
-from cxrcore.messages import Message, msg
+from cxrcore.messages import Message
+from cxrcore.runs import index
+from cxrcore.runs.index import known
 from cxrcore.runs.models import QUEUED, RUNNING, RunStatus
 from cxrcore.runs.process import process_id
 from cxrcore.runs.run import Run
@@ -68,31 +70,13 @@ def load(name: str) -> Run:
 
 
 def listing() -> list[Run]:
-    """Return the runs that can be opened, newest first."""
-    return [run for run, problem in _inspected() if problem is None]
+    """Return the runs that can be opened, newest first; the change of another process is seen within a second."""
+    return [found.run for found in known() if found.problem is None]
 
 
 def damaged() -> list[DamagedRun]:
     """Return the run folders that cannot be opened, newest first."""
-    return [DamagedRun(run.name, problem) for run, problem in _inspected() if problem is not None]
-
-
-def _inspected() -> list[tuple[Run, Message | None]]:
-    """Return every run folder, newest first, and what is wrong with its JSON files."""
-    folders = sorted((path for path in settings.runs_folder().glob("[!.]*") if path.is_dir()), reverse=True)
-    return [(Run(folder), _problem(Run(folder))) for folder in folders]
-
-
-def _problem(run: Run) -> Message | None:
-    try:
-        _ = run.status, run.config, run.card, run.resampling
-        if run.metrics:
-            _ = run.info
-    except FileNotFoundError as error:
-        return msg("{file} is missing.", file=Path(str(error.filename)).name)
-    except UserError as error:
-        return error.message
-    return None
+    return [DamagedRun(found.run.name, found.problem) for found in known() if found.problem is not None]
 
 
 def discard(run: Run) -> None:
@@ -104,6 +88,7 @@ def discard(run: Run) -> None:
         if _age(path) > _SECONDS_IN_TRASH:
             shutil.rmtree(path, ignore_errors=True)
     target = run.folder.rename(trash / run.name)
+    files.note_change()
     target.touch()  # the week counts from now
 
 
@@ -111,7 +96,7 @@ def discarded() -> list[Run]:
     """Return the runs in the trash that are not to be deleted yet, the last discarded first."""
     aged = [(_age(path.parent), path.parent) for path in (settings.runs_folder() / _TRASH).glob("*/status.json")]
     found = [Run(folder) for age, folder in sorted(aged) if age <= _SECONDS_IN_TRASH]
-    return [run for run in found if _problem(run) is None]
+    return [run for run in found if index.read(run.folder).problem is None]
 
 
 def _age(folder: Path) -> float:
@@ -134,4 +119,6 @@ def restore(name: str) -> Run:
         raise UserError("Run {name!r} is not in the trash any more.", name=name)
     if (settings.runs_folder() / name).exists():
         raise UserError("There is a run {name!r} already.", name=name)
-    return Run(path.rename(settings.runs_folder() / name))
+    restored = Run(path.rename(settings.runs_folder() / name))
+    files.note_change()
+    return restored

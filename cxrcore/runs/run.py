@@ -31,7 +31,7 @@ from cxrcore import schema, settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data.classes import positive
 from cxrcore.errors import DamagedFileError, UserError
-from cxrcore.files import atomic_path, read_text_lines
+from cxrcore.files import atomic_path, note_change, read_text_lines
 from cxrcore.messages import Message
 from cxrcore.metric import Metric
 from cxrcore.runs.models import (
@@ -214,6 +214,7 @@ class Run:
             ShownMark().write(self.folder / _SHOWN)
         else:
             (self.folder / _SHOWN).unlink(missing_ok=True)
+            note_change()
 
     def predictions(self, split: str = "test") -> pd.DataFrame:
         """Return the prediction table of the validation or test images."""

@@ -1,7 +1,10 @@
 """The dataset and the run that a page shows, kept in the URL so that a reload or a link shows the same."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from threading import Lock
+from types import MappingProxyType
 
 import streamlit as st
 
@@ -11,8 +14,11 @@ from cxrcore.evaluation import verdict
 from cxrcore.features import backbones
 from cxrcore.figures import formatting
 from cxrcore.i18n import current, format_time, t, translate
-from cxrcore.runs import Run, state_label
+from cxrcore.runs import KnownRun, Run, state_label
 from cxrcore.ui import feedback, query_params
+
+_JUDGED = 50  # the newest runs, of which a verdict that was not kept is found by reading tables
+_LOCK = Lock()
 
 
 def choose_dataset(last_used: bool = False) -> str | None:
@@ -29,20 +35,20 @@ def choose_dataset(last_used: bool = False) -> str | None:
 
 
 def _last_used(names: Sequence[str]) -> str:
-    for run in runs.listing():
-        if run.requested.dataset in names:
-            return run.requested.dataset
+    known = set(names)
+    for found in runs.known():
+        if found.config and found.config.dataset in known:
+            return found.config.dataset
     return max(names, key=lambda name: dataset.load(name).info.created)
 
 
 def choose_run() -> Run | None:
     """Show the runs with results to choose from, newest first; return the chosen one, or None when there is none."""
-    found = {run.name: run for run in listed() if run.metrics}
+    found, names = _with_results()
     if not found:
         return None
     if st.query_params.get("run", next(iter(found))) not in found:
         st.warning(t("The run named by the link cannot be shown here. This is the newest run that can."))
-    names = {name: judged(found[name], label) for name, label in labels(list(found.values())).items()}
     key = query_params.start("run", list(found), next(iter(found)))
     st.selectbox(t("Run"), list(found), format_func=names.__getitem__, key=key)
     chosen = found[_always_named("run")]
@@ -51,11 +57,36 @@ def choose_run() -> Run | None:
     return chosen
 
 
+def _with_results() -> tuple[Mapping[str, Run], Mapping[str, str]]:
+    with _LOCK:  # what one visitor waits for, others need as well
+        return _labelled_results(runs.known(), settings.read_only(), current())
+
+
+@lru_cache(maxsize=4)
+def _labelled_results(
+    known: tuple[KnownRun, ...], only_shown: bool, language: str
+) -> tuple[Mapping[str, Run], Mapping[str, str]]:
+    """Return the runs with results by name, newest first, and their labels with what went wrong; of older runs
+    than the newest `_JUDGED`, only if their verdict was kept.
+    """
+    found = [each for each in known if each.metrics and (each.shown or not only_shown)]
+    names = _told_apart({each.run.name: _label(each, language) for each in found})
+    for number, each in enumerate(found):
+        if number < _JUDGED or verdict.is_kept(each.run):
+            names[each.run.name] = _judged(each, names[each.run.name], language)
+    return MappingProxyType({each.run.name: each.run for each in found}), MappingProxyType(names)
+
+
 def _always_named(name: str) -> str:
     """Return the choice, which the URL always names: the newest run today is not the newest tomorrow."""
     value = str(st.session_state[f"{name} {current()}"])
     query_params.keep(name, value, None)
     return value
+
+
+def with_results() -> list[Run]:
+    """Return the runs with results that may be seen here, newest first."""
+    return list(_with_results()[0].values())
 
 
 def no_run() -> None:
@@ -71,12 +102,18 @@ def no_run() -> None:
 
 def listed() -> list[Run]:
     """Return the runs that may be seen here, newest first: where nothing may be changed, those marked as shown."""
-    return [run for run in runs.listing() if run.shown or not settings.read_only()]
+    only_shown = settings.read_only()
+    return [found.run for found in runs.known() if found.problem is None and (found.shown or not only_shown)]
 
 
-def labels(runs: Sequence[Run]) -> dict[str, str]:
+def labels(of: Sequence[Run]) -> dict[str, str]:
     """Return the label of each run by its name, as plain text; equal labels end with a part of the names."""
-    found = {run.name: run_label(run) for run in runs}
+    language = current()
+    known = zip(of, runs.find(*of), strict=True)
+    return _told_apart({run.name: _label(found, language) if found else _labelled(run) for run, found in known})
+
+
+def _told_apart(found: Mapping[str, str]) -> dict[str, str]:
     count = Counter(found.values())
     return {name: label if count[label] == 1 else f"{label} · {name[-4:]}" for name, label in found.items()}
 
@@ -87,8 +124,22 @@ def judged(run: Run, label: str) -> str:
     return f"{label} · {translate(found.title)}" if found and found.findings else label
 
 
+@lru_cache(maxsize=4000)
+def _judged(found: KnownRun, label: str, language: str) -> str:
+    return judged(found.run, label)
+
+
 def run_label(run: Run) -> str:
     """Return for example `22 Nov 04:05 · Xception · phantom · 97.3%`, as plain text."""
+    return labels([run])[run.name]
+
+
+@lru_cache(maxsize=4000)
+def _label(found: KnownRun, language: str) -> str:
+    return _labelled(found.run)
+
+
+def _labelled(run: Run) -> str:
     config, status, metrics = run.config, run.status, run.metrics
     when = format_time(status.created or status.started)
     title = run.title or backbones.get(config.backbone).title

@@ -16,6 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 import cxrcore
 from cxrcore import logs, settings
 from cxrcore.jobs import worker_pool
+from cxrcore.ui import collection
 from cxrcore.ui.visitor import predict_route
 from cxrcore.ui.visitor.hosts import HostsAndOrigins
 
@@ -43,6 +44,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     Streamlit prints each error that escapes a page, with its text. The log has it without: texts hold names of files.
     """
     logs.start(session=_session)
+    collection.install()
     logging.getLogger("streamlit.error_util").addFilter(lambda record: False)
     logs.LOGGER.info("Server started, version %s", cxrcore.__version__)
     yield

@@ -56,12 +56,13 @@ def test_without_a_boot_id_the_time_of_the_start_counts(monkeypatch, tmp_path):
     assert found == ProcessId(pid=os.getpid(), pid_started=psutil.Process().create_time()) and processes.alive(found)
 
 
-@pytest.mark.parametrize("pid", [-1, 0, 1, 2, os.getpid(), os.getppid(), 2**31 - 1, 2**31, 10**30])
+@pytest.mark.parametrize("pid", [-1, 0, 1, 2, "this", "parent", 2**31 - 1, 2**31, 10**30])
 def test_a_made_up_process_is_never_killed(home, monkeypatch, pid):
     """Not even one that is there, with the right time of its start: it is not a worker of this run."""
     killed = []
     monkeypatch.setattr(psutil.Process, "kill", killed.append)
     run = runs.create(run_config.make(dataset="d", size=64))
+    pid = {"this": os.getpid(), "parent": os.getppid()}.get(pid, pid)
     known = process_id(pid) if 0 < pid < 2**31 and psutil.pid_exists(pid) else ProcessId(pid=pid, pid_started=7.0)
     queue.write_status(run, run.status, worker=True, **dict(known))
     tasks.TaskStatus(state="running", **dict(known)).write(run.folder / "tasks" / "shortcut.json")

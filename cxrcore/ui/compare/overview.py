@@ -11,7 +11,7 @@ from cxrcore.features import backbones
 from cxrcore.figures import comparison, formatting, palette
 from cxrcore.figures.comparison import ComparedRun
 from cxrcore.i18n import N_, format_time, nt, t, translate
-from cxrcore.runs import Run
+from cxrcore.runs import Run, find
 from cxrcore.ui import query_params
 
 MOST = 20  # runs in the figures
@@ -22,7 +22,7 @@ _FORMS = {_SECONDS: ",.0f", _MEGABYTES: ",.1f"}
 
 def show(runs: Sequence[Run], are_chosen: bool) -> None:
     """Show the first `MOST` of the runs that have results; `are_chosen` tells whether a user chose them."""
-    tested = [run for run in runs if run.metrics]
+    tested = [known.run for known in find(*runs) if known and known.metrics]
     shown = tested[:MOST]
     if not shown:
         return

@@ -1,9 +1,13 @@
 """Runs side by side: figures, a table to choose from, the paired tests, curves, and actions on runs."""
 
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from threading import Lock
 from time import perf_counter
 
+import pandas as pd
 import streamlit as st
+from cachetools import LRUCache, cached
 
 from cxrcore import runs, settings
 from cxrcore.evaluation import run_comparison, verdict
@@ -11,7 +15,7 @@ from cxrcore.evaluation.verdict import BAD, CAUTION, GOOD
 from cxrcore.figures import comparison, formatting
 from cxrcore.files import csv_text
 from cxrcore.i18n import current, format_number, t, translate
-from cxrcore.runs import LIVE, Run, state_label
+from cxrcore.runs import LIVE, KnownRun, Run, state_label
 from cxrcore.ui import feedback, selection
 from cxrcore.ui.compare import edit, matrices, overview, paired, url_selection
 from cxrcore.ui.fragments import fragment
@@ -66,6 +70,8 @@ def _csv(found: list[Run]) -> str:
 
 def _filtered(listed: list[Run]) -> list[Run]:
     wanted = st.text_input(t("Filter"), placeholder=t("for example: vgg16 cosine"), key="run filter").lower().split()
+    if not wanted:
+        return listed
     return [run for run in listed if all(word in _words(run) for word in wanted)]
 
 
@@ -76,7 +82,32 @@ def _words(run: Run) -> str:
 
 def _choose(found: list[Run], listed: list[Run], labels: dict[str, str], verdicts: dict[str, str]) -> list[Run]:
     """Show the table of the runs found; return those that are chosen, also those that the filter hides."""
-    differing, rows = run_comparison.differing(found), []
+    rows = _table(_Rows(tuple(runs.find(*found)), current(), len(verdicts)), found, labels, verdicts)
+    st.caption(t("Settings that are the same in all runs have no column. Click on a column's title to sort."))
+    names = [run.name for run in found]
+    key = f"runs {current()} {hash(tuple(names))}"
+    url_selection.start(key, names)
+    event = st.dataframe(rows, hide_index=True, selection_mode="multi-row", on_select="rerun", key=key)
+    by_name = {run.name: run for run in listed}
+    return [by_name[name] for name in url_selection.keep(event, names, list(by_name))]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What a table of runs depends on: the runs as they are, the language, and how many verdicts are known."""
+
+    known: tuple[KnownRun | None, ...]
+    language: str
+    judged: int
+
+
+_TABLES: LRUCache[_Rows, pd.DataFrame] = LRUCache(maxsize=8)
+
+
+@cached(_TABLES, key=lambda rows, *_: rows, lock=Lock())
+def _table(rows: _Rows, found: list[Run], labels: dict[str, str], verdicts: dict[str, str]) -> pd.DataFrame:
+    """Return the table of runs; it is kept, so it must not be changed."""
+    differing, table = run_comparison.differing(found), []
     for run in found:
         metrics, averaged, accuracy, settings = run.metrics, run.averaged, run.headline, run.settings
         macro_f1 = metrics.test.macro_f1 if metrics else None
@@ -90,21 +121,16 @@ def _choose(found: list[Run], listed: list[Run], labels: dict[str, str], verdict
         row[t("macro F1")] = formatting.with_interval(averaged.mean.get("macro_f1") if averaged else macro_f1)
         row[t("test images")] = accuracy.n if accuracy else None
         row[t("tags")] = ", ".join(run.card.tags)
-        rows.append(row)
-    st.caption(t("Settings that are the same in all runs have no column. Click on a column's title to sort."))
-    names = [run.name for run in found]
-    key = f"runs {current()} {hash(tuple(names))}"
-    url_selection.start(key, names)
-    event = st.dataframe(rows, hide_index=True, selection_mode="multi-row", on_select="rerun", key=key)
-    by_name = {run.name: run for run in listed}
-    return [by_name[name] for name in url_selection.keep(event, names, list(by_name))]
+        table.append(row)
+    return pd.DataFrame(table)
 
 
 def _verdicts(found: list[Run]) -> dict[str, str]:
     """Return the verdicts by name, newest first until `_PATIENCE` is over: one that is not known yet reads tables."""
     end, verdicts = perf_counter() + _PATIENCE, {}
-    for run in found:
-        verdicts[run.name] = _verdict(run)
+    language = current()
+    for run, known in zip(found, runs.find(*found), strict=True):
+        verdicts[run.name] = _verdict(known, language) if known else _judged(run)
         if perf_counter() > end:
             break
     return verdicts
@@ -126,7 +152,12 @@ def _judge(found: list[Run]) -> None:
     st.rerun()
 
 
-def _verdict(run: Run) -> str:
+@lru_cache(maxsize=4000)
+def _verdict(known: KnownRun, language: str) -> str:
+    return _judged(known.run)
+
+
+def _judged(run: Run) -> str:
     """Return what went wrong in a few words, or that nothing did; a dash before there are results."""
     found = verdict.of_run(run)
     if found is None:

@@ -32,7 +32,7 @@ def show(run: Run) -> None:
         format_func=lambda name: translate(METHODS[name].title),
         key="compared methods",
     )
-    others = {other.name: other for other in selection.listed() if other.metrics and other.name != run.name}
+    others = {other.name: other for other in selection.with_results() if other.name != run.name}
     labels = selection.labels([run, *others.values()])
     added = right.multiselect(
         t("Another run"),

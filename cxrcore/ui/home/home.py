@@ -38,7 +38,7 @@ def workspace() -> None:
 
 def demonstration() -> None:
     """Show the runs that were marked as shown, each with links to its results and its heatmaps."""
-    found = [run for run in selection.listed() if run.metrics]
+    found = selection.with_results()
     if not found:
         selection.no_run()
     st.subheader(t("Runs"))

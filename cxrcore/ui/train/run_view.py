@@ -41,7 +41,8 @@ def watch(run: Run) -> None:
 
 def others(in_view: str | None) -> None:
     """List the other runs that run or wait."""
-    found = [run for run in runs.listing() if run.status.state in LIVE and run.name != in_view]
+    live = [known.run for known in runs.known() if known.status and known.status.state in LIVE]
+    found = [run for run in live if run.name != in_view]
     if not found:
         return
     st.subheader(t("Also running or waiting"))
@@ -204,10 +205,12 @@ def _curves(run: Run, status: RunStatus, epochs: Sequence[EpochMetrics], earlier
 
 def previous(run: Run) -> Run | None:
     """Return the newest run before this one with curves on the same dataset, by epochs or by iterations as they are."""
-    logistic = run.requested.head == "logistic"
-    for other in runs.listing():
-        theirs = other.requested
-        same = theirs.dataset == run.requested.dataset and (theirs.head == "logistic") == logistic
-        if other.name < run.name and same and other.epochs:
-            return other
+    requested = run.requested
+    logistic = requested.head == "logistic"
+    for other in runs.known():
+        if (theirs := other.config) is None or other.run.name >= run.name:
+            continue
+        same = theirs.dataset == requested.dataset and (theirs.head == "logistic") == logistic
+        if same and other.run.epochs:
+            return other.run
     return None

@@ -1,0 +1,139 @@
+"""What is known of all runs in this process: each folder is read once, and again when one of its files has changed."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from cxrcore import files, settings
+from cxrcore.config.run_config import RunConfig
+from cxrcore.errors import UserError
+from cxrcore.messages import Message, msg
+from cxrcore.runs.models import RunCard, RunMetrics, RunStatus
+from cxrcore.runs.run import Run
+
+SECONDS = 1.0  # in which the change of another process is seen; one of this process is seen at once
+_SETTLED_SECONDS = 2.0  # a folder's time tells of later changes only if it is that old: its resolution is coarse
+_FILES = {  # what lists of runs depend on
+    "about.json", "card.json", "config.json", "metrics.json", "resampling.json", "resampling.parquet", "rounds.json",
+    "rounds.parquet", "selection.json", "shown.json", "status.json", "verdict.json",
+}  # fmt: skip
+_State = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class KnownRun:
+    """A run folder when it was last read; the same object until one of its files changes, so results that depend on
+    them alone can be kept by it. `problem` tells what is wrong with its JSON files; then some of them are None.
+    """
+
+    run: Run
+    state: _State
+    problem: Message | None = None
+    status: RunStatus | None = None
+    config: RunConfig | None = None
+    card: RunCard | None = None
+    metrics: RunMetrics | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether the run is shown where the dashboard is read-only."""
+        return any(name == "shown.json" for name, *_ in self.state)
+
+
+class _Index:
+    """The runs of one workspace. Threads that ask while one looks wait for what it finds."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._folder = Path()
+        self._found: dict[str, tuple[KnownRun, int]] = {}  # with the folder's time, 0 if it may be the time of more
+        self._listed: tuple[KnownRun, ...] = ()
+        self.by_folder: dict[Path, KnownRun] = {}
+        self._looked, self._changes = 0.0, -1
+
+    def listed(self, seconds: float) -> tuple[KnownRun, ...]:
+        folder = settings.runs_folder()
+        asked, changes = time.monotonic(), files.changes()
+        with self._lock:
+            if folder != self._folder:
+                self._folder, self._found, self._listed, self._changes = folder, {}, (), -1
+            if self._changes != changes or self._looked < asked - seconds:
+                self._looked, self._changes = time.monotonic(), changes
+                self._look()
+            return self._listed
+
+    def _look(self) -> None:
+        try:
+            names = sorted((e.name for e in os.scandir(self._folder) if e.name[0] != "." and e.is_dir()), reverse=True)
+        except FileNotFoundError:
+            names = []
+        found = {}
+        for name in names:
+            try:
+                found[name] = _known(str(self._folder / name), self._found.get(name))
+            except FileNotFoundError:  # moved to the trash meanwhile, or a file replaced
+                if (self._folder / name).is_dir():
+                    found[name] = _known(str(self._folder / name), None)
+        self._found, listed = found, tuple(run for run, _ in found.values())
+        if listed != self._listed:
+            self._listed = listed
+            self.by_folder = {known.run.folder: known for known in listed if known.problem is None}
+
+
+_INDEX = _Index()
+
+
+def known(seconds: float | None = None) -> tuple[KnownRun, ...]:
+    """Return all run folders, newest first, as they were at most `seconds` ago (None: `SECONDS`), 0 for now.
+
+    The same tuple is returned as long as nothing has changed.
+    """
+    return _INDEX.listed(SECONDS if seconds is None else seconds)
+
+
+def find(*runs: Run) -> list[KnownRun | None]:
+    """Return what is known of each of these runs, None for one that cannot be opened or is not among the runs."""
+    known()
+    found = _INDEX.by_folder
+    return [found.get(run.folder) for run in runs]
+
+
+def read(folder: Path) -> KnownRun:
+    """Return what is known of a folder, which may be elsewhere, as it is now."""
+    return _known(str(folder), None)[0]
+
+
+def _known(folder: str, before: tuple[KnownRun, int] | None) -> tuple[KnownRun, int]:
+    """Return a folder and its time: as before, if its files have not changed."""
+    now, written = time.time_ns(), os.stat(folder).st_mtime_ns  # noqa: PTH116 - many, so without paths
+    same_names = [name for name, *_ in before[0].state] if before and before[1] == written else None
+    state = _state(folder, same_names)
+    settled = written if now - written > _SETTLED_SECONDS * 1e9 else 0
+    known = before[0] if before and before[0].state == state else _read(Run(Path(folder)), state)
+    return known, settled
+
+
+def _state(folder: str, names: list[str] | None) -> _State:
+    """Return the number, time and size of each of the files, in the order of their names; `names` if they are known."""
+    if names is None:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.name in _FILES)
+    found = []
+    for name in names:
+        status = os.stat(f"{folder}/{name}")  # noqa: PTH116
+        found.append((name, status.st_ino, status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+def _read(run: Run, state: _State) -> KnownRun:
+    try:
+        status, config, card, _ = run.status, run.config, run.card, run.resampling
+        if metrics := run.metrics:
+            _ = run.info
+        return KnownRun(run, state, None, status, config, card, metrics)
+    except FileNotFoundError as error:
+        problem = msg("{file} is missing.", file=Path(str(error.filename)).name)
+    except UserError as error:
+        problem = error.message
+    return KnownRun(run, state, problem)

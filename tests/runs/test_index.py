@@ -1,0 +1,104 @@
+"""The index of runs: what a list of runs reads, and how soon it sees changes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cxrcore import runs
+from cxrcore.config import run_config
+from cxrcore.jobs import queue
+from cxrcore.runs import QUEUED, RunCard, index
+from cxrcore.schema import Stored
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The names of the JSON files that are read after this point."""
+    found = []
+    read = Stored.read.__func__
+
+    def noted(cls, path):
+        found.append(path.name)
+        return read(cls, path)
+
+    monkeypatch.setattr(Stored, "read", classmethod(noted))
+    return found
+
+
+def queued(count):
+    return [runs.create(run_config.make(dataset="d"), queued=True) for _ in range(count)]
+
+
+def test_nothing_is_read_again_where_nothing_has_changed(opened):
+    made = queued(3)
+    first = runs.known(0.0)
+    assert [found.run for found in first] == sorted(made, key=lambda run: run.name, reverse=True)
+    assert all(found.status.state == QUEUED for found in first)
+    opened.clear()
+    assert runs.known(0.0) is first
+    assert runs.listing() == [found.run for found in first]
+    assert not opened
+
+
+def test_only_the_run_that_has_changed_is_read_again(opened):
+    made = queued(3)
+    first = {found.run: found for found in runs.known(0.0)}
+    made[1].describe(title="changed")
+    opened.clear()
+    second = {found.run: found for found in runs.known(0.0)}
+    assert second[made[1]].card.title == "changed"
+    assert [second[run] is first[run] for run in made] == [True, False, True]
+    assert opened.count("status.json") == 1
+
+
+def test_changes_of_this_process_are_seen_at_once(monkeypatch):
+    monkeypatch.setattr(index, "SECONDS", 1000.0)
+    first, second = queued(2)
+    assert len(runs.listing()) == 2
+    second.show(True)
+    assert runs.find(second)[0].shown
+    second.show(False)
+    assert not runs.find(second)[0].shown
+    queue.stop(first)
+    assert runs.find(first)[0].status.state == "stopped"
+    runs.discard(first)
+    assert runs.listing() == [second]
+    assert runs.find(first) == [None]
+    runs.restore(first.name)
+    assert len(runs.listing()) == 2
+
+
+def test_changes_of_another_process_are_seen_after_the_interval(monkeypatch):
+    monkeypatch.setattr(index, "SECONDS", 1000.0)
+    (run,) = queued(1)
+    assert runs.find(run)[0].card.title == ""
+    code = f"from cxrcore.runs import Run; from pathlib import Path; Run(Path({str(run.folder)!r})).describe(title='x')"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert runs.find(run)[0].card.title == ""
+    monkeypatch.setattr(index, "SECONDS", 0.0)
+    assert runs.find(run)[0].card.title == "x"
+
+
+def test_a_file_that_is_damaged_in_place_or_new_is_seen():
+    (run,) = queued(1)
+    assert runs.known(0.0)[0].problem is None
+    (run.folder / "status.json").write_text("{")
+    assert "status.json" in str(runs.known(0.0)[0].problem)
+    assert runs.listing() == []
+    (run.folder / "status.json").unlink()
+    assert str(runs.known(0.0)[0].problem) == "status.json is missing."
+    (run.folder / "card.json").write_text("{}")
+    assert runs.known(0.0)[0].card is None
+    run.folder.rename(run.folder.with_name(".hidden"))
+    assert runs.known(0.0) == ()
+
+
+def test_a_second_file_within_the_resolution_of_the_folders_time_is_seen():
+    (run,) = queued(1)
+    runs.known(0.0)
+    before = run.folder.stat()
+    RunCard(title="late").write(run.folder / "card.json")
+    os.utime(run.folder, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if it had been the same tick
+    assert runs.known(0.0)[0].card.title == "late"

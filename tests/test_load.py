@@ -1,0 +1,44 @@
+"""The load client: what it plans, and what it sees of a real server."""
+
+import asyncio
+import time
+from itertools import islice
+
+import aiohttp
+import psutil
+
+from benchmarks import load
+from benchmarks.load import Record, plan
+from benchmarks.server import running
+
+
+def test_plan_depends_on_the_seed_and_comes_to_every_view():
+    steps = list(islice(plan("0 1", ["a"], ["d"]), 600))
+    assert steps == list(islice(plan("0 1", ["a"], ["d"]), 600))
+    assert steps != list(islice(plan("0 2", ["a"], ["d"]), 600))
+    every = {load.view_name(path, query) for path, queries in load.VIEWS.items() for query in queries}
+    assert {load.view_name(path, query) for path, query in steps} == every
+
+
+def test_two_visitors_of_a_real_server_until_it_is_gone(tmp_path):
+    pages = [("", {}), ("compare", {"show": "Runs"}), ("data", {"view": "Add a dataset"})]
+    record = Record()
+
+    async def all_pages(address):
+        async with aiohttp.ClientSession() as http:
+            until = time.monotonic() + 60
+            visits = (load.visit(http, address, iter(pages), until, 0.1, record) for _ in range(2))
+            await asyncio.gather(*visits)
+            assert not record.errors
+            await load.visit(http, address, ended(), until, 0.0, record)
+
+    def ended():
+        yield "", {}
+        psutil.Process(server).kill()
+        yield "", {}
+
+    with running(tmp_path) as (address, server):
+        asyncio.run(all_pages(address))
+    counts = {name: len(seconds) for name, seconds in record.pages.items()}
+    assert counts["compare, Runs"] == counts["data, Add a dataset"] == 2
+    assert record.errors["home: the server closed the session"] == 1
