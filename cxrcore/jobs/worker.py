@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cxrcore.errors import UserError
+from cxrcore.features import weights
 from cxrcore.jobs import queue
 from cxrcore.runs import Run
 from cxrcore.training.pipeline import run
@@ -21,7 +22,8 @@ def main(folder: Path) -> int:
     with queue.lock():
         pass  # the process that started this one writes the first status
     try:
-        run(Run(folder).requested, folder, _log_stage)
+        with weights.only_permitted():
+            run(Run(folder).requested, folder, _log_stage)
     except UserError as error:
         print(error)
         return 2
