@@ -4,9 +4,11 @@ import errno
 import itertools
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,27 @@ def _cut_torn_line(descriptor: int) -> None:
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
         os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading. A FIFO, a device or a socket is not waited for.
+
+    Raises:
+        OSError: there is no such file, or it is not a regular one (`errno.EINVAL`).
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return open(path, "rb", opener=lambda *_: descriptor)
+
+
+def opened_path(file: BufferedReader) -> Path:
+    """Return where an open file lies, with links followed as they were when it was opened, where the system tells it
+    (Linux); elsewhere as they are now.
+    """
+    entry = Path(f"/proc/self/fd/{file.fileno()}")
+    return entry.readlink() if entry.exists() else Path(file.name).resolve()
 
 
 def read_text_lines(source: Path) -> list[str]:

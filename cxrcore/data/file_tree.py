@@ -1,6 +1,7 @@
 """Named files in a folder, an archive or memory. Readers read from these only."""
 
 import os
+import stat
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def _of_folder(folder: Path, roots: Sequence[Path] | None) -> FileTree:
                 _add(found, archive.files(path, budget, inside[: -len(".zip")] + "/"))
             else:
                 budget.add(1, 0, str(folder))
-                _add(found, {inside: File(partial(read, path), _mark(path), path)})
+                _add(found, {inside: File(partial(read, path, roots), _mark(path), path)})
     return FileTree(folder.name, str(folder), _sorted(found))
 
 
@@ -124,6 +125,8 @@ def _refused(path: Path, roots: Sequence[Path] | None) -> Callable[[], bytes] | 
         return partial(_raise, ImageError("the file's name is not in UTF-8: rename it"))
     if path.is_symlink() and not contain(roots, path):
         return partial(_raise, ImageError("a link to a file outside of CXR_DATA_ROOTS", kind="outside"))
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        return partial(_raise, ImageError("not a regular file but a device, a FIFO or a socket"))
     return None
 
 

@@ -1,8 +1,9 @@
 """One image file to uint8 RGB pixels, or an `ImageError` with the reason."""
 
 import io
+import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from cxrcore.data import dicom
 from cxrcore.data.errors import AT_MOST, MAX_BYTES, ImageError, check_size
 from cxrcore.data.memory import MemoryBudget
+from cxrcore.data.roots import open_within
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
 # Others, such as EPS, would hand an untrusted file to further programs.
@@ -187,14 +189,25 @@ def png(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def read(path: Path) -> bytes:
-    """Return the bytes of a file. Raises `ImageError`, also for one over `MAX_FILE`."""
+def read(path: Path, roots: Sequence[Path] | None = None) -> bytes:
+    """Return the bytes of a regular file that lies in one of `roots`, None for anywhere.
+
+    Raises:
+        ImageError: also for a file over `MAX_FILE`.
+    """
     try:
-        if path.stat().st_size > MAX_FILE:
+        with open_within(roots, path) as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size) if size <= MAX_FILE else b""
+        if size > MAX_FILE:
             raise ImageError("the file is larger than {most} MB", most=MAX_FILE // 2**20)
-        return path.read_bytes()
+        return content
     except FileNotFoundError as error:
         raise ImageError("the file is missing", kind="missing") from error
+    except PermissionError as error:
+        if error.errno is None:
+            raise ImageError("the file lies outside the permitted folders (CXR_DATA_ROOTS)", kind="outside") from error
+        raise ImageError("the file cannot be read ({reason})", reason=error.strerror) from error
     except OSError as error:
         raise ImageError("the file cannot be read ({reason})", reason=error.strerror) from error
 

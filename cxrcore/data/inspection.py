@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from cxrcore.data import exclusions, image_metadata, roots
+from cxrcore.data import exclusions, image_metadata
 from cxrcore.data.dicom import is_dicom
 from cxrcore.data.errors import ImageError
 from cxrcore.data.image_statistics import measure
@@ -132,9 +132,7 @@ class ImageInspector:
             content: bytes = row["content"]()
             return content
         path = Path(row["path"])
-        if not roots.contain(self.allowed, path):
-            raise ImageError("the file lies outside the permitted folders (CXR_DATA_ROOTS)", kind="outside")
-        return read(path)
+        return read(path, self.allowed)
 
     def _keep(self, row: Mapping[str, Any], content: bytes, image: Decoded) -> tuple[str, bytes]:
         """Return the path and the bytes to be used from now on.

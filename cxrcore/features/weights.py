@@ -3,42 +3,67 @@
 import hashlib
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from cxrcore import settings
+from cxrcore.data.roots import open_within
 from cxrcore.errors import UserError
+from cxrcore.features import hdf5_check
 from cxrcore.features.backbones import Backbone
 from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
 from cxrcore.progress import Progress
 
 KERAS_WEIGHTS_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
 CONNECT_SECONDS, READ_SECONDS = 5, 20
+MAX_BYTES = 2 * 2**30  # of a file
+
+State = tuple[int, int, int]  # number, size and time of a file
+# The folders that a file of weights may lie in, None for anywhere: who uses the command line has rights of his own.
+_allowed: ContextVar[tuple[Path, ...] | None] = ContextVar("allowed", default=None)
+_KEPT_DIGESTS = 16
+known_digests: dict[tuple[Path | None, State], str] = {}  # a changed file has another state, and is hashed again
 
 
 @dataclass(frozen=True)
 class Weights:
-    """`path` is None for random weights; `digest` names the content: a SHA-256, or `random-<seed>`."""
+    """`path` is None for random weights; `digest` names the content: a SHA-256, or `random-<seed>`. `state` is that of
+    the file when it was read.
+    """
 
     path: Path | None
     digest: str
     seed: int = 0
+    state: State = (0, 0, 0)
 
     def load_into(self, model: Any) -> None:
         """Give `model` these weights; random ones are left to the constructor, under this seed.
 
         Raises:
-            UserError: the file does not hold weights of this model.
+            UserError: the file does not hold weights of this model, or others than when its digest was computed.
         """
         if self.path is None:
             return
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _opened(self.path) as file:
+                hdf5_check.check(file)
                 # Keras only warns when a file lacks a layer, and leaves that layer at random.
                 warnings.filterwarnings("error", "Skipping nested container", UserWarning)
                 model.load_weights(self.path)
+                if self.state not in ((0, 0, 0), _state(self.path.stat())):
+                    raise UserError("the file was replaced meanwhile")
+        except UserError as error:
+            raise UserError(
+                "{path} does not hold weights of {name}: {reason}",
+                path=self.path,
+                name=model.name,
+                reason=error.message,
+            ) from error
         except (ValueError, OSError, KeyError, UserWarning) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(
@@ -70,14 +95,75 @@ def resolve(
     if kind == "random":
         return Weights(None, f"random-{seed}", seed)
     path = file if kind == "file" else on_disk(backbone) or _download(backbone, progress)
-    if path is None or not path.is_file():
+    try:
+        with _opened(path or Path()) as opened:
+            state = _state(os.fstat(opened.fileno()))
+            known = known_digests.get((path, state))
+            digest = known or hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        if kind == "file" and _allowed.get() is not None:
+            raise _not_permitted() from error
         raise UserError(
             "weights_file: there is no file {path}. Give a .weights.h5 file of {title}.",
             path=path,
             title=backbone.title,
-        )
-    status = path.stat()
-    return Weights(path, _digest(path, status.st_size, status.st_mtime_ns))
+        ) from error
+    if len(known_digests) >= _KEPT_DIGESTS:
+        known_digests.clear()
+    known_digests[path, state] = digest
+    return Weights(path, digest, state=state)
+
+
+@contextmanager
+def only_permitted() -> Iterator[None]:
+    """Within the block, files of weights are read only below `CXR_DATA_ROOTS` and `CXR_WEIGHTS_DIR`, as those that
+    users of the dashboard name.
+    """
+    token = _allowed.set((*settings.data_roots(), *filter(None, [settings.weights_folder()])))
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
+def require_permitted(file: Path | None) -> None:
+    """Raise `UserError` for a file of weights that users of the dashboard may not name. The text is the same whether
+    there is such a file or not.
+    """
+    if file is None:
+        return
+    with only_permitted():
+        try:
+            _opened(file).close()
+        except OSError as error:
+            raise _not_permitted() from error
+
+
+def _not_permitted() -> UserError:
+    return UserError(
+        "Weights file: expected a .h5 file of at most {most} GB in a folder that this dashboard may read "
+        "(CXR_DATA_ROOTS, CXR_WEIGHTS_DIR).",
+        most=MAX_BYTES // 2**30,
+    )
+
+
+def _opened(path: Path) -> BufferedReader:
+    """Open a regular .h5 file of at most `MAX_BYTES`, in the allowed folders; raise `OSError` for others.
+
+    Where Keras downloaded it to, and the bundled file, are allowed always.
+    """
+    own = path == BUNDLED_WEIGHTS or path.parent == _keras_cache()
+    if path.suffix != ".h5":
+        raise OSError(f"{path} is not a .h5 file")
+    file = open_within(None if own else _allowed.get(), path)
+    if os.fstat(file.fileno()).st_size > MAX_BYTES:
+        file.close()
+        raise OSError(f"{path} is too large")
+    return file
+
+
+def _state(status: os.stat_result) -> State:
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def check_kind(backbone: Backbone, kind: str) -> None:
@@ -89,13 +175,6 @@ def check_kind(backbone: Backbone, kind: str) -> None:
             expected=", ".join(backbone.weights_kinds),
             kind=kind,
         )
-
-
-@lru_cache(maxsize=16)
-def _digest(path: Path, size: int, modified: int) -> str:
-    """Return the SHA-256 of a file; size and time are part of the cache key, so a changed file is hashed again."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _file_name(backbone: Backbone) -> str:

@@ -15,6 +15,7 @@ from filelock import FileLock
 from cxrcore import settings
 from cxrcore.config.run_config import RunConfig, validated
 from cxrcore.errors import UserError
+from cxrcore.features import weights
 from cxrcore.jobs import processes
 from cxrcore.messages import Message, msg
 from cxrcore.runs import FAILED, LIVE, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, known, process_id, state_label
@@ -34,6 +35,7 @@ def submit(config: RunConfig) -> Run:
         UserError: the config does not fit the dataset.
     """
     settings.max_jobs()
+    weights.require_permitted(config.weights_file)
     pipeline.check(config)
     run = create(config, queued=True)
     dispatch()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cxrcore import logs
 from cxrcore.errors import UserError
+from cxrcore.features import weights
 from cxrcore.jobs import priority, queue
 from cxrcore.messages import nameless
 from cxrcore.runs import Run
@@ -27,7 +28,8 @@ def main(folder: Path) -> int:
     logs.start(run=folder.name)
     logs.LOGGER.info("Run started")
     try:
-        run(Run(folder).requested, folder, partial(_log_stage, folder / "log.txt"))
+        with weights.only_permitted():
+            run(Run(folder).requested, folder, partial(_log_stage, folder / "log.txt"))
         logs.LOGGER.info("Run ended")
     except UserError as error:
         print(nameless(error.message))

@@ -11,6 +11,7 @@ from cxrcore.config import run_config
 from cxrcore.config.run_config import PRESET_TITLES, PRESETS, RunConfig
 from cxrcore.data import dataset
 from cxrcore.data.dataset import Dataset
+from cxrcore.data.file_tree import absolute
 from cxrcore.errors import UserError
 from cxrcore.features import default_backbone, weights
 from cxrcore.features.backbones import BACKBONES, Backbone
@@ -171,7 +172,12 @@ def _backbone(data: Dataset, preset: str, locked: bool) -> dict[str, Any]:
     st.caption(shown + _cost(backbone, kind))
     values: dict[str, Any] = {"backbone": chosen, "weights": kind}
     if kind == "file":
-        values["weights_file"] = st.text_input(t("Weights file (.weights.h5, without the top layers)")) or None
+        file = st.text_input(t("Weights file (.weights.h5, without the top layers)"))
+        values["weights_file"] = None
+        with feedback.friendly():
+            if file:
+                weights.require_permitted(absolute(file))
+                values["weights_file"] = str(absolute(file))
     return values
 
 
