@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test coverage demo lint bench fuzz tiny catalogue readme docs screenshots accessibility lock clean
+.PHONY: app test coverage demo lint bench fuzz mutants tiny catalogue readme docs screenshots accessibility lock clean
 
 app: .venv/app  ## create the environment and start the dashboard; PORT=8502 chooses another port
 	$(BIN)/cxr app --port $(PORT)
@@ -29,6 +29,9 @@ bench: .venv/dev  ## speed relative to the tutorials' code; needs ../shared
 
 fuzz: .venv/dev  ## damaged files of every format through the readers
 	CXR_FUZZ=5500 $(BIN)/python -m pytest tests/data/test_fuzz.py
+
+mutants: .venv/dev  ## mutation testing of splits, evaluation and explanations: hours; SAMPLE=10 mutants of each module: less
+	$(BIN)/python scripts/mutation.py --sample $(or $(SAMPLE),0)
 
 tiny: .venv/dev  ## train CXRTiny and write its weights
 	$(BIN)/python scripts/train_cxrtiny.py
