@@ -56,8 +56,8 @@ accessibility: .venv/dev  ## axe-core on every page and tab
 	$(BIN)/python scripts/check_accessibility.py
 
 lock: .venv/dev  ## write the exact versions from pyproject.toml's ranges
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --python-version 3.11 --no-header pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-strip-extras --python-version 3.11 --no-header pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 
 .venv/app: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed. Name yours: make app PYTHON=/path/to/python3.12"; exit 2; }

@@ -220,6 +220,7 @@ async def measure(options: argparse.Namespace, address: str, server: psutil.Proc
     if options.views:
         await views(address, options.views, server)
         return
+    await visitors(address, 1, 30.0, 0.0, options.seed, server)  # a new server imports and reads everything once
     report: dict[str, object] = {"sessions": options.sessions, "think": options.think}
     if options.training:
         report["training_alone"] = round(await trained(start_training()), 1)

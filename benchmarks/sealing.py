@@ -6,6 +6,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -31,8 +32,8 @@ def main() -> None:
         os.environ["CXR_KEY_FILE"] = str(Path(folder) / "path.key")
         path, found = Path(folder) / "table.parquet", {}
         for name, seal in (("plain", False), ("encrypted", True)):
-            found[f"{name}_write"] = _best(lambda seal=seal: schema.write_table(path, table, seal=seal))  # type: ignore[misc]
-            found[f"{name}_read"] = _best(lambda: schema.read_table(path))
+            found[f"{name}_write"] = _best(partial(schema.write_table, path, table, seal=seal))
+            found[f"{name}_read"] = _best(partial(schema.read_table, path))
         print(json.dumps(found | {"rows": ROWS}))
 
 

@@ -45,6 +45,7 @@ TEXT = [  # "" where not known
 ]
 NUMBERS = ["width", "height", "bits"]  # pixels and bits of a channel; 0 where the image could not be opened
 _TABLE_BYTES = 100 * 2**20  # of the tables that are kept in memory: about 100,000 images in all
+_CHECKING = Lock()
 _Stamps = tuple[tuple[int, int, int] | None, ...]
 _Content = tuple[DatasetInfo, list[Edit], pd.DataFrame]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -221,7 +222,8 @@ def _read(folder: Path) -> _Content:
 
 def _damage(folder: Path) -> Message | None:
     """Return why a dataset cannot be opened, None if it can; looked up again when a file has changed."""
-    return _checked(folder, _stamps(folder))
+    with _CHECKING:  # many visitors who come at once wait for one check
+        return _checked(folder, _stamps(folder))
 
 
 def _stamps(folder: Path) -> _Stamps:

@@ -1,6 +1,7 @@
 """Refusal of HDF5 files that read other files, or whose arrays would fill the memory."""
 
-from typing import Any, BinaryIO
+from io import BufferedReader, BytesIO
+from typing import Any
 
 from cxrcore.errors import UserError
 
@@ -8,7 +9,7 @@ MAX_BYTES = 2 * 2**30  # of all arrays; the largest backbone has 0.1 GB
 MAX_OBJECTS = 20_000
 
 
-def check(file: BinaryIO) -> None:
+def check(file: BufferedReader | BytesIO) -> None:
     """Check that an HDF5 file holds only groups and arrays of numbers of its own, of at most `MAX_BYTES` together.
 
     Links, virtual datasets and datasets in external files are refused: they would read other files.

@@ -15,6 +15,7 @@ from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.features import backbones
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.weights import Weights
+from cxrcore.inference import model_check
 from cxrcore.runs import HEAD_FILE, WHOLE_MODEL_FILE, Run
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def _load(path: Path) -> "keras.Model":
     from cxrcore.features.keras_setup import keras
 
     try:
-        return keras.models.load_model(path)
+        model_check.check(path)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, KeyError, TypeError, BadZipFile) as error:
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path) from error
 

@@ -3,6 +3,8 @@
 What a file says about a process may be wrong, so a process is ended only if its command line is that of the work.
 """
 
+import time
+
 import psutil
 
 from cxrcore.runs import ProcessId, process_id
@@ -44,9 +46,17 @@ def _find(process: ProcessId, work: list[str] | None) -> psutil.Process | None:
         found = psutil.Process(process.pid)
         if not _same(found, process) or found.status() == psutil.STATUS_ZOMBIE:
             return None
-        return found if work is None or found.cmdline()[-len(work) :] == work else None
+        return found if work is None or _command_line(found)[-len(work) :] == work else None
     except psutil.Error:  # it has ended, or is another user's
         return None
+
+
+def _command_line(found: psutil.Process) -> list[str]:
+    """Return the command line, which the system fills in some milliseconds after a process was started."""
+    end = time.monotonic() + 1
+    while not (line := found.cmdline()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return line
 
 
 def _same(found: psutil.Process, process: ProcessId) -> bool:

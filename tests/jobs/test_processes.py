@@ -93,6 +93,7 @@ def test_only_the_worker_of_the_very_run_is_killed(home):
     processes.kill(found, queue.work(other))
     assert process.poll() is None and not processes.alive(found, queue.work(other))
     processes.kill(found, queue.work(mine))
+    process.wait(10)
     assert not psutil.pid_exists(process.pid)
 
 
