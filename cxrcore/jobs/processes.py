@@ -54,8 +54,10 @@ def _find(process: ProcessId, work: list[str] | None) -> psutil.Process | None:
 def _command_line(found: psutil.Process) -> list[str]:
     """Return the command line, which the system fills in some milliseconds after a process was started."""
     end = time.monotonic() + 1
-    while not (line := found.cmdline()) and time.monotonic() < end:
+    line: list[str] = found.cmdline()
+    while not line and time.monotonic() < end:
         time.sleep(0.01)
+        line = found.cmdline()
     return line
 
 
