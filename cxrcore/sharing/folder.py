@@ -58,7 +58,7 @@ def write(chosen: Sequence[Run], folder: Path, entry: Path) -> None:
         _copy_dashboard(entry, made)
         packages = _requirements(made)
         (made / "requirements.txt").write_text(packages, encoding="utf-8")
-        environment = Environment(  # nosec B701 - no HTML
+        environment = Environment(  # nosec B701
             loader=PackageLoader("cxrcore.sharing", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
         )
         for name in TEMPLATES:
