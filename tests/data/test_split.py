@@ -175,7 +175,7 @@ def test_fold_is_tested_and_a_share_of_the_others_validates():
         part = split.fold(table, number, 4, 0.25, seed=3)
         assert ((part == split.TEST) == (fold == number)).all()
         patients = table.assign(part=part).groupby(["label", "part"])["patient"].nunique()
-        assert patients.unstack().to_dict("index") == dict.fromkeys("AB", {"test": 3, "train": 7, "validation": 2})
+        assert patients.unstack().to_dict("index") == {key: {"test": 3, "train": 7, "validation": 2} for key in "AB"}
     assert not part.equals(split.fold(table, 3, 4, 0.25, seed=4))
 
 
@@ -184,7 +184,7 @@ def test_folds_of_images_divide_patients():
     table = _table({"A": 1, "B": 1}, images=12)
     part = split.fold(table, 0, 4, 1 / 3, seed=0, images=True)
     counts = table.assign(part=part).groupby(["label", "part"]).size().unstack()
-    assert counts.to_dict("index") == dict.fromkeys("AB", {"test": 3, "train": 6, "validation": 3})
+    assert counts.to_dict("index") == {key: {"test": 3, "train": 6, "validation": 3} for key in "AB"}
     with pytest.raises(UserError, match="too few patients for 4 folds"):
         split.fold(table, 0, 4, 1 / 3, seed=0)
 
