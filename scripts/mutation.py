@@ -1,116 +1,183 @@
-"""Mutation testing of the splits, the evaluation and the explanations with mutmut: `make mutants`.
+"""Mutation testing of the splits, the evaluation and the explanations: `make mutants`.
 
-Most tests of mutants end at the first failure, so a surviving mutant takes longest. Everything takes hours: a sample of
-each module takes minutes. mutmut works in build/mutants and goes on where it was stopped.
+mutmut writes all mutants of a function into its module, with a switch. `mutmut run` forks a process and starts pytest
+for each of them; here one pytest tests all, so that imports, trained runs and TensorFlow are ready. A mutant is tested
+by the tests that call its function, the fastest first. It is killed by one that fails, and passes without the mutant.
+
+Results are kept in build/mutants. Another call goes on, and tests survivors again.
 """
 
+import argparse
+import contextlib
+import io
 import os
 import random
-import subprocess
-import sys
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from mutmut.__main__ import create_mutants
+from mutmut.configuration import config
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
-from mutmut.mutation.file_mutation import mutate_file_contents
-from mutmut.stats import status_by_exit_code
-from mutmut.utils.file_utils import walk_mutatable_files
-from mutmut.utils.format_utils import get_mutant_name
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+from mutmut.utils.file_utils import copy_also_copy_files, copy_src_dir, walk_mutatable_files
+from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "mutants"
 EXPLAINED = ROOT / "tests" / "explained_mutants.toml"
 LEAST = 0.85
-_FOUND = ("killed", "timeout", "segfault")
+KILLED, SURVIVED, UNTESTED = 1, 0, 33  # as mutmut writes them
+_SECONDS = 60  # of a test, before it counts as failed
 
 
-def prepare() -> None:
-    """Make the working folder: links to what mutmut copies from it."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+def generate() -> None:
+    """Write the mutants of the functions that have changed."""
     for name in ("cxrcore", "tests", "pyproject.toml"):
         if not (FOLDER / name).exists():
             (FOLDER / name).symlink_to(ROOT / name)
+    (FOLDER / "mutants").mkdir(exist_ok=True)
+    set_mutant_under_test("mutant_generation")
+    with contextlib.redirect_stdout(io.StringIO()):
+        copy_src_dir()
+        copy_also_copy_files()
+        create_mutants(os.cpu_count() or 1)
 
 
-def sampled(size: int, seed: int) -> list[str]:
-    """Return the names of `size` mutants of each module, at random."""
-    chosen = []
+def modules() -> Iterator[SourceFileMutationData]:
+    """Yield the mutants of each module with their results."""
     for path in sorted(walk_mutatable_files()):
-        names = mutate_file_contents(str(path), path.read_text()).mutant_names
-        chosen += [get_mutant_name(path, name) for name in random.Random(seed).sample(names, min(size, len(names)))]
-    return chosen
+        data = SourceFileMutationData(path=path)
+        data.load()
+        yield data
 
 
-def changed_lines(mutant: str, path: Path) -> str:
-    """Return the lines of code that a mutant has instead of others, without indentation."""
-    lines = get_diff_for_mutant(mutant, path=path).splitlines()
-    return "\n".join(line[1:].strip() for line in lines if line.startswith("+") and not line.startswith("+++"))
+class MutantTests:
+    """A pytest plugin that tests mutants, of each module at most `sample` at random, 0 for all."""
+
+    def __init__(self, sample: int, seed: int) -> None:
+        self.sample, self.seed = sample, seed
+        self.failed, self.seconds = False, 0.0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what became of a test."""
+        self.failed |= report.failed
+        self.seconds += report.duration
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run every test once to see which functions it calls, then the tests of each mutant."""
+        seconds: dict[pytest.Item, float] = {}
+        tests: dict[str, list[pytest.Item]] = defaultdict(list)
+        for test in session.items:
+            state()._stats.clear()
+            if not self._passes(test, "stats"):
+                raise pytest.UsageError(f"{test.nodeid} fails without a mutant")
+            seconds[test] = self.seconds
+            for function in state()._stats:
+                tests[function].append(test)
+        for data in modules():
+            names = sorted(data.exit_code_by_key)
+            if self.sample:
+                names = random.Random(self.seed).sample(names, min(self.sample, len(names)))
+            for name in names:
+                if data.exit_code_by_key[name] != KILLED:
+                    own = sorted(tests[mangled_name_from_mutant_name(name)], key=lambda test: seconds[test])
+                    killed = any(not self._passes(test, name) and self._passes(test, "") for test in own)
+                    data.exit_code_by_key[name] = KILLED if killed else SURVIVED if own else UNTESTED
+                    data.save()
+        return True
+
+    def _passes(self, test: pytest.Item, mutant: str) -> bool:
+        self.failed, self.seconds = False, 0.0
+        # pytest ends the fixtures that the next test does not need: those of the module, not those of the session.
+        other = next(item for item in test.session.items if item.path != test.path)
+        set_mutant_under_test(mutant)
+        test.config.hook.pytest_runtest_protocol(item=test, nextitem=other)
+        set_mutant_under_test("")
+        return not self.failed
 
 
 def function_of(mutant: str) -> str:
     """Return the function, `module.name` or `module.Class.name`, of a mutant's name."""
-    module, _, mangled = mutant.rpartition("__mutmut_")[0].rpartition(".")
-    return f"{module}.{mangled.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
+    module, _, name = mangled_name_from_mutant_name(mutant).rpartition(".")
+    return f"{module}.{name.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
+
+
+def change_of(mutant: str, path: Path) -> str:
+    """Return the lines that a mutant has instead of others, without indentation."""
+    lines = get_diff_for_mutant(mutant, path=path).splitlines()
+    return "\n".join(line[1:].strip() for line in lines if line.startswith("+") and not line.startswith("+++"))
 
 
 def report() -> bool:
-    """Print what was found by module, and each survivor without an explanation; return whether enough was killed."""
-    entries = tomllib.loads(EXPLAINED.read_text())["explained"]
-    explained = {(entry["function"], line) for entry in entries for line in entry["mutants"]}
-    packages: dict[str, Counter[str]] = {}
-    print(f"{'module':44}{'mutants':>9}{'killed':>9}{'survived':>9}{'explained':>10}")
+    """Print the results by module and the survivors without a reason; return whether enough mutants were killed."""
+    entries = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))["survivors"]
+    reasons = {(entry["function"], change) for entry in entries for change in entry["changes"]}
+    packages: dict[str, Counter[str]] = defaultdict(Counter)
     survivors = []
-    for path in sorted(walk_mutatable_files()):
-        data, counts = SourceFileMutationData(path=path), Counter[str]()
-        data.load()
-        for mutant, code in data.exit_code_by_key.items():
-            status = status_by_exit_code[code]
-            if status == "not checked":
+    print(f"{'module':44}{'mutants':>9}{'killed':>9}{'survived':>9}{'explained':>10}")
+    for data in modules():
+        path, counts = Path(data.path), Counter[str]()
+        for mutant, result in data.exit_code_by_key.items():
+            if result is None:
                 continue
-            counts["mutants"] += 1
-            if status in _FOUND:
-                counts["killed"] += 1
+            counts.update(["mutants", "killed" if result == KILLED else "survived"])
+            if result == KILLED:
                 continue
-            counts["survived"] += 1
-            change = changed_lines(mutant, path)
-            if (function_of(mutant), change) in explained:
+            change = change_of(mutant, path)
+            if (function_of(mutant), change) in reasons:
                 counts["explained"] += 1
             else:
-                survivors.append(f"{status}: {mutant}\n    " + change.replace("\n", "\n    "))
+                untested = " (no test calls it)" if result == UNTESTED else ""
+                survivors.append(f"{function_of(mutant)}{untested}\n    " + change.replace("\n", "\n    "))
         if counts:
-            columns = [counts[name] for name in ("mutants", "killed", "survived", "explained")]
-            print(f"{path!s:44}{columns[0]:9}{columns[1]:9}{columns[2]:9}{columns[3]:10}")
-            packages.setdefault(path.parts[1], Counter()).update(counts)
-    print("\n" + "\n".join(survivors) + "\n")
-    enough = True
-    for package, counts in packages.items():
-        share = (counts["killed"] + counts["explained"]) / counts["mutants"]
-        enough &= share >= LEAST
-        print(f"{package}: {share:.1%} of {counts['mutants']} mutants killed or explained, {LEAST:.0%} needed")
-    return enough
+            columns = [f"{counts[name]:9}" for name in ("mutants", "killed", "survived", "explained")]
+            print(f"{path!s:44}{''.join(columns)}")
+            packages[".".join(path.parts[:2])] += counts
+    print("", *survivors, "", sep="\n")
+    shares = {name: (found["killed"] + found["explained"]) / found["mutants"] for name, found in packages.items()}
+    for name, share in shares.items():
+        print(f"{name}: {share:.1%} of {packages[name]['mutants']} mutants killed or explained, {LEAST:.0%} needed")
+    return all(share >= LEAST for share in shares.values())
 
 
-def main(
-    only: Annotated[list[str] | None, typer.Argument(help="Names of mutants; * stands for anything.")] = None,
-    sample: Annotated[int, typer.Option(help="So many mutants of each module, 0 for all.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
-    processes: Annotated[int, typer.Option(help="Mutants tested at the same time.")] = 2,
-    run: Annotated[bool, typer.Option(help="Test mutants, not only report what was found before.")] = True,
-) -> None:
-    """Test mutants and report by module."""
-    prepare()
-    os.chdir(FOLDER)  # where mutmut's functions look for its settings and results
-    names = sampled(sample, seed) if sample else only or []
-    if run:
-        mutmut = Path(sys.executable).with_name("mutmut")
-        subprocess.run([mutmut, "run", "--max-children", str(processes), *names], check=True)
-    if not report():
-        raise SystemExit(1)
+def main() -> int:
+    """Test mutants and report; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tests", nargs="*", help="tests, if not all: files below tests/")
+    parser.add_argument("--sample", type=int, default=0, help="so many mutants of each module, at random")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    chosen = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    os.chdir(FOLDER)  # where mutmut looks for its settings and results
+    generate()
+    # The same examples for every mutant, and no search for the simplest one that fails.
+    phases, checks = (Phase.explicit, Phase.generate), list(HealthCheck)
+    settings.register_profile(
+        "mutants", derandomize=True, deadline=None, database=None, phases=phases, suppress_health_check=checks
+    )
+    settings.load_profile("mutants")
+    selection = [f"mutants/{name}" for name in chosen.tests or config().pytest_add_cli_args_test_selection]
+    options = [
+        f"--timeout={_SECONDS}",
+        "--tb=no",
+        "-rN",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "tmp_path_retention_policy=none",
+    ]
+    failed = pytest.main([*options, *selection], plugins=[MutantTests(chosen.sample, chosen.seed)])
+    if failed not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return int(failed)
+    return 0 if report() else 1
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    raise SystemExit(main())

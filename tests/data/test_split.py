@@ -100,7 +100,7 @@ def test_folds_hold_whole_patients_of_every_class():
     fold = split.folds(labels, patients, 5, seed=3)
     table = pd.DataFrame({"label": labels, "patient": patients, "fold": fold})
     assert (table.groupby("patient")["fold"].nunique() == 1).all()
-    assert (table.groupby(["fold", "label"])["patient"].nunique() == 2).all() and table["fold"].nunique() == 5
+    assert (table.groupby(["fold", "label"])["patient"].nunique() == 2).all() and set(fold) == {0, 1, 2, 3, 4}
     assert (fold == split.folds(labels, patients, 5, seed=3)).all() and (
         fold != split.folds(labels, patients, 5, 4)
     ).any()
@@ -165,3 +165,64 @@ def test_given_split_validates_on_every_class_of_two_patients():
     for seed in range(20):
         part = split.given(table, seed=seed)
         assert all(set(table["label"][part == name]) == {"A", "B"} for name in split.PARTS)
+
+
+def test_fold_is_tested_and_a_share_of_the_others_validates():
+    """Of 12 patients of each class with 2 images, 3 are tested; 2 are nearest to a quarter of the other 18 images."""
+    table = _table({"A": 12, "B": 12})
+    fold = split.folds(list(table["label"]), list(table["patient"]), 4, seed=3)
+    for number in range(4):
+        part = split.fold(table, number, 4, 0.25, seed=3)
+        assert ((part == split.TEST) == (fold == number)).all()
+        patients = table.assign(part=part).groupby(["label", "part"])["patient"].nunique()
+        assert patients.unstack().to_dict("index") == {key: {"test": 3, "train": 7, "validation": 2} for key in "AB"}
+    assert not part.equals(split.fold(table, 3, 4, 0.25, seed=4))
+
+
+def test_folds_of_images_divide_patients():
+    """One patient of each class with 12 images: of 4 folds 3 images are tested, and 3 of the other 9 validate."""
+    table = _table({"A": 1, "B": 1}, images=12)
+    part = split.fold(table, 0, 4, 1 / 3, seed=0, images=True)
+    counts = table.assign(part=part).groupby(["label", "part"]).size().unstack()
+    assert counts.to_dict("index") == {key: {"test": 3, "train": 6, "validation": 3} for key in "AB"}
+    with pytest.raises(UserError, match="too few patients for 4 folds"):
+        split.fold(table, 0, 4, 1 / 3, seed=0)
+
+
+def test_fold_without_a_class_is_refused_by_name():
+    """The two patients of B are in two of three folds."""
+    table = _table({"A": 12, "B": 2})
+    parts, refused = [], []
+    for number in range(3):
+        try:
+            parts.append(split.fold(table, number, 3, 0.2, seed=0))
+        except UserError as error:
+            refused.append(str(error))
+    assert len(parts) == 2 and all(set(table["label"][part == split.TEST]) == {"A", "B"} for part in parts)
+    assert len(refused) == 1 and refused[0].startswith("Class 'B' has too few patients for 3 folds")
+
+
+def test_given_parts_are_kept_and_images_without_one_are_trained_on():
+    table = pd.DataFrame({"label": [*"AAAA", *"BBBB"], "patient": [*"abcdefgh"]})
+    table = table.assign(given_split=["train", "", "validation", "test"] * 2)
+    assert split.given(table).tolist() == ["train", "train", "validation", "test"] * 2
+    with pytest.raises(UserError, match="gives no test images"):
+        split.given(table.replace({"given_split": {"test": ""}}))
+
+
+def test_given_split_validates_on_the_share_of_the_training_patients():
+    """Of 20 training patients of each class a tenth is 2, a quarter is 5."""
+    table = _table({"A": 25, "B": 25}, images=1).assign(given_split=(["train"] * 20 + ["test"] * 5) * 2)
+    usual, quarter = split.given(table), split.given(table, validation=0.25)
+    for part, count in ((usual, 2), (quarter, 5)):
+        assert table["label"][part == split.VALIDATION].value_counts().to_dict() == {"A": count, "B": count}
+        assert ((part == split.TEST) == (table["given_split"] == "test")).all()
+    assert usual.equals(split.given(table, seed=0)) and not usual.equals(split.given(table, seed=1))
+
+
+def test_what_is_absent_is_named():
+    table = pd.DataFrame({"label": [*"AAAAB"], "patient": [*"abcde"]}).assign(given_split=["train"] * 3 + ["test"] * 2)
+    with pytest.raises(UserError, match="class 'B' has no image to train on"):
+        split.given(table)
+    with pytest.raises(UserError, match="no image is left in the validation set"):
+        split.tutorial(_table({"A": 20, "B": 20}), 0.2, 0.0, 0)

@@ -72,3 +72,9 @@ def test_scaling_keeps_the_predicted_class_and_the_sum_of_one(rows, temperature)
     assert scaled.sum(axis=1) == pytest.approx(1)
     best = np.take_along_axis(scaled, probabilities.argmax(axis=1)[:, None], axis=1)[:, 0]
     assert (best >= scaled.max(axis=1) - 1e-12).all()
+
+
+def test_no_temperature_where_the_lowest_is_best():
+    """A tie loses log 2 at any temperature; of the correct images the loss only falls with it."""
+    table = _table([[0.6, 0.4, 0.0]] * 3 + [[0.5, 0.5, 0.0]], ["A", "A", "A", "B"])
+    assert calibration.fit_temperature(table, CLASSES) == Metric(None, n=4)

@@ -20,6 +20,7 @@ def test_operating_point_by_hand(table):
     point = decision.at_threshold(table, "COVID", 0.75)
     assert point.matrix == [[2, 1], [0, 3]]
     assert (point.sensitivity.value, point.specificity.value, point.ppv.value) == (2 / 3, 1, 1)
+    assert decision.at_threshold(table, "COVID", 0.8).matrix == point.matrix, "at least the threshold"
     everything, nothing = (decision.at_threshold(table, "COVID", t) for t in (0.0, 1.0))
     assert everything.matrix == [[3, 0], [3, 0]] and nothing.matrix == [[0, 3], [0, 3]]
     assert nothing.ppv == Metric(None, n=0, successes=0)

@@ -37,6 +37,13 @@ def test_pooled_folds_have_every_image_and_the_heatmaps_of_the_first(made):
     assert "pooled over 2 folds" in str(reported.basis(run)) and "first fold" in str(reported.basis(run, pooled=False))
 
 
+def test_confusion_counts_the_images_of_all_folds(made):
+    """The first 10 of 20 are NORMAL, so that the second fold has [[10, 0], [10, 0]]."""
+    run = synthetic_runs.fold(made[2], "kfold", [10])
+    assert reported.confusion(run) == [[9 + 10, 1], [2 + 10, 8]]
+    assert reported.confusion(synthetic_runs.fold(made[2], "repeated", [10])) == [[9, 1], [2, 8]]
+
+
 def test_runs_are_compared_on_the_images_of_all_folds(made):
     run = synthetic_runs.fold(made[2], "kfold", [10])
     both = mcnemar.compare(run, run).test

@@ -28,6 +28,8 @@ def test_auc_is_that_of_the_published_example():
     assert sample_size.for_auc(0.8, 0.018) == pytest.approx(4252, abs=1)
     assert sample_size.for_auc(1.0, 0.5) is None
     assert sample_size.for_auc(0.999, 0.5) is None, "2 patients could not tell"
+    assert sample_size.for_auc(0.8, 1 - 0.018) == sample_size.for_auc(0.8, 0.018), "either class may be the rare one"
+    assert sample_size.for_auc(0.98, 0.05) is None and sample_size.for_auc(0.98, 0.95) is None
 
 
 def test_observed_over_expected_by_hand():
