@@ -52,10 +52,13 @@ def _find(process: ProcessId, work: list[str] | None) -> psutil.Process | None:
 
 
 def _command_line(found: psutil.Process) -> list[str]:
-    """Return the command line, which the system fills in some milliseconds after a process was started."""
+    """Return the command line, which the system fills in some milliseconds after a program was started.
+
+    A thread of the system's kernel has neither a program nor a command line.
+    """
     end = time.monotonic() + 1
     line: list[str] = found.cmdline()
-    while not line and time.monotonic() < end:
+    while not line and found.exe() and time.monotonic() < end:
         time.sleep(0.01)
         line = found.cmdline()
     return line

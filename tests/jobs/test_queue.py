@@ -130,7 +130,10 @@ def test_ended_run_cannot_be_stopped(trained):
         queue.stop(trained)
 
 
-def test_failed_run_has_a_message(phantom):
-    run = queue.submit(run_config.make(dataset="phantom", size=64, weights="file", weights_file="/no.weights.h5"))
+def test_failed_run_has_a_message(phantom, home, monkeypatch):
+    monkeypatch.setenv("CXR_DATA_ROOTS", str(home))
+    file = home / "no.weights.h5"
+    file.write_text("no weights")
+    run = queue.submit(run_config.make(dataset="phantom", size=64, weights="file", weights_file=str(file)))
     _wait(run, _state("failed"))
-    assert "there is no file" in str(run.status.message)
+    assert "no.weights.h5" in str(run.status.message)

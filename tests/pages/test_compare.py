@@ -129,7 +129,7 @@ def test_train_form_sets_resampling_augmentation_and_fine_tuning(open_page, phan
 
 
 def test_run_is_paused_resumed_and_stopped_from_its_page(open_page, phantom):
-    run = queue.submit(run_config.make(dataset="phantom", size=64, epochs=100_000, early_stopping=0))
+    run = queue.submit(run_config.make(dataset="phantom", size=64, head="gap", epochs=100_000, early_stopping=0))
     test = open_page("train", run=run.name)
     _button(test, "Pause").click().run()
     assert control.paused(run)

@@ -82,8 +82,10 @@ def test_a_full_disk_leaves_no_run_without_a_status(home, monkeypatch):
 
 @pytest.mark.parametrize("page", ["home", "train"])
 def test_a_disk_that_cannot_be_written_is_named(open_page, trained, monkeypatch, page):
-    """The queue's lock is the first file that these pages write."""
+    """The queue's lock is the first file that these pages write where a run waits."""
     from cxrcore.jobs import queue
+
+    runs.create(trained.config, queued=True)
 
     def refused():
         raise OSError(errno.EROFS, "Read-only file system", str(trained.folder.parents[1] / "jobs.lock"))

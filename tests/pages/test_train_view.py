@@ -36,7 +36,7 @@ def live(made, monkeypatch):
         append_line(run.folder / EVENTS, _epoch(number, loss).model_dump())
     monkeypatch.setattr(run_view.time, "time", lambda: 1100.0)
     monkeypatch.setattr(run_view.estimate, "remaining", lambda run, status: 45.0)
-    monkeypatch.setattr(processes, "alive", lambda process: True)  # it has none that could be ended
+    monkeypatch.setattr(processes, "alive", lambda process, work=None: True)  # it has none that could be ended
     values = {"state": runs.RUNNING, "stage": "training", "started": 1000.0, "done": 3, "total": 100}
     RunStatus(**values).write(run.folder / "status.json")
     return run
