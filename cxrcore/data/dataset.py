@@ -147,7 +147,8 @@ def load(name: str, version: int = 0) -> Dataset:
     if not (folder / INFO).is_file():
         known = names()
         raise UserError("There is no dataset {name!r}. Datasets: {known}.", name=name, known=known or msg("none yet"))
-    info, edits, table = _kept(folder, _stamps(folder))
+    stamps = _stamps(folder)
+    _, edits, _ = _kept(folder, stamps)
     newest = len(edits) + 1
     if not 0 <= version <= newest:
         raise UserError(
@@ -156,12 +157,23 @@ def load(name: str, version: int = 0) -> Dataset:
             newest=newest,
             version=version,
         )
-    version = version or newest
+    found = _loaded(folder, stamps, version or newest)
+    return replace(found, table=found.table.copy(deep=False))  # pandas copies what is changed
+
+
+@cached(
+    LRUCache(_TABLE_BYTES, lambda found: _bytes(found.table)),
+    lock=Lock(),
+    key=lambda folder, stamps, version: (folder, stamps, version),
+)
+def _loaded(folder: Path, stamps: _Stamps, version: int) -> Dataset:
+    """Return a version, which must not be changed."""
+    info, edits, table = _kept(folder, stamps)
     info = versions.info_after(info, edits[: version - 1])
     table = versions.apply(table, edits[: version - 1])
     for column in ("path", "lungs", "lesions"):
         table[column] = [os.path.join(folder, value) if value else "" for value in table[column]]  # noqa: PTH118 - fast
-    found = Dataset(name, folder, table.assign(row=table.index), info, version)
+    found = Dataset(folder.name, folder, table.assign(row=table.index), info, version)
     return (
         replace(found, info=info.model_copy(update={"notes": [*info.notes, sealing.NO_KEY]})) if found.locked else found
     )
@@ -248,7 +260,11 @@ def _checked(folder: Path, stamps: _Stamps) -> Message | None:
 
 
 def _size(value: _Content) -> int:
-    return int(value[2].memory_usage(deep=True).sum())
+    return _bytes(value[2])
+
+
+def _bytes(table: pd.DataFrame) -> int:
+    return int(table.memory_usage(deep=True).sum())
 
 
 @cached(LRUCache(_TABLE_BYTES, _size), lock=Lock(), key=lambda folder, stamps: (folder, stamps))

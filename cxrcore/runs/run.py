@@ -22,10 +22,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from cachetools import LRUCache, cached
 
 from cxrcore import schema, settings
 from cxrcore.config.run_config import RunConfig
@@ -52,6 +54,7 @@ HEAD_FILE, WHOLE_MODEL_FILE = "head.keras", "model.keras"  # which one a run has
 RESAMPLING, RESAMPLING_TABLE = "resampling.json", "resampling.parquet"
 _RESAMPLING_OF_VERSION_1 = {RESAMPLING: "rounds.json", RESAMPLING_TABLE: "rounds.parquet"}
 _SHOWN = "shown.json"
+_TABLE_BYTES = 100 * 2**20  # of the tables that are kept in memory
 _Line = TypeVar("_Line", EpochMetrics, RunEvent)
 
 
@@ -250,12 +253,12 @@ class Run:
 
     def read_table(self, file: str) -> pd.DataFrame:
         """Return a table of the run, with absolute paths. Raises `UserError` if it does not exist or is damaged."""
+        path, home = self.folder / file, settings.home()
         try:
-            table = schema.read_table(self.folder / file)[0]
+            kept = _read_table(path, home, _stamp(path), _stamp(settings.key_file()))
         except FileNotFoundError as error:
-            raise DamagedFileError("{path} is missing or damaged.", path=self.folder / file) from error
-        home = settings.home()
-        return _with_paths(table, lambda path: os.path.join(home, path))  # noqa: PTH118 - fast
+            raise DamagedFileError("{path} is missing or damaged.", path=path) from error
+        return kept.copy(deep=False)  # pandas copies what is changed
 
     def write_table(self, file: str, table: pd.DataFrame, seal: bool = True) -> None:
         """Save a table as `file` (Parquet), atomically; see `schema.write_table`.
@@ -280,6 +283,28 @@ class Run:
                 if isinstance(value, dict) and "epoch" in value:
                     found.append(value)
         return found
+
+
+_Stamp = tuple[int, int, int] | None
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Return the number, time and size of a file, None if there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _size(table: pd.DataFrame) -> int:
+    return int(table.memory_usage(deep=True).sum())
+
+
+@cached(LRUCache(_TABLE_BYTES, _size), lock=Lock())
+def _read_table(path: Path, home: Path, written: _Stamp, key: _Stamp) -> pd.DataFrame:
+    """Return a table as it is and with the key that is at hand; it is kept, so it must not be changed."""
+    return _with_paths(schema.read_table(path)[0], lambda path: os.path.join(home, path))  # noqa: PTH118 - fast
 
 
 def _with_paths(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:

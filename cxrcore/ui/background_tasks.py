@@ -1,6 +1,10 @@
 """Work in a process of its own, seen from a page: the button that starts it, its progress, the button that stops it."""
 
+from collections.abc import Callable
+from threading import Lock
+
 import streamlit as st
+from cachetools import TTLCache, cached
 
 from cxrcore import settings
 from cxrcore.i18n import t, translate
@@ -8,6 +12,8 @@ from cxrcore.jobs import tasks
 from cxrcore.runs import RUNNING, Run
 from cxrcore.ui import feedback
 from cxrcore.ui.fragments import fragment
+
+_KEPT_SECONDS = 600.0
 
 
 def offer(run: Run, task: str, label: str, description: str, done: bool) -> None:
@@ -30,6 +36,17 @@ def offer(run: Run, task: str, label: str, description: str, done: bool) -> None
         with feedback.friendly():
             tasks.start(run, task)
             st.rerun()
+
+
+def duration(estimate: Callable[[Run], float], run: Run) -> str:
+    """Return how long a task takes by its function, for example `40 s`, as found within the last minutes."""
+    return feedback.duration(_estimated(estimate, run, run.folder.stat().st_mtime_ns))
+
+
+@cached(TTLCache(1000, _KEPT_SECONDS), lock=Lock(), key=lambda estimate, *rest: (estimate.__module__, *rest))
+def _estimated(estimate: Callable[[Run], float], run: Run, written: int) -> float:
+    """Return the seconds; they depend on the run's files, and on features that any run may have computed."""
+    return estimate(run)
 
 
 @feedback.friendly()

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Collection, Sequence
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from cxrcore.figures import charts
 from cxrcore.i18n import t
 from cxrcore.runs.models import EpochMetrics, RunEvent
+from cxrcore.ui import kept_figures
 
 _POINTS = 400
 _BARE = {"displayModeBar": False}  # the toolbar would cover the title
@@ -26,7 +28,7 @@ def show(
     which none is kept: the last is the optimum. `previous` are those of an earlier run, for a pale line.
     """
     last, best = epochs[-1], None if iterations else _best(epochs)
-    thinned = _thinned(epochs, {last.epoch, best, kept})
+    thinned, earlier = _thinned(epochs, {last.epoch, best, kept}), _thinned(previous)
     columns, values = st.columns(2), [(last.accuracy, last.val_accuracy), (last.loss, last.val_loss)]
     metrics = [("accuracy", t("Accuracy")), ("loss", t("Loss"))]
     for column, (metric, title), (training, validation) in zip(columns, metrics, values, strict=True):
@@ -37,10 +39,9 @@ def show(
             validation=validation,
         )
         marked = None if best == kept else best
-        figure = charts.curves(
-            thinned, metric, title, planned, None if iterations else kept, iterations, marked, _thinned(previous)
+        figure = kept_figures.made(
+            _figure, thinned, metric, title, planned, None if iterations else kept, iterations, marked, earlier
         )
-        figure.update_layout(legend=charts.LEGEND_BELOW, margin={"b": 40})
         column.plotly_chart(figure, key=f"curve {metric} {key}", alt=alt, config=_BARE)
     if iterations:
         st.caption(
@@ -51,10 +52,24 @@ def show(
         )
 
 
+def _figure(
+    epochs: Sequence[EpochMetrics],
+    metric: str,
+    title: str,
+    planned: int,
+    kept: int | None,
+    iterations: bool,
+    best: int | None,
+    previous: Sequence[EpochMetrics],
+) -> go.Figure:
+    figure = charts.curves(epochs, metric, title, planned, kept, iterations, best, previous)
+    return figure.update_layout(legend=charts.LEGEND_BELOW, margin={"b": 40})
+
+
 def learning_rate(epochs: Sequence[EpochMetrics], changes: Sequence[RunEvent] = (), key: str = "") -> None:
     """Show the learning rate by epoch with its changes."""
     shown = {epochs[-1].epoch, *(change.epoch for change in changes)}
-    figure = charts.learning_rate(_thinned(epochs, shown), changes)
+    figure = kept_figures.made(charts.learning_rate, _thinned(epochs, shown), list(changes))
     st.plotly_chart(figure, key=f"learning rate {key}".strip(), alt=t("Learning rate by epoch"), config=_BARE)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def modified_at(path: str) -> float:
     return file.stat().st_mtime if file.is_file() else 0.0
 
 
-@st.cache_data(max_entries=3000, show_spinner=False)
+@lru_cache(maxsize=3000)
 def _thumbnail(path: str, modified: float) -> tuple[str, Message]:
     try:
         return thumbnails.data_url(thumbnails.small(Path(path), _SIDE)), msg("")

@@ -10,7 +10,7 @@ from cxrcore.files import csv_text
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
 from cxrcore.runs.models import Selection
-from cxrcore.ui import feedback
+from cxrcore.ui import feedback, kept_figures
 
 _NO_BAR = {"displayModeBar": False}
 
@@ -25,7 +25,10 @@ def show(run: Run, found: Selection) -> None:
         return
     backbone = backbones.get(run.config.backbone)
     left, right = st.columns(2)
-    loss, cost = selection.selection(found, backbone), selection.cost(found, backbone)
+    loss, cost = (
+        kept_figures.made(selection.selection, found, backbone),
+        kept_figures.made(selection.cost, found, backbone),
+    )
     alt = t("Out-of-fold log loss of each candidate")
     left.plotly_chart(loss, key=f"selection {run.name}", alt=alt, config=_NO_BAR)
     chosen = found.chosen

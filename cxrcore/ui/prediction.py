@@ -7,7 +7,7 @@ import streamlit as st
 from cxrcore.data import classes
 from cxrcore.figures import charts, formatting
 from cxrcore.i18n import format_number, t
-from cxrcore.ui import feedback
+from cxrcore.ui import feedback, kept_figures
 
 _MOST_BARS = 10  # classes up to which every probability has a bar
 
@@ -36,5 +36,5 @@ def show(true: str, probabilities: Mapping[str, float], key: str = "probabilitie
         shown = formatting.highest(probabilities)
         st.caption(t("The {n} highest of {all} probabilities.", n=len(shown), all=len(names)))
     alt = ", ".join(f"{classes.label(name)} {format_number(value, '.1%')}" for name, value in shown.items())
-    figure = charts.probabilities(shown, names)
+    figure = kept_figures.made(charts.probabilities, shown, names)
     st.plotly_chart(figure, key=key, alt=t("Probabilities: {alt}", alt=alt), config={"displayModeBar": False})

@@ -8,7 +8,7 @@ import streamlit as st
 from cxrcore.figures import formatting, resampling
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import feedback
+from cxrcore.ui import feedback, kept_figures
 
 
 def show(run: Run, beside: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -28,7 +28,7 @@ def show(run: Run, beside: Mapping[str, str] = MappingProxyType({})) -> None:
     feedback.numbers(numbers)
     values = ", ".join(formatting.percent(metric) for metric in found.done)
     alt = t("Accuracy of each: {values}. Mean {mean}.", values=values, mean=formatting.with_interval(mean))
-    st.plotly_chart(resampling.folds(found), key=f"folds {run.name}", alt=alt)
+    st.plotly_chart(kept_figures.made(resampling.folds, found), key=f"folds {run.name}", alt=alt)
     if mean.has_interval:
         st.caption(
             t("Points: the test accuracy of each fold or repeat. Line and band: their mean and its 95% interval.")

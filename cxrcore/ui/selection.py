@@ -103,7 +103,7 @@ def no_run() -> None:
 def listed() -> list[Run]:
     """Return the runs that may be seen here, newest first: where nothing may be changed, those marked as shown."""
     only_shown = settings.read_only()
-    return [found.run for found in runs.known() if found.problem is None and (found.shown or not only_shown)]
+    return [found.run for found in runs.known() if found.problem is None and (not only_shown or found.shown)]
 
 
 def labels(of: Sequence[Run]) -> dict[str, str]:

@@ -1,10 +1,13 @@
 """What the web server has besides the pages: addresses for programs, and what is done when it ends."""
 
 import asyncio
+import importlib
 import logging
 import os
+import pkgutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from threading import Thread
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -14,7 +17,10 @@ from starlette.routing import Route
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import cxrcore
-from cxrcore import logs, settings
+from cxrcore import logs, runs, settings, ui
+from cxrcore.data import dataset
+from cxrcore.errors import UserError
+from cxrcore.evaluation import verdict
 from cxrcore.jobs import worker_pool
 from cxrcore.ui import collection
 from cxrcore.ui.visitor import predict_route
@@ -47,9 +53,24 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     collection.install()
     logging.getLogger("streamlit.error_util").addFilter(lambda record: False)
     logs.LOGGER.info("Server started, version %s", cxrcore.__version__)
+    Thread(target=prepare, name="prepare", daemon=True).start()
     yield
     await asyncio.to_thread(worker_pool.pool().close)
     logs.LOGGER.info("Server ended")
+
+
+def prepare() -> None:
+    """Import what the pages use and read the datasets and the runs, so that the first visitors do not wait for it.
+
+    The verdict on a run is found again where the one that is kept is of an earlier version.
+    """
+    for module in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}."):
+        importlib.import_module(module.name)
+    dataset.names()
+    for run in runs.listing():
+        with suppress(UserError, OSError):
+            if not verdict.is_kept(run):
+                verdict.of_run(run)
 
 
 def _session() -> str:

@@ -8,7 +8,7 @@ from cxrcore.evaluation import reported
 from cxrcore.figures import confusion_matrix, palette
 from cxrcore.i18n import t
 from cxrcore.runs import Run
-from cxrcore.ui import feedback
+from cxrcore.ui import feedback, kept_figures
 
 _MOST = 4
 
@@ -27,6 +27,8 @@ def show(chosen: Sequence[Run], labels: dict[str, str]) -> None:
         with column, feedback.friendly():
             st.markdown(feedback.plain_text(labels[run.name]))
             counts = reported.confusion(run)
-            figure = confusion_matrix.confusion(counts, run.classes, confusion_matrix.BY_TRUE, ink, clickable=False)
+            figure = kept_figures.made(
+                confusion_matrix.confusion, counts, run.classes, confusion_matrix.BY_TRUE, ink, clickable=False
+            )
             alt = t("Confusion matrix, rows true and columns predicted")
             st.plotly_chart(figure, key=f"matrix {run.name}", alt=alt, config={"displayModeBar": False})

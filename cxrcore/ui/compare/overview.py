@@ -12,7 +12,7 @@ from cxrcore.figures import comparison, formatting, palette
 from cxrcore.figures.comparison import ComparedRun
 from cxrcore.i18n import N_, format_time, nt, t, translate
 from cxrcore.runs import Run, find
-from cxrcore.ui import query_params
+from cxrcore.ui import kept_figures, query_params
 
 MOST = 20  # runs in the figures
 _LONGEST = 34  # characters of a label beside the axis
@@ -48,7 +48,9 @@ def show(runs: Sequence[Run], are_chosen: bool) -> None:
     config = {"displayModeBar": False}
     alt = t("Test accuracy with its 95% interval, one row for each run") + ": "
     alt += "; ".join(f"{run.label} {formatting.with_interval(run.accuracy)}" for run in rows)
-    left.plotly_chart(comparison.forest(rows, _baseline(shown)), key="accuracies", alt=alt, config=config)
+    left.plotly_chart(
+        kept_figures.made(comparison.forest, rows, _baseline(shown)), key="accuracies", alt=alt, config=config
+    )
     with right:
         _cost(shown, compared)
 
@@ -100,7 +102,7 @@ def _cost(runs: Sequence[Run], compared: dict[str, ComparedRun]) -> None:
     for name, run in compared.items():
         if cost := costs[name]:
             points.append(replace(run, cost=cost.seconds if kind == _SECONDS else cost.megabytes))
-    figure = comparison.by_cost(points, translate(kind), _FORMS[kind])
+    figure = kept_figures.made(comparison.by_cost, points, translate(kind), _FORMS[kind])
     alt = t("Test accuracy against cost; the numbers are those of the runs in the other figure")
     st.plotly_chart(figure, key=f"cost {kind}", alt=alt, config={"displayModeBar": False})
     if kind == _SECONDS:

@@ -16,7 +16,7 @@ from cxrcore.figures import comparison, formatting
 from cxrcore.files import csv_text
 from cxrcore.i18n import current, format_number, t, translate
 from cxrcore.runs import LIVE, KnownRun, Run, state_label
-from cxrcore.ui import feedback, selection
+from cxrcore.ui import feedback, kept_figures, selection
 from cxrcore.ui.compare import edit, matrices, overview, paired, url_selection
 from cxrcore.ui.fragments import fragment
 
@@ -181,6 +181,6 @@ def _curves(chosen: list[Run], labels: dict[str, str]) -> None:
             return
         metrics = {"val_accuracy": t("Accuracy, validation"), "val_loss": t("Loss, validation")}
         for column, (metric, title) in zip(st.columns(2), metrics.items(), strict=True):
-            figure = comparison.curves(found, metric, title, [colours[label] for label in found])
+            figure = kept_figures.made(comparison.curves, found, metric, title, [colours[label] for label in found])
             alt = t("{title} by epoch, one line for each run", title=title)
             column.plotly_chart(figure, key=f"compared {metric}", alt=alt)

@@ -11,7 +11,7 @@ from cxrcore.runs import RUNNING
 from cxrcore.sweeps import leaderboard, promote, search, sweep
 from cxrcore.sweeps.plan import SWEPT
 from cxrcore.sweeps.sweep import Sweep
-from cxrcore.ui import feedback, query_params
+from cxrcore.ui import feedback, kept_figures, query_params
 from cxrcore.ui.fragments import fragment
 
 _SHOWN = 100
@@ -129,11 +129,11 @@ def _figures(chosen: Sweep, table: pd.DataFrame) -> None:
     varied, titles = chosen.plan.settings, _titles(chosen)
     logs = [name for name, values in varied.items() if isinstance(values, Range) and values.log]
     st.subheader(t("All trials"))
-    figure = comparison.parallel(table, titles, logs)
+    figure = kept_figures.made(comparison.parallel, table, titles, logs)
     alt = t("Parallel coordinates: one line for each trial, from its settings to its validation loss")
     st.plotly_chart(figure, key="parallel", alt=alt)
     if shares := leaderboard.importance(chosen):
         st.subheader(t("Importance of the settings"))
         st.caption(t("Share of each setting in the difference between good and other trials (PED-ANOVA)."))
-        figure = comparison.importance({titles[name]: share for name, share in shares.items()})
+        figure = kept_figures.made(comparison.importance, {titles[name]: share for name, share in shares.items()})
         st.plotly_chart(figure, key="importance", alt=t("Importance of each setting"))

@@ -9,7 +9,7 @@ from cxrcore.audits.dataset.statistics_probe import StatisticsProbe
 from cxrcore.data.dataset import Dataset
 from cxrcore.figures import associations, charts, formatting
 from cxrcore.i18n import format_number, t, translate
-from cxrcore.ui import csv_table, feedback
+from cxrcore.ui import csv_table, feedback, kept_figures
 from cxrcore.ui.data import samples
 
 _MOST_VALUES = 12  # of a property, in a figure
@@ -50,7 +50,10 @@ def _bars(known: dict[str, float], marked: list[str]) -> None:
     values = {_title(name): v for name, v in known.items()}
     titles = [_title(name) for name in known if name in marked]
     described = ", ".join(f"{title} {format_number(v, '.2f')}" for title, v in values.items())
-    figure, alt = associations.cramers_v(values, titles, confounders.STRONG), t("Cramér's V") + f": {described}"
+    figure, alt = (
+        kept_figures.made(associations.cramers_v, values, titles, confounders.STRONG),
+        t("Cramér's V") + f": {described}",
+    )
     st.plotly_chart(figure, key="cramers v", alt=alt, config={"displayModeBar": False})
     st.caption(
         t(
@@ -85,7 +88,9 @@ def _values(data: Dataset, found: DatasetAudit, name: str) -> None:
     values = sorted(table, key=lambda value: -sum(table[value].values()))[:_MOST_VALUES]
     counts = {_value(value): table[value] for value in values}
     names = [*data.info.classes, *sorted({label for row in table.values() for label in row} - set(data.info.classes))]
-    figure = charts.class_counts(counts, [label for label in names if any(label in row for row in table.values())])
+    figure = kept_figures.made(
+        charts.class_counts, counts, [label for label in names if any(label in row for row in table.values())]
+    )
     st.plotly_chart(figure, key="values", alt=_title(name), config={"displayModeBar": False})
 
 

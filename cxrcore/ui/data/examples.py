@@ -12,7 +12,7 @@ from cxrcore.data.summary import DatasetSummary
 from cxrcore.figures import distributions as figures
 from cxrcore.figures import formatting
 from cxrcore.i18n import format_number, t, translate
-from cxrcore.ui import feedback, gallery, progress, sample_view
+from cxrcore.ui import feedback, gallery, kept_figures, progress, sample_view
 from cxrcore.ui.data import samples
 
 MOST = 10  # classes that are shown at once
@@ -65,7 +65,7 @@ def _histograms(found: DatasetSummary, names: list[str], chosen: str) -> None:
         title = title[:1].upper() + title[1:]
         shown = values.against_others(chosen, t("other classes")) if chosen else values
         with rows[number // 2][number % 2]:
-            figure, alt = figures.histogram(shown, title, names), _in_words(title, shown)
+            figure, alt = kept_figures.made(figures.histogram, shown, title, names), _in_words(title, shown)
             st.plotly_chart(figure, key=f"histogram {column}", alt=alt, config={"displayModeBar": False})
             if values.unknown:
                 st.caption(_unknown(values))

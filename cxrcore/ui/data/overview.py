@@ -11,7 +11,7 @@ from cxrcore.data.readers.base import LAYOUTS
 from cxrcore.data.summary import DatasetSummary
 from cxrcore.figures import charts, flow_diagram
 from cxrcore.i18n import t, translate
-from cxrcore.ui import csv_table, feedback
+from cxrcore.ui import csv_table, feedback, kept_figures
 from cxrcore.ui.data import class_editor, edit_history, examples
 
 
@@ -90,7 +90,7 @@ def _bars(title: str, counts: dict[str, dict[str, int]], names: list[str], key: 
         f"{name}: " + ", ".join(f"{classes.label(label)} {n}" for label, n in row.items())
         for name, row in counts.items()
     ]
-    figure = charts.class_counts(counts, names, title)
+    figure = kept_figures.made(charts.class_counts, counts, names, title)
     st.plotly_chart(figure, key=key, alt=f"{title}. {'; '.join(described)}", config={"displayModeBar": False})
 
 

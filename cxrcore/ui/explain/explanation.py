@@ -22,7 +22,7 @@ from cxrcore.i18n import N_, bind, format_number, t, translate
 from cxrcore.inference import saved_model, similar_images
 from cxrcore.progress import Progress
 from cxrcore.runs import Run
-from cxrcore.ui import computing, feedback, prediction, progress
+from cxrcore.ui import computing, feedback, kept_figures, prediction, progress
 from cxrcore.ui import similar as similar_grid
 from cxrcore.ui.explain import image_views, options
 from cxrcore.ui.explain.options import ExplainOptions
@@ -107,7 +107,7 @@ def details(shown: Explained, chosen: ExplainOptions) -> None:
     if isinstance(found, lung_zones.ZoneShares):
         st.markdown(_sentence(found))
         left, right = st.columns([2, 3], gap="medium")
-        diagram = lung_zones_figure.diagram(found)
+        diagram = kept_figures.made(lung_zones_figure.diagram, found)
         left.plotly_chart(diagram, key=f"zones {shown.name}", config={"displayModeBar": False}, alt=_sentence(found))
     with right:
         if isinstance(found, str):

@@ -16,7 +16,7 @@ from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.messages import msg
 from cxrcore.metric import Metric
 from cxrcore.runs import Run
-from cxrcore.ui import background_tasks, feedback, metric_table
+from cxrcore.ui import background_tasks, kept_figures, metric_table
 
 _NO_BAR = {"displayModeBar": False}
 _GREY = "#888"  # of baselines
@@ -82,7 +82,7 @@ def show(run: Run) -> None:
         "Deletes and inserts the brightest regions of {n} test images, randomises the model's weights, adds noise, and "
         "compares with known lesions and lungs. About {duration}.",
         n=images,
-        duration=feedback.duration(faithfulness.seconds(run)),
+        duration=background_tasks.duration(faithfulness.seconds, run),
     )
     label = t("Run faithfulness checks again") if found else t("Run faithfulness checks")
     background_tasks.offer(run, "faithfulness", label, description, done=bool(found))
@@ -143,7 +143,7 @@ def _dots(found: Faithfulness, check: _Check) -> None:
     label, place = check.line(found)
     line = None if place is None else (t(label, value=format_number(place, ".0%" if check.share else ".1f")), place)
     st.markdown(f"**{name[:1].upper()}{name[1:]}**")
-    figure = dot_plot(rows, translate(check.good), line, percent=check.share)
+    figure = kept_figures.made(dot_plot, rows, translate(check.good), line, percent=check.share)
     write = formatting.with_interval if check.share else formatting.number
     alt = f"{name}: " + "; ".join(f"{row.label} {write(row.metric)}" for row in rows)
     st.plotly_chart(figure, key=f"check {check.field}", alt=alt, config=_NO_BAR)
@@ -151,7 +151,7 @@ def _dots(found: Faithfulness, check: _Check) -> None:
 
 def _curves(found: Curves) -> None:
     methods = [_map_curves(translate(METHODS[name].title), curves) for name, curves in found.methods.items()]
-    figure = deletion_insertion.curves(methods, _map_curves(t("random map"), found.random))
+    figure = kept_figures.made(deletion_insertion.curves, methods, _map_curves(t("random map"), found.random))
     alt = t("Probability of the predicted class while the image is blurred and restored, by method")
     st.plotly_chart(figure, key="curves", alt=alt, config=_NO_BAR)
 

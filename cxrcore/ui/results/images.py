@@ -15,7 +15,7 @@ from cxrcore.figures import confusion_matrix, formatting, palette
 from cxrcore.i18n import N_, format_number, t, translate
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import Run
-from cxrcore.ui import gallery, query_params, sample_view
+from cxrcore.ui import gallery, kept_figures, query_params, sample_view
 
 _PER_PAGE = 25
 _ANY = ""  # no class has this name
@@ -69,7 +69,7 @@ def _confusion(metrics: ClassificationMetrics) -> None:
     st.subheader(t("Confusion matrix"))
     shade = st.segmented_control(t("Colour by"), _SHADES, format_func=translate, default=_SHADES[0], required=True)
     ink = palette.INK[st.context.theme.type or "light"]
-    figure = confusion_matrix.confusion(metrics.confusion, metrics.classes, shade, ink)
+    figure = kept_figures.made(confusion_matrix.confusion, metrics.confusion, metrics.classes, shade, ink)
     event = st.plotly_chart(figure, key="confusion", alt=_in_words(metrics), on_select="rerun", selection_mode="points")
     clicked = [point["customdata"] for point in event["selection"]["points"] if "customdata" in point]
     before = st.session_state.get("clicked cell", [])

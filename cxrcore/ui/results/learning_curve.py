@@ -10,7 +10,7 @@ from cxrcore.features import backbones
 from cxrcore.figures import charts, formatting
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import background_tasks, feedback
+from cxrcore.ui import background_tasks, digest, feedback, kept_figures
 
 
 def show(run: Run, table: pd.DataFrame) -> None:
@@ -47,7 +47,7 @@ def _curve(found: learning_curve.LearningCurve) -> None:
         t("{patients} patients {accuracy}", patients=count, accuracy=formatting.with_interval(accuracy))
         for count, accuracy in zip(patients, accuracies, strict=True)
     ]
-    figure = charts.learning_curve(patients, accuracies)
+    figure = kept_figures.made(charts.learning_curve, patients, accuracies)
     st.plotly_chart(figure, key="learning curve", alt=t("Test accuracy by training patients") + ": " + "; ".join(said))
     st.caption(
         t(
@@ -60,6 +60,6 @@ def _curve(found: learning_curve.LearningCurve) -> None:
     )
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=digest.TABLES)
 def _needed(table: pd.DataFrame, names: tuple[str, ...], positive: str) -> SampleSize:
     return sample_size.needed(table, names, positive)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from cxrcore.data import classes
@@ -12,7 +13,7 @@ from cxrcore.figures import formatting, palette
 from cxrcore.figures.dot_plot import Dot, dot_plot
 from cxrcore.i18n import t, translate
 from cxrcore.metric import ClassificationMetrics, ClassMetrics, Metric
-from cxrcore.ui import csv_table, feedback, figure_row
+from cxrcore.ui import csv_table, digest, feedback, figure_row, kept_figures
 
 _MOST_SENTENCES, _FEW_SENTENCES = 10, 5
 _MIDDLE = 0.5
@@ -141,11 +142,17 @@ def _of_each_class(found: Mapping[str, ClassMetrics], names: Sequence[str]) -> N
 
 def _plot(dots: Sequence[Dot], title: str, key: str, line: tuple[str, float] | None = None) -> None:
     alt = "; ".join(f"{dot.label} {formatting.with_interval(dot.metric)}" for dot in dots)
+    st.plotly_chart(
+        kept_figures.made(_figure, dots, title, line), key=key, alt=f"{title}: {alt}", config={"displayModeBar": False}
+    )
+
+
+def _figure(dots: Sequence[Dot], title: str, line: tuple[str, float] | None) -> go.Figure:
     figure = dot_plot(dots, title, line)
     figure.update_xaxes(range=[0, 1.02], dtick=0.25)
     if line:
         figure.update_annotations(xanchor="left" if line[1] < _MIDDLE else "right")
-    st.plotly_chart(figure, key=key, alt=f"{title}: {alt}", config={"displayModeBar": False})
+    return figure
 
 
 def _lowest(found: Mapping[str, ClassMetrics], most: int) -> dict[str, ClassMetrics]:
@@ -216,7 +223,7 @@ def _group(value: str, metrics: ClassificationMetrics, shown: Sequence[str]) -> 
     return row
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=digest.TABLES)
 def _evaluated(
     table: pd.DataFrame, names: tuple[str, ...], by_patient: bool
 ) -> dict[str, dict[str, ClassificationMetrics]]:

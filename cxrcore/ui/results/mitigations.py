@@ -9,7 +9,7 @@ from cxrcore.figures import formatting
 from cxrcore.figures.slope import Panel, slopes
 from cxrcore.i18n import format_number, t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import metric_table
+from cxrcore.ui import kept_figures, metric_table
 
 _RELEVANT = 0.1  # a lower fall of the border's accuracy is not recommended
 
@@ -41,7 +41,7 @@ def _plot(found: Mitigations, chance: float) -> None:
         whole = {_label(name): result.full for name, result in after.items()}
         panels.append(Panel(t("from the whole image"), before.full, whole))
     share = format_number(chance, ".0%")
-    figure = slopes(panels, _label(found.best), (t("chance {share}", share=share), chance))
+    figure = kept_figures.made(slopes, panels, _label(found.best), (t("chance {share}", share=share), chance))
     values = [f"{_label(name)} {formatting.with_interval(result.best_border)}" for name, result in after.items()]
     alt = t(
         "Accuracy from the border alone, before {before}; after each image transform:",

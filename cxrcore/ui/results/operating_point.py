@@ -10,7 +10,7 @@ from cxrcore.evaluation import decision
 from cxrcore.evaluation.decision import OperatingPoint
 from cxrcore.figures import formatting, palette, probability_curves
 from cxrcore.i18n import t
-from cxrcore.ui import figure_row
+from cxrcore.ui import figure_row, kept_figures
 
 _OTHERS = "#888888"  # the colour of several classes together
 _NO_TOOLBAR = {"displayModeBar": False}  # it would cover the title
@@ -29,14 +29,19 @@ def show(table: pd.DataFrame, names: Sequence[str], positive: str) -> None:
         found = decision.at_threshold(table, name, threshold)
         label, text = classes.label(name), _sentence(found)
         true, score = list(table["label"]), table[f"p_{name}"].to_numpy(float)
-        figure = probability_curves.histogram(
-            (table["label"] == name).to_numpy(), score, threshold, (label, others), colours
+        figure = kept_figures.made(
+            probability_curves.histogram,
+            (table["label"] == name).to_numpy(),
+            score,
+            threshold,
+            (label, others),
+            colours,
         )
         alt = t("Probability of {label}", label=label) + f". {text}".replace("**", "")
         st.plotly_chart(figure, key="histogram", alt=alt, config=_NO_TOOLBAR)
         st.markdown(text)
     with right:
-        figure = probability_curves.operating_point(true, score, name, names, found)
+        figure = kept_figures.made(probability_curves.operating_point, true, score, name, names, found)
         st.plotly_chart(
             figure, key="operating point", alt=f"{t('ROC')}, {label}. {text}".replace("**", ""), config=_NO_TOOLBAR
         )
@@ -107,16 +112,16 @@ def referral(table: pd.DataFrame, names: Sequence[str]) -> None:
         st.caption(t("Images with a low confidence are referred to a radiologist instead of being classified."))
         least = st.slider(t("Refer below confidence"), 0.0, 1.0, 0.0, 0.01)
         found = decision.with_referral(table, names, least)
-        kept = found.coverage.successes or 0
+        certain = found.coverage.successes or 0
         st.markdown(
             t(
                 "Accuracy **{accuracy}** on {kept} images; {referred} are referred.",
                 accuracy=formatting.with_interval(found.accuracy),
-                kept=kept,
-                referred=found.coverage.n - kept,
+                kept=certain,
+                referred=found.coverage.n - certain,
             )
         )
     with left:
         coverage, accuracy = decision.accuracy_by_coverage(table, names)
-        figure = probability_curves.coverage(coverage, accuracy, found.coverage.value or 0.0)
+        figure = kept_figures.made(probability_curves.coverage, coverage, accuracy, found.coverage.value or 0.0)
         st.plotly_chart(figure, key="coverage", alt=t("Accuracy by coverage"), config=_NO_TOOLBAR)

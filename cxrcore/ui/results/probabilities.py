@@ -11,7 +11,7 @@ from cxrcore.figures import formatting, palette, probability_curves
 from cxrcore.figures.dot_plot import Dot, dot_plot
 from cxrcore.i18n import t
 from cxrcore.metric import Metric
-from cxrcore.ui import csv_table, feedback, figure_row
+from cxrcore.ui import csv_table, digest, feedback, figure_row, kept_figures
 from cxrcore.ui.results import operating_point
 
 _MOST_CURVES = 10
@@ -72,7 +72,7 @@ def _curves(table: pd.DataFrame, names: list[str], positive: str) -> None:
 
 
 def _figures(table: pd.DataFrame, names: list[str], shown: list[str], positive: str, found: ProbabilityMetrics) -> None:
-    figures = probability_curves.all_of(table, names, shown)
+    figures = dict(kept_figures.made(probability_curves.all_of, table, names, shown))
     alts = {
         "roc": t("ROC curve of each class"),
         "precision_recall": t("Precision-recall curve of each class"),
@@ -100,9 +100,14 @@ def _areas(names: list[str], shown: list[str], positive: str, found: Probability
             for name in shown
         ]
     title = "" if positive else t("ROC AUC")
+    return kept_figures.made(_areas_figure, dots, title), "; ".join(
+        f"{dot.label} {formatting.number(dot.metric)}" for dot in dots
+    )
+
+
+def _areas_figure(dots: list[Dot], title: str) -> go.Figure:
     figure = dot_plot(dots, title, percent=False, zero=False)
-    figure.update_xaxes(range=[min(0.5, *figure.layout.xaxis.range), 1.005])
-    return figure, "; ".join(f"{dot.label} {formatting.number(dot.metric)}" for dot in dots)
+    return figure.update_xaxes(range=[min(0.5, *figure.layout.xaxis.range), 1.005])
 
 
 def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -137,11 +142,11 @@ def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, names: list[str])
     return calibration.scaled(table, names, fitted.value) if chosen else table
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=digest.TABLES)
 def _temperature(validation: pd.DataFrame, names: tuple[str, ...]) -> Metric:
     return calibration.fit_temperature(validation, names)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=digest.TABLES)
 def _evaluated(table: pd.DataFrame, names: tuple[str, ...]) -> ProbabilityMetrics:
     return probability_metrics.evaluate(table, names)

@@ -6,7 +6,7 @@ from cxrcore.audits import mitigations as mitigations_audit
 from cxrcore.audits import shortcut
 from cxrcore.i18n import t
 from cxrcore.runs import Run
-from cxrcore.ui import background_tasks, feedback
+from cxrcore.ui import background_tasks
 from cxrcore.ui.results import external_validation, mitigations, shortcut_audit
 
 
@@ -32,7 +32,7 @@ def _shortcut_audit(run: Run, found: shortcut.ShortcutAudit | None) -> None:
     description = t(
         "Blacks out all but the border of a sample of the images, trains a linear head on the rest, and tests it on "
         "other patients. An accuracy above chance then comes from outside the lungs. Takes about {duration}.",
-        duration=feedback.duration(shortcut.seconds(run)),
+        duration=background_tasks.duration(shortcut.seconds, run),
     )
     label = t("Run the audit again") if found else t("Run shortcut audit")
     background_tasks.offer(run, "shortcut", label, description, done=bool(found))
@@ -47,7 +47,7 @@ def _mitigations(run: Run, chance: float) -> None:
     description = t(
         "Transforms a sample of the images in five ways and measures the accuracy that remains from the border, and "
         "for the best two from the whole image and for the source. Takes about {duration}.",
-        duration=feedback.duration(mitigations_audit.seconds(run)),
+        duration=background_tasks.duration(mitigations_audit.seconds, run),
     )
     label = t("Compare mitigations again") if found else t("Compare mitigations")
     background_tasks.offer(run, "mitigations", label, description, done=bool(found))

@@ -12,7 +12,7 @@ from cxrcore.figures.dot_plot import Dot, dot_plot
 from cxrcore.i18n import format_number, t, translate
 from cxrcore.metric import Metric
 from cxrcore.runs import Run
-from cxrcore.ui import metric_table
+from cxrcore.ui import kept_figures, metric_table
 
 _WITH_LUNGS, _WITHOUT, _SOURCE = palette.TRAINING, palette.VALIDATION, "#8A97A5"
 _VIEW_WIDTH = 150  # pixels
@@ -39,7 +39,7 @@ def show(run: Run, found: ShortcutAudit) -> None:
 def _plot(found: ShortcutAudit) -> None:
     rows = _dots(found)
     chance = format_number(found.chance, ".0%")
-    figure = dot_plot(rows, t("accuracy"), (t("chance {share}", share=chance), found.chance))
+    figure = kept_figures.made(dot_plot, rows, t("accuracy"), (t("chance {share}", share=chance), found.chance))
     texts = [f"{row.label} {formatting.with_interval(row.metric)}" for row in rows]
     alt = t("Accuracy by what is visible; chance {share}", share=chance) + ": " + "; ".join(texts)
     st.plotly_chart(figure, key="shortcut audit", alt=alt, config={"displayModeBar": False})

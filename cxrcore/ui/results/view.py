@@ -15,7 +15,7 @@ from cxrcore.i18n import N_, t, translate
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import EVENTS, Run
 from cxrcore.runs.models import RunMetrics
-from cxrcore.ui import curves, feedback, head_selection, query_params, resampling_note, verdict_box
+from cxrcore.ui import curves, digest, feedback, head_selection, query_params, resampling_note, verdict_box
 from cxrcore.ui.results import (
     calibration_effect,
     errors,
@@ -127,7 +127,7 @@ def _evaluated(run: Run, result: ReportedResult) -> ClassificationMetrics:
     return _pooled_metrics(result.table, tuple(run.classes))
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=digest.TABLES)
 def _pooled_metrics(table: pd.DataFrame, names: tuple[str, ...]) -> ClassificationMetrics:
     return evaluate(table, names, by_patient=True)
 

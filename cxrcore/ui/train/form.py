@@ -21,7 +21,7 @@ from cxrcore.jobs import expected_time
 from cxrcore.jobs.expected_time import ExpectedTime
 from cxrcore.messages import Message
 from cxrcore.training.resampling import splits
-from cxrcore.ui import feedback, query_params
+from cxrcore.ui import digest, feedback, query_params
 from cxrcore.ui.train import dataset_issues, setting_widgets, sweep
 from cxrcore.ui.train.setting_widgets import SettingWidgets
 
@@ -132,7 +132,7 @@ def time_text(expected: ExpectedTime, config: RunConfig) -> str:
     return text
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=digest.TABLES)
 def _problem(table: pd.DataFrame, split: dict[str, Any], resampling: dict[str, Any]) -> Message | None:
     """Return why the images of a dataset cannot be divided like this, None if they can."""
     try:

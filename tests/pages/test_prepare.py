@@ -1,0 +1,24 @@
+"""What a server does at its start so that the first visitors do not wait."""
+
+import os
+import sys
+
+from cxrcore.evaluation import verdict
+from cxrcore.ui import server
+
+
+def test_pages_are_imported_and_verdicts_that_are_not_kept_are_found(trained, monkeypatch):
+    asked, of_run = [], verdict.of_run
+    monkeypatch.setattr(verdict, "of_run", lambda run: asked.append(run.name) or of_run(run))
+    monkeypatch.delitem(sys.modules, "cxrcore.ui.figure_row", raising=False)
+    server.prepare()
+    assert "cxrcore.ui.figure_row" in sys.modules
+    assert asked == []
+    os.utime(trained.folder / "metrics.json")
+    server.prepare()
+    assert asked == [trained.name]
+
+
+def test_a_damaged_run_does_not_end_it(trained, monkeypatch):
+    (trained.folder / "metrics.json").write_text("{")
+    server.prepare()
