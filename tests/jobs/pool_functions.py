@@ -49,3 +49,7 @@ def roles(progress):
 
 def note_role(path, progress):
     path.write_text(access.current())
+
+
+def reserve(size, progress=None):
+    return len(bytearray(size))
