@@ -77,7 +77,6 @@ def import_run(file: Path) -> Run:
         name = runs.free_name(_unpack(file, unpacked))
         pool = WorkerPool(1, MEMORY)
         try:
-            pool.call(_limit_memory)
             pool.call(_check, file.name, unpacked, checked, name)
         finally:
             pool.close()
@@ -157,7 +156,7 @@ def _refuse(archive_name: str, file: str, reason: UserError | None, error: Excep
 # In the worker:
 
 
-def _limit_memory(progress: object) -> None:
+def _limit_memory() -> None:
     try:
         import resource
     except ImportError:  # Windows: the limits of sizes hold there too
@@ -168,6 +167,7 @@ def _limit_memory(progress: object) -> None:
 
 def _check(archive_name: str, unpacked: Path, checked: Path, name: str, progress: object) -> None:
     """Write what was checked of the run in `unpacked` into a new folder."""
+    _limit_memory()
     source, target = Run(unpacked), Run(checked)
     for path in unpacked.glob("*.json"):
         with _refusal(archive_name, path.name):

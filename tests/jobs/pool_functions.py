@@ -51,5 +51,7 @@ def note_role(path, progress):
     path.write_text(access.current())
 
 
-def reserve(size, progress=None):
+def reserve(limit, size, progress):
+    """Call `limit`, then reserve so many bytes."""
+    limit()
     return len(bytearray(size))

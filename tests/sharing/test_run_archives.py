@@ -38,7 +38,7 @@ class PoolInProcess:
 @pytest.fixture
 def no_worker(monkeypatch):
     monkeypatch.setattr(archives, "WorkerPool", PoolInProcess)
-    monkeypatch.setattr(archives, "_limit_memory", lambda progress: None)
+    monkeypatch.setattr(archives, "_limit_memory", lambda: None)
 
 
 @pytest.fixture
@@ -254,9 +254,8 @@ def test_paths_in_tables_are_not_followed(exported, no_worker, home):
 def test_worker_has_limited_memory():
     pool = WorkerPool(1, archives.MEMORY)
     try:
-        pool.call(archives._limit_memory)
         with pytest.raises(MemoryError):
-            pool.call(pool_functions.reserve, archives.MEMORY + 1)
+            pool.call(pool_functions.reserve, archives._limit_memory, 2 * archives.MEMORY)
     finally:
         pool.close()
 
