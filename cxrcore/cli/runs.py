@@ -58,6 +58,31 @@ def hide(run: RunName, json: Json = False) -> None:
     _mark(run, False, json)
 
 
+@app.command("export")
+def export(
+    run: RunName,
+    out: Annotated[Path, typer.Option(metavar="FILE.zip", help="New file.")],
+    json: Json = False,
+) -> None:
+    """Write a finished run as a ZIP file without pictures and names, for `cxr runs import` on another machine."""
+    from cxrcore.sharing import archives
+
+    chosen = runs.load(run)
+    archives.export(chosen, out)
+    terminal.result({"run": chosen.name, "file": str(out)}, f"{out}: run {chosen.name}.", json)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What `cxr runs export` wrote.")], json: Json = False
+) -> None:
+    """Add a run from elsewhere. It is refused unless everything in the file is what this program writes."""
+    from cxrcore.sharing import archives
+
+    added = archives.import_run(file)
+    terminal.result({"run": added.name}, f"Run {added.name} was added; its images are not on this machine.", json)
+
+
 def _mark(name: str, shown: bool, json: bool) -> None:
     chosen = runs.load(name)
     chosen.show(shown)

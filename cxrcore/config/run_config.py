@@ -22,6 +22,8 @@ from cxrcore.fields import Choices, Group, Range, Setting
 from cxrcore.i18n import N_
 from cxrcore.schema import KEY, VERSION, Stored, check_version
 
+_LONGEST_YAML = 100_000  # characters
+
 
 class RunConfig(FeatureConfig, Stored):
     """Everything that determines a run. `dataset_version` 0 is the newest when the run starts; the run's own config
@@ -340,6 +342,18 @@ def nested(name: str, value: Any) -> dict[str, Any]:
     return found
 
 
+def _yaml(text: str) -> Any:
+    """Return the value of a YAML text that is short and has no aliases: a few lines of those grow beyond any memory."""
+    if len(text) > _LONGEST_YAML:
+        raise yaml.YAMLError(f"it has over {_LONGEST_YAML} characters")
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise yaml.YAMLError("aliases are not read")
+        return yaml.safe_load(text)
+    except (RecursionError, ValueError) as error:  # nested too deep; a date that does not exist
+        raise yaml.YAMLError(str(error)) from error
+
+
 def parse_override(text: str) -> dict[str, Any]:
     """Return `section.name=value` as nested values; the value is read as YAML.
 
@@ -350,7 +364,7 @@ def parse_override(text: str) -> dict[str, Any]:
     if not equals or not all(name.split(".")):
         raise UserError("--set: expected name=value. Received: {text}", text=text)
     try:
-        return nested(name, yaml.safe_load(value))
+        return nested(name, _yaml(value))
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
         raise UserError(
@@ -365,7 +379,8 @@ def read(file: Path) -> dict[str, Any]:
         UserError: no such file, not a table of names and values, or one of a newer version of the program.
     """
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        with file.open(encoding="utf-8") as opened:
+            values = _yaml(opened.read(_LONGEST_YAML + 1))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise UserError("{file} cannot be read as YAML: {error}", file=file, error=reason) from error

@@ -92,7 +92,7 @@ def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: in
         ) from error
     found: dict[str, File] = {}
     for entry in archive.infolist():
-        _check(entry, name)
+        check_entry(entry, name)
         budget.add(1, entry.file_size, name)
         if entry.is_dir() or _is_hidden(entry.filename):
             continue
@@ -120,7 +120,8 @@ def check_name(file: str, archive: str) -> None:
         )
 
 
-def _check(entry: zipfile.ZipInfo, name: str) -> None:
+def check_entry(entry: zipfile.ZipInfo, name: str) -> None:
+    """Raise `UserError` for a name that leaves the folder, a link, an encrypted entry, or too large a one."""
     check_name(entry.filename, name)
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise UserError("{name} is refused: the entry {filename!r} is a link.", name=name, filename=entry.filename)

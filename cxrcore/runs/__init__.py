@@ -22,7 +22,19 @@ from cxrcore.runs.models import (
     state_label,
 )
 from cxrcore.runs.process import process_id
-from cxrcore.runs.registry import DamagedRun, create, damaged, discard, discarded, listing, load, restore
+from cxrcore.runs.registry import (
+    DamagedRun,
+    add,
+    create,
+    damaged,
+    discard,
+    discarded,
+    free_name,
+    is_name,
+    listing,
+    load,
+    restore,
+)
 from cxrcore.runs.run import EVENTS, HEAD_FILE, SELECTION, WHOLE_MODEL_FILE, Run
 
 __all__ = [
@@ -50,11 +62,14 @@ __all__ = [
     "RunMetrics",
     "RunStatus",
     "Selection",
+    "add",
     "create",
     "damaged",
     "discard",
     "discarded",
     "find",
+    "free_name",
+    "is_name",
     "known",
     "listing",
     "load",

@@ -54,6 +54,27 @@ def create(config: RunConfig, queued: bool = False) -> Run:
     return Run(folder)
 
 
+def add(folder: Path, name: str) -> Run:
+    """Move a folder with a complete run to the others, under a name that is free, and return the run."""
+    added = Run(folder.rename(settings.runs_folder() / name))
+    files.note_change()
+    return added
+
+
+def free_name(name: str) -> str:
+    """Return the name for a run from elsewhere: its own, or where that is taken a new one that begins with it."""
+    return f"{name[:90]}-{uuid4().hex[:8]}" if _is_taken(name) else name
+
+
+def is_name(name: str) -> bool:
+    """Return whether a run can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def _is_taken(name: str) -> bool:
+    return any((folder / name).exists() for folder in (settings.runs_folder(), settings.runs_folder() / _TRASH))
+
+
 def load(name: str) -> Run:
     """Return the run `name`, or the newest one whose name starts with it; `latest` is the newest of all.
 

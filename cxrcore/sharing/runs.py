@@ -11,18 +11,22 @@ from PIL import Image
 
 from cxrcore.data import images
 from cxrcore.errors import UserError
-from cxrcore.runs import FINISHED, Run
+from cxrcore.runs import EVENTS, FINISHED, HEAD_FILE, WHOLE_MODEL_FILE, Run, RunInfo
+from cxrcore.runs.run import RESAMPLING, RESAMPLING_TABLE, SELECTION
 
 LONGEST = 1024  # pixels of a side of a picture
 # No log, checkpoint, request, task, note or external validation. The features of training images would find pictures
 # that are not there.
+_WRITTEN = ("config.json", "about.json", "card.json", "table.parquet", "predictions.parquet")
+_RESAMPLED = (RESAMPLING, RESAMPLING_TABLE)
 _COPIED = (
-    "status.json", "events.jsonl", "metrics.json", "selection.json", "verdict.json", "head.keras", "model.keras",
-    "heatmaps.npy", "novelty.npz", "shortcut.json", "mitigations.json", "faithfulness.json", "learning_curve.json",
+    "status.json", EVENTS, "metrics.json", SELECTION, HEAD_FILE, WHOLE_MODEL_FILE, "heatmaps.npy", "novelty.npz",
 )  # fmt: skip
-_TABLES = ("table.parquet", "predictions.parquet")
+FILES = (*_WRITTEN, *_RESAMPLED, *_COPIED)  # of a run without what was computed of it later
+_AUDITS = ("verdict.json", "shortcut.json", "mitigations.json", "faithfulness.json", "learning_curve.json")
 _MASKS = ("lungs", "lesions")
 _SHOWN_SPLITS = ("test", "validation")
+Picture = tuple[str, str, dict[str, str]]  # path, SHA-256 and masks
 
 
 def require_finished(run: Run) -> None:
@@ -44,29 +48,39 @@ def copy(run: Run, workspace: Path) -> None:
         ImageError: a test or validation image cannot be read any more.
     """
     target = Run(workspace / "runs" / run.name)
+    copy_without_pictures(run, target, dict(_pictures(run.table, workspace)))
+    for name in _AUDITS:
+        if (run.folder / name).is_file():
+            shutil.copyfile(run.folder / name, target.folder / name)
+    target.show(True)
+
+
+def copy_without_pictures(run: Run, target: Run, written: dict[str, Picture] | None = None) -> None:
+    """Write `FILES` of a run as another one, as `copy` does; `written` are pictures of images that were written."""
     target.folder.mkdir(parents=True)
     for name in _COPIED:
         if (run.folder / name).is_file():
             shutil.copyfile(run.folder / name, target.folder / name)
     run.requested.write(target.folder / "config.json")
-    info = run.info
-    data = info.dataset.model_copy(
-        update={"info": info.dataset.info.model_copy(update={"sources": [], "mapping": {}, "notes": []})}
-    )
-    info.model_copy(update={"dataset": data}).write(target.folder / "about.json")
+    nameless(run.info).write(target.folder / "about.json")
     target.describe(title=run.title, tags=run.card.tags)
-    target.show(True)
-    tables = {name: run.read_table(name) for name in _TABLES}
+    table = run.table
+    tables = {"table.parquet": table, "predictions.parquet": run.read_table("predictions.parquet")}
     if result := run.resampling:
-        result.write(target.folder / "resampling.json")
-        tables["resampling.parquet"] = run.resampled_predictions()
-    written = dict(_pictures(run.table, workspace))
-    patients = _numbers("patient", run.table["patient"])
-    for name, table in tables.items():
-        target.write_table(name, _neutral(table, written, patients), seal=False)
+        result.write(target.folder / RESAMPLING)
+        tables[RESAMPLING_TABLE] = run.resampled_predictions()
+    patients = numbers("patient", table["patient"])
+    for name, found in tables.items():
+        target.write_table(name, neutral(found, written or {}, patients), seal=False)
 
 
-def _pictures(table: pd.DataFrame, workspace: Path) -> Iterator[tuple[str, tuple[str, str, dict[str, str]]]]:
+def nameless(info: RunInfo) -> RunInfo:
+    """Return the same without what names files, folders and findings of the dataset."""
+    data = info.dataset.info.model_copy(update={"sources": [], "mapping": {}, "notes": []})
+    return info.model_copy(update={"dataset": info.dataset.model_copy(update={"info": data})})
+
+
+def _pictures(table: pd.DataFrame, workspace: Path) -> Iterator[tuple[str, Picture]]:
     """Write the pictures of the shown images; yield an image's SHA-256 with its picture's path, SHA-256 and masks."""
     for row in table[table["split"].isin(_SHOWN_SPLITS)].to_dict("records"):
         pixels = images.display(Path(str(row["path"])), LONGEST)
@@ -95,24 +109,27 @@ def _save(folder: str, pixels: np.ndarray, workspace: Path) -> tuple[str, str]:
     return f"{folder}/{path.name}", digest
 
 
-def _neutral(
-    table: pd.DataFrame, written: dict[str, tuple[str, str, dict[str, str]]], patients: dict[str, str]
+def neutral(
+    table: pd.DataFrame, written: dict[str, Picture], patients: dict[str, str], folder: str = "images"
 ) -> pd.DataFrame:
-    """Return a table whose paths are those of the written pictures, "" for other images, without names."""
+    """Return a table whose paths are those of the written pictures, of other images a file in `folder` that is not
+    there; and without names.
+    """
     found = [written.get(sha256, ("", sha256, {})) for sha256 in table["sha256"]]
     changed = {
         # A path tells one image from another, so an image without a picture has one too.
-        "path": [path or f"images/{sha256[:16]}.png" for path, sha256, _ in found],
+        "path": [path or f"{folder}/{sha256[:16]}.png" for path, sha256, _ in found],
         "sha256": [sha256 for _, sha256, _ in found],
         "patient": [patients[name] for name in table["patient"]],
     }
     changed |= {mask: [masks.get(mask, "") for _, _, masks in found] for mask in _MASKS if mask in table}
     changed |= {name: [""] * len(table) for name in ("finding", "left_out_reason") if name in table}
     if "source" in table:
-        numbers = _numbers("source", table["source"])
-        changed["source"] = [numbers[name] for name in table["source"]]
+        sources = numbers("source", table["source"])
+        changed["source"] = [sources[name] for name in table["source"]]
     return table.assign(**changed)
 
 
-def _numbers(word: str, values: pd.Series) -> dict[str, str]:
+def numbers(word: str, values: pd.Series) -> dict[str, str]:
+    """Return what stands for each value, for example `patient 1`."""
     return {value: f"{word} {number}" for number, value in enumerate(sorted(set(values)), 1)}

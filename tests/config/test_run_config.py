@@ -198,3 +198,21 @@ def test_newer_file_is_refused(tmp_path):
     file.write_text("dataset: d\nschema_version: 3\n")
     with pytest.raises(NewerFileError, match="newer version"):
         run_config.read(file)
+
+
+HOSTILE_YAML = {
+    "aliases are not read": "a: &a [1, 1]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+    "over 100000 characters": "dataset: " + "x" * 100_000,
+    "recursion depth": "[" * 5000 + "]" * 5000,
+    "constructor for the tag": "!!python/object/apply:os.system [id]",
+    "day is out of range|month must be": "a: 2026-13-45",
+}
+
+
+@pytest.mark.parametrize("reason", HOSTILE_YAML)
+def test_hostile_yaml_is_refused(tmp_path, reason):
+    (tmp_path / "config.yaml").write_text(HOSTILE_YAML[reason])
+    with pytest.raises(UserError, match=reason):
+        run_config.read(tmp_path / "config.yaml")
+    with pytest.raises(UserError, match=reason):
+        parse_override("tap=" + HOSTILE_YAML[reason].replace("a: 2026", "2026"))
