@@ -58,10 +58,13 @@ def modules() -> Iterator[SourceFileMutationData]:
 
 
 class MutantTests:
-    """A pytest plugin that tests mutants, of each module at most `sample` at random, 0 for all."""
+    """A pytest plugin that tests mutants, of each module at most `sample` at random, 0 for all.
 
-    def __init__(self, sample: int, seed: int) -> None:
-        self.sample, self.seed = sample, seed
+    With `covered` only those of functions that the selected tests call.
+    """
+
+    def __init__(self, sample: int, seed: int, covered: bool) -> None:
+        self.sample, self.seed, self.covered = sample, seed, covered
         self.failed, self.seconds = False, 0.0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -86,8 +89,8 @@ class MutantTests:
             if self.sample:
                 names = random.Random(self.seed).sample(names, min(self.sample, len(names)))
             for name in names:
-                if data.exit_code_by_key[name] != KILLED:
-                    own = sorted(tests[mangled_name_from_mutant_name(name)], key=lambda test: seconds[test])
+                own = sorted(tests[mangled_name_from_mutant_name(name)], key=lambda test: seconds[test])
+                if data.exit_code_by_key[name] != KILLED and (own or not self.covered):
                     killed = any(not self._passes(test, name) and self._passes(test, "") for test in own)
                     data.exit_code_by_key[name] = KILLED if killed else SURVIVED if own else UNTESTED
                     data.save()
@@ -173,7 +176,7 @@ def main() -> int:
         "-o",
         "tmp_path_retention_policy=none",
     ]
-    failed = pytest.main([*options, *selection], plugins=[MutantTests(chosen.sample, chosen.seed)])
+    failed = pytest.main([*options, *selection], plugins=[MutantTests(chosen.sample, chosen.seed, bool(chosen.tests))])
     if failed not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return int(failed)
     return 0 if report() else 1
