@@ -34,7 +34,7 @@ def test_own_images_are_not_tested(trained):
         external.evaluate(trained, "phantom")
     source = dataset.load("phantom").folder
     shutil.copytree(source, source.parent / "copy")
-    with pytest.raises(UserError, match="0 are of classes that it does not know, 60 are images that it already has"):
+    with pytest.raises(UserError, match=": 0 are of classes that it does not know, 60 are images that it already has"):
         external.evaluate(trained, "copy")
 
 
