@@ -109,10 +109,8 @@ class MutantTests:
 
     def _passes(self, test: pytest.Item, mutant: str) -> bool:
         self.failed, self.seconds, self.text = False, 0.0, ""
-        # pytest ends the fixtures that the next test does not need: those of the module, not those of the session.
-        other = next(item for item in test.session.items if item.path != test.path)
         set_mutant_under_test(mutant)
-        test.config.hook.pytest_runtest_protocol(item=test, nextitem=other)
+        test.config.hook.pytest_runtest_protocol(item=test, nextitem=test.session)  # ends all fixtures but its
         set_mutant_under_test("")
         return not self.failed
 
