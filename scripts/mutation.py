@@ -110,7 +110,9 @@ class MutantTests:
     def _passes(self, test: pytest.Item, mutant: str) -> bool:
         self.failed, self.seconds, self.text = False, 0.0, ""
         set_mutant_under_test(mutant)
-        test.config.hook.pytest_runtest_protocol(item=test, nextitem=test.session)  # ends all fixtures but its
+        test.config.hook.pytest_runtest_protocol(
+            item=test, nextitem=test.session
+        )  # ends all fixtures but those of the session
         set_mutant_under_test("")
         return not self.failed
 
@@ -176,7 +178,7 @@ def main() -> int:
     )
     settings.load_profile("mutants")
     selection = [f"mutants/{name}" for name in chosen.tests or config().pytest_add_cli_args_test_selection]
-    # A folder of its own for temporary files: other calls of pytest delete the older of the usual ones.
+    # Temporary files below build/ too, each deleted after its test.
     options = f"--timeout={_SECONDS} --no-summary -p no:cacheprovider --basetemp=tmp -o tmp_path_retention_policy=none"
     failed = pytest.main(
         [*options.split(), *selection], plugins=[MutantTests(chosen.sample, chosen.seed, bool(chosen.tests))]
