@@ -110,9 +110,8 @@ class MutantTests:
     def _passes(self, test: pytest.Item, mutant: str) -> bool:
         self.failed, self.seconds, self.text = False, 0.0, ""
         set_mutant_under_test(mutant)
-        test.config.hook.pytest_runtest_protocol(
-            item=test, nextitem=test.session
-        )  # ends all fixtures but those of the session
+        # The next "item" is the session, so that all fixtures end but its own.
+        test.config.hook.pytest_runtest_protocol(item=test, nextitem=test.session)
         set_mutant_under_test("")
         return not self.failed
 
