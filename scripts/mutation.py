@@ -58,15 +58,19 @@ def modules() -> Iterator[SourceFileMutationData]:
 
 
 class MutantTests:
-    """A pytest plugin that tests mutants, of each module at most `sample` at random, 0 for all."""
+    """A pytest plugin that tests mutants, of each module at most `sample` at random, 0 for all.
 
-    def __init__(self, sample: int, seed: int) -> None:
-        self.sample, self.seed = sample, seed
-        self.failed, self.seconds = False, 0.0
+    With `covered` only those of functions that the selected tests call.
+    """
+
+    def __init__(self, sample: int, seed: int, covered: bool) -> None:
+        self.sample, self.seed, self.covered = sample, seed, covered
+        self.failed, self.seconds, self.text = False, 0.0, ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what became of a test."""
         self.failed |= report.failed
+        self.text = report.longreprtext or self.text
         self.seconds += report.duration
 
     @pytest.hookimpl(tryfirst=True)
@@ -77,7 +81,7 @@ class MutantTests:
         for test in session.items:
             state()._stats.clear()
             if not self._passes(test, "stats"):
-                raise pytest.UsageError(f"{test.nodeid} fails without a mutant")
+                raise self._broken(test)
             seconds[test] = self.seconds
             for function in state()._stats:
                 tests[function].append(test)
@@ -86,19 +90,28 @@ class MutantTests:
             if self.sample:
                 names = random.Random(self.seed).sample(names, min(self.sample, len(names)))
             for name in names:
-                if data.exit_code_by_key[name] != KILLED:
-                    own = sorted(tests[mangled_name_from_mutant_name(name)], key=lambda test: seconds[test])
-                    killed = any(not self._passes(test, name) and self._passes(test, "") for test in own)
+                own = sorted(tests[mangled_name_from_mutant_name(name)], key=lambda test: seconds[test])
+                if data.exit_code_by_key[name] != KILLED and (own or not self.covered):
+                    killed = any(self._kills(test, name) for test in own)
                     data.exit_code_by_key[name] = KILLED if killed else SURVIVED if own else UNTESTED
                     data.save()
         return True
 
+    def _kills(self, test: pytest.Item, mutant: str) -> bool:
+        if self._passes(test, mutant):
+            return False
+        if not self._passes(test, ""):
+            raise self._broken(test)
+        return True
+
+    def _broken(self, test: pytest.Item) -> pytest.UsageError:
+        return pytest.UsageError(f"{test.nodeid} fails without a mutant:\n{self.text}")
+
     def _passes(self, test: pytest.Item, mutant: str) -> bool:
-        self.failed, self.seconds = False, 0.0
-        # pytest ends the fixtures that the next test does not need: those of the module, not those of the session.
-        other = next(item for item in test.session.items if item.path != test.path)
+        self.failed, self.seconds, self.text = False, 0.0, ""
         set_mutant_under_test(mutant)
-        test.config.hook.pytest_runtest_protocol(item=test, nextitem=other)
+        # The next "item" is the session, so that all fixtures end but its own.
+        test.config.hook.pytest_runtest_protocol(item=test, nextitem=test.session)
         set_mutant_under_test("")
         return not self.failed
 
@@ -164,16 +177,11 @@ def main() -> int:
     )
     settings.load_profile("mutants")
     selection = [f"mutants/{name}" for name in chosen.tests or config().pytest_add_cli_args_test_selection]
-    options = [
-        f"--timeout={_SECONDS}",
-        "--tb=no",
-        "-rN",
-        "-p",
-        "no:cacheprovider",
-        "-o",
-        "tmp_path_retention_policy=none",
-    ]
-    failed = pytest.main([*options, *selection], plugins=[MutantTests(chosen.sample, chosen.seed)])
+    # Temporary files below build/ too, each deleted after its test.
+    options = f"--timeout={_SECONDS} --no-summary -p no:cacheprovider --basetemp=tmp -o tmp_path_retention_policy=none"
+    failed = pytest.main(
+        [*options.split(), *selection], plugins=[MutantTests(chosen.sample, chosen.seed, bool(chosen.tests))]
+    )
     if failed not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return int(failed)
     return 0 if report() else 1

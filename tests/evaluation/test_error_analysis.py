@@ -31,6 +31,15 @@ def test_low_margin_first():
     assert len(error_analysis.low_margin(TABLE, CLASSES, most=1)) == 1
 
 
+def test_equal_images_keep_their_order():
+    """200 images of two margins in turn; a sort that is not stable mixes them."""
+    table = pd.DataFrame({"row": range(200), "p_A": [0.9, 0.6] * 100, "p_B": [0.1, 0.4] * 100, "p_C": 0.0})
+    lowest = error_analysis.low_margin(table.assign(correct=True), CLASSES, most=100)
+    assert list(lowest["row"]) == list(range(1, 200, 2))
+    errors = error_analysis.errors_by_confidence(table.assign(correct=False), CLASSES)
+    assert list(errors["row"]) == [*range(0, 200, 2), *range(1, 200, 2)]
+
+
 def test_notes_written_at_once_are_all_kept(tmp_path):
     run = Run(tmp_path)
     assert error_analysis.read_notes(run) == {}

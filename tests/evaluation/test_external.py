@@ -1,6 +1,7 @@
 """A run on another dataset."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from cxrcore.data import dataset, editing
 from cxrcore.data.importing import import_folders
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.errors import DamagedFileError, UserError
-from cxrcore.evaluation import external
+from cxrcore.evaluation import external, intervals
 from cxrcore.evaluation.external import ExternalEvaluation
 from cxrcore.inference import ood, predict
 
@@ -33,7 +34,7 @@ def test_own_images_are_not_tested(trained):
         external.evaluate(trained, "phantom")
     source = dataset.load("phantom").folder
     shutil.copytree(source, source.parent / "copy")
-    with pytest.raises(UserError, match="0 are of classes that it does not know, 60 are images that it already has"):
+    with pytest.raises(UserError, match=": 0 are of classes that it does not know, 60 are images that it already has"):
         external.evaluate(trained, "copy")
 
 
@@ -176,3 +177,35 @@ def test_evaluation_of_version_1_is_read(tmp_path):
     assert (found.drop.low, found.drop.high) == (-0.2, 0.4) and str(found.sentence) == "On d it is right."
     assert found.near_duplicates is None and found.out_of_distribution is None
     assert str(found.summary) == "On d it is right. 4 images that the run already has were left out."
+
+
+@pytest.mark.parametrize(
+    ("own", "right", "change"),
+    [(9, 9, "25.0 percentage points higher than"), (9, 3, "41.7 percentage points lower than"), (4, 3, "the same as")],
+)
+def test_sentence_says_how_the_accuracy_differs(trained, monkeypatch, own, right, change):
+    """Of 12 own images 9 or 4 are correct; of 9 others all, or the 3 of the class that is always predicted."""
+    phantoms.create("other", patients=3, images=1, seed=99)
+    test = replace(trained.results.test, accuracy=intervals.proportion(own, 12))
+    trained.results.model_copy(update={"test": test}).write(trained.folder / "metrics.json")
+
+    def answers(run, rows, callbacks):
+        answer = [run.classes.index(label) if right == 9 else 0 for label in rows["label"]]
+        return np.eye(3, dtype=np.float32)[answer], None
+
+    monkeypatch.setattr(predict, "probabilities_and_ood_scores", answers)
+    found = external.evaluate(trained, "other")
+    said = str(found.sentence)
+    assert f"On other the accuracy is {right / 9:.1%} ({right} of 9), {change} on its own test images" in said
+    low, high = intervals.difference((own, 12), (right, 9))
+    assert (found.drop.value, found.drop.low, found.drop.high) == pytest.approx((own / 12 - right / 9, low, high))
+    assert f"95% interval {100 * low:.1f} to {100 * high:.1f}" in said
+    assert ("may be due to chance" in said) == (low <= 0 <= high)
+    assert found.drop.n == 9 and found.out_of_distribution is None
+
+
+def test_dataset_of_unknown_classes_is_refused_with_its_counts(trained):
+    phantoms.create("other", patients=3, images=1, seed=99)
+    editing.change_classes("other", dict(zip(trained.classes, ["Fracture", "Mass", "Nodule"], strict=True)))
+    with pytest.raises(UserError, match="9 are of classes that it does not know, 0 are images that it already has"):
+        external.evaluate(trained, "other")
