@@ -1,10 +1,12 @@
 """ZIP files, read without unpacking; unsafe archives are refused before anything is read or written.
 
-An archive is refused for names that leave the folder ("zip slip"), links, encryption, archives nested three deep, and
-more entries or bytes than `Budget` allows. Sizes are those that the archive claims; zipfile reads no more than claimed.
+An archive is refused for names that leave the folder ("zip slip") or have characters that cannot be seen, links,
+encryption, archives nested three deep, and more entries or bytes than `Budget` allows. Sizes are those that the archive
+claims; zipfile reads no more than claimed.
 """
 
 import io
+import re
 import stat
 import zipfile
 from collections.abc import Callable
@@ -23,6 +25,8 @@ MAX_TABLE = 256 * 2**20  # of a CSV; that of PadChest, with its reports, has ove
 MAX_ARRAY = 2**30  # of one .npy
 MAX_HELD = 2**30  # of all inner archives together, which are held in memory
 DEPTH = 2  # a ZIP in a ZIP is read, a third level is refused
+# Control characters, among them ESC, ends of lines, and marks that reverse the direction of the text after them.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _MOST = {".npy": MAX_ARRAY, ".zip": MAX_HELD, ".csv": MAX_TABLE}
 
 
@@ -111,18 +115,24 @@ def in_memory(content: bytes) -> io.BytesIO:
 
 
 def check_name(file: str, archive: str) -> None:
-    """Raise `UserError` for a name that leaves the folder it is unpacked to."""
+    """Raise `UserError` for a name that leaves the folder it is unpacked to, or is not shown as it is."""
     parts = PurePosixPath(file).parts
     windows = PureWindowsPath(file)
-    if file.startswith("/") or ".." in parts or windows.drive or "\\" in file or "\0" in file:
+    if file.startswith("/") or ".." in parts or windows.drive or "\\" in file:
         raise UserError(
             "{archive} is refused: the entry {file!r} would lie outside its folder.", archive=archive, file=file
+        )
+    if _UNSEEN.search(file):
+        raise UserError(
+            "{archive} is refused: the name {file!r} has control characters. Rename the file.",
+            archive=archive,
+            file=file,
         )
 
 
 def check_entry(entry: zipfile.ZipInfo, name: str) -> None:
     """Raise `UserError` for a name that leaves the folder, a link, an encrypted entry, or too large a one."""
-    check_name(entry.filename, name)
+    check_name(entry.orig_filename, name)  # `filename` ends at a NUL
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise UserError("{name} is refused: the entry {filename!r} is a link.", name=name, filename=entry.filename)
     if entry.flag_bits & 1:

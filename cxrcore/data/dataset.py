@@ -49,6 +49,8 @@ _CHECKING = Lock()
 _Stamps = tuple[tuple[int, int, int] | None, ...]
 _Content = tuple[DatasetInfo, list[Edit], pd.DataFrame]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# Windows gives these names to devices, whatever follows a dot, and drops a dot at the end.
+_NOT_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?|.*\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ def check_name(name: str) -> str:
             "letter or digit. Received: {name!r}",
             name=name,
         )
+    if _NOT_ON_WINDOWS.fullmatch(name):
+        raise UserError("A dataset cannot be named {name!r}: Windows has no such folders.", name=name)
     return name
 
 

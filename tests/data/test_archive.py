@@ -160,3 +160,26 @@ def test_hidden_files_and_macos_metadata_are_skipped(tmp_path):
 def test_upload_name_outside_its_folder_is_refused():
     with pytest.raises(UserError, match="outside its folder"):
         file_tree.of_uploads([Upload("../evil.png", png_bytes())])
+
+
+@pytest.mark.parametrize("character", ["\x1b[2J", "\n", "\r", "\t", "\0", "\x7f", "\x9b", "\u202e", "\u2066", "\u2028"])
+def test_name_with_unseen_characters_is_refused_and_shown_escaped(character, home):
+    name = f"NORMAL/a{character}gnp.png"
+    content = zipped({"NORMAL/aXgnp.png": png_bytes()})
+    content = zipped({name: png_bytes()}) if character != "\0" else content.replace(b"aXgnp", b"a\0gnp")
+    for upload in (Upload("some.zip", content), Upload(name.rpartition("/")[2], png_bytes())):
+        with pytest.raises(UserError, match="has control characters") as error:
+            file_tree.of_uploads([upload])
+        assert character not in str(error.value) and repr(character)[1:-1] in str(error.value)
+    assert not home.exists()
+
+
+def test_upload_whose_name_is_longer_than_a_folder_takes_is_imported():
+    name = "\N{LUNGS}" * 80 + ".png"
+    packed = file_tree.of_uploads([Upload("up.zip", zipped(GOOD | {f"NORMAL/{name}": png_bytes(4)}))])
+    assert import_trees([packed], "packed", roots=[]).counts() == {"COVID": 1, "NORMAL": 3}
+    inside = {f"{folder}/{name}": content for folder, content in (("NORMAL", png_bytes(5)), ("COVID", png_bytes(6)))}
+    loose = file_tree.of_uploads([Upload(file, content) for file, content in inside.items()])
+    data = import_trees([loose], "loose", roots=[])
+    assert data.counts() == {"COVID": 1, "NORMAL": 1}
+    assert all(len(path.rpartition("/")[2]) == 20 for path in data.usable["path"])

@@ -112,3 +112,14 @@ def test_damaged_audit_does_not_damage_the_dataset(phantom):
         audit.load(phantom)
     (phantom.folder / dataset.MEASURES).write_text("damaged")
     assert audit.run(phantom).n == 60 and audit.load(phantom).n == 60
+
+
+@pytest.mark.parametrize("name", ["CON", "con", "nul.v1", "COM1", "lpt9.a.b", "demo.", "demo.."])
+def test_name_that_windows_cannot_use_is_refused(name):
+    with pytest.raises(UserError, match="Windows has no such folders"):
+        staging.check_name_is_free(name)
+
+
+@pytest.mark.parametrize("name", ["contrast", "auxiliary.v1", "com10", "v1.0", "a-con"])
+def test_name_like_one_that_windows_cannot_use_is_accepted(name):
+    assert dataset.check_name(name) == name

@@ -1,6 +1,8 @@
 """The result of every reader."""
 
-from collections.abc import Mapping
+import csv
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,7 @@ import pandas as pd
 from cxrcore.data import exclusions
 from cxrcore.data.dataset import TEST, TRAIN, VALIDATION
 from cxrcore.data.file_tree import FileTree
+from cxrcore.errors import UserError
 from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
 
@@ -36,6 +39,7 @@ TEXT = [
 # tuple of the `archive.File`s of masks, whose union is the mask; empty where there is none.
 OBJECTS = ["content", "lungs", "lesions"]
 SEPARATOR = "|"  # between the findings of an image that may have several
+MAX_COLUMNS = 5000  # of a CSV; pandas takes minutes for 200,000
 NO_CITATION = Message(id="")
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training", "train_set", "training_set"), TRAIN),
@@ -123,3 +127,25 @@ def view_columns(view: str) -> dict[str, str]:
     """Return the columns that leave out a view that is not frontal, none for a frontal or unknown view."""
     reason = not_frontal(view)
     return exclusions.columns("view", reason) if reason else {}
+
+
+def check_columns(lines: Iterable[str], origin: str, name: str) -> None:
+    """Raise `UserError` if the header or the first row of a CSV has too many columns, or is no line of a CSV.
+
+    Only these two are read: pandas makes columns of them alone, the first row being an index where it is the longer.
+    """
+    lengths = (len(row) for row in csv.reader(lines) if len(row) > 1 or "".join(row).strip())
+    try:
+        columns = max(itertools.islice(lengths, 2), default=0)
+    except csv.Error as error:
+        raise UserError(
+            "{origin}/{name} cannot be read as a table: {error}", origin=origin, name=name, error=error
+        ) from error
+    if columns > MAX_COLUMNS:
+        raise UserError(
+            "{origin}/{name} has {columns:,} columns; tables of at most {most:,} are read.",
+            origin=origin,
+            name=name,
+            columns=columns,
+            most=MAX_COLUMNS,
+        )

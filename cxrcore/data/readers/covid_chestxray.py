@@ -10,7 +10,7 @@ from cxrcore.data import classes, exclusions
 from cxrcore.data.dicom import age_band
 from cxrcore.data.errors import ImageError
 from cxrcore.data.file_tree import FileTree
-from cxrcore.data.readers.base import Reading, located, rows, view_columns
+from cxrcore.data.readers.base import Reading, check_columns, located, rows, view_columns
 from cxrcore.errors import UserError
 from cxrcore.messages import msg, plain
 
@@ -60,8 +60,9 @@ def read(tree: FileTree, folder: str) -> Reading:
 def read_csv(tree: FileTree, name: str, rows: int | None = None) -> pd.DataFrame:
     """Return a CSV of `tree` as text, the first `rows` or all; raise `UserError` if it is not a table."""
     try:
-        content = io.BytesIO(tree.read(name))
-        return pd.read_csv(content, dtype=str, keep_default_na=False, encoding_errors="replace", nrows=rows)
+        content = tree.read(name)
+        check_columns(io.TextIOWrapper(io.BytesIO(content), "utf-8", "replace", newline=""), tree.origin, name)
+        return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding_errors="replace", nrows=rows)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, ImageError) as error:
         raise UserError(
             "{origin}/{name} cannot be read as a table: {error}", origin=tree.origin, name=name, error=error

@@ -17,7 +17,7 @@ from cxrcore.data.archive import MAX_TABLE
 from cxrcore.data.errors import ImageError
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import SUFFIXES
-from cxrcore.data.readers.base import SEPARATOR, located, rows, view_columns
+from cxrcore.data.readers.base import SEPARATOR, check_columns, located, rows, view_columns
 from cxrcore.errors import UserError
 from cxrcore.messages import Message, msg
 
@@ -121,6 +121,7 @@ def read_table(tree: FileTree, name: str, wanted: Collection[str] = ()) -> Table
         UserError: it is not a table, or larger than `archive.MAX_TABLE`.
     """
     content = _content(tree, name)
+    check_columns(io.TextIOWrapper(io.BytesIO(content), "utf-8", "replace", newline=""), tree.origin, name)
     titles: dict[str, str] = {}
     notes: tuple[Message, ...] = ()
     try:

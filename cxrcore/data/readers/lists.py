@@ -12,7 +12,7 @@ from cxrcore.data.errors import ImageError
 from cxrcore.data.file_tree import FileTree
 from cxrcore.data.images import SUFFIXES
 from cxrcore.data.readers import masks
-from cxrcore.data.readers.base import SPLIT_NAMES, path_of
+from cxrcore.data.readers.base import SPLIT_NAMES, check_columns, path_of
 from cxrcore.errors import UserError
 from cxrcore.messages import Message, msg
 
@@ -48,7 +48,9 @@ def table(tree: FileTree, name: str, needed: Collection[str]) -> Table:
     Raises:
         UserError: it cannot be read, or lacks one of the columns `needed`.
     """
-    reader = csv.reader(text(tree, name).splitlines())
+    lines = text(tree, name).splitlines()
+    check_columns(lines, tree.origin, name)
+    reader = csv.reader(lines)
     columns: list[str] = []
     rows: list[tuple[int, dict[str, str]]] = []
     faulty = []

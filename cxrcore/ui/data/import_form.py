@@ -64,7 +64,7 @@ def _columns(trees: Sequence[FileTree], key: str) -> dict[str, str]:
     listed = next((tree for tree in trees if tree.table), None)
     if listed is None:
         return {}
-    names = list(read_csv(listed, listed.table).columns)
+    names = list(read_csv(listed, listed.table, rows=0).columns)
     guessed = table.guess(names)
     st.markdown(t("Columns of **{table}**:", table=feedback.plain_text(listed.table)))
     options = ["", *names]
