@@ -4,6 +4,7 @@ import errno
 import itertools
 import json
 import os
+import re
 import stat
 import uuid
 from collections.abc import Iterator
@@ -26,6 +27,10 @@ _DISK_ERRNOS = {
 }
 
 
+# Zero-width and formatting characters are not among the spaces of \s.
+_FORMULA = re.compile(
+    r"[\t\n]|[\s\x00-\x1f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[-=+@\uff1d\uff0b\uff0d\uff20]"
+)
 _changes = itertools.count(1)
 _last_change = 0
 
@@ -97,15 +102,22 @@ def write_text(target: Path, text: str) -> None:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """Return a table as CSV in which no text is a formula: spreadsheet programs compute a cell that begins with one of
-    = + - @, a tab or a carriage return, so such a text, unless it is a number, begins with an apostrophe.
+    """Return a table as CSV in which no text is a formula: one that a spreadsheet program may compute, unless it is a
+    number, begins with an apostrophe.
+
+    Such a text begins with = + - @, also in full width and after spaces or characters that cannot be seen, which some
+    programs drop, or with a tab or an end of line. A carriage return becomes a line feed, as pandas quotes the latter
+    only, and what follows the former would begin a row.
     """
     text = table.apply(lambda column: column if pd.api.types.is_numeric_dtype(column) else column.map(_no_formula))
     return str(text.set_axis([_no_formula(name) for name in table.columns], axis=1).to_csv(index=False))
 
 
 def _no_formula(value: Any) -> Any:
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", "\n")
+    if not _FORMULA.match(value):
         return value
     with suppress(ValueError):
         float(value)

@@ -37,6 +37,12 @@ for path in sorted((entry_script().parent / "pages").glob("*.py")):
     assert not test.exception, (path, test.exception)
     print("page", path.stem)
 """
+OPEN_RESULTS = """
+from streamlit.testing.v1 import AppTest
+test = AppTest.from_file("streamlit_app.py", default_timeout=60).run().switch_page("pages/results.py").run()
+assert not test.exception and not test.error and test.selectbox[0].label == "Run", test
+print("results of", test.selectbox[0].options)
+"""
 DRAW_PHANTOMS = "from cxrcore.data.phantom import dataset; dataset.create('tiny', patients=6, images=2, seed=5)"
 
 
@@ -200,19 +206,21 @@ def check_make(place: Place) -> None:
 
 
 def check_share(place: Place) -> None:
-    """Share the demo's run, then do the steps of the folder's Dockerfile as plain commands and start the server."""
-    uv = place.tools("uv") / "uv"
-    programs = place.virtual_environment("environment")
-    place.run(uv, "pip", "install", "--quiet", "--python", programs / "python", "-e", place.clone, "pip", "hatchling")
-    shared = place.work / "shared"
-    run = json.loads(place.run(programs / "cxr", "demo", "--json"))["run"]
-    place.run(programs / "cxr", "share", run, "--out", shared)
+    """Share a run from this checkout's .venv, then do the steps of the Dockerfile as plain commands in an empty one."""
+    python, shared = ROOT / ".venv" / "bin" / "python", place.work / "shared"
+    if not python.exists():
+        raise RuntimeError(f"There is no {python}: `make .venv/app` makes it.")
+    place.run(python, "-c", DRAW_PHANTOMS, folder=place.clone)
+    options = ("--data", "tiny", "--size", "64", "--epochs", "3")
+    place.run(python, "-m", "cxrcore", "train", *options, folder=place.clone)
+    place.run(python, "-m", "cxrcore", "share", "latest", "--out", shared, folder=place.clone)
     steps = (shared / "Dockerfile").read_text().splitlines()
-    installs = [line.removeprefix("RUN ").split() for line in steps if line.startswith("RUN pip install")]
+    (install,) = (line.removeprefix("RUN pip ").split() for line in steps if line.startswith("RUN pip install"))
     (start,) = (json.loads(line.removeprefix("CMD ")) for line in steps if line.startswith("CMD "))
     server = place.virtual_environment("server")
-    for command in installs:
-        place.run(server / command[0], *command[1:], "--quiet", folder=shared)
+    install.remove("--no-cache-dir")
+    place.run(server / "python", "-m", "pip", *install, "--quiet", folder=shared)
+    print(place.run(server / "python", "-c", OPEN_RESULTS, folder=shared), end="")
     port = free_port()
     words = [str(port) if word == "7860" else word for word in start]
     check_server(place, server / words[0], *words[1:], folder=shared, port=port)

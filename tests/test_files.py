@@ -1,5 +1,6 @@
 """Atomic writes and files of JSON lines."""
 
+import io
 import os
 from pathlib import Path
 
@@ -74,3 +75,20 @@ def test_csv_holds_no_formula():
     }
     lines = files.csv_text(pd.DataFrame(columns)).splitlines()
     assert lines == ["'=a,n,mixed", "'=1+1,-1,'-x", "'+x,0,", "'@y,1,1.5", "-2,2,True", "a-b,3,-2", "'\tz,4,"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1", " =1+1", "\t=1+1", "\r=1+1", "\n=1+1", "\xa0@SUM(A1)", "\ufeff=1+1", "\u200b+1+1", "＝1+1", "＋1+1", "－1+1",
+     "＠A1", "\ttext", "\x00-1+1", "-1+1", '=HYPERLINK("https://host.example","a")'],
+)  # fmt: skip
+def test_csv_marks_what_a_spreadsheet_may_compute_in_cells_and_titles(text):
+    column = [text, " a=1", "e=mc", "−1", "a\r=1+1"]
+    read = pd.read_csv(io.StringIO(files.csv_text(pd.DataFrame({text: column}))), keep_default_na=False)
+    assert list(read.columns) == ["'" + text.replace("\r", "\n")]
+    assert list(read.iloc[:, 0]) == [*read.columns, " a=1", "e=mc", "−1", "a\n=1+1"]
+
+
+def test_csv_marks_categories_and_keeps_numbers():
+    table = pd.DataFrame({"c": pd.Categorical(["=a", "b"]), "n": ["-1.5e-3", "+2"]})
+    assert files.csv_text(table) == "c,n\n'=a,-1.5e-3\nb,+2\n"

@@ -1,5 +1,6 @@
 """The folder that `cxr share` writes: runs, weights, the dashboard, and the files of a server."""
 
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -106,4 +107,6 @@ def _requirements(made: Path) -> str:
     if done.returncode:
         raise UserError("The package could not be built: {reason}", reason=done.stderr.strip()[-500:])
     (wheel,) = (made / "package").glob("*.whl")
-    return (checkout / "requirements.txt").read_text(encoding="utf-8") + f"./package/{wheel.name}\n"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()  # pip asks for it, as the other packages have theirs
+    versions = (checkout / "requirements.txt").read_text(encoding="utf-8")
+    return f"{versions}./package/{wheel.name} --hash=sha256:{digest}\n"
