@@ -282,7 +282,7 @@ def main(arguments: list[str]) -> None:
         home = options.home or Path(temporary)
         os.environ["CXR_HOME"] = str(home)
         prepare(options.runs, options.datasets, options.patients)
-        with running(home, options.port) as (address, number):
+        with running(home, port=options.port) as (address, number):
             asyncio.run(measure(options, address, psutil.Process(number)))
         for run in queue.waiting() + [run for run in runs.listing() if run.status.state in LIVE]:
             queue.stop(run)
