@@ -43,7 +43,7 @@ def _local(name, content, claimed=None):
 
 def overlapping():
     """The bytes of one file, 200 MB, which 300 entries share: 60 GB."""
-    data, (name, _, crc, packed, _) = _local(b"NORMAL/a.png", [bytes(MB)])
+    data, (_, _, crc, packed, _) = _local(b"NORMAL/a.png", [bytes(MB)])
     return _written([(b"NORMAL/%05d.png" % k, 0, crc, packed, 200 * MB) for k in range(300)], data)
 
 
