@@ -2,7 +2,7 @@
 
 An archive is refused for names that leave the folder ("zip slip") or have characters that cannot be seen, links,
 encryption, archives nested three deep, and more entries or bytes than `Budget` allows. Sizes are those that the archive
-claims; zipfile reads no more than claimed.
+claims; no more than claimed is unpacked.
 """
 
 import io
@@ -137,6 +137,12 @@ def check_entry(entry: zipfile.ZipInfo, name: str) -> None:
         raise UserError("{name} is refused: the entry {filename!r} is a link.", name=name, filename=entry.filename)
     if entry.flag_bits & 1:
         raise UserError("{name} is encrypted. Unpack it with its password and give the folder.", name=name)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others are unpacked without a limit
+        raise UserError(
+            "{name} is refused: {filename!r} is packed by a rare method. Make the ZIP again, by Deflate.",
+            name=name,
+            filename=entry.filename,
+        )
     most = _MOST.get(PurePosixPath(entry.filename).suffix.lower(), MAX_FILE)
     if entry.file_size > most:
         raise UserError(
@@ -165,6 +171,8 @@ def _inner(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> bytes
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     try:
-        return archive.read(entry)
+        with archive.open(entry) as file:
+            # With a number, no more is unpacked; without, all of a bomb is, and cut to the claimed size afterwards.
+            return file.read(entry.file_size + 1)
     except Exception as error:  # as above
         raise ImageError("its entry in the archive is damaged ({error})", error=error) from error

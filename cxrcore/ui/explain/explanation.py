@@ -142,7 +142,7 @@ def _sentence(found: lung_zones.ZoneShares) -> str:
     return t("The heatmap lies here: {parts}.", parts=", ".join(parts))
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
+@st.cache_data(max_entries=20, show_spinner=False, scope="session")  # nothing is learnt of others' uploads
 def _shares(
     name: str, image: npt.NDArray[np.uint8], heatmap: npt.NDArray[np.float32]
 ) -> lung_zones.ZoneShares | str | None:
