@@ -161,9 +161,18 @@ CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_fits_a_phone_and_has_contrast(first_run, server, chromium, shot, name):
+def test_page_fits_a_phone_asks_no_other_host_and_has_contrast(first_run, server, chromium, shot, name):
     context = chromium.new_context(viewport={"width": 420, "height": 900}, color_scheme="dark")
-    page, failures = context.new_page(), []
+    page, failures, foreign = context.new_page(), [], set()
+
+    def local_only(route):
+        if route.request.url.startswith((server, "data:", "blob:")):
+            route.continue_()
+        else:
+            foreign.add(route.request.url)
+            route.abort()
+
+    context.route("**/*", local_only)
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(f"{server}/{PAGES[name]}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -174,7 +183,7 @@ def test_page_fits_a_phone_and_has_contrast(first_run, server, chromium, shot, n
     assert len(contrasts) >= 2 and min(contrasts) >= 4.5, contrasts
     shot(page, f"{name}-dark-420")
     context.close()
-    assert failures == []
+    assert failures == [] and foreign == set()
 
 
 TITLE = "![x](https://host.example/t.png) `code` https://host.example :material/home: :smile: $x$ :red[text] a -> b"
