@@ -47,23 +47,25 @@ def confusion(count, correct=3, next_class=1):
     return matrix
 
 
-def make(classes, matrix, name="made", positive="", picture=None):
-    """Return a finished run of the dataset `name`; every test image is `picture` and of a patient of its own."""
+def make(classes, matrix, name="made", positive="", picture=None, sources=("=a", "=b"), stem=""):
+    """Return a finished run of the dataset `name`; every test image is `picture` and of a patient of its own. Images
+    are of two sources and have the names `stem` with a number.
+    """
     cells = [(true, predicted) for true, row in enumerate(matrix) for predicted, n in enumerate(row) for _ in range(n)]
     true, predicted = np.array(cells).T
     count = len(true)
     with staging() as folder:
-        first = folder / "0.png"
+        first = folder / f"{stem}0.png"
         Image.fromarray(np.full((40, 50), 90, np.uint8) if picture is None else picture).save(first)
         for number in range(1, count):
-            os.link(first, folder / f"{number}.png")
+            os.link(first, folder / f"{stem}{number}.png")
         rows = pd.DataFrame(
             {
-                "path": [f"{number}.png" for number in range(count)],
+                "path": [f"{stem}{number}.png" for number in range(count)],
                 "sha256": [f"{number:064x}" for number in range(count)],
                 "label": [classes[k] for k in true],
                 "patient": [f"p{number}" for number in range(count)],
-                "source": [f"={'ab'[number % 2]}" for number in range(count)],
+                "source": [sources[number % 2] for number in range(count)],
                 "finding": [classes[k] for k in true],
             }
         )

@@ -11,8 +11,15 @@ from scripts.screenshots import settle
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
-def test_axe_finds_nothing_serious_on_any_page_or_tab(server, run, page):
+TITLE = "![x](https://host.example/t.png) <img src=https://host.example/u.png> `code` https://host.example :smile:"
+
+
+def test_pages_and_tabs_have_no_serious_finding_and_ask_no_other_host(server, run, page):
     found, seen = {}, []  # scripts/check_accessibility.py also has audits, and the dark theme on every tab
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url.replace("ws://", "http://", 1)))
+    run.describe(title=TITLE, tags=[TITLE])
     page.goto(server)
     page.wait_for_selector("h1")
     settle(page, 0.3)
@@ -33,6 +40,7 @@ def test_axe_finds_nothing_serious_on_any_page_or_tab(server, run, page):
     found["Train, a finished run"] = findings(page)
     assert {place: listed for place, listed in found.items() if listed} == {}
     assert {"Audit", "Metrics", "Robustness", "Upload", "Faithfulness"} <= set(seen)
+    assert len(asked) > 20 and [url for url in asked if not url.startswith((f"{server}/", "data:", "blob:"))] == []
 
 
 NAME = """() => {
