@@ -85,6 +85,7 @@ def test_a_disk_that_cannot_be_written_is_named(open_page, trained, monkeypatch,
     def refused():
         raise OSError(errno.EROFS, "Read-only file system", str(trained.folder.parents[1] / "jobs.lock"))
 
+    runs.create(trained.requested, queued=True)
     monkeypatch.setattr(queue, "lock", refused)
     test = open_page(page)
     (shown,) = [error.value for error in test.error]
