@@ -117,7 +117,7 @@ class Workspace:
             return
         folder, self.damaged = self.damaged, None
         kept = self.template / folder.relative_to(self.home)
-        if folder.name not in self.finished and folder.parent.name == "runs":
+        if folder.parent.name == "runs":
             for process, work in doctor._workers():
                 if Path(work[2]) == folder:
                     processes.kill(process, work)
