@@ -1,10 +1,12 @@
 """Faults at random moments of a small workload, see `benchmarks.faults --moments`.
 
-Each moment has a workspace of its own on a small tmpfs: a finished run, and two runs in the queue, which another
-process submits as a server does. After a random time one fault happens. Then the workspace is repaired, what failed is
-continued, and everything is checked.
+A workspace on a small tmpfs has finished runs. A server, a process of its own, keeps runs in the queue, audits a
+finished run, edits a dataset and imports others. After a random time one fault happens; then pages and processes are
+checked, what failed is continued, and the next fault follows. After some faults the workspace is repaired, and
+everything must come to its end; what is wrong then counts for the last one.
 """
 
+import hashlib
 import os
 import random
 import shutil
@@ -13,41 +15,81 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import psutil
 
-from benchmarks.faults import DAMAGES, digest
+from benchmarks.faults import BAD, DAMAGES, GOOD
+from benchmarks.warm_processes import SERVER, WarmProcesses
 from cxrcore import runs
-from cxrcore.errors import UserError
-from cxrcore.jobs import control, queue
-from cxrcore.maintenance import doctor, leftovers
-from cxrcore.runs import FAILED, FINISHED, LIVE, RUNNING, Run
-
-SIZE, LONGEST, PATIENCE = "400m", 15.0, 240.0
-_SERVER = """
-import time
 from cxrcore.config import run_config
-from cxrcore.jobs import queue
-for options in ({"head": "gap", "epochs": 30}, {"head": "logistic"}):
-    queue.submit(run_config.make(dataset="good", size=64, **options))
-while True:
-    time.sleep(0.5)
-    queue.dispatch()
-"""
+from cxrcore.data import dataset, editing
+from cxrcore.data.phantom import dataset as phantoms
+from cxrcore.errors import UserError
+from cxrcore.jobs import control, processes, queue, tasks
+from cxrcore.maintenance import doctor, leftovers
+from cxrcore.runs import FAILED, FINISHED, LIVE, RUNNING
+
+SIZE, LONGEST, PATIENCE = "300m", 2.5, 90.0
+FAULTS_OF_ONE_WORKSPACE = 8
+_TASK = "shortcut"
+# Nothing writes these once a run has finished.
+RESULTS = ("config.json", "about.json", "metrics.json", "status.json", "table.parquet", "predictions.parquet")
+
+
+def serve() -> None:
+    """Do what the server of a workspace does when people use it."""
+    number = 0
+    while os.getppid() != 1:
+        number += 1
+        for action in (_submit, _edit, _import, _audit):
+            try:
+                action(number)
+                queue.dispatch()
+            except (UserError, OSError):
+                pass  # shown to the user
+            except Exception:
+                traceback.print_exc()
+            time.sleep(0.05)
+
+
+def _submit(number: int) -> None:
+    if sum(run.status.state in LIVE for run in runs.listing()) < 2:
+        options = {"head": "logistic"} if number % 2 else {"head": "gap", "epochs": 20}
+        queue.submit(run_config.make(dataset=GOOD, size=64, seed=number, **options))
+
+
+def _edit(number: int) -> None:
+    if number % 5 == 1:
+        editing.exclude(BAD, [number // 5 % 20])
+
+
+def _import(number: int) -> None:
+    if number % 10 == 1 and (name := f"new-{number}") not in dataset.names():
+        phantoms.create(name, patients=4, images=1, seed=number)
+
+
+def _audit(number: int) -> None:
+    if number == 2:
+        tasks.start(next(run for run in runs.listing() if run.status.state == FINISHED), _TASK)
 
 
 @dataclass
-class Moment:
+class Workspace:
     """A workspace with its processes."""
 
     home: Path
+    template: Path
     rng: random.Random
-    server: subprocess.Popen[bytes]
-    damaged: set[str] = field(default_factory=set)  # names of runs
+    warm: WarmProcesses
+    server: int = 0
+    finished: dict[str, str] = field(default_factory=dict)  # digests of `RESULTS` by the names of runs
+    damaged: Path | None = None  # the folder of a run or dataset, until it is restored
 
     def workers(self) -> list[psutil.Process]:
         """Return the worker processes of the workspace."""
@@ -57,54 +99,93 @@ class Moment:
                 found.append(psutil.Process(run.status.pid))
         return found
 
+    def serve(self) -> None:
+        """Start the server, unless it is there."""
+        if not (self.server and psutil.pid_exists(self.server)):
+            self.server = self.warm.start(SERVER)
 
-def _signal(number: int, server: bool, worker: bool) -> Callable[[Moment], None]:
-    def fault(moment: Moment) -> None:
-        targets = [psutil.Process(moment.server.pid)] if server else []
-        for process in [*targets, *(moment.workers() if worker else [])]:
-            process.send_signal(number)
+    def end_server(self) -> None:
+        """End the server if it is there."""
+        if psutil.pid_exists(self.server):
+            os.kill(self.server, signal.SIGKILL)
+        while psutil.pid_exists(self.server):
+            time.sleep(0.01)
+
+    def restore(self) -> None:
+        """Put the dataset or run that was damaged back as it was in the template, or take it away."""
+        if self.damaged is None:
+            return
+        folder, self.damaged = self.damaged, None
+        kept = self.template / folder.relative_to(self.home)
+        if folder.parent.name == "runs":
+            for process, work in doctor._workers():
+                if Path(work[2]) == folder:
+                    processes.kill(process, work)
+        shutil.rmtree(folder)
+        if kept.exists():
+            shutil.copytree(kept, folder)
+        if folder.parent.name == "runs":
+            self.finished.pop(folder.name, None)
+            runs.known(0.0)  # the list of runs may be some seconds old
+
+
+Fault = Callable[[Workspace], None]
+
+
+def _signal(number: int, server: bool, worker: bool) -> Fault:
+    def fault(place: Workspace) -> None:
+        targets = [psutil.Process(place.server)] if server else []
+        for process in [*targets, *(place.workers() if worker else [])]:
+            try:
+                process.send_signal(number)
+            except psutil.NoSuchProcess:
+                continue
 
     return fault
 
 
-def _disk_full(moment: Moment) -> None:
-    with (moment.home / "filler").open("wb") as file:
+def _disk_full(place: Workspace) -> None:
+    with (place.home / "filler").open("wb") as file:
         try:
             while True:
                 file.write(bytes(2**20))
                 file.flush()
         except OSError:
             pass
-    time.sleep(3)
-    (moment.home / "filler").unlink()
+    time.sleep(1.5)
+    (place.home / "filler").unlink()
 
 
-def _read_only(moment: Moment) -> None:
-    _mount("-o", "remount,ro", str(moment.home), check=False)  # refused while a file is open for writing
-    time.sleep(2)
-    _mount("-o", "remount,rw", str(moment.home))
+def _read_only(place: Workspace) -> None:
+    """What is opened from now on is on a mount that is read-only; files that are open for writing remain so."""
+    _mount("--bind", str(place.home), str(place.home))
+    _mount("-o", "remount,bind,ro", str(place.home))
+    time.sleep(1.5)
+    subprocess.run(["umount", "-l", str(place.home)], check=True)
 
 
-def _file(damage: str) -> Callable[[Moment], None]:
-    def fault(moment: Moment) -> None:
-        run = moment.rng.choice(sorted((moment.home / "runs").glob("[!.]*")))
-        files = sorted(path for path in run.iterdir() if path.is_file() and path.suffix not in ("", ".lock"))
-        moment.damaged.add(run.name)
-        DAMAGES[damage](moment.rng.choice(files))
+def _file(damage: str) -> Fault:
+    def fault(place: Workspace) -> None:
+        folders = [*(place.home / "runs").glob("[!.]*"), *(place.home / "datasets" / name for name in (BAD, GOOD))]
+        place.damaged = place.rng.choice(sorted(folders))
+        files = [path for path in place.damaged.iterdir() if path.is_file() and path.suffix not in ("", ".lock")]
+        DAMAGES[damage](place.rng.choice(sorted(files)))
 
     return fault
 
 
-def _clock(moment: Moment) -> None:
+def _clock(place: Workspace) -> None:
     """What is kept in seconds since 1970 is as after a step of the clock by some days."""
-    step = moment.rng.uniform(-1e6, 1e6)
+    step = place.rng.uniform(-1e6, 1e6)
     with queue.lock():
         for run in runs.listing():
             status = run.status
-            queue.write_status(run, status, started=status.started + step, stage_started=status.stage_started + step)
+            if status.state in LIVE:
+                changes = {"started": status.started + step, "stage_started": status.stage_started + step}
+                queue.write_status(run, status, **changes)
 
 
-FAULTS: dict[str, Callable[[Moment], None]] = {
+FAULTS: dict[str, Fault] = {
     "kill -9 worker": _signal(signal.SIGKILL, False, True),
     "kill -9 server": _signal(signal.SIGKILL, True, False),
     "kill -9 both": _signal(signal.SIGKILL, True, True),
@@ -117,17 +198,44 @@ FAULTS: dict[str, Callable[[Moment], None]] = {
 }
 
 
-def run_moments(count: int, seed: int, template: Path, check_pages: Callable[[], list[str]]) -> int:
-    """Do the faults in turn, print a table, and return how many moments were not survived."""
+def run_moments(count: int, seed: int, template: Path, check_pages: Callable[[], list[str]], until: float) -> int:
+    """Do the faults in turn, print a table, and return how many moments were not survived.
+
+    Args:
+        count: number of moments.
+        seed: of the random times and files.
+        template: a workspace with finished runs of the datasets `bad` and `good`.
+        check_pages: returns what is wrong with the pages.
+        until: no fault is begun after this time, in seconds since 1970.
+    """
     tried: Counter[str] = Counter()
     survived: Counter[str] = Counter()
-    leftovers.SETTLED_SECONDS = doctor.LEAST_FREE = 0  # nothing else writes, and the disk is small
-    for number in range(count):
-        kind = list(FAULTS)[number % len(FAULTS)]
-        wrong = _moment(kind, random.Random(f"{seed} {number}"), template, check_pages)
-        tried[kind] += 1
-        survived[kind] += not wrong
-        print(f"{number}: {kind}: {'; '.join(wrong) or 'survived'}", file=sys.stderr, flush=True)
+    leftovers.SETTLED_SECONDS = doctor.LEAST_FREE = 0  # the disk is small, and all that writes is ended before
+    warm = WarmProcesses()
+    try:
+        for first in range(0, count, FAULTS_OF_ONE_WORKSPACE):
+            if time.time() > until:
+                break
+            numbers = range(first, min(count, first + FAULTS_OF_ONE_WORKSPACE))
+            kinds = [list(FAULTS)[number % len(FAULTS)] for number in numbers]
+            place = _made(template, random.Random(f"{seed} {first}"), warm)
+            try:
+                for number, kind in zip(numbers, kinds, strict=True):
+                    begun = time.monotonic()
+                    wrong = _moment(place, kind, check_pages)
+                    is_last = number == numbers[-1] or time.time() > until
+                    if is_last:
+                        wrong += _ended(place, check_pages)
+                    tried[kind] += 1
+                    survived[kind] += not wrong
+                    text = "; ".join(wrong) or "survived"
+                    print(f"{number}: {kind}: {time.monotonic() - begun:.1f} s: {text}", file=sys.stderr, flush=True)
+                    if is_last:
+                        break
+            finally:
+                _remove(place)
+    finally:
+        warm.close()
     print(f"{'fault':20} {'moments':>8} {'survived':>9}")
     for kind in tried:
         print(f"{kind:20} {tried[kind]:8} {survived[kind]:9}")
@@ -135,58 +243,103 @@ def run_moments(count: int, seed: int, template: Path, check_pages: Callable[[],
     return tried.total() - survived.total()
 
 
-def _moment(kind: str, rng: random.Random, template: Path, check_pages: Callable[[], list[str]]) -> list[str]:
+def _made(template: Path, rng: random.Random, warm: WarmProcesses) -> Workspace:
     home = Path(tempfile.mkdtemp(prefix="cxr-moment-"))
     _mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(home))
     os.environ["CXR_HOME"] = str(home)
-    try:
-        for name in ("datasets", "runs", "features"):
-            shutil.copytree(template / name, home / name)
-        finished = {run.name: digest(run.folder) for run in runs.listing()}
-        server = subprocess.Popen([sys.executable, "-c", _SERVER])
-        moment = Moment(home, rng, server)
-        try:
-            time.sleep(rng.uniform(1, LONGEST))
-            FAULTS[kind](moment)
-            time.sleep(0.5)
-        finally:
-            server.kill()
-            server.wait()
-        return _checked(moment, finished, check_pages)
-    finally:
-        subprocess.run(["umount", "-l", str(home)], check=False)
-        home.rmdir()
+    for name in ("datasets", "runs", "features"):
+        shutil.copytree(template / name, home / name)
+    return Workspace(home, template, rng, warm)
 
 
-def _checked(moment: Moment, finished: dict[str, str], check_pages: Callable[[], list[str]]) -> list[str]:
-    """Return what is wrong after a fault; the runs are continued to their end."""
-    wrong = check_pages()
-    continued: set[str] = set()
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+def _remove(place: Workspace) -> None:
+    place.end_server()
+    for process, work in doctor._workers():
+        processes.kill(process, work)
+    subprocess.run(["umount", "-l", str(place.home)], check=False)
+    place.home.rmdir()
+
+
+def _moment(place: Workspace, kind: str, check_pages: Callable[[], list[str]]) -> list[str]:
+    """Return what is wrong after a fault, and after the repair."""
+    place.serve()
+    time.sleep(place.rng.uniform(0.2, LONGEST))
+    place.finished |= {
+        run.name: _results(run.folder)
+        for run in runs.listing()
+        if run.status.state == FINISHED and run.name not in place.finished
+    }
+    FAULTS[kind](place)
+    time.sleep(0.2)
+    step = place.rng.uniform(-1e6, 1e6) if kind == "clock step" else 0.0
+    started = psutil.Process.create_time
+    with mock.patch.object(psutil.Process, "create_time", lambda process: started(process) + step):
+        wrong = check_pages()
+        place.end_server()
         queue.dispatch()
-        found = {run.name: run.status.state for run in runs.listing()}
-        if failed := [name for name, state in found.items() if state == FAILED and name not in continued]:
-            continued.add(failed[0])
+        wrong += _untrue(place)
+        if kind == "clock step" and not place.workers() and any(r.status.state in LIVE for r in runs.listing()):
+            wrong.append("the worker was taken for dead")
+    named = {run.name for run in runs.damaged()} | {data.name for data in dataset.damaged()}
+    hurt = place.damaged.name if place.damaged else ""
+    wrong += [f"{name} is damaged" for name in named - {hurt}]
+    for name, before in place.finished.items():
+        if name != hurt and _results(place.home / "runs" / name) != before:
+            wrong.append(f"the finished run {name} was changed")
+    place.restore()
+    return wrong + _continued(place)
+
+
+def _results(folder: Path) -> str:
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in RESULTS)).hexdigest()
+
+
+def _untrue(place: Workspace) -> list[str]:
+    """Return the runs whose status is not true, and the workers that none names."""
+    wrong = []
+    for run in runs.listing():
+        status = run.status
+        if status.state == RUNNING and queue.is_dead(run, status):
+            wrong.append(f"{run.name} is marked as running, but is not")
+    listed = {str(run.folder) for run in runs.listing()} | {str(place.damaged)}
+    wrong += [f"process {pid.pid} is orphaned" for pid, work in doctor._workers() if work[2] not in listed]
+    return wrong
+
+
+def _continued(place: Workspace) -> list[str]:
+    """Continue what failed; return what cannot be."""
+    wrong = []
+    for run in runs.listing():
+        if run.status.state == FAILED:
             try:
-                control.continue_run(Run(moment.home / "runs" / failed[0]))
+                control.continue_run(run)
             except UserError as error:
-                wrong += [] if failed[0] in moment.damaged else [f"{failed[0]} is not continued: {error}"]
-        elif not LIVE & set(found.values()):
+                wrong.append(f"{run.name} ({run.status.message}) is not continued: {error}")
+    queue.dispatch()
+    states = {run.status.state for run in runs.listing()}
+    if LIVE & states and RUNNING not in states and any(r.status.state in LIVE for r in runs.listing()):
+        wrong.append("the queue does not go on")
+    return wrong
+
+
+def _ended(place: Workspace, check_pages: Callable[[], list[str]]) -> list[str]:
+    """Wait for the end of everything; return what is wrong then."""
+    wrong: list[str] = []
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and not wrong:
+        wrong += _continued(place)
+        found = runs.listing()
+        running = any((status := tasks.status(run, _TASK)) and status.state == RUNNING for run in found)
+        if not running and not LIVE & {run.status.state for run in found}:
             break
         time.sleep(0.3)
     for run in runs.listing():
-        if run.status.state != FINISHED and run.name not in moment.damaged:
+        if run.status.state != FINISHED:
             wrong.append(f"{run.name} is {run.status.state}: {run.status.message}")
-    for name, before in finished.items():
-        if name not in moment.damaged and digest(moment.home / "runs" / name) != before:
-            wrong.append(f"the finished run {name} was changed")
-    named = {run.name for run in runs.damaged()}
-    wrong += [f"{name} is damaged" for name in named - moment.damaged]
-    left = doctor.repair(doctor.check())
-    wrong += [str(problem.message) for problem in left if not any(name in str(problem.message) for name in named)]
+    wrong += [str(problem.message) for problem in doctor.repair(doctor.check())]
+    wrong += [f"process {pid.pid} is left" for pid, _ in doctor._workers()]
     return wrong + check_pages()
 
 
-def _mount(*arguments: str, check: bool = True) -> None:
-    subprocess.run(["mount", *arguments], check=check)
+def _mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True)

@@ -15,6 +15,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -283,13 +284,16 @@ def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]
 
 
 def _pages() -> list[str]:
-    """Return what is wrong with the pages, opened on every run."""
+    """Return what is wrong with Home, Data, Train of the newest run, and Results of the newest with results."""
     from cxrcore import runs
 
     PoolInProcess.computes = False
-    names = [run.name for run in runs.listing()]
-    views = [(view, name) for view in (VIEWS[0], VIEWS[1], VIEWS[5], VIEWS[6], VIEWS[-2]) for name in names[:3]]
-    return [text for view, name in views for text in opened(view, name, GOOD)[1]]
+    known = runs.known(0.0)
+    names = [found.run.name for found in known]
+    results = [found.run.name for found in known if found.metrics][:1]
+    views = [(VIEWS[0], ""), (VIEWS[1], ""), *((VIEWS[5], name) for name in names[:1])]
+    views += [(VIEWS[7], name) for name in results]
+    return [f"{view.page}: {text}" for view, name in views for text in opened(view, name, GOOD)[1]]
 
 
 def main() -> None:
@@ -301,6 +305,7 @@ def main() -> None:
     parser.add_argument("--read-only", action="store_true", help="the matrix with CXR_READ_ONLY=1")
     parser.add_argument("--workspace", type=Path, help="made by an earlier call, or to be made")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=60, help="nothing is begun after these")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         home = str(arguments.workspace.resolve()) if arguments.workspace else temporary
@@ -317,7 +322,8 @@ def main() -> None:
         if arguments.moments:
             from benchmarks import fault_moments
 
-            sys.exit(1 if fault_moments.run_moments(arguments.moments, arguments.seed, Path(home), _pages) else 0)
+            until = time.time() + 60 * arguments.minutes
+            sys.exit(bool(fault_moments.run_moments(arguments.moments, arguments.seed, Path(home), _pages, until)))
         if arguments.read_only:
             os.environ["CXR_READ_ONLY"] = "1"
         wrong = matrix(chosen, bad, good, VIEWS)

@@ -15,7 +15,9 @@ names = dataset.names()
 if not names:
     st.info(t("No dataset yet. Add one: synthetic X-rays need no files and take seconds."), icon=":material/info:")
 feedback.damaged({found.name: found.message for found in dataset.damaged()})
-name = selection.choose_dataset()
+name = None
+with feedback.friendly():
+    name = selection.choose_dataset()
 views = {
     N_("Overview"): overview.show,
     N_("Images"): images.show,

@@ -36,14 +36,12 @@ if like_run.is_asked():
     st.stop()
 if in_view:
     st.subheader(t("New run"))
-dataset_name = selection.choose_dataset(last_used=True)
-if dataset_name is None:
-    feedback.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")
-else:
-    with feedback.friendly():
-        chosen = form.form(dataset_name)
-        if chosen:
-            st.query_params["run"] = queue.submit(chosen).name
-            st.rerun()
+with feedback.friendly():
+    dataset_name = selection.choose_dataset(last_used=True)
+    if dataset_name is None:
+        feedback.empty(t("There is no dataset to train on yet."), t("Add a dataset"), "pages/data.py")
+    elif chosen := form.form(dataset_name):
+        st.query_params["run"] = queue.submit(chosen).name
+        st.rerun()
 
 run_view.others(in_view)

@@ -114,13 +114,15 @@ def of_run(run: Run) -> Verdict | None:
     results, and where a file that it needs is missing or damaged.
     """
     written = _written(run)
-    return _of_run(run, written) if written[0] else None
+    with suppress(DamagedFileError):
+        return _of_run(run, written) if written[0] else None
+    return None
 
 
 def keep(run: Run) -> None:
     """Write the verdict on a run whose results are written, so that a list of runs need not read their tables."""
-    if found := _computed(run):
-        KeptVerdict(of=list(_written(run)), verdict=found).write(run.folder / FILE)
+    with suppress(DamagedFileError):
+        KeptVerdict(of=list(_written(run)), verdict=_computed(run)).write(run.folder / FILE)
 
 
 def _written(run: Run) -> tuple[int, ...]:
@@ -130,7 +132,7 @@ def _written(run: Run) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=20_000)
-def _of_run(run: Run, written: tuple[int, ...]) -> Verdict | None:
+def _of_run(run: Run, written: tuple[int, ...]) -> Verdict:
     kept = _kept(run, written)
     return kept.verdict if kept else _computed(run)
 
@@ -148,23 +150,20 @@ def _kept(run: Run, written: tuple[int, ...]) -> KeptVerdict | None:
     return None
 
 
-def _computed(run: Run) -> Verdict | None:
-    try:
-        table, images = _tested(run), run.table
-        trained = images.loc[images["split"] == dataset.TRAIN, "label"]
-        several = len(table) > run.results.n_test
-        return judge(
-            table,
-            run.classes,
-            trained.value_counts().to_dict(),
-            unseen=table if several else run.predictions("validation"),
-            epochs=run.epochs,
-            kept_epoch=run.results.kept_epoch,
-            events=run.events,
-            config=run.config,
-        )
-    except DamagedFileError:
-        return None
+def _computed(run: Run) -> Verdict:
+    table, images = _tested(run), run.table
+    trained = images.loc[images["split"] == dataset.TRAIN, "label"]
+    several = len(table) > run.results.n_test
+    return judge(
+        table,
+        run.classes,
+        trained.value_counts().to_dict(),
+        unseen=table if several else run.predictions("validation"),
+        epochs=run.epochs,
+        kept_epoch=run.results.kept_epoch,
+        events=run.events,
+        config=run.config,
+    )
 
 
 def _tested(run: Run) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import psutil
 from filelock import FileLock
 
 from cxrcore import settings
+from cxrcore.runs import process_id
 
 _USED = ".used"
 
@@ -84,8 +85,8 @@ def _in_use(folder: Path) -> bool:
 
 
 def _started(number: int) -> int:
-    """Return the second in which a process started, -1 for one that is no more: numbers are used again."""
+    """Return when a process started, see `process_id`, -1 for one that is no more: numbers are used again."""
     try:
-        return int(psutil.Process(number).create_time())
+        return int(process_id(number).pid_started)
     except psutil.NoSuchProcess:
         return -1

@@ -6,7 +6,7 @@ from cxrcore import runs, settings
 from cxrcore.config.run_config import RunConfig, merge, nested, validated
 from cxrcore.errors import UserError
 from cxrcore.jobs import queue, tasks
-from cxrcore.runs import LIVE, QUEUED, RUNNING, Run, RunStatus, state_label
+from cxrcore.runs import FAILED, LIVE, QUEUED, RUNNING, Run, RunStatus, state_label
 from cxrcore.training.run_recorder import CHECKPOINT_FILE, PAUSE_FILE, RATE_FILE, STOP_FILE, RateRequest
 
 
@@ -55,7 +55,8 @@ def prepare_to_continue(run: Run, epochs: int = 0) -> RunConfig:
     _require(run, None)
     _require_no_task(run)
     logistic = run.config.head == "logistic"
-    if logistic and run.metrics and not _lacks_splits(run):
+    # One that failed after it was tested, as while its model was saved, is solved again.
+    if logistic and run.metrics and run.status.state != FAILED and not _lacks_splits(run):
         raise UserError("Run {name} has reached the optimum: more iterations would not change it.", name=run.name)
     if run.metrics and not logistic and not (run.folder / CHECKPOINT_FILE.format(phase="head")).is_file():
         raise UserError("Run {name} has no checkpoint to continue from. Train it again.", name=run.name)

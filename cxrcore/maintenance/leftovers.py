@@ -12,13 +12,15 @@ from cxrcore import settings
 from cxrcore.runs.registry import PREPARED
 
 SETTLED_SECONDS = 60  # a file that was written more recently may be of a write that has not ended
+_PREPARED_SWEEP = re.compile(r"\..+\.[0-9a-f]{8}")  # see `sweep.create`
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}(\.\w+)?")  # see `files.atomic_path`
 
 
 def temporary() -> list[Path]:
-    """Return the temporary files of atomic writes, and the folders of runs that were never created."""
+    """Return the temporary files of atomic writes, and the folders of runs and sweeps that were never created."""
     found = [path for path in settings.home().rglob(".*") if _TEMPORARY.fullmatch(path.name) and path.is_file()]
     found += settings.runs_folder().glob(f"{PREPARED}*")
+    found += [path for path in (settings.home() / "sweeps").glob(".*") if _PREPARED_SWEEP.fullmatch(path.name)]
     return [path for path in found if _is_settled(path)]
 
 

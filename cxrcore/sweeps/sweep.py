@@ -5,10 +5,13 @@ result. A trial that is promoted is trained again as a run of its own, which tak
 and its seed gives the same curves.
 """
 
+import errno
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from cxrcore import settings
 from cxrcore.data import dataset
@@ -96,11 +99,16 @@ def create(name: str, plan: Plan) -> Sweep:
     plan = plan.model_copy(update={"base": plan.base.model_copy(update={"dataset_version": data.version})})
     made = Sweep(_folder() / name)
     settings.require_writable()
-    try:
-        made.folder.mkdir(parents=True)  # of two tabs at once, one succeeds
-    except FileExistsError as error:
+    prepared = made.folder.with_name(f".{name}.{uuid4().hex[:8]}")
+    try:  # there with its plan or not at all, also after a crash
+        plan.write(prepared / "plan.json")
+        prepared.rename(made.folder)  # of two tabs at once, one succeeds
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
         raise UserError("There is a sweep {name!r} already. Choose another name, or continue it.", name=name) from error
-    plan.write(made.folder / "plan.json")
+    finally:
+        shutil.rmtree(prepared, ignore_errors=True)
     return made
 
 

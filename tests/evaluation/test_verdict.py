@@ -209,5 +209,17 @@ def test_verdict_of_a_run_is_kept_with_it_until_its_results_change(made):
     assert verdict.of_run(run) is None, "it is of other results"
 
 
+def test_verdict_is_found_again_when_a_table_is_restored(made):
+    run = made[2]
+    (run.folder / verdict.FILE).unlink(missing_ok=True)
+    verdict._of_run.cache_clear()
+    table = run.folder / "predictions.parquet"
+    content = table.read_bytes()
+    table.write_bytes(b"")
+    assert verdict.of_run(run) is None
+    table.write_bytes(content)
+    assert verdict.of_run(run) is not None
+
+
 def test_training_keeps_the_verdict(trained):
     assert verdict.KeptVerdict.read(trained.folder / verdict.FILE).verdict == verdict.of_run(trained)

@@ -8,6 +8,7 @@ import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from cxrcore import settings
@@ -65,6 +66,17 @@ def test_marker_of_a_dead_process_protects_nothing(home, limit):
     for store in stores[1:]:
         store.add(["a"], MEGABYTE)
     assert stores[0].folder.name not in _kept()
+
+
+def test_features_in_use_are_kept_when_the_clock_is_set(home, limit, monkeypatch):
+    store = _store("tap")
+    store.add(["a"], MEGABYTE)
+    reading = store.read(["a"])
+    started = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: started(process) + 3600)
+    cache.delete(store.folder)
+    assert store.folder.name in _kept()
+    del reading
 
 
 def test_one_dataset_may_exceed_the_limit(home, limit):

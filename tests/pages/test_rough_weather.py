@@ -15,11 +15,8 @@ STATES = [
     ("config.json", "truncated"),
     ("status.json", "missing"),
     ("metrics.json", "a list"),
-    ("about.json", "nesting of 5 MB"),
-    ("predictions.parquet", "emptied"),
     ("table.parquet", "a folder"),
     ("events.jsonl", "wrong types"),
-    ("heatmaps.npy", "a dangling link"),
 ]
 
 
@@ -39,7 +36,7 @@ def test_pages_name_what_is_damaged_and_show_the_other_run(pair, file, damage):
         test, wrong = faults.opened(view, copy.name, "phantom")
         assert not wrong
         text = "\n".join(faults.texts(test)).replace("\\", "")
-        if file in ("config.json", "status.json", "metrics.json", "about.json") and view.page == "home":
+        if file in ("config.json", "status.json", "metrics.json") and view.page == "home":
             assert copy.name in text and file in text
         if file == "events.jsonl" and view.page == "results":
             assert "events.jsonl is missing or damaged" in text
@@ -90,6 +87,7 @@ def test_a_disk_that_cannot_be_written_is_named(open_page, trained, monkeypatch,
     def refused():
         raise OSError(errno.EROFS, "Read-only file system", str(trained.folder.parents[1] / "jobs.lock"))
 
+    runs.create(trained.requested, queued=True)
     monkeypatch.setattr(queue, "lock", refused)
     test = open_page(page)
     (shown,) = [error.value for error in test.error]
@@ -127,3 +125,35 @@ def test_two_sweeps_of_one_name_at_once(phantom):
     with ThreadPoolExecutor(8) as tabs:
         found = sorted(tabs.map(made, range(8)))
     assert found.count("mine") == 1 and all("already" in text for text in found if text != "mine")
+
+
+def test_a_crash_while_a_sweep_is_made_leaves_none(phantom, home, monkeypatch):
+    from cxrcore.config import run_config
+    from cxrcore.sweeps import sweep
+    from cxrcore.sweeps.plan import Choices, Plan
+
+    base, settings = run_config.make(dataset="phantom", size=64), {"head": Choices(choices=("gap", "logistic"))}
+    plan = Plan(base=base, settings=settings, trials=1)
+
+    def full(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Plan, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            sweep.create("mine", plan)
+    assert list((home / "sweeps").iterdir()) == []
+    assert sweep.create("mine", plan).plan == sweep.load("mine").plan
+
+
+@pytest.mark.parametrize("page", ["data", "train"])
+def test_datasets_that_cannot_be_listed_are_an_error_with_a_message(open_page, phantom, monkeypatch, page):
+    from cxrcore.ui import selection
+
+    def refused(last_used=False):
+        raise OSError(errno.EIO, "Input/output error", "datasets")
+
+    monkeypatch.setattr(selection, "choose_dataset", refused)
+    test = open_page(page)
+    assert any("Input/output error" in error.value for error in test.error) and not test.exception

@@ -21,7 +21,7 @@ from cxrcore.explain.layers import FUSED, choices
 from cxrcore.features import backbones
 from cxrcore.inference import saved_model
 from cxrcore.inference.classifier import Classifier
-from cxrcore.jobs import control
+from cxrcore.jobs import control, queue
 from cxrcore.progress import ignore_stages
 from cxrcore.reports import tflite
 from cxrcore.reports.run_summary import RunSummary
@@ -186,6 +186,17 @@ def test_every_fold_chooses_for_itself_and_missing_folds_are_continued(phantom, 
     everything = set(range(60))
     tested = [everything - rows for rows in (chosen[0], chosen[1], chosen[-1])]
     assert set.union(*tested) == everything and sum(map(len, tested)) == 60
+
+
+def test_a_run_that_failed_while_its_model_was_saved_is_continued(phantom):
+    created = _create()
+    run = pipeline.run(created.config, created.folder)
+    before = _probabilities(run)
+    (run.folder / "head.keras").unlink()
+    queue.write_status(run, run.status, state="failed")
+    pipeline.run(control.prepare_to_continue(run), run.folder)
+    assert run.status.state == "finished" and (run.folder / "head.keras").is_file()
+    np.testing.assert_array_equal(_probabilities(run), before)
 
 
 def test_stopped_while_it_chooses_and_continued(phantom, few_strengths):

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from cxrcore.config.command import command
 from cxrcore.i18n import t, translate
 from cxrcore.jobs import control, queue
-from cxrcore.runs import FINISHED, LIVE, RUNNING, WARNINGS, Run, RunEvent, RunStatus
+from cxrcore.runs import FAILED, FINISHED, LIVE, RUNNING, WARNINGS, Run, RunEvent, RunStatus
 from cxrcore.ui import feedback
 
 
@@ -55,7 +55,7 @@ def _learning_rate(run: Run) -> None:
 
 def ended(run: Run, status: RunStatus) -> None:
     """Show how a run that has ended can be continued; a logistic head that was solved is at its optimum."""
-    if status.state in LIVE or (run.config.head == "logistic" and run.metrics):
+    if status.state in LIVE or (run.config.head == "logistic" and run.metrics and status.state != FAILED):
         return
     with st.popover(t("Continue training"), icon=":material/forward:"):
         more = st.number_input(
