@@ -81,7 +81,8 @@ def test_four_views_zoom_together(explain, page, shot):
     shot(page, "explain-views")
 
 
-def test_dicom_upload_is_explained_and_its_overlay_downloaded(explain, shared_run, page):
+def test_dicom_upload_is_explained_and_its_overlay_downloaded(explain, shared_run, shared_workspace, page, monkeypatch):
+    monkeypatch.setenv("CXR_HOME", str(shared_workspace))
     grey = np.asarray(Image.open(shared_run.predictions("test")["path"][0]).convert("L")).astype(np.uint16)
     file = {"name": "chest.dcm", "mimeType": "application/dicom", "buffer": radiograph(grey * 16)}
     page.goto(f"{explain}&show=Upload")

@@ -187,8 +187,9 @@ def test_report_is_prepared_and_downloaded(results, page):
 
 
 @pytest.fixture
-def report(shared_run, chromium, tmp_path):
+def report(shared_run, shared_workspace, chromium, tmp_path, monkeypatch):
     """The HTML report opened without a network connection; its page must end without an error or a request."""
+    monkeypatch.setenv("CXR_HOME", str(shared_workspace))
     file = tmp_path / "report.html"
     file.write_text(html_report.render(RunSummary(shared_run)), encoding="utf-8")
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, offline=True)

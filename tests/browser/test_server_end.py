@@ -59,5 +59,5 @@ def test_sigterm_ends_server_and_workers_but_no_training(dashboard, trained, pag
         time.sleep(1)
         assert run.status.state == "running" and len(run.epochs) > before
     finally:
-        processes.kill(run.status)
+        processes.kill(run.status, queue.work(run))
     assert "Traceback" not in output.read_text()
