@@ -28,6 +28,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
 os.environ |= {"CXR_READ_ONLY": "1", "CXR_HOME": str(_HERE / "workspace"), "CXR_WEIGHTS_DIR": str(_HERE / "weights")}
+os.environ.setdefault("CXR_ALLOWED_HOSTS", "*")
 
 """
 

@@ -1,6 +1,6 @@
 """Hashes of values as keys of what is kept: Streamlit's own of a table takes milliseconds."""
 
-import pickle
+import pickle  # nosec B403
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
