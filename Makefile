@@ -4,13 +4,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test coverage demo lint bench fuzz mutants tiny catalogue readme docs screenshots accessibility lock clean
+.PHONY: app test nightly coverage demo lint bench fuzz mutants tiny catalogue readme docs screenshots accessibility lock clean
 
 app: .venv/app  ## create the environment and start the dashboard; PORT=8502 chooses another port
 	$(BIN)/cxr app --port $(PORT)
 
 test: .venv/dev  ## the whole suite, on three processes
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
+
+nightly: .venv/dev  ## the tests that take long, and the steps of a shared folder's Dockerfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m nightly
+	python3 scripts/check_install.py share
 
 coverage:  ## the same, with the share of lines run of each module
 	$(MAKE) test PYTEST="--cov --cov-report=term"

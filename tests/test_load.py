@@ -6,6 +6,7 @@ from itertools import islice
 
 import aiohttp
 import psutil
+import pytest
 
 from benchmarks import load
 from benchmarks.load import Record, plan
@@ -20,6 +21,7 @@ def test_plan_depends_on_the_seed_and_comes_to_every_view():
     assert {load.view_name(path, query) for path, query in steps} == every
 
 
+@pytest.mark.nightly
 def test_two_visitors_of_a_real_server_until_it_is_gone(tmp_path):
     pages = [("", {}), ("compare", {"show": "Sweeps"})]
     record = Record()

@@ -25,7 +25,7 @@ def _trained_on_phantoms(planted=None, **settings):
     return pipeline.run(config, runs.create(config).folder)
 
 
-@pytest.mark.parametrize("planted", [None, "COVID"])
+@pytest.mark.parametrize("planted", [None, pytest.param("COVID", marks=pytest.mark.nightly)])
 def test_planted_marker_is_a_shortcut_and_nothing_without_it(home, planted):
     run = _trained_on_phantoms(planted)
     found = shortcut.audit(run)
@@ -39,6 +39,7 @@ def test_planted_marker_is_a_shortcut_and_nothing_without_it(home, planted):
     assert ("is outside the lungs" in str(found.sentence)) == found.is_shortcut
 
 
+@pytest.mark.nightly
 def test_no_shortcut_in_a_run_with_cropped_images(home):
     """The border of a cropped image is lung: the border that counts is masked before the transform."""
     found = shortcut.audit(_trained_on_phantoms(image_transform="crop"))

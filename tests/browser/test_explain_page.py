@@ -104,6 +104,7 @@ def test_overlays_are_downloaded_as_zip(explain, page):
         assert len(archive.namelist()) == 12 and archive.testzip() is None
 
 
+@pytest.mark.nightly
 def test_faithfulness_checks_continue_without_the_page(explain, shared_run, page, shot):
     page.goto(f"{explain}&show=Faithfulness")
     page.get_by_role("button", name="Run faithfulness checks").click()
@@ -116,6 +117,7 @@ def test_faithfulness_checks_continue_without_the_page(explain, shared_run, page
     shot(page, "explain-faithfulness")
 
 
+@pytest.mark.nightly
 def test_shortcut_audit_is_shown_on_results_and_before_heatmaps(explain, shared_run, page, shot):
     page.goto(explain.replace("/explain", "/results") + "&tab=Robustness")
     page.get_by_role("button", name="Run shortcut audit").click()

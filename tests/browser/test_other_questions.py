@@ -24,6 +24,7 @@ def _choose_classes(page):
     page.wait_for_timeout(700)
 
 
+@pytest.mark.nightly
 def test_question_from_synthetic_images_to_report(server, workspace, page, shot, monkeypatch):
     monkeypatch.setenv("CXR_HOME", str(workspace))
     page.goto(f"{server}/data?view=Add a dataset")

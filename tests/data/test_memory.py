@@ -29,6 +29,7 @@ print(len(data.usable), int(peak.split()[1]) // 1024)
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from /proc")
 def test_importing_large_rgba_16_bit_images_takes_under_700_mb(tmp_path):
     """Each of the two files has 0.3 MB and unpacks to 6300 x 6300 x 4 x 2 bytes = 318 MB."""

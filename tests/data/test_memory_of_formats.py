@@ -90,6 +90,7 @@ def _files(folder):
     }
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak from /proc")
 def test_no_format_takes_more_than_the_budget_counts(tmp_path):
     files = _files(tmp_path)

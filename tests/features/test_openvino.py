@@ -38,6 +38,7 @@ def test_maps_match_keras():
     assert _difference("densenet121", "random", 64, "conv3_block12_concat") < 1e-4
 
 
+@pytest.mark.nightly
 @pytest.mark.shared
 @pytest.mark.parametrize(("key", "tap"), [("xception", "block14_sepconv2_act"), ("vgg16", "block4_pool")])
 def test_maps_match_keras_with_real_weights(key, tap, monkeypatch):
@@ -45,6 +46,7 @@ def test_maps_match_keras_with_real_weights(key, tap, monkeypatch):
     assert _difference(key, "imagenet", 96, tap) < 1e-4
 
 
+@pytest.mark.nightly
 def test_saved_model_of_a_run_gives_the_same_probabilities(phantom):
     config = run_config.make(
         dataset="phantom", backbone="mobilenetv2", weights="random", tap="block_5_add", size=64, epochs=3

@@ -49,6 +49,7 @@ def test_paused_run_can_be_stopped_and_keeps_its_best_epoch(phantom):
     assert run.status.state == "stopped" and run.metrics.n_test == 12
 
 
+@pytest.mark.nightly
 def test_run_pauses_while_it_computes_activations(phantom):
     run = queue.submit(run_config.make(**(LONG | {"size": 512, "backbone": "mobilenetv2", "weights": "random"})))
     _wait(run, lambda run: run.status.stage == "features" and run.status.done > 0)

@@ -107,6 +107,7 @@ def _at_rate(add, rate):
     return measured
 
 
+@pytest.mark.nightly
 def test_joined_taps_are_explained_saved_and_exported(phantom, monkeypatch):
     run = _run(tap=JOINED, l2=0.01)
     assert run.model_file.name == "head.keras" and run.config.taps == JOINED.split("+")
