@@ -42,6 +42,7 @@ BASE = {
     "logs",
     "messages",
     "metric",
+    "process",
     "progress",
     "schema",
     "sealing",

@@ -16,7 +16,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 from pypdf import PdfReader
 
-from cxrcore import runs, schema, sealing
+from cxrcore import logs, runs, schema, sealing
 from cxrcore.audits.dataset import audit
 from cxrcore.config import run_config
 from cxrcore.data import dataset, editing
@@ -24,7 +24,7 @@ from cxrcore.data.file_tree import of_uploads, open_file_tree
 from cxrcore.data.images import Upload, decode
 from cxrcore.data.importing import ImportOptions, import_folders, import_trees
 from cxrcore.data.mapping import Choices
-from cxrcore.errors import UserError, traceback_text
+from cxrcore.errors import UserError
 from cxrcore.evaluation import external
 from cxrcore.jobs import tasks, worker
 from cxrcore.messages import msg, nameless
@@ -288,7 +288,7 @@ def test_logs_have_no_text_of_errors():
         except OSError as error:
             raise ValueError(NAME) from error
     except ValueError as error:
-        text = traceback_text(error)
-    assert NAME not in text and text.endswith("ValueError\n") and "FileNotFoundError\n" in text
+        text = logs.traceback_text(error)
+    assert NAME not in text and text.endswith("ValueError") and "FileNotFoundError: No such file\n" in text
     message = msg("{path} has {n} pixels: {why}", path=f"/home/{NAME}.png", n=3, why=msg("it is {what}", what="small"))
     assert nameless(message) == "... has 3 pixels: it is ..."

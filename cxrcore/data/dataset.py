@@ -243,11 +243,11 @@ def _damage(folder: Path) -> Message | None:
 
 
 def _stamps(folder: Path) -> _Stamps:
-    """Return the number, time and size of each file, None for one that is absent."""
+    """Return the number, time and size of each file and of the key's, None for one that is absent."""
     found: list[tuple[int, int, int] | None] = []
-    for name in (INFO, TABLE, versions.LOG):
+    for path in (*(f"{folder}/{name}" for name in (INFO, TABLE, versions.LOG)), str(settings.key_file())):
         try:
-            status = os.stat(f"{folder}/{name}")  # noqa: PTH116 - of many datasets, so without paths
+            status = os.stat(path)  # noqa: PTH116 - of many datasets, so without paths
             found.append((status.st_ino, status.st_mtime_ns, status.st_size))
         except FileNotFoundError:
             found.append(None)

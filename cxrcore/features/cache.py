@@ -11,7 +11,7 @@ import psutil
 from filelock import FileLock
 
 from cxrcore import settings
-from cxrcore.runs import process_id
+from cxrcore.process import process_id
 
 _USED = ".used"
 

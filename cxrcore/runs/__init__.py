@@ -1,5 +1,6 @@
 """Runs: a folder for each, read as typed values, and the registry of all."""
 
+from cxrcore.process import ProcessId, process_id
 from cxrcore.runs.index import KnownRun, find, known
 from cxrcore.runs.models import (
     FAILED,
@@ -11,7 +12,6 @@ from cxrcore.runs.models import (
     STOPPED,
     WARNINGS,
     EpochMetrics,
-    ProcessId,
     ResamplingResult,
     RunCard,
     RunEvent,
@@ -21,7 +21,6 @@ from cxrcore.runs.models import (
     Selection,
     state_label,
 )
-from cxrcore.runs.process import process_id
 from cxrcore.runs.registry import (
     DamagedRun,
     add,

@@ -9,6 +9,7 @@ from cxrcore.data.info import DatasetInfo
 from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
 from cxrcore.metric import ClassificationMetrics, Metric
+from cxrcore.process import ProcessId
 from cxrcore.schema import Stored, migrate_metrics
 from cxrcore.sealing import SealedMessage
 
@@ -28,20 +29,6 @@ STATE_LABELS = {
 def state_label(state: str) -> Message:
     """Return the label of a state as a value of other messages."""
     return Message(id=STATE_LABELS[state])
-
-
-class ProcessId(BaseModel):
-    """A process; `pid_started` and `pid_boot` tell it from a later one of the same number.
-
-    On Linux they are the clock ticks from the machine's start to the process's, and the id of that start of the
-    machine. Elsewhere, and in files of earlier versions, `pid_boot` is "" and `pid_started` are seconds since 1970.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    pid: int = -1
-    pid_started: float = 0.0
-    pid_boot: str = ""
 
 
 class RunStatus(Stored, ProcessId):

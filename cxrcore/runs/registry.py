@@ -13,10 +13,10 @@ from cxrcore import files, settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import UserError
 from cxrcore.messages import Message
+from cxrcore.process import process_id
 from cxrcore.runs import index
 from cxrcore.runs.index import known
 from cxrcore.runs.models import QUEUED, RUNNING, RunStatus
-from cxrcore.runs.process import process_id
 from cxrcore.runs.run import Run
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -51,7 +51,7 @@ def test_process_of_an_older_status_file_is_found(tmp_path):
 
 
 def test_without_a_boot_id_the_time_of_the_start_counts(monkeypatch, tmp_path):
-    monkeypatch.setattr("cxrcore.runs.process._BOOT_ID", tmp_path / "none")
+    monkeypatch.setattr("cxrcore.process._BOOT_ID", tmp_path / "none")
     found = process_id()
     assert found == ProcessId(pid=os.getpid(), pid_started=psutil.Process().create_time()) and processes.alive(found)
 

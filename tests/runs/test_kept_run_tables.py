@@ -2,7 +2,7 @@
 
 import pytest
 
-from cxrcore import schema, settings
+from cxrcore import schema
 from cxrcore.errors import DamagedFileError
 
 
@@ -30,9 +30,9 @@ def test_a_change_of_what_was_returned_is_not_kept(trained):
     assert "changed" not in {*trained.table["label"], *trained.table["split"]}
 
 
-def test_names_are_not_shown_without_the_key(trained):
+def test_names_are_not_shown_without_the_key(trained, tmp_path, monkeypatch):
     known = set(trained.table["patient"])
-    settings.key_file().rename(settings.key_file().with_suffix(".away"))
+    monkeypatch.setenv("CXR_KEY_FILE", str(tmp_path / "absent.key"))
     hidden = trained.table["patient"]
     assert hidden.str.startswith(schema.LOCKED).all()
     assert not known & set(hidden)

@@ -1,13 +1,26 @@
-"""Which process works on a run."""
+"""What identifies a process of this machine, also after its number was given to another one."""
 
 from pathlib import Path
 
 import psutil
-
-from cxrcore.runs.models import ProcessId
+from pydantic import BaseModel, ConfigDict
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _START_TICKS = 19  # of the fields after the name in parentheses, see proc(5), where it is field 22
+
+
+class ProcessId(BaseModel):
+    """A process; `pid_started` and `pid_boot` tell it from a later one of the same number.
+
+    On Linux they are the clock ticks from the machine's start to the process's, and the id of that start of the
+    machine. Elsewhere, and in files of earlier versions, `pid_boot` is "" and `pid_started` are seconds since 1970.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int = -1
+    pid_started: float = 0.0
+    pid_boot: str = ""
 
 
 def process_id(number: int | None = None) -> ProcessId:
