@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import aiohttp
@@ -40,7 +41,8 @@ def test_two_visitors_of_a_real_server_until_it_is_gone(tmp_path):
         yield "", {}
 
     with running(tmp_path) as (address, server):
-        asyncio.run(all_pages(address))
+        with ThreadPoolExecutor(1) as thread:  # Playwright keeps a loop running in the main one
+            thread.submit(asyncio.run, all_pages(address)).result()
     counts = {name: len(seconds) for name, seconds in record.pages.items()}
     assert counts["compare, Sweeps"] == 2
     assert record.errors["home: the server closed the session"] == 1
