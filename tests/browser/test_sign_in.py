@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 from benchmarks.server import running
 from tests.oidc_provider import provider
 
+pytestmark = [pytest.mark.browser, pytest.mark.nightly]
+
 EDITOR = {"email": "Ana@clinic.example", "email_verified": True}
 VIEWER = {"email": "visitor@other.example", "email_verified": True}
 
