@@ -27,14 +27,20 @@ def running(home: Path, folder: Path = ROOT, port: int = 0, **variables: str) ->
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "streamlit_app.py"), "--server.headless", "true"]
     process = subprocess.Popen([*command, "--server.port", str(port)], cwd=folder, env=environment)
     address = f"http://localhost:{port}"
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-            break
-        except OSError:
-            time.sleep(0.1)
+    wait_until_up(address)
     try:
         yield address, process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def wait_until_up(address: str, seconds: float = 30.0) -> None:
+    """Return when a dashboard answers, or after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(f"{address}/api/health", timeout=1)
+            return
+        except OSError:
+            time.sleep(0.1)

@@ -180,6 +180,18 @@ def opened_path(file: BufferedReader) -> Path:
     return entry.readlink() if entry.exists() else Path(file.name).resolve()
 
 
+Stamp = tuple[int, int, int] | None
+
+
+def stamp(path: Path | str) -> Stamp:
+    """Return the number, time and size of a file, which differ after each atomic write, None if there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - of many files, so without paths
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 def read_text_lines(source: Path) -> list[str]:
     """Return the lines of a text file, [] where there is none; a last line still being written is left out."""
     if not source.exists():

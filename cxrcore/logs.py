@@ -112,7 +112,7 @@ def bound(path: Path) -> None:
 
 
 class _SharedFile(RotatingFileHandler):
-    """A file that several processes write to: one at a time, and opened anew, as another may have rotated it."""
+    """A file that several processes write to, one at a time; each record opens it, as another may have rotated it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=MAX_BYTES, backupCount=FILES - 1, encoding="utf-8", delay=True)

@@ -16,6 +16,7 @@ from cxrcore.data import classes, exclusions, versions
 from cxrcore.data.info import DatasetInfo
 from cxrcore.data.versions import Edit
 from cxrcore.errors import DamagedFileError, UserError
+from cxrcore.files import Stamp, stamp
 from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
 
@@ -46,7 +47,8 @@ TEXT = [  # "" where not known
 NUMBERS = ["width", "height", "bits"]  # pixels and bits of a channel; 0 where the image could not be opened
 _TABLE_BYTES = 100 * 2**20  # of the tables that are kept in memory: about 100,000 images in all
 _CHECKING = Lock()
-_Stamps = tuple[tuple[int, int, int] | None, ...]
+_READ = (INFO, TABLE, versions.LOG)
+_Stamps = tuple[Stamp, ...]
 _Content = tuple[DatasetInfo, list[Edit], pd.DataFrame]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Windows gives these names to devices, whatever follows a dot, and drops a dot at the end.
@@ -151,8 +153,8 @@ def load(name: str, version: int = 0) -> Dataset:
     if not (folder / INFO).is_file():
         known = names()
         raise UserError("There is no dataset {name!r}. Datasets: {known}.", name=name, known=known or msg("none yet"))
-    stamps = _stamps(folder)
-    _, edits, _ = _kept(folder, stamps)
+    read = stamps(folder)
+    _, edits, _ = _kept(folder, read)
     newest = len(edits) + 1
     if not 0 <= version <= newest:
         raise UserError(
@@ -161,18 +163,14 @@ def load(name: str, version: int = 0) -> Dataset:
             newest=newest,
             version=version,
         )
-    found = _loaded(folder, stamps, version or newest)
+    found = _loaded(folder, read, version or newest)
     return replace(found, table=found.table.copy(deep=False))  # pandas copies what is changed
 
 
-@cached(
-    LRUCache(_TABLE_BYTES, lambda found: _bytes(found.table)),
-    lock=Lock(),
-    key=lambda folder, stamps, version: (folder, stamps, version),
-)
-def _loaded(folder: Path, stamps: _Stamps, version: int) -> Dataset:
+@cached(LRUCache(_TABLE_BYTES, lambda found: _bytes(found.table)), lock=Lock())
+def _loaded(folder: Path, read: _Stamps, version: int) -> Dataset:
     """Return a version, which must not be changed."""
-    info, edits, table = _kept(folder, stamps)
+    info, edits, table = _kept(folder, read)
     info = versions.info_after(info, edits[: version - 1])
     table = versions.apply(table, edits[: version - 1])
     for column in ("path", "lungs", "lesions"):
@@ -239,39 +237,28 @@ def _read(folder: Path) -> _Content:
 def _damage(folder: Path) -> Message | None:
     """Return why a dataset cannot be opened, None if it can; looked up again when a file has changed."""
     with _CHECKING:  # many visitors who come at once wait for one check
-        return _checked(folder, _stamps(folder))
+        return _checked(folder, stamps(folder))
 
 
-def _stamps(folder: Path) -> _Stamps:
-    """Return the number, time and size of each file and of the key's, None for one that is absent."""
-    found: list[tuple[int, int, int] | None] = []
-    for path in (*(f"{folder}/{name}" for name in (INFO, TABLE, versions.LOG)), str(settings.key_file())):
-        try:
-            status = os.stat(path)  # noqa: PTH116 - of many datasets, so without paths
-            found.append((status.st_ino, status.st_mtime_ns, status.st_size))
-        except FileNotFoundError:
-            found.append(None)
-    return tuple(found)
+def stamps(folder: Path) -> _Stamps:
+    """Return the stamps of the files that a dataset is read from, and of the key's."""
+    return (*(stamp(f"{folder}/{name}") for name in _READ), stamp(settings.key_file()))
 
 
 @lru_cache(maxsize=1024)
-def _checked(folder: Path, stamps: _Stamps) -> Message | None:
+def _checked(folder: Path, read: _Stamps) -> Message | None:
     try:
-        _kept(folder, stamps)
+        _kept(folder, read)
     except (UserError, OSError) as error:
         return getattr(error, "message", None) or Message(id=str(error))
     return None
-
-
-def _size(value: _Content) -> int:
-    return _bytes(value[2])
 
 
 def _bytes(table: pd.DataFrame) -> int:
     return int(table.memory_usage(deep=True).sum())
 
 
-@cached(LRUCache(_TABLE_BYTES, _size), lock=Lock(), key=lambda folder, stamps: (folder, stamps))
-def _kept(folder: Path, stamps: _Stamps) -> _Content:
+@cached(LRUCache(_TABLE_BYTES, lambda content: _bytes(content[2])), lock=Lock())
+def _kept(folder: Path, read: _Stamps) -> _Content:
     """Return what is kept of a dataset, which must not be changed; read again when a file has changed."""
     return _read(folder)

@@ -47,13 +47,21 @@ def dispatch() -> None:
 
     Nothing happens where the dashboard is read-only.
     """
-    if settings.read_only() or not any(found.status and found.status.state in LIVE for found in known()):
+    if settings.read_only() or not _is_due():
         return
     with lock():
         statuses = _statuses()
         running = sum(status.state == RUNNING and not _mark_if_dead(run, status) for run, status in statuses)
         for run in waiting(statuses)[: max(0, settings.max_jobs() - running)]:
             _start(run)
+
+
+def _is_due() -> bool:
+    """Tell whether a process has ended or a run can be started, by what is known of the runs without the lock."""
+    live = [(found.run, found.status) for found in known() if found.status and found.status.state in LIVE]
+    running = [(run, status) for run, status in live if status.state == RUNNING]
+    waits = len(running) < len(live)
+    return not all(_alive(*each) for each in running) or (waits and len(running) < settings.max_jobs())
 
 
 def waiting(statuses: list[tuple[Run, RunStatus]] | None = None) -> list[Run]:

@@ -33,7 +33,7 @@ from cxrcore import schema, settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data.classes import positive
 from cxrcore.errors import DamagedFileError, UserError
-from cxrcore.files import atomic_path, note_change, read_text_lines
+from cxrcore.files import Stamp, atomic_path, note_change, read_text_lines, stamp
 from cxrcore.messages import Message
 from cxrcore.metric import Metric
 from cxrcore.runs.models import (
@@ -255,7 +255,7 @@ class Run:
         """Return a table of the run, with absolute paths. Raises `UserError` if it does not exist or is damaged."""
         path, home = self.folder / file, settings.home()
         try:
-            kept = _read_table(path, home, _stamp(path), _stamp(settings.key_file()))
+            kept = _read_table(path, home, stamp(path), stamp(settings.key_file()))
         except FileNotFoundError as error:
             raise DamagedFileError("{path} is missing or damaged.", path=path) from error
         return kept.copy(deep=False)  # pandas copies what is changed
@@ -285,24 +285,12 @@ class Run:
         return found
 
 
-_Stamp = tuple[int, int, int] | None
-
-
-def _stamp(path: Path) -> _Stamp:
-    """Return the number, time and size of a file, None if there is none."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
 def _size(table: pd.DataFrame) -> int:
     return int(table.memory_usage(deep=True).sum())
 
 
 @cached(LRUCache(_TABLE_BYTES, _size), lock=Lock())
-def _read_table(path: Path, home: Path, written: _Stamp, key: _Stamp) -> pd.DataFrame:
+def _read_table(path: Path, home: Path, written: Stamp, key: Stamp) -> pd.DataFrame:
     """Return a table as it is and with the key that is at hand; it is kept, so it must not be changed."""
     return _with_paths(schema.read_table(path)[0], lambda path: os.path.join(home, path))  # noqa: PTH118 - fast
 

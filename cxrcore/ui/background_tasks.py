@@ -49,7 +49,6 @@ def _estimated(estimate: Callable[[Run], float], run: Run, written: int) -> floa
     return estimate(run)
 
 
-@feedback.friendly()
 def _watch(run: Run, task: str) -> None:
     status = tasks.status(run, task)
     if not status or status.state != RUNNING:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cxrcore import access, i18n
 from cxrcore.access import Role
+from cxrcore.ui import feedback
 
 P = ParamSpec("P")
 
@@ -15,9 +16,10 @@ P = ParamSpec("P")
 def fragment(function: Callable[P, None], run_every: float | None = None) -> Callable[P, None]:
     """Return `function` as a fragment (`st.fragment`) in the visitor's language, drawn again every so many seconds.
 
-    Where the visitor's sign-in has expired meanwhile, the page is drawn again instead, which asks for it.
+    An error in it is shown as a message. Where the visitor's sign-in has expired meanwhile, the page is drawn again
+    instead, which asks for it.
     """
-    drawn = i18n.bind(function)
+    drawn = i18n.bind(feedback.friendly()(function))
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> None:

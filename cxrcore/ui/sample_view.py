@@ -202,7 +202,6 @@ def grid(
     fragment(_grid)(cards, names, key, numbers, on_page, sample, name, below)
 
 
-@feedback.friendly()
 def _grid(
     cards: Sequence[gallery.Card],
     names: Sequence[str],
@@ -213,9 +212,8 @@ def _grid(
     name: str,
     below: Callable[[int], None] | None,
 ) -> None:
-    with feedback.friendly():
-        clicked = gallery.show(cards, names, key)
-        show(numbers, None if clicked is None else on_page[clicked], sample, name, below)
+    clicked = gallery.show(cards, names, key)
+    show(numbers, None if clicked is None else on_page[clicked], sample, name, below)
 
 
 def show(

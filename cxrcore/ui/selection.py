@@ -72,7 +72,7 @@ def _labelled_results(
     found = [each for each in known if each.metrics and (each.shown or not only_shown)]
     names = _told_apart({each.run.name: _label(each, language) for each in found})
     for number, each in enumerate(found):
-        if number < _JUDGED or verdict.is_kept(each.run):
+        if number < _JUDGED or _is_kept(each):
             names[each.run.name] = _judged(each, names[each.run.name], language)
     return MappingProxyType({each.run.name: each.run for each in found}), MappingProxyType(names)
 
@@ -122,6 +122,11 @@ def judged(run: Run, label: str) -> str:
     """Return the label of a run followed by what went wrong, if anything did, as plain text."""
     found = verdict.of_run(run)
     return f"{label} · {translate(found.title)}" if found and found.findings else label
+
+
+@lru_cache(maxsize=4000)
+def _is_kept(found: KnownRun) -> bool:
+    return verdict.is_kept(found.run)
 
 
 @lru_cache(maxsize=4000)

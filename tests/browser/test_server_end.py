@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 
 import psutil
 import pytest
 from playwright.sync_api import expect
 
+from benchmarks.server import wait_until_up
 from cxrcore.config import run_config
 from cxrcore.jobs import processes, queue
 from tests.conftest import ROOT
@@ -27,12 +27,7 @@ def dashboard(trained, home, tmp_path):
         process = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | {"STREAMLIT_SERVER_HEADLESS": "true"}, stdout=file, stderr=file
         )
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"http://localhost:{port}/api/health", timeout=1)
-            break
-        except OSError:
-            time.sleep(0.1)
+    wait_until_up(f"http://localhost:{port}")
     yield process, f"http://localhost:{port}", output
     process.kill()
     process.wait()

@@ -137,3 +137,21 @@ def test_failed_run_has_a_message(phantom, home, monkeypatch):
     run = queue.submit(run_config.make(dataset="phantom", size=64, weights="file", weights_file=str(file)))
     _wait(run, _state("failed"))
     assert "no.weights.h5" in str(run.status.message)
+
+
+def test_dispatch_takes_the_lock_only_if_a_run_has_ended_or_can_start(home, monkeypatch):
+    running = runs.create(run_config.make(dataset="d", size=64))  # belongs to this process
+    runs.create(run_config.make(dataset="d", size=64), queued=True)
+    locked = []
+    monkeypatch.setattr(queue, "_start", lambda run: None)
+    lock = queue.lock
+    monkeypatch.setattr(queue, "lock", lambda: locked.append(1) or lock())
+    queue.dispatch()
+    assert locked == [], "the only place is taken"
+    monkeypatch.setenv("CXR_MAX_JOBS", "2")
+    queue.dispatch()
+    assert len(locked) == 1
+    monkeypatch.setenv("CXR_MAX_JOBS", "1")
+    queue.write_status(running, running.status, pid_started=0.0)
+    queue.dispatch()
+    assert len(locked) == 2 and running.status.state == "failed"

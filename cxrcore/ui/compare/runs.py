@@ -82,7 +82,8 @@ def _words(run: Run) -> str:
 
 def _choose(found: list[Run], listed: list[Run], labels: dict[str, str], verdicts: dict[str, str]) -> list[Run]:
     """Show the table of the runs found; return those that are chosen, also those that the filter hides."""
-    rows = _table(_Rows(tuple(runs.find(*found)), current(), len(verdicts)), found, labels, verdicts)
+    known = tuple(known or run for run, known in zip(found, runs.find(*found), strict=True))
+    rows = _table(_Rows(known, current(), len(verdicts)), found, labels, verdicts)
     st.caption(t("Settings that are the same in all runs have no column. Click on a column's title to sort."))
     names = [run.name for run in found]
     key = f"runs {current()} {hash(tuple(names))}"
@@ -96,7 +97,7 @@ def _choose(found: list[Run], listed: list[Run], labels: dict[str, str], verdict
 class _Rows:
     """What a table of runs depends on: the runs as they are, the language, and how many verdicts are known."""
 
-    known: tuple[KnownRun | None, ...]
+    known: tuple[KnownRun | Run, ...]
     language: str
     judged: int
 
@@ -172,15 +173,13 @@ def _text(value: object) -> str:
     return format_number(value, "g") if isinstance(value, float) else str(value)
 
 
-@feedback.friendly()
 def _curves(chosen: list[Run], labels: dict[str, str]) -> None:
-    with feedback.friendly():
-        found = {labels[run.name]: epochs for run in chosen if (epochs := run.epochs)}
-        colours = {labels[run.name]: colour for run, colour in zip(chosen, overview.colours(chosen), strict=True)}
-        if not found:
-            return
-        metrics = {"val_accuracy": t("Accuracy, validation"), "val_loss": t("Loss, validation")}
-        for column, (metric, title) in zip(st.columns(2), metrics.items(), strict=True):
-            figure = kept_figures.made(comparison.curves, found, metric, title, [colours[label] for label in found])
-            alt = t("{title} by epoch, one line for each run", title=title)
-            column.plotly_chart(figure, key=f"compared {metric}", alt=alt)
+    found = {labels[run.name]: epochs for run in chosen if (epochs := run.epochs)}
+    colours = {labels[run.name]: colour for run, colour in zip(chosen, overview.colours(chosen), strict=True)}
+    if not found:
+        return
+    metrics = {"val_accuracy": t("Accuracy, validation"), "val_loss": t("Loss, validation")}
+    for column, (metric, title) in zip(st.columns(2), metrics.items(), strict=True):
+        figure = kept_figures.made(comparison.curves, found, metric, title, [colours[label] for label in found])
+        alt = t("{title} by epoch, one line for each run", title=title)
+        column.plotly_chart(figure, key=f"compared {metric}", alt=alt)

@@ -34,27 +34,25 @@ def _is_live(chosen: Sweep) -> bool:
     return status is not None and status.state == RUNNING
 
 
-@feedback.friendly()
 def _view(chosen: Sweep, was_live: bool) -> None:
-    with feedback.friendly():
-        live, plan, table = _is_live(chosen), chosen.plan, leaderboard.table(chosen)
-        if was_live and not live:
-            st.rerun()
-        failures = leaderboard.failures(chosen)
-        done = int(table["val_loss"].notna().sum()) + len(failures)
-        st.progress(min(1.0, done / plan.trials) if plan.trials else 0.0, text=_progress(done, plan.trials, live))
-        _buttons(chosen, live)
-        if failures:
-            text = nt(
-                "{n} trial failed: {message}",
-                "{n} trials failed, the first with: {message}",
-                len(failures),
-                message=failures[0],
-            )
-            st.warning(feedback.plain_text(text), icon=":material/warning:")
-        if table["val_loss"].notna().any():
-            _leaderboard(chosen, table)
-            _figures(chosen, table.dropna(subset="val_loss"))
+    live, plan, table = _is_live(chosen), chosen.plan, leaderboard.table(chosen)
+    if was_live and not live:
+        st.rerun()
+    failures = leaderboard.failures(chosen)
+    done = int(table["val_loss"].notna().sum()) + len(failures)
+    st.progress(min(1.0, done / plan.trials) if plan.trials else 0.0, text=_progress(done, plan.trials, live))
+    _buttons(chosen, live)
+    if failures:
+        text = nt(
+            "{n} trial failed: {message}",
+            "{n} trials failed, the first with: {message}",
+            len(failures),
+            message=failures[0],
+        )
+        st.warning(feedback.plain_text(text), icon=":material/warning:")
+    if table["val_loss"].notna().any():
+        _leaderboard(chosen, table)
+        _figures(chosen, table.dropna(subset="val_loss"))
 
 
 def _progress(done: int, planned: int, live: bool) -> str:

@@ -7,9 +7,10 @@ from html import escape
 import streamlit as st
 
 from cxrcore import settings
-from cxrcore.data import classes, dataset, versions
+from cxrcore.data import classes, dataset
 from cxrcore.data.info import DatasetInfo
 from cxrcore.figures import formatting, palette
+from cxrcore.files import Stamp
 from cxrcore.i18n import format_number, nt, t
 from cxrcore.ui import feedback
 
@@ -43,7 +44,7 @@ def show(names: Sequence[str]) -> None:
                 label = f"**{feedback.plain_text(name)}**"
                 query = {"dataset": name}
                 st.page_link("pages/data.py", label=label, icon=":material/folder_open:", query_params=query)
-                _card(_summary(name, _stamps(name)))
+                _card(_summary(name, dataset.stamps(settings.datasets_folder() / name)))
     if len(names) > len(newest):
         label = nt("All {n} datasets", "All {n} datasets", len(names))
         st.page_link("pages/data.py", label=label, icon=":material/folder_open:")
@@ -72,15 +73,10 @@ def bars(counts: dict[str, int]) -> str:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _summary(name: str, stamps: tuple[int, ...]) -> Summary:
-    """Return what a card shows; `stamps` tell when the files were written."""
+def _summary(name: str, read: tuple[Stamp, ...]) -> Summary:
+    """Return what a card shows; `read` are the stamps of its files."""
     data = dataset.load(name)
     return Summary(len(data.usable), int(data.usable["patient"].nunique()), data.counts())
-
-
-def _stamps(name: str) -> tuple[int, ...]:
-    files = [settings.datasets_folder() / name / file for file in (dataset.INFO, dataset.TABLE, versions.LOG)]
-    return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
 
 
 def _created(name: str) -> tuple[str, str]:

@@ -27,13 +27,7 @@ def show(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
     fragment(_lists)(run, table, names)
 
 
-@feedback.friendly()
 def _lists(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
-    with feedback.friendly():
-        _show(run, table, names)
-
-
-def _show(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
     notes = error_analysis.read_notes(run)
     errors, correct = error_analysis.errors_by_confidence(table, names), error_analysis.low_margin(table, names)
     st.subheader(t("Errors by confidence ({n})", n=len(errors)))

@@ -62,26 +62,25 @@ def _toast_when_ended(run: Run) -> None:
 
 
 def _view(run: Run, was_live: bool, earlier: Run | None) -> None:
-    with feedback.friendly():
-        if was_live:
-            st.session_state["watched"] = run.name
-            queue.dispatch()
-        status = run.status
-        if was_live and status.state not in LIVE:
-            st.rerun()  # the whole page, so that the updates end
-        title = t("{title} on {dataset}", title=backbones.get(run.config.backbone).title, dataset=run.config.dataset)
-        st.subheader(feedback.plain_text(run.title or title))
-        epochs = run.epochs
-        _state(run, status)
-        if status.state != QUEUED and (epochs or status.state == RUNNING):
-            _figures(run, status, epochs)
-        if status.state in LIVE:
-            controls.warnings(run)
-            controls.live(run, status)
-        elif run.selection:
-            head_selection.show(run, run.selection)
-        _curves(run, status, epochs, earlier)
-        controls.events(run)
+    if was_live:
+        st.session_state["watched"] = run.name
+        queue.dispatch()
+    status = run.status
+    if was_live and status.state not in LIVE:
+        st.rerun()  # the whole page, so that the updates end
+    title = t("{title} on {dataset}", title=backbones.get(run.config.backbone).title, dataset=run.config.dataset)
+    st.subheader(feedback.plain_text(run.title or title))
+    epochs = run.epochs
+    _state(run, status)
+    if status.state != QUEUED and (epochs or status.state == RUNNING):
+        _figures(run, status, epochs)
+    if status.state in LIVE:
+        controls.warnings(run)
+        controls.live(run, status)
+    elif run.selection:
+        head_selection.show(run, run.selection)
+    _curves(run, status, epochs, earlier)
+    controls.events(run)
 
 
 def _state(run: Run, status: RunStatus) -> None:

@@ -1,6 +1,5 @@
 """`POST /api/runs/{run}/predict`: the prediction for one image, for programs of editors."""
 
-import logging
 import threading
 import time
 from collections import deque
@@ -10,12 +9,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from cxrcore import access, runs
+from cxrcore import access, logs, runs
 from cxrcore.access import Role
 from cxrcore.data.errors import ImageError
 from cxrcore.data.images import Upload
 from cxrcore.errors import UserError
 from cxrcore.explain import loaded_runs
+from cxrcore.inference import saved_model
 from cxrcore.jobs import worker_pool
 from cxrcore.runs import Run
 from cxrcore.ui.feedback import NOTICE
@@ -24,8 +24,6 @@ from cxrcore.ui.visitor import sign_in, tokens
 MOST_BYTES = 20 * 10**6
 MOST_AT_ONCE, MOST_BY_ONE, PER_MINUTE = 4, 1, 30
 _RETRY_SECONDS, _BODY_SECONDS = 5, 60
-
-_LOG = logging.getLogger(__name__)
 
 
 class Limits:
@@ -92,9 +90,8 @@ async def predict(request: Request) -> Response:
         return await anyio.to_thread.run_sync(answer, request.path_params["run"], content, limiter=_threads)
     except (ClientDisconnect, TimeoutError):
         return _error(400, "The image did not arrive.")
-    except Exception:
-        _LOG.exception("A prediction failed")
-        return _error(500, "The prediction failed. The server's log has the details.")
+    except Exception as error:
+        return _error(500, f"The prediction failed. The server's log has the details under {logs.unexpected(error)}.")
     finally:
         _limits.leave(user)
 
@@ -136,7 +133,7 @@ def _answer(name: str, content: bytes) -> Response:
 
 def _run(name: str) -> Run | None:
     """Return the run of exactly this name that has a model."""
-    return next((run for run in runs.listing() if run.name == name and run.model_file.is_file()), None)
+    return next((run for run in runs.listing() if run.name == name and saved_model.has_model(run)), None)
 
 
 def _error(status: int, text: str, **headers: str) -> Response:
