@@ -134,6 +134,7 @@ def test_notes_are_kept_beside_those_of_others(results, shared_run, page):
         expect(page.locator(".cxr-grid button").first).to_be_visible()
         dialog = _opened(page, number)
         expect(note).to_have_count(1)  # not that of the image before beside it
+        expect(note).to_have_value("")  # nor in its place
         note.fill(text)
         note.press("Tab")
         for _ in range(60):
