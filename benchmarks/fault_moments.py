@@ -280,7 +280,7 @@ def _moment(place: Workspace, kind: str, check_pages: Callable[[], list[str]]) -
         wrong += _untrue(place)
         if kind == "clock step" and not place.workers() and any(r.status.state in LIVE for r in runs.listing()):
             wrong.append("the worker was taken for dead")
-    named = {run.name for run in runs.damaged()} | {data.name for data in dataset.damaged()}
+    named = {run.name for run in runs.damaged()} | set(dataset.damaged())
     hurt = place.damaged.name if place.damaged else ""
     wrong += [f"{name} is damaged" for name in named - {hurt}]
     for name, before in place.finished.items():

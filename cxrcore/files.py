@@ -149,6 +149,7 @@ def append_line(target: Path, value: Any) -> None:
         with _disk_errors(target):
             if os.write(descriptor, line) < len(line):
                 raise OSError("the line was cut short")
+        note_change()
     finally:
         os.close(descriptor)
 

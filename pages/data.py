@@ -14,7 +14,7 @@ st.caption(t("Inspect, audit and edit a dataset, or add one."))
 names = dataset.names()
 if not names:
     st.info(t("No dataset yet. Add one: synthetic X-rays need no files and take seconds."), icon=":material/info:")
-feedback.damaged({found.name: found.message for found in dataset.damaged()})
+feedback.damaged(dataset.damaged())
 name = None
 with feedback.friendly():
     name = selection.choose_dataset()

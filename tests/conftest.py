@@ -34,7 +34,7 @@ def home(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CXR_OPENVINO", "0")  # Keras, unless a test says otherwise
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr("cxrcore.runs.index.SECONDS", 0.0)  # tests change files in other ways than the program does
+    monkeypatch.setattr("cxrcore.watched.SECONDS", 0.0)  # tests change files in other ways than the program does
     folder = tmp_path / "workspace"
     monkeypatch.setenv("CXR_HOME", str(folder))
     i18n.use("en")

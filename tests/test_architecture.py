@@ -47,6 +47,7 @@ BASE = {
     "schema",
     "sealing",
     "settings",
+    "watched",
 }
 
 

@@ -28,12 +28,12 @@ def compare(
         write_text(csv, csv_text(table))
     tests = {other.name: mcnemar.compare(chosen[0], other) for other in chosen[1:]}
     rows = table.astype(object).where(pd.notna(table), None).to_dict("records")
-    lines = []
+    lines, differing = [], run_comparison.differing([each.settings for each in chosen])
     for found, row in zip(chosen, rows, strict=True):
         label = f"{found.title} ({found.name})" if found.title else found.name
         accuracy = f"  {terminal.headline(found)}" if found.headline else ""
         lines.append(label + accuracy)
-        lines += [f"  {name}: {row[name]}" for name in run_comparison.differing(chosen)]
+        lines += [f"  {name}: {row[name]}" for name in differing]
     lines += [f"{name} against the baseline: {test.sentence}" for name, test in tests.items()]
     value = {"runs": rows, "baseline": chosen[0].name, "tests": {name: _plain(test) for name, test in tests.items()}}
     terminal.result(value, "\n".join(lines), json)

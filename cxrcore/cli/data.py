@@ -92,7 +92,7 @@ def list_(json: Json = False) -> None:
     found = [dataset.load(name) for name in dataset.names()]
     value = {"datasets": [{"name": data.name, "classes": data.counts(), "version": data.version} for data in found]}
     lines = [f"{data.name}, version {data.version}: {data.counts()}" for data in found]
-    lines += [f"Damaged: {bad.name}. {bad.message}" for bad in dataset.damaged()]
+    lines += [f"Damaged: {bad}. {problem}" for bad, problem in dataset.damaged().items()]
     terminal.result(value, "\n".join(lines) or "No dataset yet: `cxr data import PATH`, or `cxr demo`.", json)
 
 

@@ -16,9 +16,10 @@ from cxrcore.data import classes, exclusions, versions
 from cxrcore.data.info import DatasetInfo
 from cxrcore.data.versions import Edit
 from cxrcore.errors import DamagedFileError, UserError
-from cxrcore.files import Stamp, stamp
+from cxrcore.files import Stamp, note_change, stamp
 from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
+from cxrcore.watched import Watched
 
 PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PART_TITLES = {TRAIN: N_("training"), VALIDATION: N_("validation"), TEST: N_("test")}
@@ -46,7 +47,6 @@ TEXT = [  # "" where not known
 ]
 NUMBERS = ["width", "height", "bits"]  # pixels and bits of a channel; 0 where the image could not be opened
 _TABLE_BYTES = 100 * 2**20  # of the tables that are kept in memory: about 100,000 images in all
-_CHECKING = Lock()
 _READ = (INFO, TABLE, versions.LOG)
 _Stamps = tuple[Stamp, ...]
 _Content = tuple[DatasetInfo, list[Edit], pd.DataFrame]
@@ -115,11 +115,15 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class DamagedDataset:
-    """A dataset that cannot be opened, and why."""
+class KnownDataset:
+    """What lists of datasets show of one: when it was made (as `DatasetInfo.created`), and why it cannot be opened, or
+    None. `read` are the `stamps` of its files.
+    """
 
     name: str
-    message: Message
+    read: _Stamps
+    created: str
+    problem: Message | None
 
 
 def check_name(name: str) -> str:
@@ -181,15 +185,19 @@ def _loaded(folder: Path, read: _Stamps, version: int) -> Dataset:
     )
 
 
+def known() -> tuple[KnownDataset, ...]:
+    """Return all datasets, sorted by name, as they were at most `watched.SECONDS` ago."""
+    return _WATCHED.get(settings.datasets_folder())
+
+
 def names() -> list[str]:
     """Return the names of the datasets that can be opened, sorted."""
-    return [folder.name for folder in _folders() if _damage(folder) is None]
+    return [found.name for found in known() if found.problem is None]
 
 
-def damaged() -> list[DamagedDataset]:
-    """Return the datasets that cannot be opened, sorted by name."""
-    found = ((folder.name, _damage(folder)) for folder in _folders())
-    return [DamagedDataset(name, message) for name, message in found if message is not None]
+def damaged() -> dict[str, Message]:
+    """Return why datasets cannot be opened, by name, sorted."""
+    return {found.name: found.problem for found in known() if found.problem is not None}
 
 
 def exists(name: str) -> bool:
@@ -210,10 +218,16 @@ def delete(name: str) -> None:
     """Remove a dataset, damaged or not. Images that were imported from elsewhere stay where they are."""
     settings.require_writable()
     shutil.rmtree(settings.datasets_folder() / name if exists(check_name(name)) else load(name).folder)
+    note_change()
 
 
-def _folders() -> list[Path]:
-    return sorted(path.parent for path in settings.datasets_folder().glob(f"[!.]*/{INFO}"))
+def _look(folder: Path) -> tuple[KnownDataset, ...]:
+    key = stamp(settings.key_file())
+    found = sorted(path.parent for path in folder.glob(f"[!.]*/{INFO}"))
+    return tuple(_checked(each, (*_stamps(each), key)) for each in found)
+
+
+_WATCHED = Watched(_look)
 
 
 def _read(folder: Path) -> _Content:
@@ -234,24 +248,22 @@ def _read(folder: Path) -> _Content:
     return info, edits, table
 
 
-def _damage(folder: Path) -> Message | None:
-    """Return why a dataset cannot be opened, None if it can; looked up again when a file has changed."""
-    with _CHECKING:  # many visitors who come at once wait for one check
-        return _checked(folder, stamps(folder))
-
-
 def stamps(folder: Path) -> _Stamps:
     """Return the stamps of the files that a dataset is read from, and of the key's."""
-    return (*(stamp(f"{folder}/{name}") for name in _READ), stamp(settings.key_file()))
+    return (*_stamps(folder), stamp(settings.key_file()))
+
+
+def _stamps(folder: Path) -> _Stamps:
+    return tuple(stamp(f"{folder}/{name}") for name in _READ)
 
 
 @lru_cache(maxsize=1024)
-def _checked(folder: Path, read: _Stamps) -> Message | None:
+def _checked(folder: Path, read: _Stamps) -> KnownDataset:
     try:
-        _kept(folder, read)
+        info, *_ = _kept(folder, read)
     except (UserError, OSError) as error:
-        return getattr(error, "message", None) or Message(id=str(error))
-    return None
+        return KnownDataset(folder.name, read, "", getattr(error, "message", None) or Message(id=str(error)))
+    return KnownDataset(folder.name, read, info.created, None)
 
 
 def _bytes(table: pd.DataFrame) -> int:

@@ -20,7 +20,7 @@ from cxrcore.data import dataset
 from cxrcore.data.info import DatasetInfo
 from cxrcore.data.inspection import InspectedImage
 from cxrcore.errors import UserError
-from cxrcore.files import append_line, read_lines, write_text
+from cxrcore.files import append_line, note_change, read_lines, write_text
 from cxrcore.schema import Stored, write_table
 from cxrcore.sealing import Sealed
 
@@ -125,6 +125,7 @@ def publish(folder: Path, name: str, table: pd.DataFrame, info: DatasetInfo, rep
         except OSError:
             (old / name).replace(target)
             raise
+    note_change()
     return dataset.load(name)
 
 

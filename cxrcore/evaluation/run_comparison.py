@@ -1,6 +1,7 @@
 """Runs side by side: their results with intervals, and the settings in which they differ."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -14,11 +15,12 @@ _NOT_COMPARED = {"weights_file", "tensorboard"}
 Cell = float | int | str | bool | None
 
 
-def differing(runs: Sequence[Run]) -> list[str]:
-    """Return the dotted names of the settings that are not the same in all runs, in the order of the config."""
-    every = [run.settings for run in runs]
-    names = dict.fromkeys(name for settings in every for name in settings if name not in _NOT_COMPARED)
-    return [name for name in names if len({str(settings.get(name)) for settings in every}) > 1]
+def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the dotted names of the settings that are not the same in all runs (`Run.settings` of each), in the order
+    of the config.
+    """
+    names = dict.fromkeys(name for each in settings for name in each if name not in _NOT_COMPARED)
+    return [name for name in names if len({str(each.get(name)) for each in settings}) > 1]
 
 
 def table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -29,7 +31,7 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
 
     Values that a run does not have, for example before its results, are missing (NaN or None).
     """
-    names = differing(runs)
+    names = differing([run.settings for run in runs])
     return pd.DataFrame([_row(run, names) for run in runs])
 
 

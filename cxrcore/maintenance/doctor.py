@@ -73,9 +73,9 @@ def _folder() -> Iterator[Problem]:
 def _damaged() -> Iterator[Problem]:
     for run in runs.damaged():
         yield Problem(msg("Run {name} is damaged: {reason}", name=run.name, reason=run.message), _place(run.name))
-    for data in dataset.damaged():
-        text = msg("Dataset {name} is damaged: {reason}", name=data.name, reason=data.message)
-        yield Problem(text, settings.datasets_folder() / data.name)
+    for name, reason in dataset.damaged().items():
+        text = msg("Dataset {name} is damaged: {reason}", name=name, reason=reason)
+        yield Problem(text, settings.datasets_folder() / name)
     for found in sweep.damaged():
         text = msg("Sweep {name} is damaged: {reason}", name=found.name, reason=found.message)
         yield Problem(text, settings.home() / "sweeps" / found.name)

@@ -3,17 +3,18 @@
 import os
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from typing import Any
 
-from cxrcore import files, settings
+from cxrcore import settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import UserError
 from cxrcore.messages import Message, msg
 from cxrcore.runs.models import RunCard, RunMetrics, RunStatus
 from cxrcore.runs.run import Run
+from cxrcore.watched import Watched
 
-SECONDS = 1.0  # in which the change of another process is seen; one of this process is seen at once
 _SETTLED_SECONDS = 2.0  # a folder's time tells of later changes only if it is that old: its resolution is coarse
 _FILES = {  # what lists of runs depend on
     "about.json", "card.json", "config.json", "metrics.json", "resampling.json", "resampling.parquet", "rounds.json",
@@ -41,56 +42,52 @@ class KnownRun:
         """Whether the run is shown where the dashboard is read-only."""
         return any(name == "shown.json" for name, *_ in self.state)
 
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """`Run.settings`, which must not be changed."""
+        return self.run.settings
+
 
 class _Index:
-    """The runs of one workspace. Threads that ask while one looks wait for what it finds."""
+    """The runs of one workspace."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._folder = Path()
         self._found: dict[str, tuple[KnownRun, int]] = {}  # with the folder's time, 0 if it may be the time of more
         self._listed: tuple[KnownRun, ...] = ()
         self.by_folder: dict[Path, KnownRun] = {}
-        self._looked, self._changes = 0.0, -1
 
-    def listed(self, seconds: float) -> tuple[KnownRun, ...]:
-        folder = settings.runs_folder()
-        asked, changes = time.monotonic(), files.changes()
-        with self._lock:
-            if folder != self._folder:
-                self._folder, self._found, self._listed, self._changes = folder, {}, (), -1
-            if self._changes != changes or self._looked < asked - seconds:
-                self._looked, self._changes = time.monotonic(), changes
-                self._look()
-            return self._listed
-
-    def _look(self) -> None:
+    def look(self, folder: Path) -> tuple[KnownRun, ...]:
+        if folder != self._folder:
+            self._folder, self._found = folder, {}
         try:
-            names = sorted((e.name for e in os.scandir(self._folder) if e.name[0] != "." and e.is_dir()), reverse=True)
+            names = sorted((e.name for e in os.scandir(folder) if e.name[0] != "." and e.is_dir()), reverse=True)
         except FileNotFoundError:
             names = []
         found = {}
         for name in names:
             try:
-                found[name] = _known(str(self._folder / name), self._found.get(name))
+                found[name] = _known(str(folder / name), self._found.get(name))
             except FileNotFoundError:  # moved to the trash meanwhile, or a file replaced
-                if (self._folder / name).is_dir():
-                    found[name] = _known(str(self._folder / name), None)
+                if (folder / name).is_dir():
+                    found[name] = _known(str(folder / name), None)
         self._found, listed = found, tuple(run for run, _ in found.values())
         if listed != self._listed:
             self._listed = listed
             self.by_folder = {known.run.folder: known for known in listed if known.problem is None}
+        return self._listed
 
 
 _INDEX = _Index()
+_WATCHED = Watched(_INDEX.look)
 
 
 def known(seconds: float | None = None) -> tuple[KnownRun, ...]:
-    """Return all run folders, newest first, as they were at most `seconds` ago (None: `SECONDS`), 0 for now.
+    """Return all run folders, newest first, as they were at most `seconds` ago (None: `watched.SECONDS`), 0 for now.
 
     The same tuple is returned as long as nothing has changed.
     """
-    return _INDEX.listed(SECONDS if seconds is None else seconds)
+    return _WATCHED.get(settings.runs_folder(), seconds)
 
 
 def find(*runs: Run) -> list[KnownRun | None]:

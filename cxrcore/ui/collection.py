@@ -7,7 +7,7 @@ looks at every object of the imported libraries and of the kept results.
 import gc
 import time
 
-LONGEST = 0.01  # seconds; what a longer collection has left alive is not looked at again
+LONGEST = 0.003  # seconds; what a longer collection has left alive is not looked at again
 _AGAIN_SECONDS = 300.0  # so that cycles among what has left, as the state of visitors, are found as well
 
 

@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
-from cxrcore import schema
+from cxrcore import schema, settings, watched
 from cxrcore.audits.dataset import audit
 from cxrcore.data import dataset, editing, exclusions, staging
+from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.errors import DamagedFileError, NewerFileError, UserError
 from cxrcore.messages import msg
 from tests import workspace_v1
@@ -15,7 +16,7 @@ from tests import workspace_v1
 
 def test_version_1_datasets_open_with_all_versions(home):
     workspace_v1.extract(home)
-    assert dataset.names() == ["demo", "elsewhere"] and dataset.damaged() == []
+    assert dataset.names() == ["demo", "elsewhere"] and dataset.damaged() == {}
     data = dataset.load("demo")
     assert data.version == 2 and len(data.usable) == 17 and len(dataset.load("demo", 1).usable) == 18
     assert data.left_out_counts() == {"excluded": 1}
@@ -81,20 +82,37 @@ def test_damaged_dataset_is_listed_and_the_others_open(phantom, name, content):
     assert dataset.names() == ["other", "phantom"]
     (phantom.folder / name).write_text(content)
     assert dataset.names() == ["other"] and len(dataset.load("other").table) == 60
-    (found,) = dataset.damaged()
-    assert found.name == "phantom" and name in str(found.message)
+    ((damaged, problem),) = dataset.damaged().items()
+    assert damaged == "phantom" and name in str(problem)
     with pytest.raises(DamagedFileError, match=name):
         dataset.load("phantom")
     assert dataset.free_name("phantom") == "phantom-2"
     with pytest.raises(UserError, match="exists already"):
         staging.check_name_is_free("phantom")
     dataset.delete("phantom")
-    assert dataset.damaged() == [] and not phantom.folder.exists()
+    assert dataset.damaged() == {} and not phantom.folder.exists()
+
+
+def test_changes_of_this_process_are_listed_at_once(phantom, monkeypatch):
+    monkeypatch.setattr(watched, "SECONDS", 1000.0)
+    assert dataset.names() == ["phantom"]
+    first = dataset.known()
+    assert dataset.known() is first
+    editing.exclude("phantom", [0])
+    assert dataset.known() is not first
+    phantoms.create("another", patients=2)
+    assert dataset.names() == ["another", "phantom"]
+    dataset.delete("phantom")
+    assert dataset.names() == ["another"]
+    shutil.copytree(settings.datasets_folder() / "another", settings.datasets_folder() / "copied")
+    assert dataset.names() == ["another"]  # a change that another program might make is seen after the interval
+    monkeypatch.setattr(watched, "SECONDS", 0.0)
+    assert dataset.names() == ["another", "copied"]
 
 
 def test_missing_table_is_damage(phantom):
     (phantom.folder / dataset.TABLE).unlink()
-    assert dataset.names() == [] and "table.parquet is missing" in str(dataset.damaged()[0].message)
+    assert dataset.names() == [] and "table.parquet is missing" in str(dataset.damaged()["phantom"])
 
 
 def test_newer_dataset_is_refused_with_a_message(phantom):
@@ -102,7 +120,7 @@ def test_newer_dataset_is_refused_with_a_message(phantom):
     path.write_text(json.dumps(json.loads(path.read_text()) | {schema.KEY: 99}))
     with pytest.raises(NewerFileError, match="newer version of this program"):
         dataset.load("phantom")
-    assert [found.name for found in dataset.damaged()] == ["phantom"]
+    assert list(dataset.damaged()) == ["phantom"]
 
 
 def test_damaged_audit_does_not_damage_the_dataset(phantom):

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from cxrcore import runs
+from cxrcore import runs, watched
 from cxrcore.config import run_config
 from cxrcore.jobs import queue
-from cxrcore.runs import QUEUED, RunCard, index
+from cxrcore.runs import QUEUED, RunCard
 from cxrcore.schema import Stored
 
 
@@ -54,7 +54,7 @@ def test_only_the_run_that_has_changed_is_read_again(opened):
 
 
 def test_changes_of_this_process_are_seen_at_once(monkeypatch):
-    monkeypatch.setattr(index, "SECONDS", 1000.0)
+    monkeypatch.setattr(watched, "SECONDS", 1000.0)
     first, second = queued(2)
     assert len(runs.listing()) == 2
     second.show(True)
@@ -71,13 +71,13 @@ def test_changes_of_this_process_are_seen_at_once(monkeypatch):
 
 
 def test_changes_of_another_process_are_seen_after_the_interval(monkeypatch):
-    monkeypatch.setattr(index, "SECONDS", 1000.0)
+    monkeypatch.setattr(watched, "SECONDS", 1000.0)
     (run,) = queued(1)
     assert runs.find(run)[0].card.title == ""
     code = f"from cxrcore.runs import Run; from pathlib import Path; Run(Path({str(run.folder)!r})).describe(title='x')"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert runs.find(run)[0].card.title == ""
-    monkeypatch.setattr(index, "SECONDS", 0.0)
+    monkeypatch.setattr(watched, "SECONDS", 0.0)
     assert runs.find(run)[0].card.title == "x"
 
 

@@ -1,5 +1,6 @@
 """Runs side by side: figures, a table to choose from, the paired tests, curves, and actions on runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from threading import Lock
@@ -108,22 +109,44 @@ _TABLES: LRUCache[_Rows, pd.DataFrame] = LRUCache(maxsize=8)
 @cached(_TABLES, key=lambda rows, *_: rows, lock=Lock())
 def _table(rows: _Rows, found: list[Run], labels: dict[str, str], verdicts: dict[str, str]) -> pd.DataFrame:
     """Return the table of runs; it is kept, so it must not be changed."""
-    differing, table = run_comparison.differing(found), []
-    for run in found:
-        metrics, averaged, accuracy, settings = run.metrics, run.averaged, run.headline, run.settings
-        macro_f1 = metrics.test.macro_f1 if metrics else None
-        state = translate(state_label(run.status.state))
-        row: dict[str, str | int | None] = {
-            t("run"): labels[run.name],
-            t("test accuracy"): formatting.with_interval(accuracy) if accuracy else state,
-            t("verdict"): verdicts.get(run.name, "…"),
-        }
-        row |= {name: _text(settings.get(name)) for name in differing}
-        row[t("macro F1")] = formatting.with_interval(averaged.mean.get("macro_f1") if averaged else macro_f1)
-        row[t("test images")] = accuracy.n if accuracy else None
-        row[t("tags")] = ", ".join(run.card.tags)
-        table.append(row)
-    return pd.DataFrame(table)
+    settings = [known.settings for known in rows.known]
+    texts = [_texts(known, rows.language) if isinstance(known, KnownRun) else _texts_of(known) for known in rows.known]
+    columns: dict[str, Sequence[str | int | None]] = {
+        t("run"): [labels[run.name] for run in found],
+        t("test accuracy"): [each.accuracy for each in texts],
+        t("verdict"): [verdicts.get(run.name, "…") for run in found],
+    }
+    columns |= {name: [_text(each.get(name)) for each in settings] for name in run_comparison.differing(settings)}
+    columns[t("macro F1")] = [each.macro_f1 for each in texts]
+    columns[t("test images")] = [each.images for each in texts]
+    columns[t("tags")] = [each.tags for each in texts]
+    return pd.DataFrame(columns)
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """What the table says of a run, besides its verdict and settings."""
+
+    accuracy: str  # or its state
+    macro_f1: str
+    images: int | None  # of the test
+    tags: str
+
+
+def _texts_of(run: Run) -> _Texts:
+    metrics, averaged, accuracy = run.metrics, run.averaged, run.headline
+    macro_f1 = metrics.test.macro_f1 if metrics else None
+    return _Texts(
+        formatting.with_interval(accuracy) if accuracy else translate(state_label(run.status.state)),
+        formatting.with_interval(averaged.mean.get("macro_f1") if averaged else macro_f1),
+        accuracy.n if accuracy else None,
+        ", ".join(run.card.tags),
+    )
+
+
+@lru_cache(maxsize=4000)
+def _texts(known: KnownRun, language: str) -> _Texts:
+    return _texts_of(known.run)
 
 
 def _verdicts(found: list[Run]) -> dict[str, str]:

@@ -6,9 +6,8 @@ from html import escape
 
 import streamlit as st
 
-from cxrcore import settings
 from cxrcore.data import classes, dataset
-from cxrcore.data.info import DatasetInfo
+from cxrcore.data.dataset import KnownDataset
 from cxrcore.figures import formatting, palette
 from cxrcore.files import Stamp
 from cxrcore.i18n import format_number, nt, t
@@ -34,19 +33,19 @@ class Summary:
     counts: dict[str, int]
 
 
-def show(names: Sequence[str]) -> None:
+def show(datasets: Sequence[KnownDataset]) -> None:
     """Show the newest datasets, and a link to the others."""
     st.subheader(t("Datasets"))
-    newest = sorted(names, key=_created, reverse=True)[:_MOST]
+    newest = sorted(datasets, key=lambda known: (known.created, known.name), reverse=True)[:_MOST]
     for start in range(0, len(newest), 3):
-        for column, name in zip(st.columns(3), newest[start : start + 3], strict=False):
+        for column, known in zip(st.columns(3), newest[start : start + 3], strict=False):
             with column.container(border=True, height="stretch", gap="xsmall"), feedback.friendly():
-                label = f"**{feedback.plain_text(name)}**"
-                query = {"dataset": name}
+                label = f"**{feedback.plain_text(known.name)}**"
+                query = {"dataset": known.name}
                 st.page_link("pages/data.py", label=label, icon=":material/folder_open:", query_params=query)
-                _card(_summary(name, dataset.stamps(settings.datasets_folder() / name)))
-    if len(names) > len(newest):
-        label = nt("All {n} datasets", "All {n} datasets", len(names))
+                _card(_summary(known.name, known.read))
+    if len(datasets) > len(newest):
+        label = nt("All {n} datasets", "All {n} datasets", len(datasets))
         st.page_link("pages/data.py", label=label, icon=":material/folder_open:")
 
 
@@ -77,7 +76,3 @@ def _summary(name: str, read: tuple[Stamp, ...]) -> Summary:
     """Return what a card shows; `read` are the stamps of its files."""
     data = dataset.load(name)
     return Summary(len(data.usable), int(data.usable["patient"].nunique()), data.counts())
-
-
-def _created(name: str) -> tuple[str, str]:
-    return DatasetInfo.read(settings.datasets_folder() / name / dataset.INFO).created, name

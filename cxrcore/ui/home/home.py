@@ -18,9 +18,9 @@ def workspace() -> None:
     """Show the demo where there is no run, the existing runs and datasets, and the five pages."""
     with feedback.friendly():
         queue.dispatch()  # notices workers that have died and starts the run that waits
-    names, found = dataset.names(), selection.listed()
+    datasets, found = [each for each in dataset.known() if each.problem is None], selection.listed()
     if not found:
-        _first_step(bool(names))
+        _first_step(bool(datasets))
     else:
         left, right = st.columns(2)
         if tested := next((run for run in found if run.metrics), None):
@@ -29,9 +29,9 @@ def workspace() -> None:
         with right:
             st.subheader(t("Latest runs"))
             run_list.latest(found, _LATEST)
-    if names:
-        dataset_cards.show(names)
-    feedback.damaged({data.name: data.message for data in dataset.damaged()})
+    if datasets:
+        dataset_cards.show(datasets)
+    feedback.damaged(dataset.damaged())
     feedback.damaged({run.name: run.message for run in runs.damaged()})
     _steps()
 
