@@ -49,7 +49,8 @@ def show() -> None:
     _errors()
     st.subheader(t("Disk space by folder"))
     st.caption(feedback.plain_text(str(settings.home())))
-    sizes = _sizes(str(settings.home()))
+    with st.spinner(t("Adding up the sizes of the files"), show_time=True):
+        sizes = _sizes(str(settings.home()))
     rows = [{t("Folder"): t(_FOLDERS[name]), t("Size"): _gigabytes(size)} for name, size in sizes.items()]
     st.dataframe(rows, hide_index=True)
     with st.expander(t("Settings and versions"), icon=":material/tune:"):
