@@ -19,7 +19,10 @@ SETTINGS = {
         "checkout, the user's data folder for an installed package.",
     ),
     "CXR_WEIGHTS_DIR": ("", "Folder searched first for weights files such as xception_notop.weights.h5."),
-    "CXR_DATA_ROOTS": ("~", "Folders of the server, separated as in PATH, below which the dashboard may import."),
+    "CXR_DATA_ROOTS": (
+        "~",
+        "Folders of the server, separated as in PATH, below which the dashboard may import or read weights.",
+    ),
     "CXR_KEY_FILE": (
         "",
         "File of the key that file names, folder names and patients are encrypted with in the workspace. Default: "

@@ -67,3 +67,12 @@ def test_make_targets_and_files_named_exist(document):
         assert (ROOT / path).exists(), path
     for link in re.findall(r"\]\(((?!http)[^)]+)\)", text):
         assert (ROOT / link).exists(), link
+
+
+def test_every_threat_names_the_files_of_its_tests():
+    text = (ROOT / "docs" / "threat-model.md").read_text()
+    tables = [table for table in text.split("\n\n") if "| tested in |" in table]
+    rows = [line.split("|")[3].strip() for table in tables for line in table.splitlines()[2:]]
+    named = re.findall(r"`(tests/[\w/]+\.py)`", " ".join(rows))
+    assert len(rows) > 20 and [name for name in named if not (ROOT / name).is_file()] == []
+    assert [row for row in rows if not row.startswith(("`tests/", "no test"))] == []

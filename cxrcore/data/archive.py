@@ -24,6 +24,7 @@ MAX_BYTES = 50 * 2**30  # of all files unpacked; ChestX-ray14 has 45 GB
 MAX_TABLE = 256 * 2**20  # of a CSV; that of PadChest, with its reports, has over 100 MB
 MAX_ARRAY = 2**30  # of one .npy
 MAX_HELD = 2**30  # of all inner archives together, which are held in memory
+MAX_DIRECTORY = 32 * 2**20  # of the list of an archive's entries, which is read at once; 100,000 long names have 20 MB
 DEPTH = 2  # a ZIP in a ZIP is read, a third level is refused
 # Control characters, among them ESC, ends of lines, and marks that reverse the direction of the text after them.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -89,7 +90,7 @@ def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: in
     if depth > DEPTH:
         raise UserError("{name}: archives nested three deep are refused. Unpack the inner ones first.", name=name)
     try:
-        archive = zipfile.ZipFile(source)
+        archive = _opened(source)
     except Exception as error:  # zipfile raises errors of any type on damaged archives
         raise UserError(
             "{name} cannot be opened as a ZIP ({error}). Download or export it again.", name=name, error=error
@@ -107,6 +108,25 @@ def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: in
         else:
             found[prefix + entry.filename] = File(partial(_read, archive, entry), f"{entry.CRC:08x}-{entry.file_size}")
     return found
+
+
+class _BoundedFile(io.BufferedReader):
+    """A file of which at most `most` bytes are read at once."""
+
+    most = MAX_DIRECTORY
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size and size > self.most:
+            raise ValueError(f"its list of entries has over {self.most // 2**20} MB")
+        return super().read(size)
+
+
+def _opened(source: Path | io.BytesIO) -> zipfile.ZipFile:
+    """Return an archive whose list of entries was read, which takes some hundred bytes of memory for each."""
+    file = _BoundedFile(source.open("rb", buffering=0) if isinstance(source, Path) else source)
+    archive = zipfile.ZipFile(file)
+    file.most = MAX_BYTES  # what is read from now on is limited by the sizes of the entries
+    return archive
 
 
 def in_memory(content: bytes) -> io.BytesIO:

@@ -53,10 +53,17 @@ def key(name: str) -> str:
 
 def prettified(finding: str) -> str:
     """Return a finding as a class name: `lung_opacity` is `Lung opacity`; at most `LONGEST` characters."""
-    words = " ".join(unicodedata.normalize("NFC", _printable(finding)).replace("_", " ").split())
+    words = _one_line(finding.replace("_", " "))
     if words == words.lower():
         words = words.upper() if len(words) < 3 else words[:1].upper() + words[1:]
-    return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
+    return _shortened(words)
+
+
+def readable(text: str) -> str:
+    """Return a text from a file in one line of at most `LONGEST` characters, without control characters and without
+    marks that turn the direction of the text around it.
+    """
+    return _shortened(_one_line(text))
 
 
 def tutorial_class(finding: str) -> str:
@@ -137,6 +144,14 @@ def check_list(names: Sequence[str]) -> None:
             most=MOST,
             names=list(names[:10]) or msg("none"),
         )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", _printable(text)).split())
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
 
 
 def _printable(name: str) -> str:

@@ -127,14 +127,19 @@ class KnownDataset:
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it can name a folder; raise `UserError` otherwise."""
+    """Return `name` if it can be that of a dataset; raise `UserError` otherwise."""
     if not _NAME.fullmatch(name):
         raise UserError(
             "A dataset's name has up to 64 letters, digits, dots, dashes or underscores and starts with a "
             "letter or digit. Received: {name!r}",
             name=name,
         )
-    if _NOT_ON_WINDOWS.fullmatch(name):
+    return name
+
+
+def check_new_name(name: str) -> str:
+    """Return `name` if a new dataset can have it on every system; raise `UserError` otherwise."""
+    if _NOT_ON_WINDOWS.fullmatch(check_name(name)):
         raise UserError("A dataset cannot be named {name!r}: Windows has no such folders.", name=name)
     return name
 

@@ -40,7 +40,10 @@ _BANDS = ((18, "0-17"), (40, "18-39"), (60, "40-59"), (80, "60-79"), (200, "80+"
 
 @dataclass(frozen=True)
 class Facts:
-    """What a header says; "" where it does not. `patient` is the identifier itself: hash it before it is kept."""
+    """What a header says; "" where it does not, or in words that the standard does not have.
+
+    `patient` is the identifier itself: hash it before it is kept. `view` is any text.
+    """
 
     patient: str = ""
     view: str = ""
@@ -223,12 +226,12 @@ def _facts(data: "Dataset") -> Facts:
     def text(name: str) -> str:
         return str(data.get(name, "") or "").strip()
 
-    sex = text("PatientSex")
+    sex, burned_in = text("PatientSex"), text("BurnedInAnnotation").lower()
     return Facts(
         patient=text("PatientID"),
         view=text("ViewPosition"),
         sex=sex if sex in ("M", "F", "O") else "",
         age=age_band(text("PatientAge")),
         modality=text("Modality"),
-        burned_in=text("BurnedInAnnotation").lower(),
+        burned_in=burned_in if burned_in in ("yes", "no") else "",
     )

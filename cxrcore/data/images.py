@@ -12,9 +12,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from cxrcore.data import dicom
+from cxrcore.data import dicom, image_parts
 from cxrcore.data.errors import AT_MOST, MAX_BYTES, ImageError, check_size
 from cxrcore.data.memory import MemoryBudget
 from cxrcore.data.roots import open_within
@@ -231,6 +231,7 @@ def _memory_needed(content: bytes) -> int:
     Pillow holds four bytes for a pixel of several channels, one or two for grey. `tests/data/test_memory_of_formats.py`
     compares it with what a process takes.
     """
+    image_parts.check(content)
     image = _lazy(content)
     check_size(image.width, image.height)
     channels = len(image.getbands())
@@ -241,7 +242,16 @@ def _memory_needed(content: bytes) -> int:
         needed = max(8, 2 * channels + 4)  # the coefficients of all channels, if it is progressive
     else:
         needed = 17 if image.format == "WEBP" else 8  # its decoder holds four pictures; others are copied once
-    return image.width * image.height * needed + _BANDS_BYTES
+    return (image.width * image.height + _tile_pixels(image)) * needed + _BANDS_BYTES
+
+
+def _tile_pixels(image: ImageFile.ImageFile) -> int:
+    """Return the pixels of a tile of a TIFF, which is unpacked as a whole and may claim to be larger than the image."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or TiffImagePlugin.TILEWIDTH not in image.tag_v2:
+        return 0
+    width, height = (int(image.tag_v2[tag]) for tag in (TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH))
+    check_size(width, height)
+    return width * height
 
 
 def _deep_colour(image: Image.Image, content: bytes) -> Image.Image:

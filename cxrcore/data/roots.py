@@ -1,4 +1,4 @@
-"""The folders that a user of the dashboard may import from (setting `CXR_DATA_ROOTS`)."""
+"""The folders that a user of the dashboard may import or read weights from (setting `CXR_DATA_ROOTS`)."""
 
 from collections.abc import Sequence
 from io import BufferedReader

@@ -30,7 +30,9 @@ _FOUND, _SALT = "found.jsonl", "salt.json"
 
 def check_name_is_free(name: str, replace: bool = False) -> None:
     """Raise `UserError` when `name` cannot be used for a new dataset."""
-    if dataset.exists(dataset.check_name(name)) and not replace:
+    if not dataset.exists(dataset.check_name(name)):
+        dataset.check_new_name(name)
+    elif not replace:
         raise UserError("A dataset named {name!r} exists already. Choose another name, or replace it.", name=name)
 
 

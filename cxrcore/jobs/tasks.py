@@ -72,10 +72,12 @@ def _learning_curve(folder: Path, progress: StepProgress) -> None:
 
 
 def _sweep(folder: Path, progress: StepProgress) -> None:
+    from cxrcore.features import weights
     from cxrcore.sweeps import search
     from cxrcore.sweeps.sweep import Sweep
 
-    search.search(Sweep(folder), lambda stage, done, total: progress(Step(stage, done, total)))
+    with weights.only_permitted():
+        search.search(Sweep(folder), lambda stage, done, total: progress(Step(stage, done, total)))
 
 
 TASKS = {

@@ -24,6 +24,8 @@ _CONTRAST = """
     }
 }
 """
+# Streamlit's button on every table; a cell in its file may be a formula. Files from `csv_table` and Export mark them.
+_NO_DOWNLOAD = '[data-testid="stElementToolbarButton"]:has([aria-label="Download as CSV"]) { display: none; }'
 
 
 def navigation() -> StreamlitPage:
@@ -60,9 +62,11 @@ def show(page: StreamlitPage) -> None:
 
 
 def style() -> None:
-    """Raise the contrast of Streamlit's own widgets; show everything larger where the dashboard is read-only."""
+    """Raise the contrast of Streamlit's own widgets, hide its download of tables; show everything larger where the
+    dashboard is read-only.
+    """
     contrast = _CONTRAST.replace("BACKGROUND", str(st.get_option("theme.dark.backgroundColor")))
-    st.html(f"<style>{contrast}{_LARGE if settings.read_only() else ''}</style>")
+    st.html(f"<style>{contrast}{_NO_DOWNLOAD}{_LARGE if settings.read_only() else ''}</style>")
 
 
 def required() -> None:

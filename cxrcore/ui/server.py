@@ -32,8 +32,12 @@ def health(request: Request) -> Response:
 
     A workspace that does not exist yet is made by the first run or dataset.
     """
-    home = settings.home()
-    if home.exists() and not os.access(home, os.R_OK | os.X_OK):
+    try:
+        with os.scandir(settings.home()) as found:
+            next(found, None)
+    except FileNotFoundError:
+        pass
+    except OSError:
         return JSONResponse({"status": "the workspace cannot be read"}, status_code=503)
     return JSONResponse({"status": "ok"})
 

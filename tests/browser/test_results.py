@@ -188,6 +188,15 @@ def test_report_is_prepared_and_downloaded(results, page):
     assert "not for clinical use" in download.value.path().read_text()
 
 
+def test_tables_have_no_download_whose_formulas_are_not_marked(results, page):
+    page.goto(f"{results.partition('/results')[0]}/compare")
+    page.get_by_test_id("stDataFrame").hover()
+    expect(page.get_by_role("button", name="Search")).to_be_visible()
+    expect(page.locator('[aria-label="Download as CSV"]')).to_have_count(1)  # else Streamlit calls it otherwise
+    expect(page.locator('[aria-label="Download as CSV"]')).to_be_hidden()
+    expect(page.get_by_role("button", name="Table as CSV")).to_be_visible()
+
+
 @pytest.fixture
 def report(shared_run, shared_workspace, chromium, tmp_path, monkeypatch):
     """The HTML report opened without a network connection; its page must end without an error or a request."""

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pydicom
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
@@ -27,7 +28,7 @@ for name in sys.argv[2:]:
 
 
 def radiograph(values, bits=12, signed=False, photometric="MONOCHROME2", syntax=ExplicitVRLittleEndian, **header):
-    """Return the bytes of a DICOM radiograph with the stored `values`."""
+    """Return the bytes of a DICOM radiograph with the stored `values`; `header`: values or whole elements."""
     data = Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = syntax
@@ -40,7 +41,7 @@ def radiograph(values, bits=12, signed=False, photometric="MONOCHROME2", syntax=
     kind = ("i" if signed else "u") + str(data.BitsAllocated // 8)
     data.PixelData = np.asarray(values).astype("<" + kind).tobytes()
     for name, value in header.items():
-        setattr(data, name, value)
+        data.add(value) if isinstance(value, DataElement) else setattr(data, name, value)
     buffer = io.BytesIO()
     data.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()

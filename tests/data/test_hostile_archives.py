@@ -54,6 +54,12 @@ def nested():
     return content
 
 
+def entries(count, length=8):
+    """The bytes of one file, which so many entries share, with names of so many letters."""
+    data, (_, _, crc, packed, size) = _local(b"NORMAL/a.png", [b"x"])
+    return _written([(b"%0*d" % (length, k), 0, crc, packed, size) for k in range(count)], data)
+
+
 def packed_by(method):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
@@ -63,6 +69,7 @@ def packed_by(method):
 
 REFUSED = {
     "overlapping entries": (overlapping, "some.zip unpacks to over 50 GB"),
+    "100,001 entries": (lambda: entries(100_001), "some.zip holds over 100,000 files"),
     "a nest of twenty": (nested, "nested three deep"),
     "bzip2": (lambda: packed_by(zipfile.ZIP_BZIP2), "'NORMAL/a.png' is packed by a rare method"),
     "LZMA": (lambda: packed_by(zipfile.ZIP_LZMA), "'NORMAL/a.png' is packed by a rare method"),
@@ -74,6 +81,15 @@ def test_archive_is_refused(name):
     make, reason = REFUSED[name]
     with pytest.raises(UserError, match=reason):
         file_tree.of_uploads([Upload("some.zip", make())])
+
+
+def test_refused_list_of_entries_is_not_read():
+    content = entries(550, 63_000)
+    tracemalloc.start()
+    with pytest.raises(UserError, match="its list of entries has over 32 MB"):
+        file_tree.of_uploads([Upload("some.zip", content)])
+    assert tracemalloc.get_traced_memory()[1] < MB  # of 33
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("claimed", [0, 1, 5000])

@@ -138,6 +138,29 @@ def test_name_that_windows_cannot_use_is_refused(name):
         staging.check_name_is_free(name)
 
 
+@pytest.mark.parametrize("name", ["con", "v1.", "nul.v1"])
+def test_dataset_that_has_such_a_name_already_opens_and_can_be_edited_replaced_and_deleted(phantom, name):
+    phantom.folder.rename(phantom.folder.with_name(name))
+    assert dataset.names() == [name] and dataset.load(name).counts() == phantom.counts()
+    editing.exclude(name, [0])
+    assert dataset.load(name).version == 2
+    staging.check_name_is_free(name, replace=True)
+    with pytest.raises(UserError, match="exists already"):
+        staging.check_name_is_free(name)
+    dataset.delete(name)
+    with pytest.raises(UserError, match="There is no dataset"):
+        dataset.load(name)
+    with pytest.raises(UserError, match="Windows has no such folders"):
+        staging.check_name_is_free(name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "/a", "a\\b", "C:", "a\0", "a" * 65])
+def test_name_that_leaves_the_folder_is_not_opened_or_deleted(phantom, name):
+    for use in (dataset.load, dataset.delete, dataset.check_name, staging.check_name_is_free):
+        with pytest.raises(UserError, match="A dataset's name has up to 64 letters"):
+            use(name)
+
+
 @pytest.mark.parametrize("name", ["contrast", "auxiliary.v1", "com10", "v1.0", "a-con"])
 def test_name_like_one_that_windows_cannot_use_is_accepted(name):
-    assert dataset.check_name(name) == name
+    assert dataset.check_new_name(name) == name

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -93,6 +95,47 @@ def test_of_two_runs_submitted_at_once_one_waits(phantom):
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert sorted(run.status.state for run in runs.listing()) == ["queued", "running"]
+
+
+# A server that starts, in place of a worker, a process of the same command line that does nothing, and notes it.
+_SERVER = """
+import subprocess, sys, time
+from pathlib import Path
+from cxrcore.jobs import queue
+
+folder, popen = Path(sys.argv[1]), subprocess.Popen
+
+def start(command, **options):
+    with (folder / "started").open("a") as file:
+        file.write(command[-1] + chr(10))
+    time.sleep(0.1)
+    return popen([command[0], "-c", "import time; time.sleep(100)", *command[1:]], **options)
+
+subprocess.Popen = start
+(folder / sys.argv[2]).touch()
+while not (folder / "go").exists():
+    time.sleep(0.001)
+for _ in range(3):
+    queue.dispatch()
+"""
+
+
+def test_two_servers_on_one_workspace_start_each_run_once(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_MAX_JOBS", "3")
+    queued = [runs.create(run_config.make(**LONG), queued=True) for _ in range(5)]
+    servers = [
+        subprocess.Popen([sys.executable, "-c", _SERVER, str(tmp_path), name], env=queue.environment())
+        for name in ("first", "second")
+    ]
+    deadline = time.monotonic() + 60
+    while not all((tmp_path / name).exists() for name in ("first", "second")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    (tmp_path / "go").touch()
+    assert [server.wait(60) for server in servers] == [0, 0]
+    assert (tmp_path / "started").read_text().split() == [str(run.folder) for run in queued[:3]]
+    assert [run.status.state for run in queued] == ["running"] * 3 + ["queued"] * 2
+    assert len({run.status.pid for run in queued[:3]}) == 3
 
 
 def test_max_jobs_allows_several_runs_at_once(phantom, monkeypatch):

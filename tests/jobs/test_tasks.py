@@ -1,16 +1,21 @@
 """Audits and checks as processes of their own: they end, fail and are stopped without their page."""
 
 import os
+import shutil
 import signal
 import time
 
 import psutil
 
+from cxrcore import sealing
 from cxrcore.audits import shortcut
+from cxrcore.config import run_config
+from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
 from cxrcore.jobs import processes, tasks
 from cxrcore.messages import msg
 from cxrcore.progress import Step
 from cxrcore.runs import process_id
+from cxrcore.sweeps import plan, search, sweep
 
 
 def _ended(run, task, seconds=120):
@@ -48,6 +53,27 @@ def test_killed_task_has_failed_and_can_be_started_again(trained):
     assert again.state == "running" and again.pid != first
     tasks.stop(trained, "faithfulness")
     assert tasks.status(trained, "faithfulness") is None and not processes.alive(again)
+
+
+def test_sweep_reads_weights_from_permitted_folders_only(phantom, tmp_path, monkeypatch):
+    """As a run does: the file of a sweep may have been replaced, or its plan edited, since the form was checked."""
+    (tmp_path / "root").mkdir()
+    monkeypatch.setenv("CXR_DATA_ROOTS", str(tmp_path / "root"))
+    ends = {}
+    for place in (tmp_path, tmp_path / "root"):
+        file = place / "tiny.weights.h5"
+        shutil.copy(BUNDLED_WEIGHTS, file)
+        base = run_config.make(dataset="phantom", size=64, head="gap", epochs=1, weights="file", weights_file=str(file))
+        made = sweep.create(
+            f"in-{place.name}",
+            plan.make({"base": base.plain(), "trials": 1, "settings": {"head": {"choices": ("gap", "probe")}}}),
+        )
+        assert tasks.main(made.folder, "sweep") == 0
+        (ends[place.name],) = search.study(made).get_trials()
+    assert ends["root"].state.name == "COMPLETE"
+    refused = ends[tmp_path.name]
+    message = sealing.unseal(refused.user_attrs["message"])
+    assert refused.state.name == "FAIL" and "in a folder that this dashboard may read" in message
 
 
 def test_progress_is_written_during_the_task(trained, monkeypatch):

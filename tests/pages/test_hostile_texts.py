@@ -1,6 +1,5 @@
 """Texts from data that would be fetched, linked, run or formatted are shown as they are, wherever they are shown."""
 
-import json
 import re
 
 import pytest
@@ -21,15 +20,6 @@ CLASSES = [
     "<a href='//host.example'>b</a> $x$ :red[c]",
 ]
 ALL = " ".join(CLASSES)
-# What Streamlit's Markdown would make something of, and what HTML and Plotly would.
-LIVE = re.compile(
-    r"(?<!\\)!\[x\]|(?<!\\)`tick|https?://host|:material[/|∕]bomb|www\.host|(?<!\\)<(img|a)\b|(?<!\\)\$x|:red\["
-)
-LIVE_HTML = re.compile(r"<(img src=x|a\b)")
-# Shown as they are: options and values of boxes, tables, alternative texts.
-PLAIN = re.compile(
-    r"selectbox\.|multiselect\.|text_input\.|dataframe|.*\.alt$|bidi_component\.json|.*\.(id|queryString)$"
-)
 
 
 @pytest.fixture
@@ -57,29 +47,12 @@ PAGES = [
 ]  # fmt: skip
 
 
-def _live(place, text):
-    if PLAIN.match(place):
-        return None
-    if place == "plotly_chart.spec":
-        return next((found for each in _strings(json.loads(text)) if (found := LIVE_HTML.search(each))), None)
-    return (LIVE_HTML if place.startswith(("html.", "bidi_component.")) else LIVE).search(text)
-
-
-def _strings(value):
-    if isinstance(value, dict | list):
-        # The texts in customdata tell what was clicked; no figure writes them.
-        for item in [value[key] for key in value if key != "customdata"] if isinstance(value, dict) else value:
-            yield from _strings(item)
-    elif isinstance(value, str):
-        yield value
-
-
 def test_every_page_and_tab_shows_hostile_texts_as_they_are(open_page, hostile):
     live, seen = [], set()
     for page, query in PAGES:
         test = open_page(page, **{name: value or hostile.name for name, value in query.items()})
         for place, text in walk.texts(test):
-            if found := _live(place, text):
+            if found := walk.live(place, text):
                 live.append((page, query, place, found.string[max(0, found.start() - 40) :][:100]))
             if "tick" in text and "bomb" in text:
                 seen.add(place)

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 
+import anyio
 import numpy as np
 import pytest
 from joserfc.jwk import RSAKey
@@ -13,6 +14,8 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from cxrcore import access
+from cxrcore.access import Role
 from cxrcore.jobs import worker_pool
 from cxrcore.progress import ignore
 from cxrcore.ui.visitor import predict_route, sign_in, tokens
@@ -170,6 +173,40 @@ def test_too_long_an_image_is_not_read(client, oidc, trained, monkeypatch):
     assert _post(client, oidc.token(), trained.name, b"x" * 101).status_code == 413
     parts = (b"x" * 60 for _ in range(3))  # without a length
     assert _post(client, oidc.token(), trained.name, parts).status_code == 413
+
+
+@pytest.mark.parametrize("length, parts", [("101", 0), ("", 2), ("-1", 2), ("5", 2)])
+def test_of_too_long_an_image_no_more_is_read_than_tells_it(length, parts, oidc, trained, monkeypatch):
+    """Ten parts of 60 bytes arrive, of which 100 may; a length that is missing or wrong is not believed."""
+    monkeypatch.setattr(predict_route, "MOST_BYTES", 100)
+    read, sent = [], []
+
+    async def receive():
+        read.append(60)
+        return {"type": "http.request", "body": b"x" * 60, "more_body": len(read) < 10}
+
+    async def send(message):
+        sent.append(message)
+
+    headers = {"authorization": f"Bearer {oidc.token()}"} | ({"content-length": length} if length else {})
+    scope = {
+        "type": "http", "method": "POST", "path": f"/api/runs/{trained.name}/predict", "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }  # fmt: skip
+    anyio.run(Starlette(routes=[predict_route.ROUTE]), scope, receive, send)
+    assert sent[0]["status"] == 413 and len(read) == parts
+
+
+def test_prediction_is_made_with_the_rights_of_a_viewer(client, oidc, trained, monkeypatch):
+    roles = []
+
+    def call(self, function, *args):
+        roles.append(access.current())
+        return function(*args, progress=ignore)
+
+    monkeypatch.setattr(PoolInProcess, "call", call)
+    assert _post(client, oidc.token(), trained.name, _png()).status_code == 200
+    assert roles == [Role.VIEWER]
 
 
 def test_requests_of_a_minute_are_limited_for_each_user(client, oidc, monkeypatch):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cxrcore.data import exclusions
+from cxrcore.data import classes, exclusions
 from cxrcore.data.dataset import TEST, TRAIN, VALIDATION
 from cxrcore.data.file_tree import FileTree
 from cxrcore.errors import UserError
@@ -120,7 +120,7 @@ def located(tree: FileTree, name: str) -> dict[str, Any]:
 
 def not_frontal(view: str) -> Message | None:
     """Return why an image of this view is left out, None for a frontal or unknown view."""
-    return None if view.upper() in FRONTAL else msg("{view} (not frontal)", view=view)
+    return None if view.upper() in FRONTAL else msg("{view} (not frontal)", view=classes.readable(view))
 
 
 def view_columns(view: str) -> dict[str, str]:

@@ -84,8 +84,8 @@ def _left_out(row: dict[str, str]) -> dict[str, str]:
     if row["modality"] != "X-ray":
         reason = msg(
             "{view} ({modality}, not an X-ray)",
-            view=row["view"] or msg("unknown"),
-            modality=row["modality"] or msg("unknown modality"),
+            view=classes.readable(row["view"]) or msg("unknown"),
+            modality=classes.readable(row["modality"]) or msg("unknown modality"),
         )
         return exclusions.columns("view", reason)
     if not row["view"]:

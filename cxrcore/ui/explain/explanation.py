@@ -28,7 +28,6 @@ from cxrcore.ui.explain import image_views, options
 from cxrcore.ui.explain.options import ExplainOptions
 
 Source = Path | npt.NDArray[np.uint8]  # an image file, or what `images.load` returned for one
-_KEPT = 12  # explanations of one visitor
 _ZONES_NAMED, _LEAST_SHARE = 3, 0.05  # of a heatmap
 _READING = N_(
     "Bright regions contributed to the class, as far as this method can tell. The heatmap is coarse and scaled to its "
@@ -158,16 +157,18 @@ def explain(run: Run, source: Source, chosen: ExplainOptions, place: DeltaGenera
 
     The latest explanations of this visitor are kept: the opacity can be changed without a computation.
     """
-    kept: dict[object, Explanation] = st.session_state.setdefault("explanations", {})
     digest = hashlib.sha256(read(source) if isinstance(source, Path) else source.tobytes()).hexdigest()
-    key = (run.name, saved_model.stamp(run), digest, chosen.score, chosen.method, chosen.layer)
-    if key not in kept:
-        with place.container():
-            kept[key] = _computed(run, source, chosen)
-        place.empty()
-        for old in list(kept)[:-_KEPT]:
-            del kept[old]
-    return kept[key]
+    chosen_of = (chosen.layer, chosen.method, chosen.score)
+    key, bars = (run.name, saved_model.stamp(run), digest, *chosen_of), list[Progress]()
+
+    def move(done: int, total: int) -> None:
+        if not bars:
+            bars.append(progress.bar(t("Predicting altered copies of the image")))
+        bars[0](done, total)
+
+    text = t("Computing the heatmap")
+    found: Explanation = computing.once(place, key, text, loaded_runs.explain, run, source, *chosen_of, progress=move)
+    return found
 
 
 def transform_note(run: Run, source: Source) -> None:
@@ -189,19 +190,6 @@ def transform_note(run: Run, source: Source) -> None:
         problem=translate(problem),
     )
     st.warning(f"{text} {failed}", icon=":material/warning:")
-
-
-def _computed(run: Run, source: Source, chosen: ExplainOptions) -> Explanation:
-    bars: list[Progress] = []
-
-    def move(done: int, total: int) -> None:
-        if not bars:
-            bars.append(progress.bar(t("Predicting altered copies of the image")))
-        bars[0](done, total)
-
-    text, chosen_of = t("Computing the heatmap"), (chosen.layer, chosen.method, chosen.score)
-    found: Explanation = computing.compute(text, loaded_runs.explain, run, source, *chosen_of, progress=move)
-    return found
 
 
 def similar(run: Run, vector: npt.NDArray[np.float32]) -> None:

@@ -18,7 +18,6 @@ from cxrcore.ui.explain.explanation import Explained
 
 _TYPES = ["png", "jpg", "jpeg", "dcm", "dicom"]
 _LARGEST = 100  # MB
-_KEPT = 12  # decoded images of one visitor
 
 
 def show(run: Run) -> None:
@@ -62,17 +61,9 @@ def _decoded(file: UploadedFile, size: int) -> UploadedImage:
 
     Files of strangers are decoded in a worker, in turn: their memory is bounded, and what crashes there ends no server.
     """
-    kept: dict[object, UploadedImage] = st.session_state.setdefault("decoded uploads", {})
-    key = (file.file_id, size)
-    if key not in kept:
-        place = st.empty()
-        with place.container():
-            upload = Upload(file.name, file.getvalue())
-            kept[key] = computing.compute(t("Reading the image"), uploaded_image.decode, upload, size)
-        place.empty()
-        for old in list(kept)[:-_KEPT]:
-            del kept[old]
-    return kept[key]
+    key, upload = (file.file_id, size), Upload(file.name, file.getvalue())
+    found: UploadedImage = computing.once(st.empty(), key, t("Reading the image"), uploaded_image.decode, upload, size)
+    return found
 
 
 def _check_shape(name: str) -> bool:
