@@ -169,6 +169,7 @@ def test_checks_of_a_run_are_kept_with_it(trained, monkeypatch):
     )
     # Eigen-CAM of the feature map is the same for every head; Grad-CAM is not.
     assert dict(found.methods["eigen-cam"].stages)["head"] == pytest.approx(1)
+    assert dict(found.methods["eigen-cam"].stages)["block5_out"] < 0.99
     assert dict(grad_cam.stages)["head"] < 0.9
 
 
@@ -204,3 +205,8 @@ def test_target_heatmaps_through_the_whole_model_match_those_of_the_head(trained
     whole = target_heatmaps(ModelGradients(model, "block5_out"), pixels, GRADIENT_METHODS, targets, chances)
     for name in GRADIENT_METHODS:
         assert whole[name] == pytest.approx(kept[name], abs=1e-5 * max(1.0, float(kept[name].max())))
+
+
+def test_random_map_has_seven_cells_a_side():
+    found = deletion_insertion.random_map(np.random.default_rng(0))
+    assert found.shape == (7, 7) and found.dtype == np.float32 and 0 <= found.min() < found.max() < 1
