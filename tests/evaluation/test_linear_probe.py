@@ -110,3 +110,22 @@ def test_only_patient_of_a_class_is_predicted_as_the_other_one():
     vectors = np.array([0.0, 1, 2, 3, 90, 91])[:, None]
     found = linear_probe.accuracy(vectors, ["a"] * 4 + ["b"] * 2, ["p", "q", "r", "s", "t", "t"])
     assert (found.value, found.n) == (pytest.approx(4 / 6), 6)
+
+
+def test_each_patient_is_predicted_once_by_a_classifier_of_the_others(monkeypatch):
+    """Two classes of 5 patients with an image each: five times 8 images are learned and the other 2 predicted."""
+    calls = []
+
+    class Recorded:
+        def fit(self, vectors, true):
+            self.known = set(vectors.ravel())
+            assert len(vectors) == len(true)
+            return self
+
+        def predict(self, unseen):
+            calls.append((len(self.known), len(unseen), len(self.known & set(unseen.ravel()))))
+            return np.zeros(len(unseen), int)
+
+    monkeypatch.setattr(linear_probe, "classifier", Recorded)
+    found = linear_probe.accuracy(np.arange(10.0)[:, None], ["a", "b"] * 5, [f"p{k}" for k in range(10)])
+    assert calls == [(8, 2, 0)] * 5 and found.value == 0.5

@@ -132,6 +132,13 @@ def test_fonts_have_the_size_that_was_asked_for():
     assert fonts.file("Infecção") == fonts.file("ç") and fonts.file("a b\n") is None
 
 
+def test_file_with_most_of_the_letters_is_chosen():
+    """Pillow's own font has no letter beyond ASCII, ReportLab's those of Western Europe."""
+    fonts.file.cache_clear()
+    assert fonts.file("ab: 9") is None and fonts.file("ç").name == "Vera.ttf"
+    assert fonts.file("\U0010fffe") is None, "a letter of no font"
+
+
 def test_missing_letters_are_counted_once_and_without_spaces():
     own = fonts.ImageFont.load_default(20)
     assert [fonts._missing(own, text) for text in ("a b", "ç b", "ççã b", "")] == [0, 1, 2, 0]
