@@ -110,6 +110,8 @@ def test_only_patient_of_a_class_is_predicted_as_the_other_one():
     vectors = np.array([0.0, 1, 2, 3, 90, 91])[:, None]
     found = linear_probe.accuracy(vectors, ["a"] * 4 + ["b"] * 2, ["p", "q", "r", "s", "t", "t"])
     assert (found.value, found.n) == (pytest.approx(4 / 6), 6)
+    two = linear_probe.accuracy(np.array([[0.0], [1.0]]), ["a", "b"], ["p", "q"])
+    assert (two.value, two.n) == (0, 2)
 
 
 def test_each_patient_is_predicted_once_by_a_classifier_of_the_others(monkeypatch):

@@ -1,8 +1,10 @@
 """The faithfulness checks, by hand and on a run."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from cxrcore.config import run_config
 from cxrcore.errors import DamagedFileError
 from cxrcore.explain import (
     deletion_insertion,
@@ -210,3 +212,22 @@ def test_target_heatmaps_through_the_whole_model_match_those_of_the_head(trained
 def test_random_map_has_seven_cells_a_side():
     found = deletion_insertion.random_map(np.random.default_rng(0))
     assert found.shape == (7, 7) and found.dtype == np.float32 and 0 <= found.min() < found.max() < 1
+
+
+def test_methods_and_baselines_are_compared_on_the_images_with_lungs(save):
+    """Of four images with a lesion, the lungs of two are known, and the prediction of one of them is wrong."""
+    mask = np.zeros((8, 8), np.uint8)
+    mask[2:4, 2:4] = 255
+    files = [str(save(f"{number}.png", mask)) for number in range(4)]
+    table = pd.DataFrame({"lesions": [*files, "", "/nowhere/gone.png"], "patient": list("abcdef")})
+    arrays = [np.zeros((6, 8, 8, 3), np.uint8)] * 4
+    images, lungs = faithfulness._Images(table, *arrays), [None, mask > 0, mask > 0, None, None, None]
+    checks = object.__new__(faithfulness._Checks)
+    checks.config = run_config.make(dataset="d")
+    correct = np.array([True, True, False, True, True, True])
+    found = checks._marked(images, lungs, correct)
+    assert (list(found.rows), list(found.patients)) == ([1], ["b"]) and (found.lesions[0] == (mask > 0)).all()
+    every = checks._marked(images, lungs, True)
+    assert list(every.rows) == [1, 2]
+    without = checks._marked(images, [None] * 6, correct)
+    assert (list(without.rows), without.lungs) == ([0, 1, 3], [None] * 3)
