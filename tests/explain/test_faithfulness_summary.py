@@ -67,6 +67,7 @@ def test_no_flaw_within_the_limits(changes):
 def test_unknown_values_are_flaws_where_they_are_needed():
     assert len(faithfulness_summary.flaws(replace(GOOD, over_random=Metric(None)))) == 1
     assert len(faithfulness_summary.flaws(replace(GOOD, over_chance=Metric(0.4)))) == 1
+    assert len(faithfulness_summary.flaws(replace(GOOD, stability=Metric(0.0)))) == 1
 
 
 def test_worst_method_has_most_flaws_then_the_lowest_gain_over_random():

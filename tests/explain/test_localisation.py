@@ -173,3 +173,10 @@ def test_a_heatmap_without_a_lesion_is_an_error():
 def test_nothing_is_near_an_empty_mask():
     empty = np.zeros((4, 4), bool)
     assert not near(empty, 0.5).any() and (near(LESION, 0) == LESION).all()
+
+
+def test_small_part_is_no_lung_of_its_own():
+    """Lungs that touch and a pixel below them: divided in the middle, with one centre at the edge of the lesion."""
+    joined = LUNGS | _mask(100, 100, 20, 22, 40, 60) | _mask(100, 100, 95, 96, 50, 51)
+    assert localisation.lung_centres([joined], [LESION]).pointing == [0.5]
+    assert localisation.lung_centres([np.fliplr(joined)], [np.fliplr(LESION)]).pointing == [0.5]
