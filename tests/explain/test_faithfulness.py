@@ -83,6 +83,7 @@ def test_energy_by_hand():
     heat = np.array([[[3.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
     found = pointing_game.energy(heat, [mask, mask])
     assert found[0] == 0.75 and np.isnan(found[1])  # an empty map has no energy
+    assert pointing_game.energy(heat / 100, [mask, mask])[0] == pytest.approx(0.75), "whatever its scale"
 
 
 def test_several_methods_from_one_pass_match_single_ones():

@@ -28,7 +28,8 @@ def test_brightest_pixel_is_the_peak_of_the_map():
 
 
 def test_resizing_keeps_values():
-    assert resize(np.full((2, 2), 7.5), 5, 9) == pytest.approx(np.full((5, 9), 7.5))
+    found = resize(np.full((2, 2), 7.5), 5, 9)
+    assert found == pytest.approx(np.full((5, 9), 7.5)) and found.dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def test_pointing_game_by_hand():
     inside[0, 1], outside[1, 0] = 3, 1
     found = pointing_game.hits(np.stack([inside, outside, np.zeros((2, 2))]), [mask] * 3)
     assert found.tolist() == [True, False, False]
+    assert pointing_game.hits(np.empty((0, 2, 2)), []).dtype == bool
 
 
 def test_overlays_of_all_test_images(trained):
