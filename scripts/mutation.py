@@ -15,6 +15,7 @@ import random
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ FOLDER = ROOT / "build" / "mutants"
 EXPLAINED = ROOT / "tests" / "explained_mutants.toml"
 LEAST = 0.85
 KILLED, SURVIVED, UNTESTED = 1, 0, 33  # as mutmut writes them
-_SECONDS = 60  # of a test, before it counts as failed
+_SECONDS = 180  # of a test, before it counts as failed
 
 
 def generate() -> None:
@@ -41,6 +42,8 @@ def generate() -> None:
     for name in ("cxrcore", "tests", "pyproject.toml"):
         if not (FOLDER / name).exists():
             (FOLDER / name).symlink_to(ROOT / name)
+    if not (FOLDER / "shared").exists() and (ROOT.parent / "shared").exists():
+        (FOLDER / "shared").symlink_to(ROOT.parent / "shared")  # beside the copy as it is beside the original
     (FOLDER / "mutants").mkdir(exist_ok=True)
     set_mutant_under_test("mutant_generation")
     with contextlib.redirect_stdout(io.StringIO()):
@@ -60,11 +63,11 @@ def modules() -> Iterator[SourceFileMutationData]:
 class MutantTests:
     """A pytest plugin that tests mutants, of each module at most `sample` at random, 0 for all.
 
-    With `covered` only those of functions that the selected tests call.
+    With `covered` only those of functions that the selected tests call; only of modules whose path matches `only`.
     """
 
-    def __init__(self, sample: int, seed: int, covered: bool) -> None:
-        self.sample, self.seed, self.covered = sample, seed, covered
+    def __init__(self, sample: int, seed: int, covered: bool, only: str) -> None:
+        self.sample, self.seed, self.covered, self.only = sample, seed, covered, only
         self.failed, self.seconds, self.text = False, 0.0, ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -86,6 +89,8 @@ class MutantTests:
             for function in state()._stats:
                 tests[function].append(test)
         for data in modules():
+            if not fnmatch(str(data.path), self.only):
+                continue
             names = sorted(data.exit_code_by_key)
             if self.sample:
                 names = random.Random(self.seed).sample(names, min(self.sample, len(names)))
@@ -165,6 +170,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tests", nargs="*", help="tests, if not all: files below tests/")
     parser.add_argument("--sample", type=int, default=0, help="so many mutants of each module, at random")
+    parser.add_argument("--only", default="*", help="mutants of modules that match, such as cxrcore/explain/*")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     chosen = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -180,7 +186,8 @@ def main() -> int:
     # Temporary files below build/ too, each deleted after its test.
     options = f"--timeout={_SECONDS} --no-summary -p no:cacheprovider --basetemp=tmp -o tmp_path_retention_policy=none"
     failed = pytest.main(
-        [*options.split(), *selection], plugins=[MutantTests(chosen.sample, chosen.seed, bool(chosen.tests))]
+        [*options.split(), *selection],
+        plugins=[MutantTests(chosen.sample, chosen.seed, bool(chosen.tests), chosen.only)],
     )
     if failed not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return int(failed)

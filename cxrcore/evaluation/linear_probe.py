@@ -32,7 +32,7 @@ def accuracy(
     Args:
         vectors: float (n, c).
         labels: n names, of at least two kinds.
-        patients: the patient of each row.
+        patients: the patient of each row, at least two.
         seed: of the folds and of the bootstrap.
         confidence: of the interval.
     """
@@ -45,7 +45,7 @@ def accuracy(
     predicted = np.zeros_like(true)
     with threadpool_limits(1 if vectors.size < _SMALL else None, "blas"):
         for held_out in (fold == number for number in range(count)):
-            predicted[held_out] = classifier().fit(vectors[~held_out], true[~held_out]).predict(vectors[held_out])
+            predicted[held_out] = _predicted(vectors[~held_out], true[~held_out], vectors[held_out])
     n, value = len(true), float((predicted == true).mean())
     if value == 1:
         people = len(np.unique(groups))
@@ -56,3 +56,10 @@ def accuracy(
     )
     bounds = np.nanpercentile(resamples, [50 * (1 - confidence), 50 * (1 + confidence)])
     return intervals.with_bounds(value, bounds, n)
+
+
+def _predicted(vectors: np.ndarray, true: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+    if (true == true[0]).all():  # the only patient of the other kind is held out
+        return np.repeat(true[0], len(unseen))
+    found: np.ndarray = classifier().fit(vectors, true).predict(unseen)
+    return found

@@ -89,7 +89,10 @@ def repeated(trained, tmp_path):
 
 
 def test_duplicates_are_left_out_and_kept_with_their_part(trained, repeated, without_model):
-    found = external.evaluate(trained, "repeated")
+    stages = []
+    (repeated.folder / dataset.MEASURES).unlink()
+    found = external.evaluate(trained, "repeated", lambda stage, done, total: stages.append(stage))
+    assert list(dict.fromkeys(stages)) == ["measuring", "measuring own", "comparing"]
     assert (found.metrics.n, found.known_images, found.near_duplicates, found.duplicates_tested) == (9, 2, 3, False)
     assert found.unmeasured == 0
     assert str(found.checks[0]) == ("Images tested: 9. Left out as duplicates of the run's images: 2 exact, 3 near.")

@@ -88,3 +88,16 @@ def test_unknown_patients_are_counted():
     assert unknown_patients(table) == 1
     text = _text(SMALL, kind="given", unknown=1)
     assert "The patient of 1 of 75 test images is unknown" in text and "The split is not by patient" in text
+
+
+def test_limits_of_what_counts_as_few():
+    """200 test images and 30 of a class are enough, one less is not."""
+    enough, fewer = _text(_metrics(200, 200, 30)), _text(_metrics(199, 199, 29))
+    assert "Only" not in enough and "Fewer" not in enough
+    assert "Only 199 test images" in fewer and "Fewer than 30 test images of B." in fewer
+
+
+def test_intervals_by_patient_are_not_called_too_narrow():
+    config = run_config.make(dataset="d")
+    text = " ".join(map(str, limitations(SMALL, config, False, [], None, by_patient=True)))
+    assert "too narrow" not in text and "Only 75 test images" in text

@@ -91,3 +91,12 @@ def test_strip_plot_has_a_point_for_each_fold_and_the_mean(made):
     assert sorted(points.x) == [0.5, 0.85, 0.85] and len(set(zip(points.x, points.y, strict=True))) == 3
     assert figure.layout.shapes[0].x0 == pytest.approx(max(0, run.headline.low))
     assert any(shape.x0 == shape.x1 == pytest.approx(run.headline.value) for shape in figure.layout.shapes)
+
+
+def test_pooled_folds_have_intervals_by_patient(made):
+    """All images are of two patients: the first with the 10 correct of 20, the second with the 10 wrong ones."""
+    run = synthetic_runs.fold(made[2], "kfold", [10])
+    table = reported.load(run).table.iloc[20:].reset_index(drop=True)
+    table["patient"] = ["x"] * 10 + ["y"] * 10
+    accuracy = reported.evaluate(run, reported.ReportedResult(table, pooled=True)).accuracy
+    assert (accuracy.value, accuracy.low, accuracy.high) == (0.5, 0.0, 1.0)

@@ -25,3 +25,9 @@ def test_whole_model_counts_alone_and_no_model_has_no_size(made):
     assert run_cost.of_run(run).megabytes is None
     (run.folder / "metrics.json").unlink()
     assert run_cost.of_run(run) is None
+
+
+def test_run_without_a_total_has_no_seconds(made):
+    run = made[2]
+    run.results.model_copy(update={"seconds": {"training": 2.0}}).write(run.folder / "metrics.json")
+    assert run_cost.of_run(run).seconds == 0

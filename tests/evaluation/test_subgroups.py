@@ -27,3 +27,8 @@ def test_unknown_values_and_columns_with_one_value_are_left_out():
     found = subgroups.evaluate(TABLE, CLASSES)
     assert set(found) == {"source", "sex"}  # age has one value, view is not there
     assert {value: part.n for value, part in found["sex"].items()} == {"F": 3, "M": 3}
+
+
+def test_category_without_an_image_is_no_group():
+    table = TABLE.assign(source=pd.Categorical(TABLE["source"], ["x", "y", "z"]))
+    assert list(subgroups.evaluate(table, CLASSES)["source"]) == ["x", "y"]

@@ -135,6 +135,33 @@ def test_advice_fits_the_config():
     assert "regularisation from 0.5" in str(training_loss.advice(run_config.make(**native, l2=0.5)))
 
 
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"l2": 0.1}, "Lower the L2 regularisation from 0.1, or check the labels."),
+        ({"l2": 0.09, "head": "probe"}, "Lower the learning rate from 0.02 to 0.002, or check the labels."),
+        ({"head": "hidden"}, "Lower the learning rate from 0.02 to 0.002, or check the labels."),
+        ({"head": "logistic"}, "Check the labels of the training images."),
+        (
+            {},
+            "Lower the learning rate from 0.02 to 0.002, or choose the head 'logistic', which standardises its inputs.",
+        ),
+        (
+            {"backbone": "vgg16", "preprocessing": "native"},
+            "Set preprocessing to 'unit', lower the learning rate from 0.02 to 0.002, or choose the head 'logistic', "
+            "which standardises its inputs.",
+        ),
+        (
+            {"backbone": "mobilenetv2", "preprocessing": "native"},  # which does not take grey levels around 0
+            "Lower the learning rate from 0.02 to 0.002, or choose the head 'logistic', which standardises its inputs.",
+        ),
+    ],
+)
+def test_advice_in_words(values, text):
+    config = run_config.make(**{"dataset": "d", "head": "gap", "learning_rate": 0.02} | values)
+    assert str(training_loss.advice(config)) == text
+
+
 def test_training_far_above_validation_is_a_caution_beyond_noise():
     matrix, training = np.eye(3, dtype=int) * 20, dict.fromkeys(CLASSES, 100)
     few, many = _table([[21, 9], [0, 0]], ["a", "b"]), _table([[70, 30], [0, 0]], ["a", "b"])
@@ -223,3 +250,30 @@ def test_verdict_is_found_again_when_a_table_is_restored(made):
 
 def test_training_keeps_the_verdict(trained):
     assert verdict.KeptVerdict.read(trained.folder / verdict.FILE).verdict == verdict.of_run(trained)
+
+
+def test_plain_verdict_has_the_difference_and_the_findings():
+    """17 of 20 against 10 of 20: 35 points."""
+    found = _judge([[9, 1], [2, 8]], ["NORMAL", "COVID"]).plain()
+    assert list(found) == ["level", "findings", "baseline", "difference"]
+    assert (found["level"], found["findings"]) == ("good", [])
+    assert found["difference"]["value"] == pytest.approx(0.35) and found["difference"]["n"] == 20
+    assert 0 < found["difference"]["low"] < 0.35 < found["difference"]["high"]
+    silent = _judge([[0, 20], [0, 30]], ["NORMAL", "COVID"]).plain()
+    assert silent["findings"][0] == {
+        "id": "one-answer",
+        "level": "bad",
+        "title": "always answers COVID",
+        "text": "Answers COVID to all 50 test images, although 20 of them are of other classes.",
+    }
+
+
+def test_half_of_what_could_be_gained_decides_between_few_images_and_no_better():
+    """A model that is a little above the baseline of one half, which leaves 0.5 to be gained, of which half is 0.25.
+
+    Of 40 images 21 are correct against 20: the interval of 1 / 40 ends at 0.237; of 30 images 16 against 15: at 0.274.
+    """
+    large, small = _judge([[10, 10], [9, 11]], ["a", "b"]), _judge([[8, 7], [7, 8]], ["a", "b"])
+    assert (large.difference.value, small.difference.value) == pytest.approx((1 / 40, 1 / 30))
+    assert large.difference.high < 0.25 < small.difference.high
+    assert (_ids(large), _ids(small)) == (["no-better"], ["few-images"])

@@ -24,7 +24,9 @@ PROBABILITIES = np.array([0.2, 0.5, 0.3])
     ],
 )
 def test_weights_of_the_logits(score, weights):
-    np.testing.assert_array_equal(score.weights(PROBABILITIES, CLASSES), [weights])
+    found = score.weights(PROBABILITIES, CLASSES)
+    np.testing.assert_array_equal(found, [weights])
+    assert found.dtype == np.float32
 
 
 def test_unpickling_an_explanation_imports_no_tensorflow():

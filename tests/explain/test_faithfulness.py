@@ -1,8 +1,10 @@
 """The faithfulness checks, by hand and on a run."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from cxrcore.config import run_config
 from cxrcore.errors import DamagedFileError
 from cxrcore.explain import (
     deletion_insertion,
@@ -81,6 +83,7 @@ def test_energy_by_hand():
     heat = np.array([[[3.0, 1.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
     found = pointing_game.energy(heat, [mask, mask])
     assert found[0] == 0.75 and np.isnan(found[1])  # an empty map has no energy
+    assert pointing_game.energy(heat / 100, [mask, mask])[0] == pytest.approx(0.75), "whatever its scale"
 
 
 def test_several_methods_from_one_pass_match_single_ones():
@@ -169,6 +172,7 @@ def test_checks_of_a_run_are_kept_with_it(trained, monkeypatch):
     )
     # Eigen-CAM of the feature map is the same for every head; Grad-CAM is not.
     assert dict(found.methods["eigen-cam"].stages)["head"] == pytest.approx(1)
+    assert dict(found.methods["eigen-cam"].stages)["block5_out"] < 0.99
     assert dict(grad_cam.stages)["head"] < 0.9
 
 
@@ -204,3 +208,27 @@ def test_target_heatmaps_through_the_whole_model_match_those_of_the_head(trained
     whole = target_heatmaps(ModelGradients(model, "block5_out"), pixels, GRADIENT_METHODS, targets, chances)
     for name in GRADIENT_METHODS:
         assert whole[name] == pytest.approx(kept[name], abs=1e-5 * max(1.0, float(kept[name].max())))
+
+
+def test_random_map_has_seven_cells_a_side():
+    found = deletion_insertion.random_map(np.random.default_rng(0))
+    assert found.shape == (7, 7) and found.dtype == np.float32 and 0 <= found.min() < found.max() < 1
+
+
+def test_methods_and_baselines_are_compared_on_the_images_with_lungs(save):
+    """Of four images with a lesion, the lungs of two are known, and the prediction of one of them is wrong."""
+    mask = np.zeros((8, 8), np.uint8)
+    mask[2:4, 2:4] = 255
+    files = [str(save(f"{number}.png", mask)) for number in range(4)]
+    table = pd.DataFrame({"lesions": [*files, "", "/nowhere/gone.png"], "patient": list("abcdef")})
+    arrays = [np.zeros((6, 8, 8, 3), np.uint8)] * 4
+    images, lungs = faithfulness._Images(table, *arrays), [None, mask > 0, mask > 0, None, None, None]
+    checks = object.__new__(faithfulness._Checks)
+    checks.config = run_config.make(dataset="d")
+    correct = np.array([True, True, False, True, True, True])
+    found = checks._marked(images, lungs, correct)
+    assert (list(found.rows), list(found.patients)) == ([1], ["b"]) and (found.lesions[0] == (mask > 0)).all()
+    every = checks._marked(images, lungs, True)
+    assert list(every.rows) == [1, 2]
+    without = checks._marked(images, [None] * 6, correct)
+    assert (list(without.rows), without.lungs) == ([0, 1, 3], [None] * 3)

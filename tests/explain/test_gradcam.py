@@ -135,3 +135,24 @@ def test_fused_layers_with_another_method_and_a_contrast(trained):
     explainer, path = _explainer(trained), Path(trained.predictions("test")["path"][0])
     found = explainer.explain(path, layers.FUSED, "layercam", lambda _: np.array([[1.0, -1.0, 0.0]]))
     assert found.heatmaps.shape == (1, 16, 16) and 0 < found.heatmaps.max() <= 1
+
+
+def test_gradients_of_joined_layers_by_hand():
+    """The head takes the mean of each channel of both layers, and of its squares: a logit that is the sum of w_k mean
+    A_k and v_k mean A_k^2 has the gradient (w_k + 2 v_k A_k) / (h w) in each cell of the deeper layer.
+    """
+    taps = ("block4c_out", "block5_out")
+    key = FeatureKey("cxrtiny", "bundled", 64, "minus_one_to_one", "+".join(taps), moments=True)
+    features = key.build(Weights(BUNDLED_WEIGHTS, "bundled"))
+    head = _head("gap", features.output_shape[1:])
+    model = saved_model.assemble(features, head)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    through_model = ModelGradients(model, taps[1])
+    maps, found = through_model(pixels)
+    weights = head.get_layer("body").get_weights()[0]
+    channels = (len(weights) // 2 - maps.shape[-1], len(weights) // 2, len(weights) - maps.shape[-1])
+    _, w, _, v = np.split(weights, channels)
+    want = np.stack([(w[:, k] + 2 * v[:, k] * maps) / (maps.shape[1] * maps.shape[2]) for k in range(3)], axis=1)
+    assert found == pytest.approx(want, abs=1e-5)
+    contrast = through_model(pixels, np.array([[1.0, -1.0, 0.0]]))[1]
+    assert contrast == pytest.approx(want[:, :1] - want[:, 1:2], abs=1e-5)

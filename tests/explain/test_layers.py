@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cxrcore import runs
 from cxrcore.config import run_config
-from cxrcore.explain import methods
+from cxrcore.explain import layers, methods
 from cxrcore.explain.explainer import Explainer
 from cxrcore.explain.layers import POOLED
 from cxrcore.inference.classifier import Classifier
@@ -24,3 +24,24 @@ def test_fixed_layer_of_methods():
     assert methods.fixed_layer("tutorial", ["block5_out", "fused"]) == "", "a run without the pooled layer"
     assert methods.fixed_layer("occlusion", ["block5_out", "fused"]) == "block5_out"
     assert methods.fixed_layer("layercam", ["block5_out", "fused", "pooled"]) == ""
+
+
+def _config(tap, head="gap"):
+    return run_config.make(dataset="d", backbone="vgg16", tap=tap, head=head)
+
+
+def test_layers_of_one_tap_are_those_not_deeper_than_it():
+    assert layers.single_taps(_config("block3_pool")) == ["block3_pool", "block2_pool"]
+    assert layers.taps(_config("block3_pool")) == ["block3_pool", "block2_pool"]
+    assert layers.choices(_config("block3_pool")) == ["block3_pool", "block2_pool", "fused"]
+
+
+def test_shallowest_tap_has_nothing_to_fuse_with():
+    assert layers.choices(_config("block2_pool")) == ["block2_pool"]
+    assert layers.choices(_config("block2_pool", "tutorial")) == ["block2_pool", "pooled"]
+
+
+def test_joined_taps_come_first_as_one_layer():
+    config = _config("block2_pool+block3_pool", "logistic")
+    assert layers.single_taps(config) == ["block3_pool", "block2_pool"]
+    assert layers.choices(config) == ["block2_pool+block3_pool", "block3_pool", "block2_pool", "fused"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cxrcore.explain import localisation
+from cxrcore.explain import localisation, pointing_game
 from cxrcore.explain.lesion_checks import MarkedImages
 from cxrcore.explain.pointing_game import near
 
@@ -94,3 +94,89 @@ def test_no_lesions_no_checks():
     none = MarkedImages(np.array([], int), np.array([]), [], [])
     assert none.check(np.zeros((1, 4, 4)), None, None) is None
     assert none.check_baseline(localisation.lung_centres, None) is None
+
+
+def test_large_masks_are_compared_at_224_pixels_a_side():
+    """Squares of 4 x 4 pixels become one: those of which at least half is marked, as 12 around the middle and 9, but
+    not 5.
+    """
+    lesion = np.zeros((896, 896), bool)
+    lesion[400:404, 400:404] = True
+    lesion[401:403, 401:403] = False
+    lesion[800:803, 40:43] = True
+    lesion[40:45, 603] = True  # 4 of a square's 16 and 1 of the next
+    heat = np.zeros((1, 224, 224), np.float32)
+    heat[0, 100, 100] = heat[0, 200, 10] = 1
+    found = localisation.scores(heat, [lesion])
+    assert found.auprc == [1] and (found.ious == 1).all()
+
+
+def test_largest_part_of_a_small_lesion_remains():
+    """5 of the 16 pixels that become one: less than half, but else there would be no lesion."""
+    lesion = np.zeros((896, 896), bool)
+    lesion[400:401, 400:404] = lesion[401, 400] = True
+    heat = np.zeros((1, 224, 224), np.float32)
+    heat[0, 100, 100] = 1
+    assert localisation.scores(heat, [lesion]).auprc == [1]
+
+
+def test_baseline_has_a_threshold_from_other_images_with_lungs():
+    """A map that is even over the lungs is the same above every threshold: the first is chosen."""
+    images = MarkedImages(np.array([0, 1, 2]), np.array(["a", "b", "c"]), [LESION] * 3, [None, LUNGS, LESION])
+    others = MarkedImages(np.array([0]), np.array(["d"]), [LESION], [LUNGS])
+    found = images.check_baseline(localisation.random_point, others)
+    assert found.threshold == pytest.approx(0.05)
+    assert found.iou.value == pytest.approx((400 / 4800 + 1) / 2) and found.iou.n == 2
+    assert found.energy.value == pytest.approx((400 / 4800 + 1) / 2) and found.energy.n == 2
+    without = images.check_baseline(localisation.random_point, None)
+    assert (without.iou, without.threshold, without.energy) == (None, None, found.energy)
+
+
+def test_threshold_has_the_best_mean_on_the_other_images():
+    """Above half of the maximum the map is the lesion."""
+    heat = (LESION * 2.0 + _mask(100, 100, 0, 30, 50, 90))[None].astype(np.float32)
+    images = MarkedImages(np.array([0]), np.array(["a"]), [LESION], [None])
+    found = images.check(heat, images, heat)
+    assert found.threshold == pytest.approx(0.55) and found.iou.value == 1
+    unknown = images.check(heat, images, heat * 0)
+    assert (unknown.iou, unknown.threshold) == (None, None)
+
+
+def test_peak_near_a_lesion_counts_over_chance():
+    """Of three images two have known lungs: a peak 3 pixels beside the lesion, and one far away."""
+    maps = np.zeros((3, 100, 100), np.float32)
+    maps[0, 50, 22] = maps[1, 50, 22] = maps[2, 90, 90] = 1
+    images = MarkedImages(np.array([0, 1, 2]), np.array(["a", "b", "c"]), [LESION] * 3, [None, LUNGS, LUNGS])
+    chance = (26 * 23 - 2 * 5) / 4800
+    found = images.over_chance(maps)
+    assert found.value == pytest.approx(0.5 - chance) and found.n == 2
+    assert (found.low, found.high) == (pytest.approx(-chance), pytest.approx(1 - chance))
+
+
+def test_share_of_hits_is_rounded_to_patients():
+    """Two patients of whom all three images are missed: Wilson's interval for 0 of 2."""
+    images = MarkedImages(np.array([0, 0, 0]), np.array(["a", "a", "b"]), [LESION] * 3, [None] * 3)
+    pointing = images.check((~LESION)[None].astype(np.float32), None, None).pointing
+    assert (pointing.value, pointing.low, pointing.n) == (0, 0, 3) and pointing.high == pytest.approx(0.6576, abs=1e-4)
+
+
+def test_a_heatmap_without_a_lesion_is_an_error():
+    heat = np.ones((2, 4, 4), np.float32)
+    for function in (pointing_game.hits, pointing_game.energy, localisation.scores):
+        with pytest.raises(ValueError, match="zip"):
+            function(heat, [LESION])
+    images = MarkedImages(np.array([0, 0]), np.array(["a", "b"]), [LESION] * 2, [LUNGS])
+    with pytest.raises(ValueError, match="zip"):
+        images.check_baseline(localisation.random_point, None)
+
+
+def test_nothing_is_near_an_empty_mask():
+    empty = np.zeros((4, 4), bool)
+    assert not near(empty, 0.5).any() and (near(LESION, 0) == LESION).all()
+
+
+def test_small_part_is_no_lung_of_its_own():
+    """Lungs that touch and a pixel below them: divided in the middle, with one centre at the edge of the lesion."""
+    joined = LUNGS | _mask(100, 100, 20, 22, 40, 60) | _mask(100, 100, 95, 96, 50, 51)
+    assert localisation.lung_centres([joined], [LESION]).pointing == [0.5]
+    assert localisation.lung_centres([np.fliplr(joined)], [np.fliplr(LESION)]).pointing == [0.5]

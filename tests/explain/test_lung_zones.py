@@ -32,3 +32,11 @@ def test_shares_of_a_heatmap(lungs):
     assert found.zones["right upper zone"] == pytest.approx(0.5) and found.outside == pytest.approx(0.25)
     assert found.zones["left lower zone"] == pytest.approx(0.25) and sum(found.zones.values()) == pytest.approx(0.75)
     assert lung_zones.shares(np.zeros((4, 4), np.float32), lungs) is None
+
+
+def test_height_that_is_no_multiple_of_three(lungs):
+    """Ten rows: zones of 4, 3 and 3."""
+    right = np.zeros((SIZE, SIZE), bool)
+    right[20:30, 10:20] = True
+    found = lung_zones.masks(Lungs(right, lungs.left, confidence=1.0, refused=""))
+    assert [int(found[name].any(axis=1).sum()) for name in lung_zones.RIGHT] == [4, 3, 3]

@@ -83,3 +83,18 @@ def test_fused_layers_have_the_largest_size_and_equal_weight():
     coarse, fine = np.array([[[4.0]]]), np.array([[[1.0, 0.0], [0.0, 0.5]]])
     assert fuse([coarse, fine])[0].tolist() == [[1.0, 0.5], [0.5, 0.75]]
     assert fuse([np.zeros((1, 1, 1)), fine])[0].tolist() == [[0.5, 0.0], [0.0, 0.25]]
+
+
+def test_eigen_cam_of_fewer_cells_than_channels():
+    """A = u v' of two cells and three channels, u = (1, 2) and |v| = 3: the map is u |v|, whatever the sign of v."""
+    a = np.array([1.0, 2.0])[None, :, None] * np.array([1.0, 2.0, 2.0])
+    assert methods.eigen_cam(a, np.zeros((4, *a.shape))) == pytest.approx(np.tile([[[3.0, 6.0]]], (4, 1, 1)))
+    assert methods.eigen_cam(-a, a) == pytest.approx(np.array([[3.0, 6.0]]))
+    assert not methods.eigen_cam(np.zeros((1, 2, 3)), a).any()
+
+
+def test_eigen_cam_keeps_the_direction_of_most_of_the_map():
+    """Two channels that do not overlap, 3 and 1 high: the first alone is the first singular vector."""
+    a = np.zeros((2, 2, 2))
+    a[0, 0, 0], a[1, 1, 1] = 3, 1
+    assert methods.eigen_cam(a, a) == pytest.approx(np.array([[3.0, 0.0], [0.0, 0.0]]))

@@ -23,6 +23,7 @@ class Linear:
         return np.einsum("nijc,kijc->nk", pixels, self.w) ** self.power
 
     def gradients(self, pixels, scores):
+        assert pixels.dtype == np.float32  # half of the memory
         before = np.einsum("nijc,kijc->nk", pixels, self.w)
         each = (self.power * before ** (self.power - 1))[..., None, None, None] * self.w
         return np.einsum("sk,nkijc->nsijc", scores, each)

@@ -7,9 +7,11 @@ import pytest
 
 from cxrcore import runs
 from cxrcore.config import run_config
+from cxrcore.data.images import load
 from cxrcore.evaluation import saved_model
 from cxrcore.explain import faithfulness, mean_heatmap, uncrop
 from cxrcore.explain.explainer import Explainer
+from cxrcore.features import image_transforms
 from cxrcore.inference import similar_images
 from cxrcore.inference.classifier import Classifier
 from cxrcore.training import pipeline
@@ -75,3 +77,27 @@ def test_class_that_is_never_predicted_has_no_mean_heatmap(trained):
     tests["predicted"] = "COVID"
     trained.write_table("predictions.parquet", tests)
     assert mean_heatmap.of_class(trained, "NORMAL") is None
+
+
+def test_frame_is_as_large_as_the_longer_side_of_the_map():
+    found = uncrop.uncrop(np.ones((1, 1, 60, 50), np.float32), [(0.5, 1.0, 0.0, 0.25)])
+    assert found.shape == (1, 1, 60, 60) and found.dtype == np.float32
+    assert (found[0, 0, 30:, :15] == 1).all() and found.sum() == 30 * 15
+
+
+def test_every_map_has_its_crop():
+    maps = np.arange(1, 5, dtype=np.float32).reshape(2, 2, 1, 1)
+    found = uncrop.uncrop(maps, [(0.0, 0.5, 0.0, 1.0), (0.5, 1.0, 0.0, 1.0)])
+    assert found[:, :, 0, 0].tolist() == [[1, 2], [0, 0]] and found[:, :, -1, -1].tolist() == [[0, 0], [3, 4]]
+    for crops in ([(0.0, 1.0, 0.0, 1.0)], [(0.0, 1.0, 0.0, 1.0)] * 3):
+        with pytest.raises(ValueError, match="zip"):
+            uncrop.uncrop(maps, crops)
+
+
+def test_boxes_of_a_table_are_those_of_its_images(phantom):
+    """More images than are read at once; `match` keeps the same part of each, `crop` that with the lungs."""
+    table = phantom.usable.iloc[:10]
+    assert uncrop.boxes(table, "match", 64) == [(0.08, 0.92, 0.08, 0.92)] * 10
+    found = uncrop.boxes(table, "crop", 64)
+    pixels = np.stack([load(Path(path), 64) for path in table["path"]])
+    assert found == image_transforms.boxes(pixels, "crop") and len(set(found)) > 1
