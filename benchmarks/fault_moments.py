@@ -1,9 +1,9 @@
 """Faults at random moments of a small workload, see `benchmarks.faults --moments`.
 
-A workspace on a small tmpfs has finished runs. A server, a process of its own, keeps runs in the queue, audits a
-finished run, edits a dataset and imports others. After a random time one fault happens; then pages and processes are
-checked, what failed is continued, and the next fault follows. After some faults the workspace is repaired, and
-everything must come to its end; what is wrong then counts for the last one.
+A workspace on a small tmpfs has finished runs. A server, a process of its own, keeps runs in the queue and an import
+under way, audits and explains a finished run, and edits a dataset. After a random time one fault happens; then pages
+and processes are checked, what failed is continued, and the next fault follows. After some faults the workspace is
+repaired, and everything must come to its end; what is wrong then counts for the last one.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections import Counter
@@ -26,10 +27,9 @@ import psutil
 
 from benchmarks.faults import BAD, DAMAGES, GOOD
 from benchmarks.warm_processes import SERVER, WarmProcesses
-from cxrcore import runs
+from cxrcore import runs, settings
 from cxrcore.config import run_config
-from cxrcore.data import dataset, editing
-from cxrcore.data.phantom import dataset as phantoms
+from cxrcore.data import dataset, editing, importing
 from cxrcore.errors import UserError
 from cxrcore.jobs import control, processes, queue, tasks
 from cxrcore.maintenance import doctor, leftovers
@@ -37,17 +37,19 @@ from cxrcore.runs import FAILED, FINISHED, LIVE, RUNNING
 
 SIZE, LONGEST, PATIENCE = "300m", 2.5, 90.0
 FAULTS_OF_ONE_WORKSPACE = 8
-_TASK = "shortcut"
+TASKS = "shortcut", "faithfulness"
+IMPORTS = 6  # datasets that a server imports, one after another
 # Nothing writes these once a run has finished.
 RESULTS = ("config.json", "about.json", "metrics.json", "status.json", "table.parquet", "predictions.parquet")
 
 
 def serve() -> None:
     """Do what the server of a workspace does when people use it."""
+    threading.Thread(target=_import_all, daemon=True).start()
     number = 0
     while os.getppid() != 1:
         number += 1
-        for action in (_submit, _edit, _import, _audit):
+        for action in (_submit, _edit, _audit):
             try:
                 action(number)
                 queue.dispatch()
@@ -69,14 +71,29 @@ def _edit(number: int) -> None:
         editing.exclude(BAD, [number // 5 % 20])
 
 
-def _import(number: int) -> None:
-    if number % 10 == 1 and (name := f"new-{number}") not in dataset.names():
-        phantoms.create(name, patients=4, images=1, seed=number)
+def _import_all() -> None:
+    while os.getppid() != 1 and (names := _not_imported()):
+        try:
+            _import(names[0])
+        except (UserError, OSError):
+            time.sleep(0.1)
+        except Exception:
+            traceback.print_exc()
+
+
+def _not_imported() -> list[str]:
+    return [name for name in (f"import-{number}" for number in range(IMPORTS)) if not dataset.exists(name)]
+
+
+def _import(name: str) -> None:
+    """Import a dataset, or continue its import."""
+    importing.import_folders([settings.home() / "source"], name)
 
 
 def _audit(number: int) -> None:
-    if number == 2:
-        tasks.start(next(run for run in runs.listing() if run.status.state == FINISHED), _TASK)
+    if number % 2 == 0 and number <= 2 * len(TASKS):
+        oldest = [run for run in runs.listing() if run.status.state == FINISHED][-1]
+        tasks.start(oldest, TASKS[number // 2 - 1])
 
 
 @dataclass
@@ -90,14 +107,11 @@ class Workspace:
     server: int = 0
     finished: dict[str, str] = field(default_factory=dict)  # digests of `RESULTS` by the names of runs
     damaged: Path | None = None  # the folder of a run or dataset, until it is restored
+    file: str = ""  # that is damaged in it
 
     def workers(self) -> list[psutil.Process]:
-        """Return the worker processes of the workspace."""
-        found = []
-        for run in runs.listing():
-            if run.status.state == RUNNING and psutil.pid_exists(run.status.pid):
-                found.append(psutil.Process(run.status.pid))
-        return found
+        """Return the processes of runs and tasks of the workspace."""
+        return [psutil.Process(pid.pid) for pid, _ in doctor._workers()]
 
     def serve(self) -> None:
         """Start the server, unless it is there."""
@@ -167,9 +181,10 @@ def _read_only(place: Workspace) -> None:
 def _file(damage: str) -> Fault:
     def fault(place: Workspace) -> None:
         folders = [*(place.home / "runs").glob("[!.]*"), *(place.home / "datasets" / name for name in (BAD, GOOD))]
-        place.damaged = place.rng.choice(sorted(folders))
-        files = [path for path in place.damaged.iterdir() if path.is_file() and path.suffix not in ("", ".lock")]
-        DAMAGES[damage](place.rng.choice(sorted(files)))
+        files = [path for folder in folders for path in folder.iterdir() if path.suffix not in ("", ".lock")]
+        path = place.rng.choice(sorted(path for path in files if path.is_file()))
+        place.damaged, place.file = path.parent, path.name
+        DAMAGES[damage](path)
 
     return fault
 
@@ -249,6 +264,10 @@ def _made(template: Path, rng: random.Random, warm: WarmProcesses) -> Workspace:
     os.environ["CXR_HOME"] = str(home)
     for name in ("datasets", "runs", "features"):
         shutil.copytree(template / name, home / name)
+    for path in (home / "datasets" / BAD / "images").iterdir():
+        folder = home / "source" / path.name.partition("_")[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder)
     return Workspace(home, template, rng, warm)
 
 
@@ -283,6 +302,10 @@ def _moment(place: Workspace, kind: str, check_pages: Callable[[], list[str]]) -
     named = {run.name for run in runs.damaged()} | {data.name for data in dataset.damaged()}
     hurt = place.damaged.name if place.damaged else ""
     wrong += [f"{name} is damaged" for name in named - {hurt}]
+    if hurt in place.finished and place.file in RESULTS:
+        told = [str(problem.message) for problem in doctor.check()]
+        if not any(hurt in text and place.file in text for text in told):
+            wrong.append(f"nothing names {place.file} of the finished run {hurt} as damaged")
     for name, before in place.finished.items():
         if name != hurt and _results(place.home / "runs" / name) != before:
             wrong.append(f"the finished run {name} was changed")
@@ -301,9 +324,16 @@ def _untrue(place: Workspace) -> list[str]:
         status = run.status
         if status.state == RUNNING and queue.is_dead(run, status):
             wrong.append(f"{run.name} is marked as running, but is not")
-    listed = {str(run.folder) for run in runs.listing()} | {str(place.damaged)}
-    wrong += [f"process {pid.pid} is orphaned" for pid, work in doctor._workers() if work[2] not in listed]
+    with queue.lock():
+        wrong += [str(problem.message) for problem in doctor._orphans() if problem.path != place.damaged]
+    for name in dataset.names():
+        if name.startswith("import-") and len(dataset.load(name).usable) != len(_source(place)):
+            wrong.append(f"{name} was imported in part")
     return wrong
+
+
+def _source(place: Workspace) -> list[Path]:
+    return list((place.home / "source").glob("*/*"))
 
 
 def _continued(place: Workspace) -> list[str]:
@@ -315,27 +345,36 @@ def _continued(place: Workspace) -> list[str]:
                 control.continue_run(run)
             except UserError as error:
                 wrong.append(f"{run.name} ({run.status.message}) is not continued: {error}")
-    queue.dispatch()
-    states = {run.status.state for run in runs.listing()}
-    if LIVE & states and RUNNING not in states and any(r.status.state in LIVE for r in runs.listing()):
-        wrong.append("the queue does not go on")
-    return wrong
+        for task in TASKS:
+            if (found := tasks.status(run, task)) and found.state == FAILED:
+                tasks.start(run, task)
+    for _ in range(10):  # a run that ends starts the next some milliseconds later
+        queue.dispatch()
+        states = {run.status.state for run in runs.listing()}
+        if not LIVE & states or RUNNING in states:
+            return wrong
+        time.sleep(0.2)
+    return [*wrong, "the queue does not go on"]
 
 
 def _ended(place: Workspace, check_pages: Callable[[], list[str]]) -> list[str]:
     """Wait for the end of everything; return what is wrong then."""
     wrong: list[str] = []
+    for name in _not_imported()[:1]:
+        _import(name)
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and not wrong:
         wrong += _continued(place)
         found = runs.listing()
-        running = any((status := tasks.status(run, _TASK)) and status.state == RUNNING for run in found)
-        if not running and not LIVE & {run.status.state for run in found}:
+        working = any(tasks.status(run, task) for run in found for task in TASKS)
+        if not working and not LIVE & {run.status.state for run in found}:
             break
         time.sleep(0.3)
     for run in runs.listing():
         if run.status.state != FINISHED:
             wrong.append(f"{run.name} is {run.status.state}: {run.status.message}")
+        wrong += [f"{task} of {run.name}: {status.message}" for task in TASKS if (status := tasks.status(run, task))]
+    wrong += _untrue(place)
     wrong += [str(problem.message) for problem in doctor.repair(doctor.check())]
     wrong += [f"process {pid.pid} is left" for pid, _ in doctor._workers()]
     return wrong + check_pages()

@@ -8,6 +8,7 @@ read-only, and without a change of the healthy run. Prints one line for each sta
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -19,8 +20,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from cxrcore.errors import UserError
@@ -188,6 +191,11 @@ def made_before() -> tuple[Path, Path] | None:
     return (found[BAD], found[GOOD]) if found.keys() >= {BAD, GOOD} else None
 
 
+def scan_packages_once() -> None:
+    """Look for the Streamlit components of the installed packages, which takes longer than most pages, once for all."""
+    manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+
+
 def opened(view: View, run: str, dataset: str) -> tuple[AppTest, list[str]]:
     """Open a page; return it and what is wrong with it."""
     test = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
@@ -228,8 +236,13 @@ class State:
     file: str
     damage: str
 
+    @property
+    def place(self) -> str:
+        """The file and what it is of."""
+        return f"{self.file} of the {'run' if self.folder.parent.name == 'runs' else 'dataset'}"
+
     def __str__(self) -> str:
-        return f"{self.file} of the {'run' if self.folder.parent.name == 'runs' else 'dataset'}: {self.damage}"
+        return f"{self.place}: {self.damage}"
 
 
 def states(run: Path, data: Path) -> list[State]:
@@ -259,40 +272,63 @@ def damaged(state: State, number: int) -> Iterator[Path]:
         kept.rename(state.folder)
 
 
-def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]) -> list[str]:
-    """Return what is wrong in these states."""
-    wrong = []
+@dataclass(frozen=True)
+class Outcome:
+    """What is wrong in a state, and whether a page names the damaged file."""
+
+    state: State
+    wrong: list[str]
+    named: bool
+    all: str = "all"
+
+
+def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]) -> list[Outcome]:
+    """Open pages in these states; print what is wrong."""
+    found = []
     before = digest(good)
     for number, state in enumerate(chosen):
         with damaged(state, number) as copy:
             name = copy.name if copy.parent == bad.parent else bad.name
             PoolInProcess.computes = Path(state.file).suffix in (".keras", ".npz")
+            wrong, shown = [], ""
             for view in views:
-                for run, dataset in ((name, BAD), (good.name, GOOD))[0 if view.query else 1 :][
-                    : 2 if view in HEALTHY else 1
-                ]:
-                    found = opened(view, run, dataset)[1]
-                    wrong += [f"{state}; {view.page} {view.query} of {dataset}: {text}" for text in found]
-                    if found:
-                        print(wrong[-1][:600], flush=True)
+                pairs = ((name, BAD), (good.name, GOOD)) if view in HEALTHY else ((name, BAD),)
+                for run, dataset in pairs:
+                    test, problems = opened(view, run, dataset)
+                    wrong += [f"{view.page} {view.query} of {dataset}: {text}" for text in problems]
+                    shown += "\n".join(texts(test)).replace("\\", "")
             if digest(good) != before:
-                wrong.append(f"{state}: the healthy run was changed")
-                print(wrong[-1], flush=True)
+                wrong.append("the healthy run was changed")
+            found.append(Outcome(state, wrong, Path(state.file).name in shown))
+        for text in wrong:
+            print(f"{state}; {text[:600]}", flush=True)
         if number % 10 == 9:
             print(f"{number + 1} of {len(chosen)} states", file=sys.stderr, flush=True)
-    return wrong
+    return found
+
+
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """Print the number of states, of those without a fault, and of those that a page names, by damage and by file."""
+    print(f"{'damage, file':48} {'states':>6} {'survived':>8} {'named':>6}  not named")
+    for name in ("state.damage", "state.place", "all"):
+        groups: dict[str, list[Outcome]] = {}
+        for found in outcomes:
+            groups.setdefault(str(attrgetter(name)(found)), []).append(found)
+        for value, same in sorted(groups.items()):
+            survived, named = sum(not found.wrong for found in same), sum(found.named for found in same)
+            silent = ", ".join(found.state.damage for found in same if not found.named and name == "state.place")
+            print(f"{value:48} {len(same):6} {survived:8} {named:6}  {silent}")
 
 
 def _pages() -> list[str]:
-    """Return what is wrong with Home, Data, Train of the newest run, and Results of the newest with results."""
+    """Return what is wrong with the pages of the newest run and of the newest with results."""
     from cxrcore import runs
 
     PoolInProcess.computes = False
     known = runs.known(0.0)
     names = [found.run.name for found in known]
-    results = [found.run.name for found in known if found.metrics][:1]
-    views = [(VIEWS[0], ""), (VIEWS[1], ""), *((VIEWS[5], name) for name in names[:1])]
-    views += [(VIEWS[7], name) for name in results]
+    results = [found.run.name for found in known if found.metrics]
+    views = [(view, name) for view in VIEWS for name in (*names[:1], *results[:1])]
     return [f"{view.page}: {text}" for view, name in views for text in opened(view, name, GOOD)[1]]
 
 
@@ -317,18 +353,21 @@ def main() -> None:
         random.Random(arguments.seed).shuffle(chosen)
         chosen = chosen[part::parts]
         from cxrcore.jobs import worker_pool
+        from cxrcore.runs import index
 
         worker_pool.pool = PoolInProcess  # type: ignore[assignment]
+        scan_packages_once()
         if arguments.moments:
             from benchmarks import fault_moments
 
             until = time.time() + 60 * arguments.minutes
             sys.exit(bool(fault_moments.run_moments(arguments.moments, arguments.seed, Path(home), _pages, until)))
+        index.SECONDS = 0.0  # files are changed in other ways than the program does
         if arguments.read_only:
             os.environ["CXR_READ_ONLY"] = "1"
-        wrong = matrix(chosen, bad, good, VIEWS)
-        print(f"{len(chosen)} states, {len(VIEWS)} views of two runs: {len(wrong)} faults")
-        sys.exit(1 if wrong else 0)
+        outcomes = matrix(chosen, bad, good, VIEWS)
+        print_outcomes(outcomes)
+        sys.exit(any(found.wrong for found in outcomes))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,14 +87,18 @@ def _serve(path: str) -> None:
             except TimeoutError:
                 continue
             with client:
-                arguments, environment, log = json.loads(client.makefile().read())
+                try:
+                    arguments, environment, log = json.loads(client.makefile().read())
+                except ValueError:  # the server that asks was killed while it wrote
+                    continue
                 pid = os.fork()
                 if pid == 0:
                     server.close()
                     client.close()
                     _use(path)
                     _work(arguments, environment, log)
-                client.sendall(str(pid).encode())
+                with suppress(BrokenPipeError):  # it was killed meanwhile
+                    client.sendall(str(pid).encode())
 
 
 def _work(arguments: list[str], environment: dict[str, str], log: str | None) -> None:

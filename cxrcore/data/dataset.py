@@ -150,7 +150,7 @@ def load(name: str, version: int = 0) -> Dataset:
         UserError: there is no such dataset or version, or a file of it is damaged or newer than this program.
     """
     folder = settings.datasets_folder() / check_name(name)
-    if not (folder / INFO).is_file():
+    if not exists(name):
         known = names()
         raise UserError("There is no dataset {name!r}. Datasets: {known}.", name=name, known=known or msg("none yet"))
     read = stamps(folder)
@@ -194,7 +194,7 @@ def damaged() -> list[DamagedDataset]:
 
 def exists(name: str) -> bool:
     """Tell whether there is a dataset of this name, damaged or not."""
-    return (settings.datasets_folder() / name / INFO).exists()
+    return any((settings.datasets_folder() / name / file).exists() for file in (INFO, TABLE))
 
 
 def free_name(stem: str) -> str:
@@ -213,14 +213,15 @@ def delete(name: str) -> None:
 
 
 def _folders() -> list[Path]:
-    return sorted(path.parent for path in settings.datasets_folder().glob(f"[!.]*/{INFO}"))
+    return sorted({path.parent for file in (INFO, TABLE) for path in settings.datasets_folder().glob(f"[!.]*/{file}")})
 
 
 def _read(folder: Path) -> _Content:
     """Return what is kept of a dataset, with a table of the current schema."""
-    info, edits = DatasetInfo.read(folder / INFO), versions.read(folder)
-    path = folder / TABLE
+    path = folder / INFO
     try:
+        info, edits = DatasetInfo.read(path), versions.read(folder)
+        path = folder / TABLE
         table, _ = schema.read_table(path)
     except FileNotFoundError as error:
         raise DamagedFileError("{path} is missing.", path=path) from error
@@ -249,8 +250,8 @@ def stamps(folder: Path) -> _Stamps:
 def _checked(folder: Path, read: _Stamps) -> Message | None:
     try:
         _kept(folder, read)
-    except (UserError, OSError) as error:
-        return getattr(error, "message", None) or Message(id=str(error))
+    except UserError as error:
+        return error.message
     return None
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from cxrcore.sweeps import sweep
 from cxrcore.training.run_recorder import PAUSE_FILE, STOP_FILE
 
 LEAST_FREE = 10**9  # bytes of disk
+END_SECONDS = 2.0  # in which a process ends that has written its last status
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,13 @@ def _dead() -> Iterator[Problem]:
 
 def _orphans() -> Iterator[Problem]:
     """Workers of this workspace that no status names."""
-    for pid, work in _workers():
+    unnamed = [(pid, work) for pid, work in _workers() if not _is_named(pid, work)]
+    if unnamed:
+        time.sleep(END_SECONDS)
+    for pid, work in unnamed:
         folder = Path(work[2])
         text = msg("Process {pid} works on {folder}, which does not name it.", pid=pid.pid, folder=folder.name)
-        if not _is_named(pid, folder, work):
+        if processes.alive(pid, work) and not _is_named(pid, work):
             yield Problem(text, folder, _killer(pid, work))
 
 
@@ -157,7 +162,8 @@ def _workers() -> Iterator[tuple[ProcessId, list[str]]]:
             continue
 
 
-def _is_named(pid: ProcessId, folder: Path, work: list[str]) -> bool:
+def _is_named(pid: ProcessId, work: list[str]) -> bool:
+    folder = Path(work[2])
     try:
         status = Run(folder).status if len(work) == 3 else tasks.TaskStatus.read(tasks.file(folder, work[3]))
     except (UserError, OSError):

@@ -24,6 +24,7 @@ from cxrcore.runs import ProcessId
 @pytest.fixture(autouse=True)
 def settled(monkeypatch):
     monkeypatch.setattr(leftovers, "SETTLED_SECONDS", -1)
+    monkeypatch.setattr(doctor, "END_SECONDS", 0.0)
 
 
 def _messages(problems):
@@ -110,6 +111,15 @@ def test_worker_that_no_run_names_is_ended(home):
     ]
     assert doctor.repair(doctor.check()) == []
     process.wait(10)
+
+
+def test_worker_that_is_about_to_end_is_not_named(home, monkeypatch):
+    monkeypatch.setattr(doctor, "END_SECONDS", 1.5)
+    run = runs.create(run_config.make(dataset="d", size=64))
+    queue.write_status(run, run.status, state="finished")
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.8)", *queue.work(run)])
+    assert doctor.check() == []
+    assert process.wait(10) == 0
 
 
 def test_gc_lists_and_deletes_only_when_told(trained, home, monkeypatch):
