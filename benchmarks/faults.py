@@ -274,16 +274,19 @@ def damaged(state: State, number: int) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is wrong in a state, and whether a page names the damaged file."""
+    """What is wrong in a state, and whether a page and `cxr doctor` name the damaged file."""
 
     state: State
     wrong: list[str]
     named: bool
+    by_doctor: bool
     all: str = "all"
 
 
 def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]) -> list[Outcome]:
     """Open pages in these states; print what is wrong."""
+    from cxrcore.maintenance import doctor
+
     found = []
     before = digest(good)
     for number, state in enumerate(chosen):
@@ -299,7 +302,9 @@ def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]
                     shown += "\n".join(texts(test)).replace("\\", "")
             if digest(good) != before:
                 wrong.append("the healthy run was changed")
-            found.append(Outcome(state, wrong, Path(state.file).name in shown))
+            told = "\n".join(str(problem.message) for problem in doctor.check())
+            file = Path(state.file).name
+            found.append(Outcome(state, wrong, file in shown, file in told))
         for text in wrong:
             print(f"{state}; {text[:600]}", flush=True)
         if number % 10 == 9:
@@ -308,16 +313,19 @@ def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Print the number of states, of those without a fault, and of those that a page names, by damage and by file."""
-    print(f"{'damage, file':48} {'states':>6} {'survived':>8} {'named':>6}  not named")
+    """Print the number of states, of those without a fault, of those that a page names, and of those that a page or
+    `cxr doctor` names, by damage and by file.
+    """
+    print(f"{'damage, file':48} states survived  named  or by doctor  neither")
     for name in ("state.damage", "state.place", "all"):
         groups: dict[str, list[Outcome]] = {}
         for found in outcomes:
             groups.setdefault(str(attrgetter(name)(found)), []).append(found)
         for value, same in sorted(groups.items()):
             survived, named = sum(not found.wrong for found in same), sum(found.named for found in same)
-            silent = ", ".join(found.state.damage for found in same if not found.named and name == "state.place")
-            print(f"{value:48} {len(same):6} {survived:8} {named:6}  {silent}")
+            silent = [found.state.damage for found in same if not found.named and not found.by_doctor]
+            told, listed = len(same) - len(silent), ", ".join(silent) if name == "state.place" else ""
+            print(f"{value:48} {len(same):6} {survived:8} {named:6} {told:13}  {listed}")
 
 
 def _pages() -> list[str]:
