@@ -10,6 +10,7 @@ read-only, and without a change of the healthy run. Prints one line for each sta
 import argparse
 import functools
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -65,6 +66,7 @@ RUN_FILES = (
     "evaluations/good/duplicates.parquet", "tasks/shortcut.json", "table.parquet", "predictions.parquet",
     "heatmaps.npy", "head.keras", "novelty.npz", "vectors.npz", "events.jsonl", "log.txt", "state-head.npz",
 )  # fmt: skip
+SINGLE_SPLIT_FILES = ("metrics.json", "predictions.parquet", "events.jsonl")  # of which pages show more without folds
 DATASET_FILES = ("dataset.json", "table.parquet", "measures.parquet", "edits.jsonl", "audit.json")
 
 
@@ -233,22 +235,23 @@ class State:
     """One damaged file."""
 
     folder: Path
+    of: str
     file: str
     damage: str
 
     @property
     def place(self) -> str:
         """The file and what it is of."""
-        return f"{self.file} of the {'run' if self.folder.parent.name == 'runs' else 'dataset'}"
+        return f"{self.file} of the {self.of}"
 
     def __str__(self) -> str:
         return f"{self.place}: {self.damage}"
 
 
-def states(run: Path, data: Path) -> list[State]:
-    """Return every file of a run and a dataset in every state."""
-    files = [(run, file) for file in RUN_FILES] + [(data, file) for file in DATASET_FILES]
-    return [State(folder, file, damage) for folder, file in files for damage in DAMAGES]
+def states(run: Path, data: Path, single: Path) -> list[State]:
+    """Return every file of a run with folds, of a dataset and of a run without folds in every state."""
+    places = [(run, "run", RUN_FILES), (data, "dataset", DATASET_FILES), (single, "single run", SINGLE_SPLIT_FILES)]
+    return [State(folder, of, file, damage) for folder, of, files in places for file in files for damage in DAMAGES]
 
 
 @contextmanager
@@ -288,19 +291,20 @@ def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]
     from cxrcore.maintenance import doctor
 
     found = []
-    before = digest(good)
+    before = {folder: digest(folder) for folder in (bad, good)}
     for number, state in enumerate(chosen):
         with damaged(state, number) as copy:
+            healthy, sets = (bad, (GOOD, BAD)) if state.folder == good else (good, (BAD, GOOD))
             name = copy.name if copy.parent == bad.parent else bad.name
             PoolInProcess.computes = Path(state.file).suffix in (".keras", ".npz")
             wrong, shown = [], ""
             for view in views:
-                pairs = ((name, BAD), (good.name, GOOD)) if view in HEALTHY else ((name, BAD),)
-                for run, dataset in pairs:
+                pairs = zip((name, healthy.name), sets, strict=True)
+                for run, dataset in itertools.islice(pairs, 2 if view in HEALTHY else 1):
                     test, problems = opened(view, run, dataset)
                     wrong += [f"{view.page} {view.query} of {dataset}: {text}" for text in problems]
                     shown += "\n".join(texts(test)).replace("\\", "")
-            if digest(good) != before:
+            if digest(healthy) != before[healthy]:
                 wrong.append("the healthy run was changed")
             told = "\n".join(str(problem.message) for problem in doctor.check())
             file = Path(state.file).name
@@ -357,7 +361,7 @@ def main() -> None:
         os.environ.pop("CXR_WEIGHTS_DIR", None)
         bad, good = made_before() or make_workspace()
         part, parts = map(int, arguments.part.split("/"))
-        chosen = states(bad, Path(home) / "datasets" / BAD)
+        chosen = states(bad, Path(home) / "datasets" / BAD, good)
         random.Random(arguments.seed).shuffle(chosen)
         chosen = chosen[part::parts]
         from cxrcore.jobs import worker_pool
