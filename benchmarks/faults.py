@@ -54,8 +54,12 @@ VIEWS = [
     View("train", {"run": "{run}"}),
     *_of_run("results", "tab", TABS),
     View("explain", {"run": "{run}"}),
+    *_of_run("explain", "show", ("Upload", "Comparison", "Mean heatmap by class", "Faithfulness")),
     View("compare", {}),
     View("compare", {"show": "Sweeps"}),
+    View("data", {"view": "Add a dataset"}),
+    View("train", {"form": "Sweep"}),
+    View("status", {}),
 ]
 # Those that are opened on the healthy run, too: the others read nothing but one run's files.
 HEALTHY = (VIEWS[1], VIEWS[4], VIEWS[6])
@@ -139,6 +143,7 @@ class PoolInProcess:
     """Calls functions as a `WorkerPool` does, in this process, or refuses to where that shows nothing new."""
 
     is_warm = True
+    waiting = 0
     computes = True
 
     def call(self, function: Callable[..., object], *args: object, **options: object) -> object:
