@@ -172,10 +172,14 @@ def _disk_full(place: Workspace) -> None:
 
 def _read_only(place: Workspace) -> None:
     """What is opened from now on is on a mount that is read-only; files that are open for writing remain so."""
-    _mount("--bind", str(place.home), str(place.home))
-    _mount("-o", "remount,bind,ro", str(place.home))
+    home, aside = str(place.home), tempfile.mkdtemp(prefix="cxr-moment-")  # where nothing is opened for writing
+    _mount("--bind", home, aside)
+    _mount("-o", "remount,bind,ro", aside)
+    _mount("--bind", aside, home)
     time.sleep(1.5)
-    subprocess.run(["umount", "-l", str(place.home)], check=True)
+    for folder in (home, aside):
+        subprocess.run(["umount", "-l", folder], check=True)
+    Path(aside).rmdir()
 
 
 def _file(damage: str) -> Fault:
