@@ -7,6 +7,7 @@ repaired, and everything must come to its end; what is wrong then counts for the
 """
 
 import hashlib
+import math
 import os
 import random
 import shutil
@@ -18,8 +19,9 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -43,13 +45,13 @@ IMPORTS = 6  # datasets that a server imports, one after another
 RESULTS = ("config.json", "about.json", "metrics.json", "status.json", "table.parquet", "predictions.parquet")
 
 
-def serve() -> None:
-    """Do what the server of a workspace does when people use it."""
+def serve(started: Sequence[str]) -> None:
+    """Do what the server of a workspace does when people use it, and start these tasks."""
     threading.Thread(target=_import_all, daemon=True).start()
     number = 0
     while os.getppid() != 1:
         number += 1
-        for action in (_submit, _edit, _audit):
+        for action in (_submit, _edit, partial(_audit, started)):
             try:
                 action(number)
                 queue.dispatch()
@@ -90,10 +92,10 @@ def _import(name: str) -> None:
     importing.import_folders([settings.home() / "source"], name)
 
 
-def _audit(number: int) -> None:
-    if number % 2 == 0 and number <= 2 * len(TASKS):
+def _audit(started: Sequence[str], number: int) -> None:
+    if number % 2 == 0 and number <= 2 * len(started):
         oldest = [run for run in runs.listing() if run.status.state == FINISHED][-1]
-        tasks.start(oldest, TASKS[number // 2 - 1])
+        tasks.start(oldest, started[number // 2 - 1])
 
 
 @dataclass
@@ -104,6 +106,7 @@ class Workspace:
     template: Path
     rng: random.Random
     warm: WarmProcesses
+    started: Sequence[str]  # tasks, by the server
     server: int = 0
     finished: dict[str, str] = field(default_factory=dict)  # digests of `RESULTS` by the names of runs
     damaged: Path | None = None  # the folder of a run or dataset, until it is restored
@@ -116,7 +119,7 @@ class Workspace:
     def serve(self) -> None:
         """Start the server, unless it is there."""
         if not (self.server and psutil.pid_exists(self.server)):
-            self.server = self.warm.start(SERVER)
+            self.server = self.warm.start(SERVER, *self.started)
 
     def end_server(self) -> None:
         """End the server if it is there."""
@@ -217,29 +220,40 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-def run_moments(count: int, seed: int, template: Path, check_pages: Callable[[], list[str]], until: float) -> int:
-    """Do the faults in turn, print a table, and return how many moments were not survived.
+def run_moments(
+    kinds: Sequence[str],
+    seed: int,
+    template: Path,
+    check_pages: Callable[[], list[str]],
+    until: float = math.inf,
+    mounted: bool = True,
+    started: Sequence[str] = TASKS,
+) -> list[str]:
+    """Do the faults in turn, print a table, and return what is wrong.
 
     Args:
-        count: number of moments.
+        kinds: names of `FAULTS`, one a moment.
         seed: of the random times and files.
-        template: a workspace with finished runs of the datasets `bad` and `good`.
+        template: a workspace with finished runs, and the datasets `bad` and `good`.
         check_pages: returns what is wrong with the pages.
         until: no fault is begun after this time, in seconds since 1970.
+        mounted: whether the workspace is a small tmpfs, which needs root; needed for the faults of disks.
+        started: the tasks that the server starts.
     """
+    found: list[str] = []
     tried: Counter[str] = Counter()
     survived: Counter[str] = Counter()
     leftovers.SETTLED_SECONDS = doctor.LEAST_FREE = 0  # the disk is small, and all that writes is ended before
     warm = WarmProcesses()
     try:
-        for first in range(0, count, FAULTS_OF_ONE_WORKSPACE):
+        for first in range(0, len(kinds), FAULTS_OF_ONE_WORKSPACE):
             if time.time() > until:
                 break
-            numbers = range(first, min(count, first + FAULTS_OF_ONE_WORKSPACE))
-            kinds = [list(FAULTS)[number % len(FAULTS)] for number in numbers]
-            place = _made(template, random.Random(f"{seed} {first}"), warm)
+            numbers = range(first, min(len(kinds), first + FAULTS_OF_ONE_WORKSPACE))
+            place = Workspace(_made(template, mounted), template, random.Random(f"{seed} {first}"), warm, started)
             try:
-                for number, kind in zip(numbers, kinds, strict=True):
+                for number in numbers:
+                    kind = kinds[number]
                     begun = time.monotonic()
                     wrong = _moment(place, kind, check_pages)
                     is_last = number == numbers[-1] or time.time() > until
@@ -247,24 +261,26 @@ def run_moments(count: int, seed: int, template: Path, check_pages: Callable[[],
                         wrong += _ended(place, check_pages)
                     tried[kind] += 1
                     survived[kind] += not wrong
+                    found += wrong
                     text = "; ".join(wrong) or "survived"
                     print(f"{number}: {kind}: {time.monotonic() - begun:.1f} s: {text}", file=sys.stderr, flush=True)
                     if is_last:
                         break
             finally:
-                _remove(place)
+                _remove(place, mounted)
     finally:
         warm.close()
     print(f"{'fault':20} {'moments':>8} {'survived':>9}")
     for kind in tried:
         print(f"{kind:20} {tried[kind]:8} {survived[kind]:9}")
     print(f"{'all':20} {tried.total():8} {survived.total():9}")
-    return tried.total() - survived.total()
+    return found
 
 
-def _made(template: Path, rng: random.Random, warm: WarmProcesses) -> Workspace:
+def _made(template: Path, mounted: bool) -> Path:
     home = Path(tempfile.mkdtemp(prefix="cxr-moment-"))
-    _mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(home))
+    if mounted:
+        _mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(home))
     os.environ["CXR_HOME"] = str(home)
     for name in ("datasets", "runs", "features"):
         shutil.copytree(template / name, home / name)
@@ -272,15 +288,16 @@ def _made(template: Path, rng: random.Random, warm: WarmProcesses) -> Workspace:
         folder = home / "source" / path.name.partition("_")[0]
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder)
-    return Workspace(home, template, rng, warm)
+    return home
 
 
-def _remove(place: Workspace) -> None:
+def _remove(place: Workspace, mounted: bool) -> None:
     place.end_server()
     for process, work in doctor._workers():
         processes.kill(process, work)
-    subprocess.run(["umount", "-l", str(place.home)], check=False)
-    place.home.rmdir()
+    if mounted:
+        subprocess.run(["umount", "-l", str(place.home)], check=False)
+    shutil.rmtree(place.home)
 
 
 def _moment(place: Workspace, kind: str, check_pages: Callable[[], list[str]]) -> list[str]:
@@ -328,8 +345,7 @@ def _untrue(place: Workspace) -> list[str]:
         status = run.status
         if status.state == RUNNING and queue.is_dead(run, status):
             wrong.append(f"{run.name} is marked as running, but is not")
-    with queue.lock():
-        wrong += [str(problem.message) for problem in doctor._orphans() if problem.path != place.damaged]
+    wrong += [str(problem.message) for problem in doctor._orphans() if problem.path != place.damaged]
     for name in dataset.names():
         if name.startswith("import-") and len(dataset.load(name).usable) != len(_source(place)):
             wrong.append(f"{name} was imported in part")

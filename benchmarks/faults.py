@@ -301,7 +301,7 @@ def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]
         with damaged(state, number) as copy:
             healthy, sets = (bad, (GOOD, BAD)) if state.folder == good else (good, (BAD, GOOD))
             name = copy.name if copy.parent == bad.parent else bad.name
-            PoolInProcess.computes = Path(state.file).suffix in (".keras", ".npz")
+            PoolInProcess.computes = Path(state.file).suffix == ".keras"
             wrong, shown = [], ""
             for view in views:
                 pairs = zip((name, healthy.name), sets, strict=True)
@@ -337,7 +337,7 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
             print(f"{value:48} {len(same):6} {survived:8} {named:6} {told:13}  {listed}")
 
 
-def _pages() -> list[str]:
+def open_pages() -> list[str]:
     """Return what is wrong with the pages of the newest run and of the newest with results."""
     from cxrcore import runs
 
@@ -345,8 +345,8 @@ def _pages() -> list[str]:
     known = runs.known(0.0)
     names = [found.run.name for found in known]
     results = [found.run.name for found in known if found.metrics]
-    views = [(view, name) for view in VIEWS for name in (*names[:1], *results[:1])]
-    return [f"{view.page}: {text}" for view, name in views for text in opened(view, name, GOOD)[1]]
+    views = [(view, (names if view.page == "train" else [*results, *names])[:1]) for view in VIEWS]
+    return [f"{view.page}: {text}" for view, run in views for text in opened(view, "".join(run), GOOD)[1]]
 
 
 def main() -> None:
@@ -378,7 +378,10 @@ def main() -> None:
             from benchmarks import fault_moments
 
             until = time.time() + 60 * arguments.minutes
-            sys.exit(bool(fault_moments.run_moments(arguments.moments, arguments.seed, Path(home), _pages, until)))
+            kinds = [
+                kind for kind, _ in zip(itertools.cycle(fault_moments.FAULTS), range(arguments.moments), strict=False)
+            ]
+            sys.exit(bool(fault_moments.run_moments(kinds, arguments.seed, Path(home), open_pages, until)))
         index.SECONDS = 0.0  # files are changed in other ways than the program does
         if arguments.read_only:
             os.environ["CXR_READ_ONLY"] = "1"

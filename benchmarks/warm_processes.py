@@ -42,7 +42,8 @@ class WarmProcesses:
         return int(_popen(self.path)([sys.executable, "-m", *arguments]).pid)
 
     def close(self) -> None:
-        """End the process that forks."""
+        """End the process that forks; others are started as before."""
+        subprocess.Popen = _start  # type: ignore[misc]
         self._process.kill()
         self._process.wait()
         Path(self.path).unlink()
@@ -119,7 +120,7 @@ def _work(arguments: list[str], environment: dict[str, str], log: str | None) ->
         _name(["-m", *arguments])
         module, *rest = arguments
         if module == SERVER:
-            fault_moments.serve()
+            fault_moments.serve(rest)
         priority.lower()
         code = worker.main(Path(rest[0])) if module == processes.WORKER else tasks.main(Path(rest[0]), rest[1])
     except BaseException:
