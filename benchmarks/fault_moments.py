@@ -111,6 +111,7 @@ class Workspace:
     finished: dict[str, str] = field(default_factory=dict)  # digests of `RESULTS` by the names of runs
     damaged: Path | None = None  # the folder of a run or dataset, until it is restored
     file: str = ""  # that is damaged in it
+    under_way: str = ""  # when the last fault came
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes of runs and tasks of the workspace."""
@@ -263,7 +264,9 @@ def run_moments(
                     survived[kind] += not wrong
                     found += wrong
                     text = "; ".join(wrong) or "survived"
-                    print(f"{number}: {kind}: {time.monotonic() - begun:.1f} s: {text}", file=sys.stderr, flush=True)
+                    seconds = time.monotonic() - begun
+                    line = f"{number}: {kind}: {place.under_way}: {seconds:.1f} s: {text}"
+                    print(line, file=sys.stderr, flush=True)
                     if is_last:
                         break
             finally:
@@ -303,12 +306,17 @@ def _remove(place: Workspace, mounted: bool) -> None:
 def _moment(place: Workspace, kind: str, check_pages: Callable[[], list[str]]) -> list[str]:
     """Return what is wrong after a fault, and after the repair."""
     place.serve()
+    end = time.monotonic() + PATIENCE
+    while not place.workers() and time.monotonic() < end:
+        time.sleep(0.05)
     time.sleep(place.rng.uniform(0.2, LONGEST))
     place.finished |= {
         run.name: _results(run.folder)
         for run in runs.listing()
         if run.status.state == FINISHED and run.name not in place.finished
     }
+    is_importing = any((place.home / "datasets").glob(".importing-*/found.jsonl"))
+    place.under_way = f"{len(place.workers())} processes, {'an' if is_importing else 'no'} import"
     FAULTS[kind](place)
     time.sleep(0.2)
     step = place.rng.uniform(-1e6, 1e6) if kind == "clock step" else 0.0
