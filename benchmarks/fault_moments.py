@@ -40,7 +40,7 @@ from cxrcore.runs import FAILED, FINISHED, LIVE, RUNNING
 SIZE, LONGEST, PATIENCE = "300m", 2.5, 90.0
 FAULTS_OF_ONE_WORKSPACE = 8
 TASKS = "shortcut", "faithfulness"
-IMPORTS = 6  # datasets that a server imports, one after another
+IMPORTS = 40  # datasets that a server imports, one after another
 # Nothing writes these once a run has finished.
 RESULTS = ("config.json", "about.json", "metrics.json", "status.json", "table.parquet", "predictions.parquet")
 
