@@ -92,17 +92,21 @@ def _serve(path: str) -> None:
                     arguments, environment, log = json.loads(client.makefile().read())
                 except ValueError:  # the server that asks was killed while it wrote
                     continue
+                named, name_end = os.pipe()
                 pid = os.fork()
                 if pid == 0:
                     server.close()
                     client.close()
                     _use(path)
-                    _work(arguments, environment, log)
+                    _work(arguments, environment, log, name_end)
+                os.close(name_end)
+                os.read(named, 1)  # until it has its command line, by which it is recognised, or has ended
+                os.close(named)
                 with suppress(BrokenPipeError):  # it was killed meanwhile
                     client.sendall(str(pid).encode())
 
 
-def _work(arguments: list[str], environment: dict[str, str], log: str | None) -> None:
+def _work(arguments: list[str], environment: dict[str, str], log: str | None, name_end: int) -> None:
     from benchmarks import fault_moments
     from cxrcore.jobs import priority, tasks, worker
 
@@ -118,6 +122,7 @@ def _work(arguments: list[str], environment: dict[str, str], log: str | None) ->
             os.dup2(file, 2)
             os.close(file)
         _name(["-m", *arguments])
+        os.close(name_end)
         module, *rest = arguments
         if module == SERVER:
             fault_moments.serve(rest)
