@@ -8,7 +8,9 @@ read-only, and without a change of the healthy run. Prints one line for each sta
 """
 
 import argparse
+import functools
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -19,8 +21,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from cxrcore.errors import UserError
@@ -50,8 +54,12 @@ VIEWS = [
     View("train", {"run": "{run}"}),
     *_of_run("results", "tab", TABS),
     View("explain", {"run": "{run}"}),
+    *_of_run("explain", "show", ("Upload", "Comparison", "Mean heatmap by class", "Faithfulness")),
     View("compare", {}),
     View("compare", {"show": "Sweeps"}),
+    View("data", {"view": "Add a dataset"}),
+    View("train", {"form": "Sweep"}),
+    View("status", {}),
 ]
 # Those that are opened on the healthy run, too: the others read nothing but one run's files.
 HEALTHY = (VIEWS[1], VIEWS[4], VIEWS[6])
@@ -62,6 +70,7 @@ RUN_FILES = (
     "evaluations/good/duplicates.parquet", "tasks/shortcut.json", "table.parquet", "predictions.parquet",
     "heatmaps.npy", "head.keras", "novelty.npz", "vectors.npz", "events.jsonl", "log.txt", "state-head.npz",
 )  # fmt: skip
+SINGLE_SPLIT_FILES = ("metrics.json", "predictions.parquet", "events.jsonl")  # of which pages show more without folds
 DATASET_FILES = ("dataset.json", "table.parquet", "measures.parquet", "edits.jsonl", "audit.json")
 
 
@@ -134,6 +143,7 @@ class PoolInProcess:
     """Calls functions as a `WorkerPool` does, in this process, or refuses to where that shows nothing new."""
 
     is_warm = True
+    waiting = 0
     computes = True
 
     def call(self, function: Callable[..., object], *args: object, **options: object) -> object:
@@ -188,6 +198,11 @@ def made_before() -> tuple[Path, Path] | None:
     return (found[BAD], found[GOOD]) if found.keys() >= {BAD, GOOD} else None
 
 
+def scan_packages_once() -> None:
+    """Look for the Streamlit components of the installed packages, which takes longer than most pages, once for all."""
+    manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+
+
 def opened(view: View, run: str, dataset: str) -> tuple[AppTest, list[str]]:
     """Open a page; return it and what is wrong with it."""
     test = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
@@ -225,17 +240,23 @@ class State:
     """One damaged file."""
 
     folder: Path
+    of: str
     file: str
     damage: str
 
+    @property
+    def place(self) -> str:
+        """The file and what it is of."""
+        return f"{self.file} of the {self.of}"
+
     def __str__(self) -> str:
-        return f"{self.file} of the {'run' if self.folder.parent.name == 'runs' else 'dataset'}: {self.damage}"
+        return f"{self.place}: {self.damage}"
 
 
-def states(run: Path, data: Path) -> list[State]:
-    """Return every file of a run and a dataset in every state."""
-    files = [(run, file) for file in RUN_FILES] + [(data, file) for file in DATASET_FILES]
-    return [State(folder, file, damage) for folder, file in files for damage in DAMAGES]
+def states(run: Path, data: Path, single: Path) -> list[State]:
+    """Return every file of a run with folds, of a dataset and of a run without folds in every state."""
+    places = [(run, "run", RUN_FILES), (data, "dataset", DATASET_FILES), (single, "single run", SINGLE_SPLIT_FILES)]
+    return [State(folder, of, file, damage) for folder, of, files in places for file in files for damage in DAMAGES]
 
 
 @contextmanager
@@ -259,41 +280,73 @@ def damaged(state: State, number: int) -> Iterator[Path]:
         kept.rename(state.folder)
 
 
-def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]) -> list[str]:
-    """Return what is wrong in these states."""
-    wrong = []
-    before = digest(good)
+@dataclass(frozen=True)
+class Outcome:
+    """What is wrong in a state, and whether a page and `cxr doctor` name the damaged file."""
+
+    state: State
+    wrong: list[str]
+    named: bool
+    by_doctor: bool
+    all: str = "all"
+
+
+def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]) -> list[Outcome]:
+    """Open pages in these states; print what is wrong."""
+    from cxrcore.maintenance import doctor
+
+    found = []
+    before = {folder: digest(folder) for folder in (bad, good)}
     for number, state in enumerate(chosen):
         with damaged(state, number) as copy:
+            healthy, sets = (bad, (GOOD, BAD)) if state.folder == good else (good, (BAD, GOOD))
             name = copy.name if copy.parent == bad.parent else bad.name
-            PoolInProcess.computes = Path(state.file).suffix in (".keras", ".npz")
+            PoolInProcess.computes = Path(state.file).suffix == ".keras"
+            wrong, shown = [], ""
             for view in views:
-                for run, dataset in ((name, BAD), (good.name, GOOD))[0 if view.query else 1 :][
-                    : 2 if view in HEALTHY else 1
-                ]:
-                    found = opened(view, run, dataset)[1]
-                    wrong += [f"{state}; {view.page} {view.query} of {dataset}: {text}" for text in found]
-                    if found:
-                        print(wrong[-1][:600], flush=True)
-            if digest(good) != before:
-                wrong.append(f"{state}: the healthy run was changed")
-                print(wrong[-1], flush=True)
+                pairs = zip((name, healthy.name), sets, strict=True)
+                for run, dataset in itertools.islice(pairs, 2 if view in HEALTHY else 1):
+                    test, problems = opened(view, run, dataset)
+                    wrong += [f"{view.page} {view.query} of {dataset}: {text}" for text in problems]
+                    shown += "\n".join(texts(test)).replace("\\", "")
+            if digest(healthy) != before[healthy]:
+                wrong.append("the healthy run was changed")
+            told = "\n".join(str(problem.message) for problem in doctor.check())
+            file = Path(state.file).name
+            found.append(Outcome(state, wrong, file in shown, file in told))
+        for text in wrong:
+            print(f"{state}; {text[:600]}", flush=True)
         if number % 10 == 9:
             print(f"{number + 1} of {len(chosen)} states", file=sys.stderr, flush=True)
-    return wrong
+    return found
 
 
-def _pages() -> list[str]:
-    """Return what is wrong with Home, Data, Train of the newest run, and Results of the newest with results."""
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """Print the number of states, of those without a fault, of those that a page names, and of those that a page or
+    `cxr doctor` names, by damage and by file.
+    """
+    print(f"{'damage, file':48} states survived  named  or by doctor  neither")
+    for name in ("state.damage", "state.place", "all"):
+        groups: dict[str, list[Outcome]] = {}
+        for found in outcomes:
+            groups.setdefault(str(attrgetter(name)(found)), []).append(found)
+        for value, same in sorted(groups.items()):
+            survived, named = sum(not found.wrong for found in same), sum(found.named for found in same)
+            silent = [found.state.damage for found in same if not found.named and not found.by_doctor]
+            told, listed = len(same) - len(silent), ", ".join(silent) if name == "state.place" else ""
+            print(f"{value:48} {len(same):6} {survived:8} {named:6} {told:13}  {listed}")
+
+
+def open_pages() -> list[str]:
+    """Return what is wrong with the pages of the newest run and of the newest with results."""
     from cxrcore import runs
 
     PoolInProcess.computes = False
     known = runs.known(0.0)
     names = [found.run.name for found in known]
-    results = [found.run.name for found in known if found.metrics][:1]
-    views = [(VIEWS[0], ""), (VIEWS[1], ""), *((VIEWS[5], name) for name in names[:1])]
-    views += [(VIEWS[7], name) for name in results]
-    return [f"{view.page}: {text}" for view, name in views for text in opened(view, name, GOOD)[1]]
+    results = [found.run.name for found in known if found.metrics]
+    views = [(view, (names if view.page == "train" else [*results, *names])[:1]) for view in VIEWS]
+    return [f"{view.page}: {text}" for view, run in views for text in opened(view, "".join(run), GOOD)[1]]
 
 
 def main() -> None:
@@ -313,22 +366,28 @@ def main() -> None:
         os.environ.pop("CXR_WEIGHTS_DIR", None)
         bad, good = made_before() or make_workspace()
         part, parts = map(int, arguments.part.split("/"))
-        chosen = states(bad, Path(home) / "datasets" / BAD)
+        chosen = states(bad, Path(home) / "datasets" / BAD, good)
         random.Random(arguments.seed).shuffle(chosen)
         chosen = chosen[part::parts]
+        from cxrcore import watched
         from cxrcore.jobs import worker_pool
 
         worker_pool.pool = PoolInProcess  # type: ignore[assignment]
+        scan_packages_once()
         if arguments.moments:
             from benchmarks import fault_moments
 
             until = time.time() + 60 * arguments.minutes
-            sys.exit(bool(fault_moments.run_moments(arguments.moments, arguments.seed, Path(home), _pages, until)))
+            kinds = [
+                kind for kind, _ in zip(itertools.cycle(fault_moments.FAULTS), range(arguments.moments), strict=False)
+            ]
+            sys.exit(bool(fault_moments.run_moments(kinds, arguments.seed, Path(home), open_pages, until)))
+        watched.SECONDS = 0.0  # files are changed in other ways than the program does
         if arguments.read_only:
             os.environ["CXR_READ_ONLY"] = "1"
-        wrong = matrix(chosen, bad, good, VIEWS)
-        print(f"{len(chosen)} states, {len(VIEWS)} views of two runs: {len(wrong)} faults")
-        sys.exit(1 if wrong else 0)
+        outcomes = matrix(chosen, bad, good, VIEWS)
+        print_outcomes(outcomes)
+        sys.exit(any(found.wrong for found in outcomes))
 
 
 if __name__ == "__main__":

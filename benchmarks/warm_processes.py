@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,7 +42,8 @@ class WarmProcesses:
         return int(_popen(self.path)([sys.executable, "-m", *arguments]).pid)
 
     def close(self) -> None:
-        """End the process that forks."""
+        """End the process that forks; others are started as before."""
+        subprocess.Popen = _start  # type: ignore[misc]
         self._process.kill()
         self._process.wait()
         Path(self.path).unlink()
@@ -86,17 +88,25 @@ def _serve(path: str) -> None:
             except TimeoutError:
                 continue
             with client:
-                arguments, environment, log = json.loads(client.makefile().read())
+                try:
+                    arguments, environment, log = json.loads(client.makefile().read())
+                except ValueError:  # the server that asks was killed while it wrote
+                    continue
+                named, name_end = os.pipe()
                 pid = os.fork()
                 if pid == 0:
                     server.close()
                     client.close()
                     _use(path)
-                    _work(arguments, environment, log)
-                client.sendall(str(pid).encode())
+                    _work(arguments, environment, log, name_end)
+                os.close(name_end)
+                os.read(named, 1)  # until it has its command line, by which it is recognised, or has ended
+                os.close(named)
+                with suppress(BrokenPipeError):  # it was killed meanwhile
+                    client.sendall(str(pid).encode())
 
 
-def _work(arguments: list[str], environment: dict[str, str], log: str | None) -> None:
+def _work(arguments: list[str], environment: dict[str, str], log: str | None, name_end: int) -> None:
     from benchmarks import fault_moments
     from cxrcore.jobs import priority, tasks, worker
 
@@ -112,9 +122,10 @@ def _work(arguments: list[str], environment: dict[str, str], log: str | None) ->
             os.dup2(file, 2)
             os.close(file)
         _name(["-m", *arguments])
+        os.close(name_end)
         module, *rest = arguments
         if module == SERVER:
-            fault_moments.serve()
+            fault_moments.serve(rest)
         priority.lower()
         code = worker.main(Path(rest[0])) if module == processes.WORKER else tasks.main(Path(rest[0]), rest[1])
     except BaseException:

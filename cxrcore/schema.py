@@ -90,13 +90,17 @@ def read_versioned(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        DamagedFileError: it is not a JSON object.
+        DamagedFileError: it is not a JSON object, or cannot be read.
         NewerFileError: a newer version of the program has written it.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise DamagedFileError("{path} is damaged: it is truncated, or not JSON.", path=path) from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # a folder of this name, no permission
+        raise DamagedFileError("{path} is missing or damaged.", path=path) from error
     if not isinstance(values, dict):
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path)
     check_version(values.get(KEY, 1), path)

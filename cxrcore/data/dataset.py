@@ -159,7 +159,7 @@ def load(name: str, version: int = 0) -> Dataset:
         UserError: there is no such dataset or version, or a file of it is damaged or newer than this program.
     """
     folder = settings.datasets_folder() / check_name(name)
-    if not (folder / INFO).is_file():
+    if not exists(name):
         known = names()
         raise UserError("There is no dataset {name!r}. Datasets: {known}.", name=name, known=known or msg("none yet"))
     read = stamps(folder)
@@ -207,7 +207,7 @@ def damaged() -> dict[str, Message]:
 
 def exists(name: str) -> bool:
     """Tell whether there is a dataset of this name, damaged or not."""
-    return (settings.datasets_folder() / name / INFO).exists()
+    return any((settings.datasets_folder() / name / file).exists() for file in (INFO, TABLE))
 
 
 def free_name(stem: str) -> str:
@@ -228,7 +228,7 @@ def delete(name: str) -> None:
 
 def _look(folder: Path) -> tuple[KnownDataset, ...]:
     key = stamp(settings.key_file())
-    found = sorted(path.parent for path in folder.glob(f"[!.]*/{INFO}"))
+    found = sorted({path.parent for file in (INFO, TABLE) for path in folder.glob(f"[!.]*/{file}")})
     return tuple(_checked(each, (*_stamps(each), key)) for each in found)
 
 
@@ -237,9 +237,10 @@ _WATCHED = Watched(_look)
 
 def _read(folder: Path) -> _Content:
     """Return what is kept of a dataset, with a table of the current schema."""
-    info, edits = DatasetInfo.read(folder / INFO), versions.read(folder)
-    path = folder / TABLE
+    path = folder / INFO
     try:
+        info, edits = DatasetInfo.read(path), versions.read(folder)
+        path = folder / TABLE
         table, _ = schema.read_table(path)
     except FileNotFoundError as error:
         raise DamagedFileError("{path} is missing.", path=path) from error
@@ -266,8 +267,8 @@ def _stamps(folder: Path) -> _Stamps:
 def _checked(folder: Path, read: _Stamps) -> KnownDataset:
     try:
         info, *_ = _kept(folder, read)
-    except (UserError, OSError) as error:
-        return KnownDataset(folder.name, read, "", getattr(error, "message", None) or Message(id=str(error)))
+    except UserError as error:
+        return KnownDataset(folder.name, read, "", error.message)
     return KnownDataset(folder.name, read, info.created, None)
 
 

@@ -51,7 +51,7 @@ def read(folder: Path) -> list[Edit]:
     """Return the edits of a dataset.
 
     Raises:
-        DamagedFileError: a line is no edit.
+        DamagedFileError: a line is no edit, or the file cannot be read.
         NewerFileError: a newer version of the program has written it.
     """
     path = folder / LOG
@@ -60,7 +60,7 @@ def read(folder: Path) -> list[Edit]:
         for line in lines:
             schema.check_version(line.get(schema.KEY, 1), path)
         return [Edit.model_validate(line) for line in lines]
-    except (ValueError, ValidationError, AttributeError) as error:
+    except (ValueError, ValidationError, AttributeError, OSError) as error:
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path) from error
 
 

@@ -1,5 +1,6 @@
 """The process of one run: `python -m cxrcore.jobs.worker FOLDER`."""
 
+import os
 import sys
 from datetime import datetime
 from functools import partial
@@ -23,8 +24,9 @@ def _log_stage(log: Path, stage: str, done: int, total: int) -> None:
 
 def main(folder: Path) -> int:
     """Train the folder's config, then start the next run of the queue. Return the exit code."""
-    with queue.lock():
-        pass  # the process that started this one writes the first status
+    with queue.lock():  # the process that started this one writes the first status
+        if Run(folder).status.pid not in (os.getpid(), os.getppid()):  # the latter is the launcher of a venv on Windows
+            return 3  # it was ended before, or the disk was full: the run still waits
     logs.start(run=folder.name)
     logs.LOGGER.info("Run started")
     try:

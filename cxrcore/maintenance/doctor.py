@@ -2,24 +2,30 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
+import numpy as np
 import psutil
 from filelock import Timeout
 
-from cxrcore import runs, settings
+from cxrcore import runs, schema, settings
 from cxrcore.data import dataset
 from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.jobs import processes, queue, tasks
 from cxrcore.maintenance import leftovers
 from cxrcore.messages import Message, msg, some
-from cxrcore.runs import LIVE, RUNNING, ProcessId, Run, process_id
+from cxrcore.runs import FINISHED, HEAD_FILE, LIVE, RUNNING, WHOLE_MODEL_FILE, ProcessId, Run, process_id
 from cxrcore.sweeps import sweep
 from cxrcore.training.run_recorder import PAUSE_FILE, STOP_FILE
 
 LEAST_FREE = 10**9  # bytes of disk
+_NEEDED = "table.parquet", "predictions.parquet"  # of a finished run, beside what it is listed by
+END_SECONDS = 2.0  # in which a process ends that has written its last status
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,9 @@ class Problem:
 def check() -> list[Problem]:
     """Return what is wrong in the workspace; nothing is changed."""
     return [
-        problem for part in (_folder, _damaged, _dead, _orphans, _requests, _leftovers, _images) for problem in part()
+        problem
+        for part in (_folder, _damaged, _files, _dead, _orphans, _requests, _leftovers, _images)
+        for problem in part()
     ]
 
 
@@ -81,6 +89,46 @@ def _damaged() -> Iterator[Problem]:
         yield Problem(text, settings.home() / "sweeps" / found.name)
 
 
+def _files() -> Iterator[Problem]:
+    """Files that cannot be read, of runs and datasets that can be opened, and those that a finished run lacks."""
+    for run in runs.listing():
+        paths = [path for path in run.folder.rglob("[!.]*") if path.suffix in _READERS]
+        if run.status.state == FINISHED:
+            model = WHOLE_MODEL_FILE if (run.folder / WHOLE_MODEL_FILE).exists() else HEAD_FILE
+            paths += [path for name in (*_NEEDED, model) if (path := run.folder / name) not in paths]
+        for reason, path in _unreadable(paths):
+            yield Problem(msg("Run {name} is damaged: {reason}", name=run.name, reason=reason), path)
+    for name in dataset.names():
+        for reason, path in _unreadable((settings.datasets_folder() / name).glob("[!.]*.*")):
+            yield Problem(msg("Dataset {name} is damaged: {reason}", name=name, reason=reason), path)
+
+
+def _unreadable(paths: Iterable[Path]) -> Iterator[tuple[Message, Path]]:
+    for path in sorted(paths):
+        try:
+            if path.suffix in _READERS:
+                _READERS[path.suffix](path)
+        except UserError as error:
+            yield error.message, path
+        except (OSError, ValueError, EOFError, BadZipFile):
+            yield msg("{path} is missing or damaged.", path=path), path
+
+
+def _read_archive(path: Path) -> None:
+    with ZipFile(path) as archive:
+        if archive.testzip():
+            raise BadZipFile
+
+
+_READERS: dict[str, Callable[[Path], object]] = {
+    ".json": schema.read_versioned,
+    ".parquet": schema.read_table,
+    ".npy": partial(np.load, mmap_mode="r"),
+    ".npz": _read_archive,
+    ".keras": _read_archive,
+}
+
+
 def _dead() -> Iterator[Problem]:
     """Runs and tasks that are marked as running although their process has ended."""
     for run in runs.listing():
@@ -102,10 +150,13 @@ def _dead() -> Iterator[Problem]:
 
 def _orphans() -> Iterator[Problem]:
     """Workers of this workspace that no status names."""
-    for pid, work in _workers():
+    unnamed = [(pid, work) for pid, work in _workers() if not _is_named(pid, work)]
+    if unnamed:
+        time.sleep(END_SECONDS)
+    for pid, work in unnamed:
         folder = Path(work[2])
         text = msg("Process {pid} works on {folder}, which does not name it.", pid=pid.pid, folder=folder.name)
-        if not _is_named(pid, folder, work):
+        if processes.alive(pid, work) and not _is_named(pid, work):
             yield Problem(text, folder, _killer(pid, work))
 
 
@@ -157,7 +208,8 @@ def _workers() -> Iterator[tuple[ProcessId, list[str]]]:
             continue
 
 
-def _is_named(pid: ProcessId, folder: Path, work: list[str]) -> bool:
+def _is_named(pid: ProcessId, work: list[str]) -> bool:
+    folder = Path(work[2])
     try:
         status = Run(folder).status if len(work) == 3 else tasks.TaskStatus.read(tasks.file(folder, work[3]))
     except (UserError, OSError):

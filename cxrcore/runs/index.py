@@ -108,7 +108,13 @@ def _known(folder: str, before: tuple[KnownRun, int] | None) -> tuple[KnownRun, 
     same_names = [name for name, *_ in before[0].state] if before and before[1] == written else None
     state = _state(folder, same_names)
     settled = written if now - written > _SETTLED_SECONDS * 1e9 else 0
-    known = before[0] if before and before[0].state == state else _read(Run(Path(folder)), state)
+    if not before or before[0].state != state:
+        return _read(Run(Path(folder)), state), settled
+    known = before[0]
+    if (
+        known.problem and (again := _read(known.run, state)).problem != known.problem
+    ):  # permissions are not in the state
+        known = again
     return known, settled
 
 
@@ -118,7 +124,10 @@ def _state(folder: str, names: list[str] | None) -> _State:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.name in _FILES)
     found = []
     for name in names:
-        status = os.stat(f"{folder}/{name}")  # noqa: PTH116
+        try:
+            status = os.stat(f"{folder}/{name}")  # noqa: PTH116
+        except FileNotFoundError:
+            status = os.lstat(f"{folder}/{name}")  # a link to nothing
         found.append((name, status.st_ino, status.st_mtime_ns, status.st_size))
     return tuple(found)
 

@@ -30,7 +30,7 @@ import pandas as pd
 from cachetools import LRUCache, cached
 
 from cxrcore import schema, settings
-from cxrcore.config.run_config import RunConfig
+from cxrcore.config.run_config import RunConfig, validated
 from cxrcore.data.classes import positive
 from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.files import Stamp, atomic_path, note_change, read_text_lines, stamp
@@ -81,11 +81,18 @@ class Run:
 
     @property
     def config(self) -> RunConfig:
-        """The config, with the taps and the input size that were chosen."""
+        """The config, with the taps and the input size once they are chosen, before the evaluation."""
         requested = self.requested
-        if not requested.chooses or (found := self.selection) is None:
+        if not requested.chooses:
             return requested
-        return requested.model_copy(update={"tap": found.tap, "size": found.size})
+        if (found := self.selection) is None:
+            if (self.folder / "metrics.json").is_file():
+                raise DamagedFileError("{path} is missing or damaged.", path=self.folder / SELECTION)
+            return requested
+        try:
+            return validated(requested.plain() | {"tap": found.tap, "size": found.size})
+        except UserError as error:  # no such tap or size
+            raise DamagedFileError("{path} is not valid: {error}", path=self.folder / SELECTION, error=error) from error
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -110,9 +110,21 @@ def test_changes_of_this_process_are_listed_at_once(phantom, monkeypatch):
     assert dataset.names() == ["another", "copied"]
 
 
-def test_missing_table_is_damage(phantom):
-    (phantom.folder / dataset.TABLE).unlink()
-    assert dataset.names() == [] and "table.parquet is missing" in str(dataset.damaged()["phantom"])
+@pytest.mark.parametrize("name", [dataset.INFO, dataset.TABLE])
+def test_missing_file_is_damage(phantom, name):
+    (phantom.folder / name).unlink()
+    assert dataset.names() == [] and f"{name} is missing" in str(dataset.damaged()["phantom"])
+    with pytest.raises(UserError, match="exists already"):
+        staging.check_name_is_free("phantom")
+    with pytest.raises(DamagedFileError, match=f"{name} is missing"):
+        dataset.load("phantom")
+
+
+@pytest.mark.parametrize("name", [dataset.INFO, dataset.TABLE, "edits.jsonl"])
+def test_folder_in_place_of_a_file_is_damage(phantom, name):
+    (phantom.folder / name).unlink(missing_ok=True)
+    (phantom.folder / name).mkdir()
+    assert f"{phantom.folder / name} is " in str(dataset.damaged()["phantom"])
 
 
 def test_newer_dataset_is_refused_with_a_message(phantom):

@@ -12,7 +12,7 @@ import pytest
 from cxrcore import runs
 from cxrcore.config import run_config
 from cxrcore.errors import UserError
-from cxrcore.jobs import processes, queue
+from cxrcore.jobs import processes, queue, worker
 
 LONG = {"dataset": "phantom", "size": 64, "head": "gap", "epochs": 100_000, "early_stopping": 0, "plateau": None}
 
@@ -180,6 +180,13 @@ def test_failed_run_has_a_message(phantom, home, monkeypatch):
     run = queue.submit(run_config.make(dataset="phantom", size=64, weights="file", weights_file=str(file)))
     _wait(run, _state("failed"))
     assert "no.weights.h5" in str(run.status.message)
+
+
+def test_worker_that_the_queue_does_not_name_leaves_the_run_in_the_queue(phantom):
+    """The process that started it was killed before it wrote so: the next free worker starts the run."""
+    run = runs.create(run_config.make(dataset="phantom", size=64), queued=True)
+    before = run.status
+    assert worker.main(run.folder) == 3 and run.status == before
 
 
 def test_dispatch_takes_the_lock_only_if_a_run_has_ended_or_can_start(home, monkeypatch):

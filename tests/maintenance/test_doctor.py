@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.faults import DAMAGES
 from cxrcore import runs
 from cxrcore.cli import app
 from cxrcore.config import run_config
@@ -24,6 +25,7 @@ from cxrcore.runs import ProcessId
 @pytest.fixture(autouse=True)
 def settled(monkeypatch):
     monkeypatch.setattr(leftovers, "SETTLED_SECONDS", -1)
+    monkeypatch.setattr(doctor, "END_SECONDS", 0.0)
 
 
 def _messages(problems):
@@ -73,6 +75,25 @@ def test_dead_run_and_task_are_marked_and_the_rest_is_named(trained):
     assert {row["state"] for row in json.loads(result.stdout)["problems"]} == {"to be decided"}
 
 
+@pytest.mark.parametrize("damage", ["truncated", "emptied", "missing", "a list", "a folder"])
+def test_each_damaged_file_of_a_finished_run_is_named(trained, damage):
+    files = ["predictions.parquet", "table.parquet", "head.keras", "heatmaps.npy", "vectors.npz", "notes.json"]
+    (trained.folder / "notes.json").write_text('{"notes": {}}')
+    needed = files[:3] if damage == "missing" else files
+    for name in files:
+        DAMAGES[damage](trained.folder / name)
+    found = doctor.check()
+    assert sorted(problem.path.name for problem in found) == sorted(needed)
+    assert all(f"Run {trained.name} is damaged: {problem.path} is " in str(problem.message) for problem in found)
+    assert doctor.repair(found) != [], "a person has to decide"
+
+
+def test_damaged_file_of_a_dataset_is_named(phantom):
+    (phantom.folder / "measures.parquet").write_text("[1, 2]")
+    (found,) = doctor.check()
+    assert f"Dataset phantom is damaged: {phantom.folder / 'measures.parquet'} is damaged" in str(found.message)
+
+
 def test_interrupted_writes_are_removed(trained, home, monkeypatch):
     temporary = trained.folder / ".0123abcd.json"
     temporary.touch()
@@ -110,6 +131,15 @@ def test_worker_that_no_run_names_is_ended(home):
     ]
     assert doctor.repair(doctor.check()) == []
     process.wait(10)
+
+
+def test_worker_that_is_about_to_end_is_not_named(home, monkeypatch):
+    monkeypatch.setattr(doctor, "END_SECONDS", 1.5)
+    run = runs.create(run_config.make(dataset="d", size=64))
+    queue.write_status(run, run.status, state="stopped")
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.8)", *queue.work(run)])
+    assert doctor.check() == []
+    assert process.wait(10) == 0
 
 
 def test_gc_lists_and_deletes_only_when_told(trained, home, monkeypatch):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from benchmarks import faults
 from cxrcore import runs
 from cxrcore.audits import mitigations, shortcut
 from cxrcore.explain import faithfulness
@@ -13,6 +14,7 @@ from cxrcore.jobs import processes, queue, worker_pool
 from cxrcore.progress import ignore
 from cxrcore.runs import Run
 
+faults.scan_packages_once()
 APP = str(Path(__file__).parents[2] / "streamlit_app.py")
 
 

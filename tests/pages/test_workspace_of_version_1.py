@@ -43,7 +43,7 @@ def test_every_tab_opens(workspace, open_page, page):
 
 
 def test_nothing_is_damaged(workspace):
-    assert runs.damaged() == [] and dataset.damaged() == [] and sweep.damaged() == []
+    assert runs.damaged() == [] and dataset.damaged() == {} and sweep.damaged() == []
     assert len(runs.listing()) == 3 and dataset.names() == ["demo", "elsewhere"]
     assert len(leaderboard.table(sweep.load("tries"))) == 12
 

@@ -1,15 +1,18 @@
 """The index of runs: what a list of runs reads, and how soon it sees changes."""
 
+import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cxrcore import runs, watched
 from cxrcore.config import run_config
+from cxrcore.errors import DamagedFileError
 from cxrcore.jobs import queue
-from cxrcore.runs import QUEUED, RunCard
+from cxrcore.runs import QUEUED, RunCard, Selection
 from cxrcore.schema import Stored
 
 
@@ -93,6 +96,51 @@ def test_a_file_that_is_damaged_in_place_or_new_is_seen():
     assert runs.known(0.0)[0].card is None
     run.folder.rename(run.folder.with_name(".hidden"))
     assert runs.known(0.0) == ()
+
+
+def test_a_folder_or_a_link_to_nothing_in_place_of_a_file_is_named():
+    run, other = queued(2)
+    for name in ("card.json", "config.json"):
+        path = run.folder / name
+        path.unlink(missing_ok=True)
+        path.mkdir()
+        assert f"{path} is missing or damaged." in str(runs.damaged()[0].message)
+        path.rmdir()
+        path.symlink_to("nothing")
+        (found,) = [found for found in runs.known(0.0) if found.run == run]
+        assert str(found.problem) == ("config.json is missing." if name == "config.json" else "None")
+        path.unlink()
+    assert runs.listing() == [other]
+
+
+def test_a_file_that_can_be_read_again_is_no_problem_any_more(monkeypatch):
+    """Permissions are not in a file's time."""
+    (run,) = queued(1)
+
+    def refused(self, *args, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", refused)
+        assert "missing or damaged" in str(runs.damaged()[0].message)
+        assert runs.known(0.0) is runs.known(0.0)
+    assert runs.listing() == [run]
+
+
+def test_a_selection_that_is_missing_or_not_valid_is_damage():
+    run = runs.create(run_config.make(dataset="d", head="logistic"))
+    assert run.config.tap == "auto", "not chosen yet"
+    chosen = Selection(trials=[], size=64, tap="block5_out", l2=1, temperature=1, folds=5, images=4, seconds=1)
+    chosen.write(run.folder / "selection.json")
+    assert (run.config.tap, run.config.size) == ("block5_out", 64)
+    for changes in ({"size": -3}, {"tap": "none"}):
+        chosen.model_copy(update=changes).write(run.folder / "selection.json")
+        with pytest.raises(DamagedFileError, match=r"selection\.json is not valid"):
+            _ = run.config
+    (run.folder / "selection.json").unlink()
+    (run.folder / "metrics.json").touch()
+    with pytest.raises(DamagedFileError, match=r"selection\.json is missing or damaged"):
+        _ = run.config
 
 
 def test_a_second_file_within_the_resolution_of_the_folders_time_is_seen():
