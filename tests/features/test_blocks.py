@@ -1,13 +1,18 @@
 """Blocks of images as tasks of a cluster, and the weights as a worker has them."""
 
+import hashlib
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from cxrcore.errors import UserError
-from cxrcore.features import backbones, blocks, extract, weights
+from cxrcore.features import backbones, blocks, extract, image_transforms, weights
+from cxrcore.features.augmentation import AugmentationRanges
 from cxrcore.features.cxrtiny import BUNDLED_WEIGHTS
 from cxrcore.features.extract import ExtractionCallbacks
 from cxrcore.features.key import FeatureKey
@@ -71,6 +76,38 @@ def test_files_that_another_machine_wrote_are_waited_for(home, monkeypatch):
 
 def _write_index(store):
     (store.folder / "shard.index").write_text('["0"]')
+
+
+@pytest.fixture
+def table(save):
+    """Images with masks of their lungs, which are the middle of each."""
+    rows = []
+    for k in range(11):
+        path = save(f"{k}.png", np.random.default_rng(k).integers(0, 256, (40, 50), dtype=np.uint8))
+        lungs = save(f"lungs/{k}.png", np.pad(np.full((20, 20 + k), 255, np.uint8), ((10, 10), (10, 20 - k))))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows.append({"path": str(path), "sha256": digest, "lungs": str(lungs), "label": "A"})
+    return pd.DataFrame(rows)
+
+
+AUGMENTED = replace(KEY, view=1, ranges=AugmentationRanges(10, 0.1, 0.1, 0.2))
+INSIDE = replace(KEY, image_transform="only-lungs", lungs=image_transforms.LUNGS_FROM_FILES)
+
+
+@pytest.mark.parametrize("key", [AUGMENTED, INSIDE], ids=["augmented", "lungs from files"])
+def test_block_gives_the_activations_of_its_key(home, table, key, monkeypatch, tmp_path):
+    expected = extract.activations(table, key, WEIGHTS, lambda: key.build(WEIGHTS)).rows(range(11))
+    monkeypatch.setenv("CXR_HOME", str(tmp_path / "other"))
+    assert extract.compute_block(blocks.block([key], WEIGHTS, table.set_index("sha256"))) == 11
+    assert (Store(key).read(list(table["sha256"])).rows(range(11)) == expected).all()
+
+
+def test_block_computes_only_what_is_not_kept_meanwhile(home, table):
+    whole = blocks.block([KEY], WEIGHTS, table.set_index("sha256"))
+    extract.compute_block(replace(whole, rows=whole.rows.head(4)))
+    assert extract.compute_block(whole) == 11
+    assert extract.compute_block(whole) == 11
+    assert sorted(len(json.loads(path.read_text())) for path in Store(KEY).folder.glob("*.index")) == [4, 7]
 
 
 def test_weights_of_a_worker_are_those_with_the_same_content(home, tmp_path, monkeypatch):

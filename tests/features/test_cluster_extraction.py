@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 from collections import Counter
 from dataclasses import replace
@@ -13,15 +14,18 @@ import pytest
 from distributed import Client, LocalCluster
 from PIL import Image
 
-from cxrcore import cluster
+from cxrcore import cluster, runs, settings
+from cxrcore.config import run_config
 from cxrcore.errors import Stopped, UserError
 from cxrcore.features import extract, weights
 from cxrcore.features.backbones import get
 from cxrcore.features.extract import ExtractionCallbacks
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.store import Store
+from cxrcore.training import pipeline
 
 IMAGES = 300
+FILES = ["path", "lungs", "lesions"]  # columns of paths in the workspace
 WEIGHTS = weights.resolve(get("cxrtiny"), "bundled")
 KEY = FeatureKey("cxrtiny", WEIGHTS.digest, 64, "minus_one_to_one", "block4a_out")
 
@@ -96,6 +100,17 @@ def test_activations_of_taps_equal_those_of_one_process_exactly(table, on_cluste
         assert (each.rows(range(40)) == expected).all()
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("options", [{}, {"head": "gap", "epochs": 3, "tap": "block4c_out"}], ids=["logistic", "gap"])
+def test_run_on_the_cluster_predicts_the_same(options, phantom, home, on_cluster):
+    chosen = run_config.make(dataset="phantom", size=64, **options)
+    local = pipeline.run(chosen, runs.create(chosen).folder).predictions().drop(columns=FILES)
+    on_cluster()
+    shutil.copytree(home / "datasets", settings.datasets_folder(), dirs_exist_ok=True)
+    found = pipeline.run(chosen, runs.create(chosen).folder).predictions().drop(columns=FILES)
+    pd.testing.assert_frame_equal(found, local, check_exact=True)
+
+
 def test_a_killed_worker_costs_its_block_only(table, on_cluster):
     made, key = on_cluster(), replace(KEY, tap="block3a_out")
     killed = []
@@ -144,6 +159,7 @@ def test_worker_without_the_workspace(table, on_cluster, monkeypatch, tmp_path):
         extract.activations(table, KEY, WEIGHTS, _never)
 
 
+@pytest.mark.nightly
 def test_task_that_ends_every_worker(on_cluster):
     on_cluster()
     with cluster.connected() as connection, pytest.raises(UserError, match="ended 4 workers of the cluster"):
