@@ -131,6 +131,12 @@ def test_large_set_is_written_in_shards_and_read_as_memory_maps(table, model, mo
     assert kept.rows(range(len(table))).shape == (len(table), *kept.map_shape)
 
 
+def test_index_of_a_shard_is_read_once(table, model, monkeypatch):
+    extract.activations(table, KEY, WEIGHTS, lambda: model)
+    monkeypatch.setattr(store.json, "loads", lambda text: 1 / 0)
+    assert Store(KEY).missing(["other", *table["sha256"]]) == ["other"]
+
+
 def test_shard_without_its_index_does_not_count(table, model):
     extract.activations(table, KEY, WEIGHTS, lambda: model)
     next(Store(KEY).folder.glob("*.index")).unlink()
