@@ -62,7 +62,7 @@ def measure(key: str) -> dict[str, object]:
         for name, computing in (("ours", model), ("ours, OpenVINO", compiled)):
             fresh = replace(feature_key, lungs=f"{name} {number}")  # a key of its own, so that nothing is kept yet
             start = perf_counter()
-            extract.activations(table, fresh, partial(_given, computing))
+            extract.activations(table, fresh, found, partial(_given, computing))
             note(name, perf_counter() - start)
     best = max(rate for name, rate in rates.items() if name.startswith("keras"))
     with_reading = 1 / (1 / best + reading / IMAGES)

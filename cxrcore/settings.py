@@ -1,6 +1,8 @@
 """The server's settings: environment variables named `CXR_*`, read each time they are needed."""
 
 import os
+import re
+from enum import StrEnum
 from pathlib import Path
 
 from platformdirs import user_config_path, user_data_path
@@ -10,6 +12,8 @@ from cxrcore.access import Role
 from cxrcore.errors import UserError
 
 _ROOT = Path(__file__).parent.parent
+# A host name, an IPv4 address, or an IPv6 address in brackets.
+_SCHEDULER = re.compile(r"(tcp|tls)://([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
 
 # Name -> (default, meaning). The README's table is tested against this one.
 SETTINGS = {
@@ -46,10 +50,22 @@ SETTINGS = {
     ),
     "CXR_CACHE_GB": ("50", "Largest size of features/ in GB; the least recently used activations are deleted first."),
     "CXR_OPENVINO": ("1", "0: compute activations by Keras even where OpenVINO is installed."),
+    "CXR_EXECUTOR": ("local", "Where activations are computed: local, or dask for the workers of a Dask cluster."),
+    "CXR_DASK_SCHEDULER": (
+        "",
+        "Address of the cluster's scheduler, for example tcp://host:8786; for CXR_EXECUTOR=dask.",
+    ),
     "CXR_MAX_JOBS": ("1", "How many training runs the dashboard runs at the same time; others wait."),
     "CXR_WORKERS": ("1", "How many processes compute for the pages at the same time (heatmaps, tests); others wait."),
     "CXR_WORKER_MB": ("3000", "Memory in MB above which such a process is replaced by a new one."),
 }
+
+
+class Executor(StrEnum):
+    """What computes activations: this machine's process, or the workers of a Dask cluster."""
+
+    LOCAL = "local"
+    DASK = "dask"
 
 
 def read(name: str) -> str:
@@ -145,6 +161,25 @@ def cache_bytes() -> int:
 def use_openvino() -> bool:
     """Tell whether OpenVINO may be used where it is installed."""
     return _switch("CXR_OPENVINO")
+
+
+def executor() -> Executor:
+    """Return what computes activations."""
+    text = read("CXR_EXECUTOR")
+    if text not in list(Executor):
+        raise UserError("CXR_EXECUTOR must be local or dask. Received: {received!r}", received=text)
+    return Executor(text)
+
+
+def dask_scheduler() -> str:
+    """Return the address of the Dask cluster's scheduler, for example tcp://host:8786."""
+    text = read("CXR_DASK_SCHEDULER")
+    if not _SCHEDULER.fullmatch(text):
+        raise UserError(
+            "CXR_DASK_SCHEDULER must be an address as tcp://host:8786 or tls://host:8786. Received: {received!r}",
+            received=text,
+        )
+    return text
 
 
 def read_only() -> bool:

@@ -35,6 +35,7 @@ ORDER = (
 # Modules that every package may import; they import only each other.
 BASE = {
     "access",
+    "cluster",
     "errors",
     "fields",
     "files",
@@ -109,6 +110,14 @@ def test_only_the_dashboard_imports_streamlit():
     for path in PACKAGE.rglob("*.py"):
         if any(name.split(".")[0] == "streamlit" for name in _imports(path)):
             assert PACKAGE / "ui" in path.parents, path
+
+
+def test_dask_is_imported_in_one_module_and_only_when_it_is_used():
+    for path in PACKAGE.rglob("*.py"):
+        top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert not any("distributed" in ast.unparse(node) for node in top), path
+        if any(name.split(".")[0] in {"dask", "distributed"} for name in _imports(path)):
+            assert path == PACKAGE / "cluster.py"
 
 
 def test_pages_are_scripts_without_functions():

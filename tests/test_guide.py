@@ -16,7 +16,7 @@ PAGES = sorted(path for path in DOCS.rglob("*.md") if "decisions" not in path.pa
 IDS = [str(path.relative_to(DOCS)) for path in PAGES]
 TAUGHT = [path for path in PAGES if path.parent.name in ("docs", "how-to", "pt")]
 # Pages of the guide whose bold words are labels of the dashboard; the others are from before it.
-OTHERS = ("data.md", "lungs.md", "methods.md", "reliability.md", "serving.md", "threat-model.md")
+OTHERS = ("data.md", "lungs.md", "methods.md", "reliability.md", "scaling.md", "serving.md", "threat-model.md")
 LABELLED = [path for path in TAUGHT if path.name not in OTHERS]
 COMMANDS = dict(write_reference.options_by_command())
 

@@ -82,6 +82,11 @@ def test_version_is_that_of_the_installed_metadata():
         ("CXR_CACHE_GB", "nan", settings.cache_bytes),
         ("CXR_READ_ONLY", "yes", settings.read_only),
         ("CXR_OPENVINO", "true", settings.use_openvino),
+        ("CXR_EXECUTOR", "slurm", settings.executor),
+        ("CXR_DASK_SCHEDULER", "", settings.dask_scheduler),
+        ("CXR_DASK_SCHEDULER", "host:8786", settings.dask_scheduler),
+        ("CXR_DASK_SCHEDULER", "http://host:8787", settings.dask_scheduler),
+        ("CXR_DASK_SCHEDULER", "tcp://host", settings.dask_scheduler),
     ],
 )
 def test_bad_value_is_named(monkeypatch, name, text, read):
@@ -101,6 +106,18 @@ def test_values_of_settings(monkeypatch, tmp_path):
     assert (settings.workers(), settings.worker_bytes()) == (1, 1_500_000_000)
     assert settings.read_only()
     assert settings.data_roots() == [tmp_path, Path.home().resolve()]
+
+
+def test_activations_are_computed_here_unless_a_cluster_is_named(monkeypatch):
+    assert settings.executor() is settings.Executor.LOCAL
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    assert settings.executor() is settings.Executor.DASK
+
+
+@pytest.mark.parametrize("address", ["tcp://node-1.example.org:8786", "tls://10.0.0.7:8786", "tcp://[fe80::1]:8786"])
+def test_address_of_a_scheduler(monkeypatch, address):
+    monkeypatch.setenv("CXR_DASK_SCHEDULER", address)
+    assert settings.dask_scheduler() == address
 
 
 def test_nothing_may_be_written_where_read_only(monkeypatch):

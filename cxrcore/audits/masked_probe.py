@@ -71,7 +71,7 @@ class MaskedFeatures:
         key = self._config.key(self._weights.digest, image_transform, lungs_from_files, pooled=True)
         _add_means(key, Store(key).missing(table["sha256"]))
         callbacks = extract.ExtractionCallbacks(progress=partial(self._progress, stage))
-        kept = extract.activations(table, key, lambda: self._model, callbacks)
+        kept = extract.activations(table, key, self._weights, lambda: self._model, callbacks)
         return graph.summary(kept.rows(range(len(table))), self._config.moments)
 
     @cached_property

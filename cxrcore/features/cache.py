@@ -1,7 +1,9 @@
 """The limit of the cached features: the least recently used are deleted first, and nothing that is in use."""
 
 import os
+import platform
 import shutil
+import time
 import weakref
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from cxrcore import settings
 from cxrcore.process import process_id
 
 _USED = ".used"
+# How long a folder counts as in use by a process of another machine, which cannot be looked at from this one.
+_ELSEWHERE_SECONDS = 7 * 24 * 3600
 
 
 def use(folder: Path, owner: Any) -> None:
@@ -24,7 +28,7 @@ def use(folder: Path, owner: Any) -> None:
     with _lock():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _USED).touch()
-        marker.touch()
+        marker.write_text(platform.node())
     weakref.finalize(owner, marker.unlink, missing_ok=True)
 
 
@@ -76,12 +80,23 @@ def _in_use(folder: Path) -> bool:
     """Tell whether a living process reads from the folder; the marker of a dead one is removed."""
     used = False
     for marker in folder.glob(".*.using"):
-        number, started = marker.name[1:].split("-")[:2]
-        alive = _started(int(number)) == int(started)
+        alive = _alive(marker)
         used |= alive
         if not alive:
             marker.unlink(missing_ok=True)
     return used
+
+
+def _alive(marker: Path) -> bool:
+    """Tell whether the process of a marker lives, as far as it can be known."""
+    try:
+        machine = marker.read_text()
+    except FileNotFoundError:
+        return False
+    if machine not in ("", platform.node()):
+        return time.time() - _stat(marker, "st_mtime") < _ELSEWHERE_SECONDS
+    number, started = marker.name[1:].split("-")[:2]
+    return _started(int(number)) == int(started)
 
 
 def _started(number: int) -> int:

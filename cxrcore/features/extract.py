@@ -1,29 +1,36 @@
 """From images to cached features: each image passes the backbone once, whatever is trained on it later."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from time import monotonic
+from threading import Lock
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cxrcore import cluster, settings
 from cxrcore.data.errors import ImageError
 from cxrcore.data.images import Upload, known_mask, load, read
 from cxrcore.errors import UserError
-from cxrcore.features import augmentation, cache, image_transforms, openvino, preprocessing
+from cxrcore.features import augmentation, backbones, blocks, cache, image_transforms, openvino, preprocessing
+from cxrcore.features.blocks import Block
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.predict import AT_ONCE, predict_stream
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
+from cxrcore.features.weights import Weights, on_this_machine
 from cxrcore.progress import Progress, ignore
 
 # Images that are decoded while those before them are in the model; small, so that a run can stop soon.
 BATCH = 8
 # What is computed is written at least this often, so that a run that is killed loses little.
 FLUSH_SECONDS = 10
+# How long what workers have written may take to be seen here; NFS keeps the list of a folder for up to a minute.
+FILES_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -35,57 +42,109 @@ class ExtractionCallbacks:
 
 
 def activations(
-    table: pd.DataFrame, key: FeatureKey, model: Callable[[], Any], callbacks: ExtractionCallbacks | None = None
+    table: pd.DataFrame,
+    key: FeatureKey,
+    weights: Weights,
+    model: Callable[[], Any],
+    callbacks: ExtractionCallbacks | None = None,
 ) -> Activations:
     """Return the activations of all rows of `table` (`path`, `sha256`), computing those not kept yet.
 
-    `model` gives the Keras model of `key`, or what `openvino.compiled` made of it; it is called only if something has
-    to be computed. What is computed before an interruption is kept.
+    `model` gives the Keras model of `key` and `weights`, or what `openvino.compiled` made of it; it is called only if
+    something has to be computed in this process. What is computed before an interruption is kept.
 
     Raises:
-        UserError: an image is missing or unreadable, or the disk is full.
+        UserError: an image is missing or unreadable, the disk is full, or the cluster cannot be used.
     """
-    callbacks = callbacks or ExtractionCallbacks()
-    store = Store(key)
-    cache.use(store.folder, store)  # so that it is not deleted while it is filled
-    missing = store.missing(table["sha256"])
-    if missing:
-        rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]
-        _compute(store, rows, key, openvino.compiled(model(), key.engine), callbacks)
-    return store.read(list(table["sha256"]))
+    return _activations(table, [key], weights, lambda: _Model(openvino.compiled(model(), key.engine)), callbacks)[0]
 
 
 def activations_of_taps(
     table: pd.DataFrame,
     keys: Sequence[FeatureKey],
+    weights: Weights,
     backbone: Callable[[], Any],
     callbacks: ExtractionCallbacks | None = None,
 ) -> list[Activations]:
     """Return the activations of all rows for several keys that differ in the tap only; each image passes the backbone
     once for all of them.
 
-    `backbone` gives the whole backbone (see `FeatureKey.build_backbone`); it is called only if something is missing.
+    `backbone` gives the whole backbone (see `FeatureKey.build_backbone`); it is called only if something has to be
+    computed in this process.
 
     Raises:
-        UserError: an image is missing or unreadable, or the disk is full.
+        UserError: an image is missing or unreadable, the disk is full, or the cluster cannot be used.
     """
+    return _activations(table, keys, weights, lambda: _model(keys, backbone()), callbacks)
+
+
+def compute_block(block: Block) -> int:
+    """Compute, on a worker of a cluster, what is not kept yet of a block; return its number of images.
+
+    Raises:
+        UserError: an image is missing or unreadable, the disk is full, or the workspace or the weights
+            are not there.
+    """
+    block.check_worker()
+    stores = _used_stores(block.keys)
+    if missing := _missing(stores, block.rows.index):
+        model = _model_of_worker(block.keys, block.weights)
+        _compute(stores, block.rows.loc[missing], block.keys[0], model, ExtractionCallbacks())
+    return len(block.rows)
+
+
+def _activations(
+    table: pd.DataFrame,
+    keys: Sequence[FeatureKey],
+    weights: Weights,
+    model: Callable[[], "_Model"],
+    callbacks: ExtractionCallbacks | None,
+) -> list[Activations]:
     callbacks = callbacks or ExtractionCallbacks()
-    stores = [Store(key) for key in keys]
-    for store in stores:
-        cache.use(store.folder, store)
-    missing = list(dict.fromkeys(value for store in stores for value in store.missing(table["sha256"])))
-    if missing:
+    stores = _used_stores(keys)
+    if missing := _missing(stores, table["sha256"]):
         rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]
-        model, shapes = _flat_model(keys, backbone())
-        computing = openvino.Compiled(model) if keys[0].engine == openvino.NAME else model
-        _compute(_Stores(stores, shapes), rows, keys[0], computing, callbacks)
+        if settings.executor() is settings.Executor.DASK:
+            _compute_on_cluster(stores, blocks.block(keys, weights, rows), callbacks)
+        else:
+            _compute(stores, rows, keys[0], model(), callbacks)
     return [store.read(list(table["sha256"])) for store in stores]
 
 
-def _flat_model(keys: Sequence[FeatureKey], backbone: Any) -> tuple[Any, list[tuple[int, ...]]]:
-    """Return a model from raw pixels to the maps of all keys, flattened and one after the other, (N, values), and the
-    shape of each map.
-    """
+def _used_stores(keys: Sequence[FeatureKey]) -> list[Store]:
+    """Return the stores of `keys`, which are not deleted while they are filled."""
+    stores = [Store(key) for key in keys]
+    for store in stores:
+        cache.use(store.folder, store)
+    return stores
+
+
+def _missing(stores: Sequence[Store], hashes: Iterable[str]) -> list[str]:
+    """Return the distinct image hashes that any store lacks."""
+    wanted = list(hashes)
+    return list(dict.fromkeys(value for store in stores for value in store.missing(wanted)))
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What gives the maps of one key, or of several keys with these shapes, flat and joined, (N, values)."""
+
+    network: Any
+    shapes: Sequence[tuple[int, ...]] = ()
+
+    def maps(self, outputs: np.ndarray) -> list[np.ndarray]:
+        """Return the maps of each key, float32 (n, h, w, c)."""
+        if not self.shapes:
+            return [outputs]
+        ends = np.cumsum([int(np.prod(shape)) for shape in self.shapes])[:-1]
+        parts = zip(self.shapes, np.split(outputs, ends, axis=1), strict=True)
+        return [part.reshape(-1, *shape) for shape, part in parts]
+
+
+def _model(keys: Sequence[FeatureKey], backbone: Any) -> _Model:
+    """Return the model from raw pixels to the maps of `keys`, made of a whole backbone."""
+    if len(keys) == 1:
+        return _Model(openvino.compiled(keys[0].build_from(backbone), keys[0].engine))
     from cxrcore.features.keras_setup import keras
 
     inputs = keras.Input((keys[0].size, keys[0].size, 3), name="pixels")
@@ -93,24 +152,50 @@ def _flat_model(keys: Sequence[FeatureKey], backbone: Any) -> tuple[Any, list[tu
     cut = keras.Model(backbone.input, taps)
     cut.trainable = False
     found = cut(preprocessing.apply(inputs, keys[0].preprocessing), training=False)
-    pairs = enumerate(zip(keys, found, strict=True))
-    maps = [key.finish([each], f"moments_{k}") for k, (key, each) in pairs]
-    flat = [keras.layers.Flatten()(each) for each in maps]
-    joined = flat[0] if len(flat) == 1 else keras.layers.Concatenate()(flat)
-    return keras.Model(inputs, joined), [tuple(each.shape[1:]) for each in maps]
+    maps = [key.finish([each], f"moments_{k}") for k, (key, each) in enumerate(zip(keys, found, strict=True))]
+    joined = keras.layers.Concatenate()([keras.layers.Flatten()(each) for each in maps])
+    shapes = [tuple(each.shape[1:]) for each in maps]
+    return _Model(openvino.compiled(keras.Model(inputs, joined), keys[0].engine), shapes)
 
 
-class _Stores:
-    """Several stores that are given flat maps of all their keys."""
+_building = Lock()
 
-    def __init__(self, stores: Sequence[Store], shapes: Sequence[tuple[int, ...]]) -> None:
-        self._stores, self._shapes = stores, shapes
-        self._ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
 
-    def add(self, hashes: Sequence[str], flat: np.ndarray) -> None:
-        """Keep flat maps, float32 (n, values)."""
-        for store, shape, part in zip(self._stores, self._shapes, np.split(flat, self._ends, axis=1), strict=True):
-            store.add(hashes, part.reshape(-1, *shape))
+def _model_of_worker(keys: Sequence[FeatureKey], weights: Weights) -> _Model:
+    """Return the model of `keys`, built once in this process for all image transforms and augmented copies."""
+    plain = tuple(replace(key, image_transform="", lungs="", view=0, ranges=None) for key in keys)
+    with _building:
+        return _built(plain, weights)
+
+
+@lru_cache(maxsize=2)  # two runs may take turns
+def _built(keys: tuple[FeatureKey, ...], weights: Weights) -> _Model:
+    return _model(keys, keys[0].build_backbone(on_this_machine(weights, backbones.get(keys[0].backbone))))
+
+
+def _compute_on_cluster(stores: Sequence[Store], whole: Block, callbacks: ExtractionCallbacks) -> None:
+    done = 0
+    with cluster.connected() as connection:
+        parts = whole.split(connection.threads, BATCH)
+        for count in connection.results(compute_block, parts, callbacks.check):
+            done += count
+            callbacks.progress(done, len(whole.rows))
+    _wait_for_files(stores, whole, callbacks)
+
+
+def _wait_for_files(stores: Sequence[Store], whole: Block, callbacks: ExtractionCallbacks) -> None:
+    """Wait until the files of the workers are seen here: network file systems keep the lists of folders for a while."""
+    start = monotonic()
+    while missing := _missing(stores, whole.rows.index):
+        if monotonic() - start > FILES_SECONDS:
+            raise UserError(
+                "The workers have computed the activations, but those of {count} images are not in {folder}. All "
+                "machines of the cluster must see the same folder there.",
+                count=len(missing),
+                folder=settings.features_folder(),
+            )
+        callbacks.check()
+        sleep(1)
 
 
 def batches(paths: Sequence[Path], size: int, hashes: Sequence[str] | None = None) -> Iterator[np.ndarray]:
@@ -136,23 +221,28 @@ def masks_of(table: pd.DataFrame) -> list[np.ndarray | None]:
 
 
 def _compute(
-    store: Store | _Stores, rows: pd.DataFrame, key: FeatureKey, model: Any, callbacks: ExtractionCallbacks
+    stores: Sequence[Store], rows: pd.DataFrame, key: FeatureKey, model: _Model, callbacks: ExtractionCallbacks
 ) -> None:
     """`rows` have the index SHA-256."""
     held: list[np.ndarray] = []
     done = kept = 0
     hashes, flushed = list(rows.index), monotonic()
+
+    def keep() -> None:
+        for store, maps in zip(stores, model.maps(np.concatenate(held)), strict=True):
+            store.add(hashes[kept:done], maps)
+
     try:
-        for maps in predict_stream(model, _transformed_batches(rows, key, callbacks)):
-            held.append(maps)
-            done += len(maps)
+        for outputs in predict_stream(model.network, _transformed_batches(rows, key, callbacks)):
+            held.append(outputs)
+            done += len(outputs)
             callbacks.progress(done, len(rows))
             if sum(maps.nbytes for maps in held) >= SHARD_BYTES or monotonic() - flushed > FLUSH_SECONDS:
-                store.add(hashes[kept:done], np.concatenate(held))
+                keep()
                 held, kept, flushed = [], done, monotonic()
     finally:
         if held:
-            store.add(hashes[kept:done], np.concatenate(held))
+            keep()
 
 
 def _transformed_batches(rows: pd.DataFrame, key: FeatureKey, callbacks: ExtractionCallbacks) -> Iterator[np.ndarray]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -100,8 +101,14 @@ class Store:
         return found
 
     def _index(self) -> dict[str, tuple[str, int]]:
-        index = {}
+        index: dict[str, tuple[str, int]] = {}
         for path in self.folder.glob("[!.]*.index"):
-            for row, value in enumerate(json.loads(path.read_text())):
-                index[value] = (path.stem, row)
+            name = path.stem
+            index.update((value, (name, row)) for row, value in enumerate(_hashes(path)))
         return index
+
+
+@lru_cache(maxsize=4096)
+def _hashes(index: Path) -> tuple[str, ...]:
+    """Return the images of a shard. Its name is never used again, and a worker asks for each of its blocks."""
+    return tuple(json.loads(index.read_text()))

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,6 +113,26 @@ def resolve(
         known_digests.clear()
     known_digests[path, state] = digest
     return Weights(path, digest, state=state)
+
+
+def on_this_machine(weights: Weights, backbone: Backbone) -> Weights:
+    """Return the same weights where a worker of a cluster has them: at the same path, or where its own are.
+
+    Raises:
+        UserError: neither is a file with the same content.
+    """
+    if weights.path is None:
+        return weights
+    for path in filter(None, (weights.path, on_disk(backbone))):
+        if path.is_file() and (found := resolve(backbone, "file", path)).digest == weights.digest:
+            return found
+    raise UserError(
+        "The worker on {machine} does not have the same weights of {title} ({file}). Give all workers the same folder "
+        "as CXR_WEIGHTS_DIR.",
+        machine=platform.node(),
+        title=backbone.title,
+        file=weights.path.name,
+    )
 
 
 @contextmanager

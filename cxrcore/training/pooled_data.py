@@ -167,7 +167,8 @@ class PooledData:
 
     def _activations(self, table: pd.DataFrame, keys: Sequence[FeatureKey], progress: Any) -> list[Activations]:
         callbacks = extract.ExtractionCallbacks(progress, self._recorder.check)
-        return extract.activations_of_taps(table, keys, lambda: self._backbone(keys[0].size), callbacks)
+        backbone = partial(self._backbone, keys[0].size)
+        return extract.activations_of_taps(table, keys, self._weights, backbone, callbacks)
 
     def _build_backbone(self, size: int) -> Any:
         return self._keys(size, "any")[0].build_backbone(self._weights)

@@ -101,7 +101,7 @@ def build_training_data(
     parts = []
     for key, rows in zip(keys, tables, strict=True):
         callbacks = extract.ExtractionCallbacks(partial(_report, recorder, done, total), recorder.check)
-        parts.append(extract.activations(rows, key, model, callbacks))
+        parts.append(extract.activations(rows, key, weights, model, callbacks))
         done += len(rows)
     kept = Activations.joined(parts)
     labels = class_indices(table["label"], classes)

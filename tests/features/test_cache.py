@@ -68,6 +68,20 @@ def test_marker_of_a_dead_process_protects_nothing(home, limit):
     assert stores[0].folder.name not in _kept()
 
 
+def test_marker_of_another_machine_protects_for_a_week(home, limit):
+    stores = [_store(f"tap{k}") for k in range(5)]
+    stores[0].add(["a"], MEGABYTE)
+    marker = stores[0].folder / ".999999-5-x.using"
+    marker.write_text("another-machine")
+    os.utime(stores[0].folder, (1, 1))
+    for store in stores[1:4]:
+        store.add(["a"], MEGABYTE)
+    assert stores[0].folder.name in _kept()
+    os.utime(marker, (time.time() - 8 * 24 * 3600,) * 2)
+    stores[4].add(["a"], MEGABYTE)
+    assert stores[0].folder.name not in _kept()
+
+
 def test_features_in_use_are_kept_when_the_clock_is_set(home, limit, monkeypatch):
     store = _store("tap")
     store.add(["a"], MEGABYTE)

@@ -69,7 +69,7 @@ def test_metadata(wheel):
     assert (metadata["Name"], metadata["Version"]) == ("cxrcore", cxrcore.__version__)
     assert metadata["License-Expression"] == "MIT" and metadata["Requires-Python"] == "<3.14,>=3.11"
     assert "Typing :: Typed" in metadata.get_all("Classifier")
-    assert set(metadata.get_all("Provides-Extra")) == {"auth", "openvino", "mlflow"}
+    assert set(metadata.get_all("Provides-Extra")) == {"auth", "cluster", "openvino", "mlflow"}
     assert "cxr = cxrcore.cli:main" in entry_points
 
 

@@ -22,6 +22,7 @@ from cxrcore.training.trainer import epoch_order, fit
 from tests.training.toy import ArrayMaps, RecordingCallback, fit_head, make_maps, shuffled
 
 SIZE, COUNT = 64, 21
+WEIGHTS = Weights(BUNDLED_WEIGHTS, "bundled")
 PLATEAU = {"factor": 0.5, "patience": 2, "cooldown": 0, "minimum": 1e-4}
 
 
@@ -40,7 +41,7 @@ def _stop_after(calls):
 def features():
     """CXRTiny at 64 pixels, and the key of its activations."""
     key = FeatureKey("cxrtiny", "bundled", SIZE, "minus_one_to_one", "block5_out")
-    return key, key.build(Weights(BUNDLED_WEIGHTS, "bundled"))
+    return key, key.build(WEIGHTS)
 
 
 @pytest.mark.parametrize("kind", ["tutorial", "gap"])
@@ -63,7 +64,7 @@ def test_three_epochs_equal_keras_fit_on_the_whole_model(kind, save, home, featu
         learning_rate=1e-3,
     )
     key, model = features
-    maps = extract.activations(table, key, lambda: model)
+    maps = extract.activations(table, key, WEIGHTS, lambda: model)
     head = heads.build(kind, maps.map_shape, 3, 0.0)
     start = head.get_weights()
     part = FeatureVectors(maps, np.arange(COUNT), labels, head.get_layer("stem"))
