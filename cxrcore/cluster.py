@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -20,6 +21,19 @@ _CHECK_SECONDS = 0.5
 _AHEAD = 2
 
 
+@dataclass(frozen=True)
+class Worker:
+    """A worker process: its address, how many tasks it computes now and at most, and the memory in bytes that it uses
+    and may use, 0 without a limit.
+    """
+
+    address: str
+    tasks: int
+    threads: int
+    memory: int
+    limit: int
+
+
 class Cluster:
     """A connection with the scheduler."""
 
@@ -30,6 +44,26 @@ class Cluster:
     def threads(self) -> int:
         """How many tasks the workers that are there now compute at once, 0 as long as there are none."""
         return sum(self._client.nthreads().values())
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The workers that are there now, by address."""
+        found = self._client.scheduler_info()["workers"]
+        return [
+            Worker(
+                address=address,
+                tasks=worker["metrics"]["task_counts"].get("executing", 0),
+                threads=worker["nthreads"],
+                memory=worker["metrics"]["memory"],
+                limit=worker["memory_limit"] or 0,
+            )
+            for address, worker in sorted(found.items())
+        ]
+
+    @property
+    def page(self) -> str:
+        """The address of Dask's own page."""
+        return str(self._client.dashboard_link)
 
     def results(
         self, function: Callable[[TaskT], ResultT], tasks: Iterable[TaskT], check: Callable[[], None]
@@ -78,9 +112,9 @@ class Cluster:
 
 
 @contextmanager
-def connected() -> Iterator[Cluster]:
+def connected(seconds: float | None = None) -> Iterator[Cluster]:
     """Yield a connection with the scheduler that `CXR_DASK_SCHEDULER` names. Tasks that have not begun when it ends are
-    dropped.
+    dropped. `seconds` is how long an answer of the scheduler is waited for, None for some 20.
 
     Raises:
         UserError: Dask is not installed, or the scheduler cannot be reached.
@@ -91,7 +125,7 @@ def connected() -> Iterator[Cluster]:
     except ImportError as error:
         raise UserError("CXR_EXECUTOR=dask needs Dask. Install it: pip install 'cxrcore[cluster]'") from error
     try:
-        client = distributed.Client(address, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+        client = distributed.Client(address, timeout=seconds or _CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise UserError(
             "CXR_DASK_SCHEDULER: no Dask scheduler answers at {address}. Start one with: dask scheduler",

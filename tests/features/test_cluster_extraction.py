@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 from collections import Counter
@@ -38,7 +39,11 @@ def workers(tmp_path_factory):
         patch.setenv("CXR_HOME", str(folder / "workspace"))
         patch.setenv("CXR_OPENVINO", "0")
         with LocalCluster(
-            n_workers=3, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, local_directory=str(folder)
+            n_workers=3,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            local_directory=str(folder),
         ) as made:
             yield made, folder / "workspace"
 
@@ -73,6 +78,15 @@ def _never():
 def _indices(key):
     """Return the images of each shard."""
     return [json.loads(path.read_text()) for path in Store(key).folder.glob("*.index")]
+
+
+def test_workers_are_listed(on_cluster):
+    on_cluster()
+    with cluster.connected() as connection:
+        assert connection.threads == 3 and re.fullmatch(r"http://127\.0\.0\.1:\d+/status", connection.page)
+        assert [(worker.tasks, worker.threads) for worker in connection.workers] == [(0, 1)] * 3
+        assert all(worker.address.startswith("tcp://127.0.0.1:") for worker in connection.workers)
+        assert all(10**7 < worker.memory < worker.limit for worker in connection.workers)
 
 
 def test_activations_equal_those_of_one_process_exactly(table, on_cluster):

@@ -1,10 +1,13 @@
 """The Status page: warnings first, the latest errors by number, and the settings in force."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from cxrcore import logs
+from cxrcore import cluster, logs
+from cxrcore.cluster import Worker
 from cxrcore.ui.status import state
 
 STATE = state.ServerState(20 * 10**9, 8 * 10**9, 4 * 10**8, 15 * 10**8, 1, 2, 0)
@@ -42,6 +45,29 @@ def test_latest_error_is_listed_by_its_number(open_page, now):
     test = open_page("status")
     errors = next(table.value for table in test.dataframe if "Number" in table.value)
     assert errors[["Number", "Error"]].to_dict("records") == [{"Number": number, "Error": "Unexpected error: KeyError"}]
+
+
+def test_workers_of_the_cluster_and_what_they_do(open_page, now, monkeypatch):
+    workers = [Worker("tcp://10.0.0.7:1", 1, 1, 14 * 10**8, 4 * 10**9), Worker("tcp://10.0.0.8:1", 0, 2, 3 * 10**8, 0)]
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    monkeypatch.setattr(
+        cluster, "connected", lambda seconds: nullcontext(SimpleNamespace(workers=workers, page="http://x"))
+    )
+    test = open_page("status")
+    table = next(table.value for table in test.dataframe if "Worker" in table.value)
+    assert table.to_numpy().tolist() == [
+        ["tcp://10.0.0.7:1", "1 of 1", "1.4 GB", "4.0 GB"],
+        ["tcp://10.0.0.8:1", "0 of 2", "0.3 GB", ""],
+    ]
+    workers.clear()
+    assert "There is no worker. Runs wait for one." in [found.value for found in open_page("status").warning]
+
+
+def test_cluster_that_does_not_answer_leaves_the_rest_of_the_page(open_page, now, monkeypatch):
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    test = open_page("status")
+    assert "CXR\\_DASK\\_SCHEDULER must be an address" in test.error[0].value
+    assert "Latest errors" in [found.value for found in test.subheader]
 
 
 def test_state_of_this_process(phantom):

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import streamlit as st
 
-from cxrcore import __version__, logs, settings
+from cxrcore import __version__, cluster, logs, settings
 from cxrcore.i18n import N_, format_number, format_time, nt, t
 from cxrcore.ui import feedback
 from cxrcore.ui.status import state
@@ -19,6 +19,7 @@ _FOLDERS = {
 }
 _PACKAGES = ("streamlit", "tensorflow", "keras", "numpy", "scikit-learn")
 _ERRORS = 20
+_CLUSTER_SECONDS = 3  # that the page waits for the scheduler
 
 
 def show() -> None:
@@ -45,6 +46,10 @@ def show() -> None:
             ]
         )
     )
+    if settings.executor() is settings.Executor.DASK:
+        st.subheader(t("Cluster"))
+        with feedback.friendly():
+            _cluster()
     st.subheader(t("Latest errors"))
     _errors()
     st.subheader(t("Disk space by folder"))
@@ -67,6 +72,25 @@ def _problems(now: state.ServerState) -> list[str]:
     if now.free_memory < state.LOW_MEMORY:
         found.append(t("Only {free} of memory are free. Runs may be ended.", free=_gigabytes(now.free_memory)))
     return found
+
+
+def _cluster() -> None:
+    with cluster.connected(_CLUSTER_SECONDS) as connection:
+        workers, page = connection.workers, connection.page
+    if not workers:
+        st.warning(t("There is no worker. Runs wait for one."), icon=":material/warning:")
+    else:
+        st.dataframe([_row(worker) for worker in workers], hide_index=True)
+    st.link_button(t("Dask's own page"), page, icon=":material/open_in_new:")
+
+
+def _row(worker: cluster.Worker) -> dict[str, str]:
+    return {
+        t("Worker"): worker.address,
+        t("Blocks being computed"): t("{n} of {most}", n=worker.tasks, most=worker.threads),
+        t("Memory"): _gigabytes(worker.memory),
+        t("Memory limit"): _gigabytes(worker.limit) if worker.limit else "",
+    }
 
 
 def _errors() -> None:
