@@ -144,7 +144,7 @@ class Workspace:
             shutil.copytree(kept, folder)
         if folder.parent.name == "runs":
             self.finished.pop(folder.name, None)
-            runs.known(0.0)  # the list of runs may be some seconds old
+            runs.known(now=True)  # the list of runs may be some seconds old
 
 
 Fault = Callable[[Workspace], None]

@@ -342,7 +342,7 @@ def open_pages() -> list[str]:
     from cxrcore import runs
 
     PoolInProcess.computes = False
-    known = runs.known(0.0)
+    known = runs.known(now=True)
     names = [found.run.name for found in known]
     results = [found.run.name for found in known if found.metrics]
     views = [(view, (names if view.page == "train" else [*results, *names])[:1]) for view in VIEWS]

@@ -191,7 +191,7 @@ def _loaded(folder: Path, read: _Stamps, version: int) -> Dataset:
 
 
 def known() -> tuple[KnownDataset, ...]:
-    """Return all datasets, sorted by name, as they were at most `watched.SECONDS` ago."""
+    """Return all datasets, sorted by name, as they were about `watched.SECONDS` ago."""
     return _WATCHED.get(settings.datasets_folder())
 
 
@@ -226,7 +226,8 @@ def delete(name: str) -> None:
     note_change()
 
 
-def _look(folder: Path) -> tuple[KnownDataset, ...]:
+def _look(folder: Path, every_file: bool) -> tuple[KnownDataset, ...]:
+    # There are few files, and edits are appended: all are looked at.
     key = stamp(settings.key_file())
     found = sorted({path.parent for file in (INFO, TABLE) for path in folder.glob(f"[!.]*/{file}")})
     return tuple(_checked(each, (*_stamps(each), key)) for each in found)

@@ -91,7 +91,7 @@ def write_status(run: Run, status: RunStatus, **changes: object) -> None:
 
 def _statuses() -> list[tuple[Run, RunStatus]]:
     """Return the runs that can be opened with their statuses as they are now."""
-    return [(found.run, found.status) for found in known(0.0) if found.problem is None and found.status]
+    return [(found.run, found.status) for found in known(now=True) if found.problem is None and found.status]
 
 
 def stop(run: Run) -> None:

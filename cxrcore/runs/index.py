@@ -57,7 +57,7 @@ class _Index:
         self._listed: tuple[KnownRun, ...] = ()
         self.by_folder: dict[Path, KnownRun] = {}
 
-    def look(self, folder: Path) -> tuple[KnownRun, ...]:
+    def look(self, folder: Path, every_file: bool) -> tuple[KnownRun, ...]:
         if folder != self._folder:
             self._folder, self._found = folder, {}
         try:
@@ -67,7 +67,7 @@ class _Index:
         found = {}
         for name in names:
             try:
-                found[name] = _known(str(folder / name), self._found.get(name))
+                found[name] = _known(str(folder / name), self._found.get(name), every_file)
             except FileNotFoundError:  # moved to the trash meanwhile, or a file replaced
                 if (folder / name).is_dir():
                     found[name] = _known(str(folder / name), None)
@@ -82,12 +82,13 @@ _INDEX = _Index()
 _WATCHED = Watched(_INDEX.look)
 
 
-def known(seconds: float | None = None) -> tuple[KnownRun, ...]:
-    """Return all run folders, newest first, as they were at most `seconds` ago (None: `watched.SECONDS`), 0 for now.
+def known(now: bool = False) -> tuple[KnownRun, ...]:
+    """Return all run folders, newest first, as they were about `watched.SECONDS` ago, or as they are `now`.
 
-    The same tuple is returned as long as nothing has changed.
+    The same tuple is returned as long as nothing has changed. A file that another program has changed in place, which
+    no atomic write does, is seen `now` only.
     """
-    return _WATCHED.get(settings.runs_folder(), seconds)
+    return _WATCHED.get(settings.runs_folder(), now)
 
 
 def find(*runs: Run) -> list[KnownRun | None]:
@@ -102,9 +103,11 @@ def read(folder: Path) -> KnownRun:
     return _known(str(folder), None)[0]
 
 
-def _known(folder: str, before: tuple[KnownRun, int] | None) -> tuple[KnownRun, int]:
+def _known(folder: str, before: tuple[KnownRun, int] | None, every_file: bool = True) -> tuple[KnownRun, int]:
     """Return a folder and its time: as before, if its files have not changed."""
     now, written = time.time_ns(), os.stat(folder).st_mtime_ns  # noqa: PTH116 - many, so without paths
+    if not every_file and before and before[1] == written and not before[0].problem:
+        return before
     same_names = [name for name, *_ in before[0].state] if before and before[1] == written else None
     state = _state(folder, same_names)
     settled = written if now - written > _SETTLED_SECONDS * 1e9 else 0

@@ -36,21 +36,21 @@ def queued(count):
 
 def test_nothing_is_read_again_where_nothing_has_changed(opened):
     made = queued(3)
-    first = runs.known(0.0)
+    first = runs.known(now=True)
     assert [found.run for found in first] == sorted(made, key=lambda run: run.name, reverse=True)
     assert all(found.status.state == QUEUED for found in first)
     opened.clear()
-    assert runs.known(0.0) is first
+    assert runs.known(now=True) is first
     assert runs.listing() == [found.run for found in first]
     assert not opened
 
 
 def test_only_the_run_that_has_changed_is_read_again(opened):
     made = queued(3)
-    first = {found.run: found for found in runs.known(0.0)}
+    first = {found.run: found for found in runs.known(now=True)}
     made[1].describe(title="changed")
     opened.clear()
-    second = {found.run: found for found in runs.known(0.0)}
+    second = {found.run: found for found in runs.known(now=True)}
     assert second[made[1]].card.title == "changed"
     assert [second[run] is first[run] for run in made] == [True, False, True]
     assert opened.count("status.json") == 1
@@ -86,16 +86,16 @@ def test_changes_of_another_process_are_seen_after_the_interval(monkeypatch):
 
 def test_a_file_that_is_damaged_in_place_or_new_is_seen():
     (run,) = queued(1)
-    assert runs.known(0.0)[0].problem is None
+    assert runs.known(now=True)[0].problem is None
     (run.folder / "status.json").write_text("{")
-    assert "status.json" in str(runs.known(0.0)[0].problem)
+    assert "status.json" in str(runs.known(now=True)[0].problem)
     assert runs.listing() == []
     (run.folder / "status.json").unlink()
-    assert str(runs.known(0.0)[0].problem) == "status.json is missing."
+    assert str(runs.known(now=True)[0].problem) == "status.json is missing."
     (run.folder / "card.json").write_text("{}")
-    assert runs.known(0.0)[0].card is None
+    assert runs.known(now=True)[0].card is None
     run.folder.rename(run.folder.with_name(".hidden"))
-    assert runs.known(0.0) == ()
+    assert runs.known(now=True) == ()
 
 
 def test_a_folder_or_a_link_to_nothing_in_place_of_a_file_is_named():
@@ -107,7 +107,7 @@ def test_a_folder_or_a_link_to_nothing_in_place_of_a_file_is_named():
         assert f"{path} is missing or damaged." in str(runs.damaged()[0].message)
         path.rmdir()
         path.symlink_to("nothing")
-        (found,) = [found for found in runs.known(0.0) if found.run == run]
+        (found,) = [found for found in runs.known(now=True) if found.run == run]
         assert str(found.problem) == ("config.json is missing." if name == "config.json" else "None")
         path.unlink()
     assert runs.listing() == [other]
@@ -123,7 +123,7 @@ def test_a_file_that_can_be_read_again_is_no_problem_any_more(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_text", refused)
         assert "missing or damaged" in str(runs.damaged()[0].message)
-        assert runs.known(0.0) is runs.known(0.0)
+        assert runs.known(now=True) is runs.known(now=True)
     assert runs.listing() == [run]
 
 
@@ -145,8 +145,8 @@ def test_a_selection_that_is_missing_or_not_valid_is_damage():
 
 def test_a_second_file_within_the_resolution_of_the_folders_time_is_seen():
     (run,) = queued(1)
-    runs.known(0.0)
+    runs.known(now=True)
     before = run.folder.stat()
     RunCard(title="late").write(run.folder / "card.json")
     os.utime(run.folder, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if it had been the same tick
-    assert runs.known(0.0)[0].card.title == "late"
+    assert runs.known(now=True)[0].card.title == "late"
