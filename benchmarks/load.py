@@ -1,8 +1,8 @@
 """`python -m benchmarks.load`: many visitors at once on a real server, for example `--sessions 50 --training`.
 
 Each visitor is a WebSocket session of its own (see `benchmarks.visitor`) that goes through all pages and tabs at
-random, thinks `--think` seconds after each, and loads a picture of every fourth one. The plan depends on `--seed`
-alone. The workspace has 1,000 runs, copies of one trained on phantoms, and 100 datasets; `--home` keeps it for the next
+random, thinks after each for half to one and a half times `--think` seconds, and loads a picture of every fourth one.
+The plan depends on `--seed` alone. The workspace has 1,000 runs, copies of one trained on phantoms, and 100 datasets; `--home` keeps it for the next
 time. `--training` starts a training alone, and repeats it beside the visitors. Prints the server's memory every minute
 and one JSON object at the end; times are seconds, memory is in MB. With `--views`, a single visitor opens each view
 some times, and a line tells the server's CPU milliseconds (mean) and the time that it took (median).
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +90,7 @@ async def visit(
     address: str,
     steps: Iterator[tuple[str, dict[str, str]]],
     until: float,
-    think: float,
+    think: Callable[[], float],
     record: Record,
 ) -> None:
     """Let one visitor follow a plan until a time of `time.monotonic`."""
@@ -104,7 +104,7 @@ async def visit(
                 if number % _FETCHED == 0 and done.media:
                     await visitor.fetch(min(done.media))
                     record.media += 1
-                updates = await visitor.think(think)
+                updates = await visitor.think(think())
                 record.updates += [update.seconds for update in updates]
                 record.errors.update(
                     f"{view_name(path, query)}: {text}" for run in (done, *updates) for text in run.errors
@@ -126,8 +126,9 @@ async def visitors(address: str, count: int, seconds: float, think: float, seed:
 
     async def one(number: int) -> None:
         await asyncio.sleep(think * number / count)
-        steps = plan(f"{seed} {number}", names, datasets)
-        await visit(http, address, steps, start + seconds, think, record)
+        steps, chance = plan(f"{seed} {number}", names, datasets), random.Random(f"think {seed} {number}")
+        # Visitors who all thought as long would come back together once they had waited together.
+        await visit(http, address, steps, start + seconds, lambda: think * chance.uniform(0.5, 1.5), record)
 
     async def watch() -> None:
         while True:

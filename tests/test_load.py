@@ -30,10 +30,10 @@ def test_two_visitors_of_a_real_server_until_it_is_gone(tmp_path):
     async def all_pages(address):
         async with aiohttp.ClientSession() as http:
             until = time.monotonic() + 60
-            visits = (load.visit(http, address, iter(pages), until, 0.1, record) for _ in range(2))
+            visits = (load.visit(http, address, iter(pages), until, lambda: 0.1, record) for _ in range(2))
             await asyncio.gather(*visits)
             assert not record.errors
-            await load.visit(http, address, ended(), until, 0.0, record)
+            await load.visit(http, address, ended(), until, lambda: 0.0, record)
 
     def ended():
         yield "", {}
