@@ -2,10 +2,11 @@
 
 Each visitor is a WebSocket session of its own (see `benchmarks.visitor`) that goes through all pages and tabs at
 random, thinks after each for half to one and a half times `--think` seconds, and loads a picture of every fourth one.
-The plan depends on `--seed` alone. The workspace has 1,000 runs, copies of one trained on phantoms, and 100 datasets; `--home` keeps it for the next
-time. `--training` starts a training alone, and repeats it beside the visitors. Prints the server's memory every minute
-and one JSON object at the end; times are seconds, memory is in MB. With `--views`, a single visitor opens each view
-some times, and a line tells the server's CPU milliseconds (mean) and the time that it took (median).
+The plan depends on `--seed` alone. The workspace has 1,000 runs, copies of one trained on phantoms, and 100 datasets;
+`--home` keeps it for the next time. `--training` starts a training alone, and repeats it beside the visitors. Prints
+the server's memory every minute and one JSON object at the end; times are seconds, memory is in MB. With `--views`, a
+single visitor opens each view some times, and a line tells the server's CPU milliseconds (mean) and the time that it
+took (median).
 """
 
 import argparse
