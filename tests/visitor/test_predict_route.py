@@ -5,6 +5,7 @@ import hmac
 import io
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import numpy as np
@@ -193,7 +194,8 @@ def test_of_too_long_an_image_no_more_is_read_than_tells_it(length, parts, oidc,
         "type": "http", "method": "POST", "path": f"/api/runs/{trained.name}/predict", "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
-    anyio.run(Starlette(routes=[predict_route.ROUTE]), scope, receive, send)
+    with ThreadPoolExecutor(1) as thread:  # Playwright keeps an event loop in this one
+        thread.submit(anyio.run, Starlette(routes=[predict_route.ROUTE]), scope, receive, send).result()
     assert sent[0]["status"] == 413 and len(read) == parts
 
 
