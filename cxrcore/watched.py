@@ -24,6 +24,10 @@ class _Look(Generic[_FoundT]):
     ended: float
     found: _FoundT
 
+    def is_of(self, folder: Path, change: int) -> bool:
+        """Tell whether it was this folder, and nothing was changed by this process since."""
+        return (self.folder, self.change) == (folder, change)
+
     def is_new(self) -> bool:
         """Tell whether `SECONDS` have not passed, more where looking takes long: under load it gives up the
         interpreter's lock at every file, and each time waits for the others.
@@ -48,13 +52,12 @@ class Watched(Generic[_FoundT]):
         """
         asked, change = time.monotonic(), files.changes()
         last = self._last
-        same = last is not None and (last.folder, last.change) == (folder, change)
-        if last and same and not now and (last.is_new() or (SECONDS and self._lock.locked())):
+        if last and last.is_of(folder, change) and not now and (last.is_new() or (SECONDS and self._lock.locked())):
             return last.found
         with self._lock:
             last = self._last  # of another thread, while this one waited
-            same = last is not None and (last.folder, last.change) == (folder, change)
-            if last and same and ((last.started >= asked and last.every_file >= now) or (not now and last.is_new())):
+            is_later = last is not None and last.started >= asked and last.every_file >= now
+            if last and last.is_of(folder, change) and (is_later or (not now and last.is_new())):
                 return last.found
             started, every_file = time.monotonic(), now or not SECONDS
             found = self._look(folder, every_file)

@@ -114,10 +114,9 @@ def _known(folder: str, before: tuple[KnownRun, int] | None, every_file: bool = 
     if not before or before[0].state != state:
         return _read(Run(Path(folder)), state), settled
     known = before[0]
-    if (
-        known.problem and (again := _read(known.run, state)).problem != known.problem
-    ):  # permissions are not in the state
-        known = again
+    if known.problem:  # which may be a permission, and those are not in the state
+        again = _read(known.run, state)
+        known = known if again.problem == known.problem else again
     return known, settled
 
 

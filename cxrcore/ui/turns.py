@@ -33,10 +33,9 @@ class Turns:
                 self._changed.notify()
 
     def _left(self) -> float:
-        """Return the seconds until a turn is free, 0 if one is."""
-        now = time.monotonic()
-        running = sorted(until - now for until in self._until.values() if until > now)
-        return running[-self._at_once] if len(running) >= self._at_once else 0.0
+        """Return the seconds until a turn is free, 0 or less if one is."""
+        until = sorted(self._until.values())
+        return until[-self._at_once] - time.monotonic() if len(until) >= self._at_once else 0.0
 
 
 PAGES = Turns()

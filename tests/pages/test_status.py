@@ -50,6 +50,7 @@ def test_latest_error_is_listed_by_its_number(open_page, now):
 def test_workers_of_the_cluster_and_what_they_do(open_page, now, monkeypatch):
     workers = [Worker("tcp://10.0.0.7:1", 1, 1, 14 * 10**8, 4 * 10**9), Worker("tcp://10.0.0.8:1", 0, 2, 3 * 10**8, 0)]
     monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    monkeypatch.setenv("CXR_DASK_SCHEDULER", "tcp://10.0.0.1:8786")
     monkeypatch.setattr(
         cluster, "connected", lambda seconds: nullcontext(SimpleNamespace(workers=workers, page="http://x"))
     )
@@ -60,7 +61,9 @@ def test_workers_of_the_cluster_and_what_they_do(open_page, now, monkeypatch):
         ["tcp://10.0.0.8:1", "0 of 2", "0.3 GB", ""],
     ]
     workers.clear()
-    assert "There is no worker. Runs wait for one." in [found.value for found in open_page("status").warning]
+    (text,) = [found.value for found in open_page("status").warning]
+    command = "`dask worker tcp://10.0.0.1:8786 --nthreads 1`"
+    assert text == f"There is no worker; runs wait for one. Start one with: {command}"
 
 
 def test_cluster_that_does_not_answer_leaves_the_rest_of_the_page(open_page, now, monkeypatch):

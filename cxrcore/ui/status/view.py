@@ -78,10 +78,15 @@ def _cluster() -> None:
     with cluster.connected(_CLUSTER_SECONDS) as connection:
         workers, page = connection.workers, connection.page
     if not workers:
-        st.warning(t("There is no worker. Runs wait for one."), icon=":material/warning:")
+        text = t("There is no worker; runs wait for one. Start one with: {command}", command=_start_command())
+        st.warning(text, icon=":material/warning:")
     else:
         st.dataframe([_row(worker) for worker in workers], hide_index=True)
     st.link_button(t("Dask's own page"), page, icon=":material/open_in_new:")
+
+
+def _start_command() -> str:
+    return f"`dask worker {settings.dask_scheduler()} --nthreads 1`"
 
 
 def _row(worker: cluster.Worker) -> dict[str, str]:
