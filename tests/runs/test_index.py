@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,18 @@ def test_a_second_file_within_the_resolution_of_the_folders_time_is_seen():
     RunCard(title="late").write(run.folder / "card.json")
     os.utime(run.folder, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if it had been the same tick
     assert runs.known(now=True)[0].card.title == "late"
+
+
+def test_a_folder_in_which_nothing_was_replaced_is_not_looked_through(monkeypatch):
+    monkeypatch.setattr(watched, "SECONDS", 0.01)
+    (run,) = queued(1)
+    before = time.time() - 60
+    os.utime(run.folder, (before, before))
+    assert runs.known(now=True)[0].problem is None
+    (run.folder / "status.json").write_text("{")  # in place, as no part of the program does
+    time.sleep(0.05)
+    assert runs.known()[0].problem is None
+    assert "status.json" in str(runs.known(now=True)[0].problem)
+    run.describe(title="written")
+    time.sleep(0.05)
+    assert "status.json" in str(runs.known()[0].problem)
