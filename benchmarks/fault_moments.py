@@ -33,7 +33,7 @@ from cxrcore import runs, settings
 from cxrcore.config import run_config
 from cxrcore.data import dataset, editing, importing
 from cxrcore.errors import UserError
-from cxrcore.jobs import control, processes, queue, tasks
+from cxrcore.jobs import control, processes, queue, run_process, tasks
 from cxrcore.maintenance import doctor, leftovers
 from cxrcore.runs import FAILED, FINISHED, LIVE, RUNNING
 
@@ -200,12 +200,12 @@ def _file(damage: str) -> Fault:
 def _clock(place: Workspace) -> None:
     """What is kept in seconds since 1970 is as after a step of the clock by some days."""
     step = place.rng.uniform(-1e6, 1e6)
-    with queue.lock():
+    with run_process.lock():
         for run in runs.listing():
             status = run.status
             if status.state in LIVE:
                 changes = {"started": status.started + step, "stage_started": status.stage_started + step}
-                queue.write_status(run, status, **changes)
+                run_process.write_status(run, status, **changes)
 
 
 FAULTS: dict[str, Fault] = {

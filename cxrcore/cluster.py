@@ -1,14 +1,21 @@
-"""Tasks on the workers of a Dask cluster. Nothing else imports Dask, and this module only when it connects."""
+"""Tasks in this process, or on the workers of a Dask cluster. Nothing else imports Dask, and this module only when it
+connects.
+"""
 
-from collections.abc import Callable, Iterable, Iterator
+import platform
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
+from uuid import uuid4
 
-from cxrcore import settings
+from cxrcore import __version__, settings
 from cxrcore.errors import UserError
+from cxrcore.settings import Executor
 
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
@@ -70,7 +77,8 @@ class Cluster:
     ) -> Iterator[ResultT]:
         """Yield what `function` returns for each task, in the order in which they are finished.
 
-        A task whose worker is lost is given to another one. As long as there are no workers, it is waited for them.
+        A worker does one task at a time. A task whose worker is lost is given to another one. As long as there are no
+        workers, it is waited for them.
 
         Args:
             function: found by its name in a module of the workers as well.
@@ -78,7 +86,8 @@ class Cluster:
             check: called about twice a second; it may wait, or raise to stop. Tasks that have begun are then finished.
 
         Raises:
-            UserError: a task ended as many workers as the scheduler allows, or the scheduler is lost.
+            UserError: a task ended as many workers as the scheduler allows, the scheduler is lost, or a worker has
+                another workspace or version than this process.
             Exception: what `function` raised.
         """
         import distributed
@@ -89,7 +98,7 @@ class Cluster:
             while True:
                 check()
                 room = _AHEAD * max(1, self.threads) - len(running)
-                running |= {self._client.submit(function, task, pure=False) for task in islice(waiting, max(0, room))}
+                running |= {self._submitted(function, task) for task in islice(waiting, max(0, room))}
                 if not running:
                     return
                 with suppress(TimeoutError):
@@ -109,6 +118,85 @@ class Cluster:
                 "The connection with the scheduler {address} was lost. What was finished before is kept.",
                 address=settings.dask_scheduler(),
             ) from error
+
+    def start(self, function: Callable[[TaskT, str], None], task: TaskT) -> None:
+        """Let a worker call a function that takes long and computes nothing itself, with the task and the scheduler's
+        address. It does not keep the worker from other tasks, and goes on after this connection has ended.
+        """
+        import distributed
+
+        call = _Call(function, settings.home(), __version__).beside_others
+        future = self._client.submit(call, task, settings.dask_scheduler(), pure=False, key=_key(function))
+        distributed.fire_and_forget(future)  # type: ignore[no-untyped-call]
+
+    def _submitted(self, function: Callable[[TaskT], ResultT], task: TaskT) -> Any:
+        call = _Call(function, settings.home(), __version__)
+        return self._client.submit(call, task, pure=False, key=_key(function))
+
+
+def _key(function: Callable[..., Any]) -> str:
+    """Return the name of a new task, which Dask's own page groups by what is before the dash."""
+    return f"{function.__name__.lstrip('_')}-{uuid4().hex}"
+
+
+# Seeds are set for a whole process.
+_one_at_a_time = Lock()
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call of `function` on a worker, with the workspace and the version of the process that asks."""
+
+    function: Callable[..., Any]
+    home: Path
+    version: str
+
+    def __call__(self, task: Any) -> Any:
+        """Call the function, one task at a time; see `check`."""
+        self.check()
+        with _one_at_a_time:
+            return self.function(task)
+
+    def beside_others(self, task: Any, scheduler: str) -> None:
+        """Call the function while other tasks are computed; see `check`."""
+        import distributed
+
+        distributed.secede()  # type: ignore[no-untyped-call]
+        self.check()
+        self.function(task, scheduler)
+
+    def check(self) -> None:
+        """Raise `UserError` on a worker that would compute something else, or write to another folder."""
+        if self.version != __version__:
+            raise UserError(
+                "The worker on {machine} has version {theirs} of this program, not {ours}.",
+                machine=platform.node(),
+                theirs=__version__,
+                ours=self.version,
+            )
+        if self.home != settings.home():
+            raise UserError(
+                "The worker on {machine} uses the workspace {theirs}, not {ours}. Start all workers with "
+                "CXR_HOME={ours}.",
+                machine=platform.node(),
+                theirs=settings.home(),
+                ours=self.home,
+            )
+
+
+def results(
+    function: Callable[[TaskT], ResultT], tasks: Iterable[TaskT], check: Callable[[], None] = lambda: None
+) -> Generator[ResultT]:
+    """Yield what `function` returns for each task, in this process one after the other, or with `CXR_EXECUTOR=dask` as
+    `Cluster.results`. `check` may raise to stop. What has not begun when the generator is closed is dropped.
+    """
+    if settings.executor() is Executor.DASK:
+        with connected() as cluster:
+            yield from cluster.results(function, tasks, check)
+        return
+    for task in tasks:
+        check()
+        yield function(task)
 
 
 @contextmanager

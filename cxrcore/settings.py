@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from cxrcore.errors import UserError
 
 _ROOT = Path(__file__).parent.parent
 # A host name, an IPv4 address, or an IPv6 address in brackets.
+_SCHEDULER_FILE = "scheduler.txt"
 _SCHEDULER = re.compile(r"(tcp|tls)://([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
 
 # Name -> (default, meaning). The README's table is tested against this one.
@@ -50,10 +53,14 @@ SETTINGS = {
     ),
     "CXR_CACHE_GB": ("50", "Largest size of features/ in GB; the least recently used activations are deleted first."),
     "CXR_OPENVINO": ("1", "0: compute activations by Keras even where OpenVINO is installed."),
-    "CXR_EXECUTOR": ("local", "Where activations are computed: local, or dask for the workers of a Dask cluster."),
+    "CXR_EXECUTOR": (
+        "local",
+        "Where runs and activations are computed: local, or dask for a Dask cluster.",
+    ),
     "CXR_DASK_SCHEDULER": (
         "",
-        "Address of the cluster's scheduler, for example tcp://host:8786; for CXR_EXECUTOR=dask.",
+        "Address of the cluster's scheduler for CXR_EXECUTOR=dask, for example tcp://host:8786. Default: that of cxr "
+        "cluster, if it runs.",
     ),
     "CXR_MAX_JOBS": ("1", "How many training runs the dashboard runs at the same time; others wait."),
     "CXR_WORKERS": ("1", "How many processes compute for the pages at the same time (heatmaps, tests); others wait."),
@@ -62,7 +69,7 @@ SETTINGS = {
 
 
 class Executor(StrEnum):
-    """What computes activations: this machine's process, or the workers of a Dask cluster."""
+    """What trains and computes: this machine's processes, or the workers of a Dask cluster."""
 
     LOCAL = "local"
     DASK = "dask"
@@ -164,7 +171,7 @@ def use_openvino() -> bool:
 
 
 def executor() -> Executor:
-    """Return what computes activations."""
+    """Return what trains and computes."""
     text = read("CXR_EXECUTOR")
     if text not in list(Executor):
         raise UserError("CXR_EXECUTOR must be local or dask. Received: {received!r}", received=text)
@@ -172,14 +179,32 @@ def executor() -> Executor:
 
 
 def dask_scheduler() -> str:
-    """Return the address of the Dask cluster's scheduler, for example tcp://host:8786."""
+    """Return the address of the Dask cluster's scheduler, for example tcp://host:8786: the setting, or that of
+    `cxr cluster` in this workspace.
+    """
     text = read("CXR_DASK_SCHEDULER")
+    if not text:
+        with suppress(OSError, UnicodeDecodeError):
+            text = (home() / _SCHEDULER_FILE).read_text(encoding="utf-8").strip()
     if not _SCHEDULER.fullmatch(text):
         raise UserError(
             "CXR_DASK_SCHEDULER must be an address as tcp://host:8786 or tls://host:8786. Received: {received!r}",
             received=text,
         )
     return text
+
+
+@contextmanager
+def announced_scheduler(address: str) -> Iterator[None]:
+    """Let `dask_scheduler` find this address meanwhile."""
+    require_writable()
+    file = home() / _SCHEDULER_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(address + "\n", encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def read_only() -> bool:

@@ -7,6 +7,7 @@ from typer.exceptions import TyperException
 
 from cxrcore import settings
 from cxrcore.cli import (
+    cluster,
     compare,
     control,
     dashboard,
@@ -46,6 +47,7 @@ app.command()(runs.learning_curve)
 app.command()(lungs.lungs)
 app.command()(report.report)
 app.command()(share.share)
+app.command()(cluster.cluster)
 app.command("doctor")(maintenance.check)
 app.command()(maintenance.gc)
 

@@ -378,6 +378,14 @@ def read(file: Path) -> dict[str, Any]:
     Raises:
         UserError: no such file, not a table of names and values, or one of a newer version of the program.
     """
+    values = read_yaml(file)
+    version = values.pop(KEY, 1)
+    check_version(version, file)
+    return RunConfig.migrate(values, version) if version < VERSION else values
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Return the values of any short YAML file; raise `UserError` if it has no names with values."""
     try:
         with file.open(encoding="utf-8") as opened:
             values = _yaml(opened.read(_LONGEST_YAML + 1))
@@ -386,10 +394,7 @@ def read(file: Path) -> dict[str, Any]:
         raise UserError("{file} cannot be read as YAML: {error}", file=file, error=reason) from error
     if not isinstance(values, dict):
         raise UserError("{file}: expected names with values. Received: {kind}", file=file, kind=type(values).__name__)
-    named = {str(name): value for name, value in values.items()}
-    version = named.pop(KEY, 1)
-    check_version(version, file)
-    return RunConfig.migrate(named, version) if version < VERSION else named
+    return {str(name): value for name, value in values.items()}
 
 
 def make(preset: str = "recommended", *layers: dict[str, Any], **values: Any) -> RunConfig:

@@ -82,10 +82,8 @@ def compute_block(block: Block) -> int:
     """Compute, on a worker of a cluster, what is not kept yet of a block; return its number of images.
 
     Raises:
-        UserError: an image is missing or unreadable, the disk is full, or the workspace or the weights
-            are not there.
+        UserError: an image is missing or unreadable, the disk is full, or the weights are not there.
     """
-    block.check_worker()
     stores = _used_stores(block.keys)
     if missing := _missing(stores, block.rows.index):
         model = _model_of_worker(block.keys, block.weights)

@@ -5,7 +5,7 @@ import time
 from cxrcore import runs, settings
 from cxrcore.config.run_config import RunConfig, merge, nested, validated
 from cxrcore.errors import UserError
-from cxrcore.jobs import queue, tasks
+from cxrcore.jobs import queue, run_process, tasks
 from cxrcore.runs import FAILED, LIVE, QUEUED, RUNNING, Run, RunStatus, state_label
 from cxrcore.training.run_recorder import CHECKPOINT_FILE, PAUSE_FILE, RATE_FILE, STOP_FILE, RateRequest
 
@@ -73,7 +73,7 @@ def prepare_to_continue(run: Run, epochs: int = 0) -> RunConfig:
 
 def continue_run(run: Run, epochs: int = 0) -> None:
     """Queue a run that has ended, to be continued from its checkpoint; see `prepare_to_continue`."""
-    with queue.lock():
+    with run_process.lock():
         config, status = run.requested, run.status  # restored if it is taken off the queue
         prepare_to_continue(run, epochs)
         queued = RunStatus(
@@ -83,20 +83,20 @@ def continue_run(run: Run, epochs: int = 0) -> None:
             previous=status,
             previous_config=config.plain(),
         )
-        queue.write_status(run, queued)
+        run_process.write_status(run, queued)
     queue.dispatch()
 
 
 def move_up(run: Run) -> None:
     """Let a waiting run start before the one in front of it."""
-    with queue.lock():
+    with run_process.lock():
         waiting = queue.waiting()
         place = [other.name for other in waiting].index(run.name) if run in waiting else 0
         if place:
             before = waiting[place - 1]
             mine, theirs = run.status, before.status
-            queue.write_status(run, mine, rank=queue.rank(theirs))
-            queue.write_status(before, theirs, rank=queue.rank(mine))
+            run_process.write_status(run, mine, rank=queue.rank(theirs))
+            run_process.write_status(before, theirs, rank=queue.rank(mine))
 
 
 def delete(run: Run) -> None:
@@ -105,7 +105,7 @@ def delete(run: Run) -> None:
     Raises:
         UserError: the run waits, runs, or a measurement on it is running.
     """
-    with queue.lock():
+    with run_process.lock():
         if run.status.state in LIVE:
             raise UserError("Run {name} has not ended. Stop it first.", name=run.name)
         _require_no_task(run)

@@ -66,5 +66,6 @@ def _command_line(found: psutil.Process) -> list[str]:
 
 def _same(found: psutil.Process, process: ProcessId) -> bool:
     if process.pid_boot:  # no step of the clock changes these
-        return process_id(found.pid) == ProcessId(**process.model_dump(include=set(ProcessId.model_fields)))
+        known = process_id(found.pid)
+        return (known.pid_started, known.pid_boot) == (process.pid_started, process.pid_boot)
     return bool(abs(found.create_time() - process.pid_started) < 1)

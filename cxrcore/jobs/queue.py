@@ -4,27 +4,24 @@ Every change of state happens under one file lock, so two browser tabs, a worker
 Nothing is kept in a server's memory.
 """
 
-import os
-import subprocess
-import sys
+import math
 import time
-from pathlib import Path
-
-from filelock import FileLock
 
 from cxrcore import settings
 from cxrcore.config.run_config import RunConfig, validated
 from cxrcore.errors import UserError
 from cxrcore.features import weights
-from cxrcore.jobs import processes
+from cxrcore.jobs import run_process
 from cxrcore.messages import Message, msg
-from cxrcore.runs import FAILED, LIVE, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, known, process_id, state_label
+from cxrcore.runs import FAILED, LIVE, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, known, state_label
 from cxrcore.training import pipeline
 from cxrcore.training.run_recorder import STOP_FILE
 
 STOP_SECONDS = 1.5
 # A run that tests its best epoch on a large dataset, or that another program runs, is not waited for longer.
 PATIENCE_SECONDS = 20
+_AGAIN_SECONDS = 30  # until a cluster that did not answer is asked again
+_failed_at = -math.inf
 _BEFORE_TRAINING = {"starting", "reading", "weights", "backbone", "features", "larger"}
 
 
@@ -49,11 +46,17 @@ def dispatch() -> None:
     """
     if settings.read_only() or not _is_due():
         return
-    with lock():
+    with run_process.lock():
         statuses = _statuses()
         running = sum(status.state == RUNNING and not _mark_if_dead(run, status) for run, status in statuses)
         for run in waiting(statuses)[: max(0, settings.max_jobs() - running)]:
-            _start(run)
+            try:
+                run_process.submit(run)
+            except UserError as error:  # of the cluster: the run waits on
+                global _failed_at
+                _failed_at = time.monotonic()
+                run_process.write_status(run, run.status, message=error.message)
+                return
 
 
 def _is_due() -> bool:
@@ -61,7 +64,8 @@ def _is_due() -> bool:
     live = [(found.run, found.status) for found in known() if found.status and found.status.state in LIVE]
     running = [(run, status) for run, status in live if status.state == RUNNING]
     waits = len(running) < len(live)
-    return not all(_alive(*each) for each in running) or (waits and len(running) < settings.max_jobs())
+    can_start = waits and len(running) < settings.max_jobs() and time.monotonic() - _failed_at > _AGAIN_SECONDS
+    return can_start or not all(run_process.is_alive(*each) for each in running)
 
 
 def waiting(statuses: list[tuple[Run, RunStatus]] | None = None) -> list[Run]:
@@ -84,11 +88,6 @@ def position(run: Run) -> int:
     return running + (before.index(run.name) if run.name in before else 0)
 
 
-def write_status(run: Run, status: RunStatus, **changes: object) -> None:
-    """Replace the status of a run by `status` with these changes."""
-    status.model_copy(update=changes).write(run.folder / "status.json")
-
-
 def _statuses() -> list[tuple[Run, RunStatus]]:
     """Return the runs that can be opened with their statuses as they are now."""
     return [(found.run, found.status) for found in known(now=True) if found.problem is None and found.status]
@@ -103,7 +102,7 @@ def stop(run: Run) -> None:
     Raises:
         UserError: the run neither runs nor waits.
     """
-    with lock():
+    with run_process.lock():
         status = run.status
         if status.state == QUEUED:
             _take_off_queue(run, status)
@@ -119,20 +118,19 @@ def _take_off_queue(run: Run, status: RunStatus) -> None:
     """Take a run off the queue; one that was to be continued is restored as it was."""
     if status.previous and status.previous_config:
         validated(status.previous_config).write(run.folder / "config.json")
-        write_status(run, status.previous)
+        run_process.write_status(run, status.previous)
     else:
-        write_status(run, status, state=STOPPED, message=msg("Taken off the queue."))
+        run_process.write_status(run, status, state=STOPPED, message=msg("Taken off the queue."))
 
 
 def _wait_for_end(run: Run) -> None:
     start = time.monotonic()
-    while (status := run.status).state == RUNNING and _alive(run, status):
+    while (status := run.status).state == RUNNING and run_process.is_alive(run, status):
         waited = time.monotonic() - start
         if waited > PATIENCE_SECONDS:
             return
-        if waited > STOP_SECONDS and status.worker and _nothing_to_keep(run, status):
-            processes.kill(status, work(run))
-            write_status(run, run.status, state=STOPPED, message=pipeline.STOPPED_EARLY, ended=time.time())
+        if waited > STOP_SECONDS and status.worker and _nothing_to_keep(run, status) and run_process.kill(run, status):
+            run_process.write_status(run, run.status, state=STOPPED, message=pipeline.STOPPED_EARLY, ended=time.time())
             return
         time.sleep(0.05)
 
@@ -142,45 +140,23 @@ def _nothing_to_keep(run: Run, status: RunStatus) -> bool:
     return status.stage in _BEFORE_TRAINING or (status.stage == "training" and not run.epochs)
 
 
-def _start(run: Run) -> None:
-    with (run.folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(  # nosec B603
-            [sys.executable, *work(run)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment(),
-            start_new_session=True,  # Ctrl-C of the server does not reach its runs
-        )
-    now = time.time()
-    changes = {"state": RUNNING, "stage": "starting", "stage_started": now, "started": now, "worker": True}
-    write_status(run, run.status, **changes, **dict(process_id(process.pid)))
-
-
-def environment() -> dict[str, str]:
-    """Return the worker's environment: the same workspace and the same package, wherever the server was started."""
-    package = str(Path(__file__).parents[2])
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"CXR_HOME": str(settings.home()), "PYTHONPATH": os.pathsep.join(paths)}
-
-
 def mark_dead() -> None:
     """Mark runs whose process has ended unexpectedly as failed; no run is started."""
-    with lock():
+    with run_process.lock():
         for run, status in _statuses():
             _mark_if_dead(run, status)
 
 
 def is_dead(run: Run, status: RunStatus) -> bool:
     """Tell whether a run is marked as running although its process has ended."""
-    if status.state != RUNNING or _alive(run, status):
+    if status.state != RUNNING or run_process.is_alive(run, status):
         return False
     return run.status.state == RUNNING  # else it has ended normally in the meantime
 
 
 def _mark_if_dead(run: Run, status: RunStatus) -> bool:
     """Return whether the run was marked as failed, or has ended."""
-    if status.state != RUNNING or _alive(run, status):
+    if status.state != RUNNING or run_process.is_alive(run, status):
         return False
     if is_dead(run, status):
         status = run.status
@@ -189,22 +165,5 @@ def _mark_if_dead(run: Run, status: RunStatus) -> bool:
             "of memory. The run can be continued from its last checkpoint.",
             stage=Message(id=pipeline.STAGES.get(status.stage, status.stage)),
         )
-        write_status(run, status, state=FAILED, message=message, ended=time.time())
+        run_process.write_status(run, status, state=FAILED, message=message, ended=time.time())
     return True
-
-
-def work(run: Run) -> list[str]:
-    """Return the end of the command line of a run's own process."""
-    return processes.command(processes.WORKER, run.folder)
-
-
-def _alive(run: Run, status: RunStatus) -> bool:
-    """Tell whether the process of a run is alive; another program, as `cxr train`, has any command line."""
-    return processes.alive(status, work(run) if status.worker else None)
-
-
-def lock() -> FileLock:
-    """Return the lock under which states change."""
-    settings.require_writable()
-    settings.home().mkdir(parents=True, exist_ok=True)
-    return FileLock(settings.home() / "jobs.lock", timeout=20)

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from cxrcore import logs
 from cxrcore.errors import UserError
-from cxrcore.jobs import priority, processes, queue
+from cxrcore.jobs import priority, processes, run_process
 from cxrcore.messages import Message, msg, plain
 from cxrcore.progress import Step, StepProgress
 from cxrcore.runs import FAILED, RUNNING, ProcessId, Run, process_id
@@ -91,7 +91,7 @@ TASKS = {
 
 def start(place: HasFolder, task: str) -> None:
     """Start `task`, a key of `TASKS`, in its own process; nothing happens if it is running already."""
-    with queue.lock():
+    with run_process.lock():
         if (found := status(place, task)) and found.state == RUNNING:
             return
         log = place.folder / "tasks" / f"{task}.log"
@@ -102,7 +102,7 @@ def start(place: HasFolder, task: str) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=queue.environment(),
+                env=run_process.environment(),
                 start_new_session=True,
             )
         _write(place.folder, task, Step("", 0, 0), process_id(process.pid))
@@ -122,7 +122,7 @@ def status(place: HasFolder, task: str) -> TaskStatus | None:
 
 def stop(place: HasFolder, task: str) -> None:
     """End a task at once. Activations that it computed are kept."""
-    with queue.lock():
+    with run_process.lock():
         if found := status(place, task):
             processes.kill(found, work(place, task))
         file(place.folder, task).unlink(missing_ok=True)
@@ -135,7 +135,7 @@ def work(place: HasFolder, task: str) -> list[str]:
 
 def main(folder: Path, task: str) -> int:
     """Do a task and write its progress. Return the exit code."""
-    with queue.lock():
+    with run_process.lock():
         pass  # the process that started this one writes the first status
     logs.start(run=folder.name)
     written = 0.0

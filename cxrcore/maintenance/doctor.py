@@ -16,7 +16,7 @@ from filelock import Timeout
 from cxrcore import runs, schema, settings
 from cxrcore.data import dataset
 from cxrcore.errors import DamagedFileError, UserError
-from cxrcore.jobs import processes, queue, tasks
+from cxrcore.jobs import processes, queue, run_process, tasks
 from cxrcore.maintenance import leftovers
 from cxrcore.messages import Message, msg, some
 from cxrcore.runs import FINISHED, HEAD_FILE, LIVE, RUNNING, WHOLE_MODEL_FILE, ProcessId, Run, process_id
@@ -72,7 +72,7 @@ def _folder() -> Iterator[Problem]:
         yield Problem(text, home)
     try:
         if not settings.read_only() and os.access(home, os.W_OK):
-            with queue.lock().acquire(timeout=2):
+            with run_process.lock().acquire(timeout=2):
                 pass
     except Timeout:
         yield Problem(msg("Another process has held the lock of the queue for 2 seconds."), home / "jobs.lock")

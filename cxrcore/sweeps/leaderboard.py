@@ -40,8 +40,7 @@ def table(sweep: Sweep) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for trial in _trials(sweep):
         row = {name: trial.user_attrs.get(name) for name in _MEASURED}
-        seconds = trial.duration.total_seconds() if trial.duration else None
-        known = {"number": trial.number, "state": _STATES[trial.state], "seconds": seconds}
+        known = {"number": trial.number, "state": _STATES[trial.state], "seconds": search.seconds(trial)}
         rows.append(known | row | {"run": promoted.get(trial.number, "")} | trial.params)
     columns = ["number", "state", *_MEASURED, "seconds", "run", *sweep.plan.settings]
     return pd.DataFrame(rows, columns=columns).sort_values(["val_loss", "number"], ignore_index=True)
@@ -74,4 +73,6 @@ def _trials(sweep: Sweep) -> list[FrozenTrial]:
         if trial.state in _STATES
         and "repeated" not in trial.user_attrs
         and (trial.state != TrialState.FAIL or "message" in trial.user_attrs)
+        # Trials are proposed together; those that have not begun have no folder.
+        and (trial.state != TrialState.RUNNING or sweep.trial(trial.number).folder.exists())
     ]

@@ -4,6 +4,7 @@ The stem has no weights (pooling), so its output is computed once. The body is t
 Grad-CAM explains the class logit.
 """
 
+import random
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ STANDARDISED = {"hidden", "probe"}  # heads whose inputs have mean 0 and varianc
 _SAMPLE = 20_000  # rows that mean and variance are computed from
 
 
-def build(kind: str, map_shape: tuple[int, int, int], classes: int, dropout: float) -> Any:
+def build(kind: str, map_shape: tuple[int, int, int], classes: int, dropout: float, seed: int = 0) -> Any:
     """Return the head as a Keras model: maps (N, h, w, c) to probabilities (N, classes).
+
+    Its first weights and what its dropout drops depend on `seed` alone, whatever other threads draw: those of Dask do.
 
     `gap` takes each channel's mean; `probe` is that, standardised and linear; `hidden` is that with a hidden layer;
     `tutorial` pools 2 x 2 cells and has a hidden layer. The layers are `stem` (maps to vectors), `body` (vectors to
@@ -30,19 +33,29 @@ def build(kind: str, map_shape: tuple[int, int, int], classes: int, dropout: flo
     Raises:
         UserError: the map is too small to be pooled.
     """
+    seeds = random.Random(seed)  # nosec B311 - the seeds that Keras would draw after `set_random_seed(seed)`
     stem = _stem(kind, map_shape)
     vector = keras.Input(stem.output_shape[1:], name="vector")
     x = vector
     if kind in STANDARDISED:
         x = layers.Normalization(name="standardise")(x)
     if kind in HIDDEN:
-        x = layers.Dense(HIDDEN[kind], activation="relu", name="hidden")(x)
+        x = _dense(HIDDEN[kind], "hidden", seeds, activation="relu")(x)
     if kind != "probe":
-        x = layers.Dropout(dropout, name="dropout")(x)
-    body = keras.Model(vector, layers.Dense(classes, name="logits")(x), name="body")
+        x = layers.Dropout(dropout, seed=_drawn(seeds) if dropout else None, name="dropout")(x)
+    body = keras.Model(vector, _dense(classes, "logits", seeds)(x), name="body")
     maps = keras.Input(map_shape, name="maps")
     probabilities = layers.Softmax(name="probabilities")(body(stem(maps)))
     return keras.Model(maps, probabilities, name="head")
+
+
+def _dense(units: int, name: str, seeds: random.Random, activation: str | None = None) -> Any:
+    kernel = keras.initializers.GlorotUniform(_drawn(seeds))
+    return layers.Dense(units, activation, kernel_initializer=kernel, name=name)
+
+
+def _drawn(seeds: random.Random) -> int:
+    return seeds.randint(1, 10**9)
 
 
 def build_logistic(channels: int, fit: Fit, temperature: float) -> Any:

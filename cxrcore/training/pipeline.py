@@ -16,15 +16,13 @@ from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.errors import Stopped, UserError
 from cxrcore.evaluation import verdict
-from cxrcore.features.weights import Weights
 from cxrcore.i18n import N_
-from cxrcore.inference import saved_model
 from cxrcore.messages import msg, plain
 from cxrcore.progress import StageProgress
 from cxrcore.runs import FAILED, FINISHED, SELECTION, STOPPED, EpochMetrics, Run, RunInfo
 from cxrcore.runs.models import DatasetSnapshot
 from cxrcore.schema import Stored
-from cxrcore.training import resampling, training_data
+from cxrcore.training import other_splits, resampling, run_inputs, training_data
 from cxrcore.training.pooled_data import PooledData
 from cxrcore.training.run_recorder import RunRecorder
 from cxrcore.training.training_data import TrainingData
@@ -100,32 +98,23 @@ def run(
 def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -> bool:
     """Return whether the user stopped the run."""
     start = time.perf_counter()
-    recorder.stage("reading")
-    data = dataset.load(config.dataset, config.dataset_version)
-    data.check_key()
-    config = config.model_copy(update={"dataset_version": data.version})
+    read = run_inputs.read(config, recorder)
+    config, splits, table = read.config, read.splits, read.table
     config.write(result.folder / "config.json")
-    splits = resampling.splits(config, data.usable)
-    table = data.usable.assign(split=splits[0])
     if not trial:
         result.write_table("table.parquet", table)
-    recorder.stage("weights")
-    weights = config.resolve(recorder.download_progress)
-    _info(data, weights.digest).write(result.folder / "about.json")
-    trained_on = np.any([parts == dataset.TRAIN for parts in splits], axis=0)
-    inputs: TrainingData | PooledData
+    _info(read.dataset, read.weights.digest).write(result.folder / "about.json")
     features: Callable[[], Any]
     if config.head == "logistic":
-        inputs = PooledData(config, table, trained_on, data.classes, weights, recorder)
 
         def features() -> Any:
-            return _features(result.config, weights)
+            return run_inputs.features(result.config, read.weights)
     else:
         recorder.stage("backbone")
-        features = cache(partial(_features, config, weights))
-        if not trial and training_data.needs_backbone(config, weights.digest, table):
+        features = cache(partial(run_inputs.features, config, read.weights))
+        if not trial and training_data.needs_backbone(config, read.weights.digest, table):
             features()
-        inputs = training_data.build_training_data(config, table, trained_on, data.classes, weights, features, recorder)
+    inputs = read.activations(recorder, features)
     extracted = time.perf_counter()
     tail = inputs.tail if isinstance(inputs, TrainingData) else None
     initial = tail.get_weights() if tail else []
@@ -144,7 +133,7 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     if len(splits) > 1 and not stopped:
         try:
             reset = partial(tail.set_weights, initial) if tail else _keep_weights
-            resampling.run_others(config, result, inputs, splits, recorder, reset)
+            other_splits.train(config, result, inputs, splits, recorder, reset)
         except Stopped:
             stopped = True
     total = {"total": time.perf_counter() - start}
@@ -153,17 +142,22 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     return stopped
 
 
+def compute_features(config: RunConfig, folder: Path) -> None:
+    """Compute what is not kept yet of the activations that a run of `config` in `folder` needs.
+
+    Raises:
+        UserError: as `run`.
+    """
+    config.write(folder / "config.json")
+    recorder = RunRecorder(Run(folder))
+    run_inputs.read(config, recorder).activations(recorder)
+
+
 def check(config: RunConfig) -> None:
     """Raise `UserError` for what can be known before a run is made: no such dataset, no such split."""
     data = dataset.load(config.dataset, config.dataset_version)
     data.check_key()
     resampling.splits(config, data.usable)
-
-
-def _features(config: RunConfig, weights: Weights) -> Any:
-    """Return the model from pixels to the feature maps; one that is fine-tuned is not shared with other runs."""
-    key = config.key(weights.digest)
-    return key.build(weights) if config.tune else saved_model.shared_features(key, weights)
 
 
 def _train(

@@ -25,7 +25,7 @@ def train_model(
     if isinstance(data, PooledData):
         return logistic_head.train(data, parts, callback)
     keras.utils.set_random_seed(config.seed)
-    head = heads.build(config.head, data.maps.map_shape, len(data.classes), config.dropout)
+    head = heads.build(config.head, data.maps.map_shape, len(data.classes), config.dropout, config.seed)
     train, validation = _vectors(config, data, parts, data.maps, head.get_layer("stem"))
     heads.standardise(head, train, config.seed)
     result = fit(head.get_layer("body"), train, validation, config, callback)

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from benchmarks.server import wait_until_up
 from cxrcore.config import run_config
-from cxrcore.jobs import processes, queue
+from cxrcore.jobs import processes, queue, run_process
 from tests.conftest import ROOT
 from tests.jobs.test_queue import LONG
 
@@ -54,5 +54,5 @@ def test_sigterm_ends_server_and_workers_but_no_training(dashboard, trained, pag
         time.sleep(1)
         assert run.status.state == "running" and len(run.epochs) > before
     finally:
-        processes.kill(run.status, queue.work(run))
+        processes.kill(run.status, run_process.work(run))
     assert "Traceback" not in output.read_text()

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 from PIL import Image
 
 from cxrcore import cluster, runs, settings
@@ -24,6 +24,7 @@ from cxrcore.features.extract import ExtractionCallbacks
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.store import Store
 from cxrcore.training import pipeline
+from tests import dask_workers
 
 IMAGES = 300
 FILES = ["path", "lungs", "lesions"]  # columns of paths in the workspace
@@ -34,18 +35,8 @@ KEY = FeatureKey("cxrtiny", WEIGHTS.digest, 64, "minus_one_to_one", "block4a_out
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory):
     """Three processes of one thread each, and their workspace."""
-    folder = tmp_path_factory.mktemp("cluster")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CXR_HOME", str(folder / "workspace"))
-        patch.setenv("CXR_OPENVINO", "0")
-        with LocalCluster(
-            n_workers=3,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            local_directory=str(folder),
-        ) as made:
-            yield made, folder / "workspace"
+    with dask_workers.started(tmp_path_factory.mktemp("cluster"), 3) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +53,7 @@ def table(tmp_path_factory):
 def on_cluster(workers, monkeypatch):
     """Let the cluster compute in its workspace; returns the cluster."""
 
-    def use():
-        monkeypatch.setenv("CXR_HOME", str(workers[1]))
-        monkeypatch.setenv("CXR_EXECUTOR", "dask")
-        monkeypatch.setenv("CXR_DASK_SCHEDULER", workers[0].scheduler_address)
-        return workers[0]
-
-    return use
+    return lambda: dask_workers.use(*workers, monkeypatch)
 
 
 def _never():

@@ -11,7 +11,7 @@ import pytest
 
 from cxrcore import runs
 from cxrcore.config import run_config
-from cxrcore.jobs import processes, queue, tasks
+from cxrcore.jobs import processes, queue, run_process, tasks
 from cxrcore.runs import ProcessId, RunStatus, process_id
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have the time of the start only")
@@ -64,7 +64,7 @@ def test_a_made_up_process_is_never_killed(home, monkeypatch, pid):
     run = runs.create(run_config.make(dataset="d", size=64))
     pid = {"this": os.getpid(), "parent": os.getppid()}.get(pid, pid)
     known = process_id(pid) if 0 < pid < 2**31 and psutil.pid_exists(pid) else ProcessId(pid=pid, pid_started=7.0)
-    queue.write_status(run, run.status, worker=True, **dict(known))
+    run_process.write_status(run, run.status, worker=True, **dict(known))
     tasks.TaskStatus(state="running", **dict(known)).write(run.folder / "tasks" / "shortcut.json")
     assert tasks.status(run, "shortcut").state == "failed"
     tasks.stop(run, "shortcut")
@@ -87,12 +87,12 @@ def test_only_the_worker_of_the_very_run_is_killed(home):
     """A worker of another run has another folder at the end of its command line."""
     code = "import time; time.sleep(60)"
     mine = runs.create(run_config.make(dataset="d", size=64))
-    process = subprocess.Popen([sys.executable, "-c", code, *queue.work(mine)])
+    process = subprocess.Popen([sys.executable, "-c", code, *run_process.work(mine)])
     found = process_id(process.pid)
     other = runs.Run(mine.folder.with_name("other"))
-    processes.kill(found, queue.work(other))
-    assert process.poll() is None and not processes.alive(found, queue.work(other))
-    processes.kill(found, queue.work(mine))
+    processes.kill(found, run_process.work(other))
+    assert process.poll() is None and not processes.alive(found, run_process.work(other))
+    processes.kill(found, run_process.work(mine))
     process.wait(10)
     assert not psutil.pid_exists(process.pid)
 
@@ -101,7 +101,7 @@ def test_a_run_continued_by_another_program_is_not_taken_for_dead(trained):
     """`cxr runs continue` works in its own process, whatever trained the run before."""
     from cxrcore.training.run_recorder import RunRecorder
 
-    queue.write_status(trained, trained.status, worker=True)
+    run_process.write_status(trained, trained.status, worker=True)
     RunRecorder(trained).stage("training", 3)
     assert trained.status.state == "running" and not trained.status.worker
     queue.dispatch()
@@ -129,7 +129,7 @@ def test_a_run_goes_on_when_its_server_ends_and_is_marked_when_both_are_killed(p
         "queue.submit(run_config.make(dataset='phantom', size=64, head='gap', epochs=100000, early_stopping=0))\n"
         "time.sleep(60)"
     )
-    server = subprocess.Popen([sys.executable, "-c", code], env=queue.environment())
+    server = subprocess.Popen([sys.executable, "-c", code], env=run_process.environment())
     end = time.monotonic() + 60
     while not runs.listing() or runs.listing()[0].status.state != "running":
         assert time.monotonic() < end
@@ -138,7 +138,7 @@ def test_a_run_goes_on_when_its_server_ends_and_is_marked_when_both_are_killed(p
     server.wait(10)
     (run,) = runs.listing()
     queue.dispatch()
-    assert run.status.state == "running" and processes.alive(run.status, queue.work(run)) and doctor.check() == []
+    assert run.status.state == "running" and processes.alive(run.status, run_process.work(run)) and doctor.check() == []
     psutil.Process(run.status.pid).kill()
     while processes.alive(run.status):
         time.sleep(0.05)

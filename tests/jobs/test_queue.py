@@ -12,7 +12,7 @@ import pytest
 from cxrcore import runs
 from cxrcore.config import run_config
 from cxrcore.errors import UserError
-from cxrcore.jobs import processes, queue, worker
+from cxrcore.jobs import processes, queue, run_process, worker
 
 LONG = {"dataset": "phantom", "size": 64, "head": "gap", "epochs": 100_000, "early_stopping": 0, "plateau": None}
 
@@ -22,7 +22,7 @@ def no_leftovers(home):
     yield
     for run in runs.listing():
         if run.status.state in runs.LIVE:
-            processes.kill(run.status, queue.work(run))
+            processes.kill(run.status, run_process.work(run))
 
 
 def _wait(run, reached, seconds=60):
@@ -124,7 +124,7 @@ def test_two_servers_on_one_workspace_start_each_run_once(home, tmp_path, monkey
     monkeypatch.setenv("CXR_MAX_JOBS", "3")
     queued = [runs.create(run_config.make(**LONG), queued=True) for _ in range(5)]
     servers = [
-        subprocess.Popen([sys.executable, "-c", _SERVER, str(tmp_path), name], env=queue.environment())
+        subprocess.Popen([sys.executable, "-c", _SERVER, str(tmp_path), name], env=run_process.environment())
         for name in ("first", "second")
     ]
     deadline = time.monotonic() + 60
@@ -165,7 +165,7 @@ def test_run_of_another_program_is_asked_to_stop_but_not_killed(phantom, monkeyp
     assert run.status.state == "running" and run.status.pid == os.getpid()
     queue.stop(run)
     assert (run.folder / "stop").exists() and run.status.state == "running"
-    queue.write_status(run, run.status, state="finished")
+    run_process.write_status(run, run.status, state="finished")
 
 
 def test_ended_run_cannot_be_stopped(trained):
@@ -193,15 +193,15 @@ def test_dispatch_takes_the_lock_only_if_a_run_has_ended_or_can_start(home, monk
     running = runs.create(run_config.make(dataset="d", size=64))  # belongs to this process
     runs.create(run_config.make(dataset="d", size=64), queued=True)
     locked = []
-    monkeypatch.setattr(queue, "_start", lambda run: None)
-    lock = queue.lock
-    monkeypatch.setattr(queue, "lock", lambda: locked.append(1) or lock())
+    monkeypatch.setattr(run_process, "submit", lambda run: None)
+    lock = run_process.lock
+    monkeypatch.setattr(run_process, "lock", lambda: locked.append(1) or lock())
     queue.dispatch()
     assert locked == [], "the only place is taken"
     monkeypatch.setenv("CXR_MAX_JOBS", "2")
     queue.dispatch()
     assert len(locked) == 1
     monkeypatch.setenv("CXR_MAX_JOBS", "1")
-    queue.write_status(running, running.status, pid_started=0.0)
+    run_process.write_status(running, running.status, pid_started=0.0)
     queue.dispatch()
     assert len(locked) == 2 and running.status.state == "failed"

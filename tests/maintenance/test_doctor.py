@@ -17,7 +17,7 @@ from cxrcore.config import run_config
 from cxrcore.data import dataset
 from cxrcore.data.staging import staging
 from cxrcore.errors import UserError
-from cxrcore.jobs import queue, tasks
+from cxrcore.jobs import run_process, tasks
 from cxrcore.maintenance import collection, doctor, leftovers
 from cxrcore.runs import ProcessId
 
@@ -49,7 +49,7 @@ def test_empty_workspace(home):
 def test_dead_run_and_task_are_marked_and_the_rest_is_named(trained):
     gone = {"pid": 2**31 - 1, "pid_started": 1.0}
     dead = runs.create(run_config.make(dataset="phantom", size=64))
-    queue.write_status(dead, dead.status, **gone)
+    run_process.write_status(dead, dead.status, **gone)
     tasks.TaskStatus(state="running", **gone).write(tasks.file(trained.folder, "shortcut"))
     (trained.folder / "stop").touch()
     copy = shutil.copytree(trained.folder, trained.folder.with_name("20200101-copy"))
@@ -122,10 +122,10 @@ def test_unreadable_features_are_removed(trained, home):
 
 def test_worker_that_no_run_names_is_ended(home):
     run = runs.create(run_config.make(dataset="d", size=64))
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *queue.work(run)])
-    queue.write_status(run, run.status, worker=True, **dict(runs.process_id(process.pid)))
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *run_process.work(run)])
+    run_process.write_status(run, run.status, worker=True, **dict(runs.process_id(process.pid)))
     assert doctor.check() == []
-    queue.write_status(run, run.status, state="stopped", **dict(ProcessId()))
+    run_process.write_status(run, run.status, state="stopped", **dict(ProcessId()))
     assert _messages(doctor.check()) == [
         f"Process {process.pid} works on {run.name}, which does not name it. {run.name}"
     ]
@@ -136,8 +136,8 @@ def test_worker_that_no_run_names_is_ended(home):
 def test_worker_that_is_about_to_end_is_not_named(home, monkeypatch):
     monkeypatch.setattr(doctor, "END_SECONDS", 1.5)
     run = runs.create(run_config.make(dataset="d", size=64))
-    queue.write_status(run, run.status, state="stopped")
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.8)", *queue.work(run)])
+    run_process.write_status(run, run.status, state="stopped")
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.8)", *run_process.work(run)])
     assert doctor.check() == []
     assert process.wait(10) == 0
 

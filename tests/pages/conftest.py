@@ -10,7 +10,7 @@ from benchmarks import faults
 from cxrcore import runs
 from cxrcore.audits import mitigations, shortcut
 from cxrcore.explain import faithfulness
-from cxrcore.jobs import processes, queue, worker_pool
+from cxrcore.jobs import processes, run_process, worker_pool
 from cxrcore.progress import ignore
 from cxrcore.runs import Run
 
@@ -54,7 +54,7 @@ def open_page():
     yield go
     for run in runs.listing():
         if run.status.state in runs.LIVE:
-            processes.kill(run.status, queue.work(run))
+            processes.kill(run.status, run_process.work(run))
 
 
 @pytest.fixture(scope="session")

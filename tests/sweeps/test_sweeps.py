@@ -104,6 +104,7 @@ def _failing(*arguments, **more):
 def test_trial_worse_than_the_median_is_ended_early(phantom, monkeypatch):
     """With the median of earlier trials in the journal, a trial that learns nothing is not trained to its end."""
     monkeypatch.setattr(search, "_STARTUP", 2)
+    monkeypatch.setattr(search, "_ROUND", 1)
     values = {"base": run_config.make(**(BASE | {"epochs": 60, "early_stopping": 0})).plain()}
     made = sweep.create("early", _plan(**values, settings={"learning_rate": {"low": 1e-8, "high": 0.05}}, trials=4))
     found = search.study(made)

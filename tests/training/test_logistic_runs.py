@@ -21,7 +21,7 @@ from cxrcore.explain.layers import FUSED, choices
 from cxrcore.features import backbones
 from cxrcore.inference import saved_model
 from cxrcore.inference.classifier import Classifier
-from cxrcore.jobs import control, queue
+from cxrcore.jobs import control, run_process
 from cxrcore.progress import ignore_stages
 from cxrcore.reports import tflite
 from cxrcore.reports.run_summary import RunSummary
@@ -194,7 +194,7 @@ def test_a_run_that_failed_while_its_model_was_saved_is_continued(phantom):
     run = pipeline.run(created.config, created.folder)
     before = _probabilities(run)
     (run.folder / "head.keras").unlink()
-    queue.write_status(run, run.status, state="failed")
+    run_process.write_status(run, run.status, state="failed")
     pipeline.run(control.prepare_to_continue(run), run.folder)
     assert run.status.state == "finished" and (run.folder / "head.keras").is_file()
     np.testing.assert_array_equal(_probabilities(run), before)

@@ -66,7 +66,7 @@ def fit_head(values, maps, labels, callback=None, rows=None, memory=2**30):
     callback = callback or RecordingCallback()
     config = run_config.make(dataset="d", **values)
     keras.utils.set_random_seed(config.seed)
-    head = heads.build(config.head, maps.map_shape, 3, config.dropout)
+    head = heads.build(config.head, maps.map_shape, 3, config.dropout, config.seed)
     train, validation = np.split(rows if rows is not None else np.arange(len(labels)), [30])
     parts = [
         FeatureVectors(maps, part, labels, head.get_layer("stem"), config.batch_size, memory)

@@ -92,7 +92,7 @@ def _start_command() -> str:
 def _row(worker: cluster.Worker) -> dict[str, str]:
     return {
         t("Worker"): worker.address,
-        t("Blocks being computed"): t("{n} of {most}", n=worker.tasks, most=worker.threads),
+        t("Tasks being computed"): t("{n} of {most}", n=worker.tasks, most=worker.threads),
         t("Memory"): _gigabytes(worker.memory),
         t("Memory limit"): _gigabytes(worker.limit) if worker.limit else "",
     }

@@ -88,6 +88,8 @@ def _state(run: Run, status: RunStatus) -> None:
         ahead = queue.position(run)
         text = nt("Waiting: {n} run before this one.", "Waiting: {n} runs before this one.", ahead)
         st.info(text, icon=":material/hourglass:")
+        if status.message.id:  # the cluster could not be used
+            st.warning(feedback.error_text(status.message), icon=":material/warning:")
     elif status.state == RUNNING:
         _running(run, status)
     elif status.state == FAILED:

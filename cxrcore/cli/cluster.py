@@ -1,0 +1,58 @@
+"""`cxr cluster`: workers of a Dask cluster as jobs of Slurm."""
+
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from cxrcore import settings
+from cxrcore.jobs import slurm
+
+_LOOK_SECONDS = 5
+
+
+def cluster(
+    file: Annotated[
+        Path | None,
+        typer.Option(help="What each job needs; default: cluster.yaml in the workspace.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the script of a job; submit nothing.")] = False,
+) -> None:
+    """Start a Dask scheduler, and its workers as jobs of Slurm; Ctrl-C or SIGTERM cancels them.
+
+    With CXR_EXECUTOR=dask, other commands and the dashboard find it by the workspace.
+    """
+    config = slurm.read(file or settings.home() / slurm.FILE)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _exit)
+    with slurm.workers(config, dry_run) as workers:
+        if dry_run:
+            print(workers.script)
+            return
+        with settings.announced_scheduler(workers.address):
+            print(f"Scheduler: {workers.address}", flush=True)
+            _follow(workers.numbers)
+
+
+def _follow(numbers: list[str]) -> None:
+    """Print the states of the jobs whenever they change, until none is left."""
+    shown = ""
+    while True:
+        jobs = slurm.jobs(numbers)
+        states = Counter(job.state.lower() or "ended" for job in jobs)
+        text = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        if text != shown:
+            shown = text
+            print(f"{time.strftime('%H:%M:%S')} Jobs: {text}", flush=True)
+        if not any(job.state for job in jobs):
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)

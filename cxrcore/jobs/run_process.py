@@ -1,0 +1,143 @@
+"""The process of a run, `python -m cxrcore.jobs.worker FOLDER`, on this machine or on one of a Dask cluster.
+
+Its progress, and the requests to stop and to pause it, are files in the run's folder. A process of a cluster also
+touches a file there every few seconds, as other machines cannot see whether it is alive.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+from cxrcore import cluster, settings
+from cxrcore.jobs import processes
+from cxrcore.messages import Message
+from cxrcore.process import is_elsewhere
+from cxrcore.runs import RUNNING, Run, RunStatus, process_id
+from cxrcore.settings import Executor
+
+HEARTBEAT_SECONDS = 5
+# Without a heartbeat for so long, a process of another machine is dead. NFS may show a file's time some seconds late.
+SILENT_SECONDS = 60
+# Workers of a cluster may be busy with a block or a trial before they start the process of a run.
+BEGIN_SECONDS = 600
+_HEARTBEAT = "heartbeat"
+_CONNECT_SECONDS = 3  # the other pages wait for the lock meanwhile
+
+
+def lock() -> FileLock:
+    """Return the lock under which states of runs change."""
+    settings.require_writable()
+    settings.home().mkdir(parents=True, exist_ok=True)
+    return FileLock(settings.home() / "jobs.lock", timeout=20)
+
+
+def write_status(run: Run, status: RunStatus, **changes: object) -> None:
+    """Replace the status of a run by `status` with these changes."""
+    status.model_copy(update=changes).write(run.folder / "status.json")
+
+
+def submit(run: Run) -> None:
+    """Start the process of a run that waits, or give it to a worker of the cluster; called under the lock.
+
+    Raises:
+        UserError: the cluster cannot be used.
+    """
+    if settings.executor() is Executor.DASK:
+        with cluster.connected(_CONNECT_SECONDS) as connection:
+            connection.start(_begin, run)
+        _mark_started(run, pid=-1)
+    else:
+        _start(run)
+
+
+def is_alive(run: Run, status: RunStatus) -> bool:
+    """Tell whether the process of a running run is alive, or is still to be started by a worker of the cluster.
+
+    Another program, as `cxr train`, has any command line.
+    """
+    if status.worker and status.pid == -1:
+        return time.time() - status.started < BEGIN_SECONDS
+    if is_elsewhere(status):
+        beat = run.folder / _HEARTBEAT
+        latest = beat.stat().st_mtime if beat.is_file() else status.started
+        return time.time() - latest < SILENT_SECONDS
+    return processes.alive(status, work(run) if status.worker else None)
+
+
+def kill(run: Run, status: RunStatus) -> bool:
+    """End the process of a run at once; return False if it is on another machine, which nothing is done about."""
+    if is_elsewhere(status):
+        return False
+    processes.kill(status, work(run))
+    return True
+
+
+def work(run: Run) -> list[str]:
+    """Return the end of the command line of a run's own process."""
+    return processes.command(processes.WORKER, run.folder)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process: the same workspace and the same package, wherever this one was started."""
+    package = str(Path(__file__).parents[2])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"CXR_HOME": str(settings.home()), "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def start_heartbeat(run: Run) -> None:
+    """Touch the heartbeat of this process's run until the process ends."""
+
+    def beat() -> None:
+        while True:
+            with suppress(OSError):  # the disk may be full, or the folder gone
+                (run.folder / _HEARTBEAT).touch()
+            time.sleep(HEARTBEAT_SECONDS)
+
+    threading.Thread(target=beat, daemon=True).start()
+
+
+def _start(run: Run, host: str = "", **variables: str) -> "subprocess.Popen[bytes]":
+    """Start the process on this machine, of the name `host` in a cluster, with more variables of the environment."""
+    with (run.folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(  # nosec B603
+            [sys.executable, *work(run)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment() | variables,
+            start_new_session=True,  # Ctrl-C of the server does not reach its runs
+        )
+    _mark_started(run, **dict(process_id(process.pid)) | {"host": host})
+    return process
+
+
+def _mark_started(run: Run, **process: object) -> None:
+    now = time.time()
+    write_status(
+        run,
+        run.status,
+        state=RUNNING,
+        stage="starting",
+        stage_started=now,
+        started=now,
+        worker=True,
+        message=Message(id=""),  # why it waited
+        **process,
+    )
+
+
+def _begin(run: Run, scheduler: str) -> None:
+    """Start the process of a run on this machine, a worker of the cluster, and wait for its end."""
+    with lock():
+        status = run.status
+        if status.state != RUNNING or status.pid != -1:
+            return  # it was stopped meanwhile; or this worker is given the task of one that was lost
+        process = _start(run, platform.node(), CXR_EXECUTOR=Executor.DASK, CXR_DASK_SCHEDULER=scheduler)
+    process.wait()

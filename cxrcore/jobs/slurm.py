@@ -1,0 +1,166 @@
+"""Workers of a Dask cluster as jobs of Slurm, as `cluster.yaml` asks for; dask-jobqueue writes and submits the jobs."""
+
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cxrcore import settings
+from cxrcore.config import run_config
+from cxrcore.errors import UserError
+
+FILE = "cluster.yaml"
+_SLURM_SECONDS = 30
+# They become parts of a shell script.
+_Name = Annotated[str, StringConstraints(pattern=r"^[\w.,@+-]*$", max_length=200)]
+_Option = Annotated[str, StringConstraints(pattern=r"^--[a-z-]+(=[\w.,:@%/*+&|\[\]()-]+)?$", max_length=200)]
+
+
+class SlurmConfig(BaseModel):
+    """`cluster.yaml`: how many jobs of one worker each, and what each of them needs.
+
+    `time` is as `sbatch --time` takes it, `options` are further options of `sbatch`, and `port` is the scheduler's, 0
+    for a free one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jobs: int = Field(1, ge=1, le=10_000)
+    partition: _Name = ""
+    account: _Name = ""
+    time: Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d+){0,2}$")] = "04:00:00"
+    cores: int = Field(2, ge=1, le=1_000)
+    memory: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? ?[MG]i?B$")] = "4GB"
+    gpus: int = Field(0, ge=0, le=100)
+    options: tuple[_Option, ...] = ()
+    port: int = Field(8786, ge=0, le=65535)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of Slurm, and its state in Slurm's words, for example `PENDING`; "" where it has ended."""
+
+    number: str
+    state: str
+
+
+class SlurmWorkers:
+    """A scheduler in this process, and the jobs of its workers."""
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+
+    @property
+    def address(self) -> str:
+        """The scheduler's address, for `CXR_DASK_SCHEDULER`."""
+        return str(self._cluster.scheduler_address)
+
+    @property
+    def script(self) -> str:
+        """The script of a job."""
+        return str(self._cluster.job_script())
+
+    @property
+    def numbers(self) -> list[str]:
+        """The numbers of the jobs that are submitted, sorted."""
+        return sorted(worker.job_id for worker in self._cluster.workers.values() if worker.job_id)
+
+
+def read(file: Path) -> SlurmConfig:
+    """Return what a `cluster.yaml` asks for.
+
+    Raises:
+        UserError: it is missing or not valid.
+    """
+    try:
+        return SlurmConfig.model_validate(run_config.read_yaml(file))
+    except ValidationError as error:
+        raise UserError("{file}: {reason}", file=file, reason=run_config.describe(error)) from error
+
+
+@contextmanager
+def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers]:
+    """Yield a scheduler whose jobs are submitted, none with `dry_run`; at the end it is closed and they are cancelled.
+
+    Raises:
+        UserError: dask-jobqueue is not installed, the port is taken, or `sbatch` is not there or refuses the jobs.
+    """
+    try:
+        from dask_jobqueue.slurm import SLURMCluster
+    except ImportError as error:
+        raise UserError("Slurm needs dask-jobqueue. Install it: pip install 'cxrcore[cluster]'") from error
+    options = [*([f"--gres=gpu:{config.gpus}"] if config.gpus else []), *config.options]
+    home = str(settings.home())
+    try:
+        made = SLURMCluster(
+            queue=config.partition or None,
+            account=config.account or None,
+            walltime=config.time,
+            cores=1,  # tasks at once; each of them uses all cores of the job
+            job_cpu=config.cores,
+            processes=1,
+            memory=config.memory,
+            job_extra_directives=options,
+            job_script_prologue=[f"export CXR_HOME={shlex.quote(home)}"],
+            python=shlex.quote(sys.executable),
+            # dask-jobqueue writes it into the script as it is.
+            log_directory=f"{home}/logs" if shlex.quote(home) == home else None,
+            scheduler_options={"port": config.port, "dashboard_address": ":0"},
+        )
+    except (OSError, RuntimeError) as error:
+        raise UserError("The scheduler did not start: {reason}", reason=str(error)) from error
+    try:
+        found = SlurmWorkers(made)
+        if not dry_run:
+            _check(found.script)
+            made.scale(jobs=config.jobs)  # type: ignore[no-untyped-call]
+            _wait_for(found, config.jobs)
+        yield found
+    finally:
+        with suppress(AssertionError):  # Dask's, where a job was not submitted: that its worker had begun
+            made.close()
+
+
+def _check(script: str) -> None:
+    """Raise `UserError` if Slurm would refuse a job, as dask-jobqueue does not tell why."""
+    with NamedTemporaryFile("w", suffix=".sh") as file:
+        file.write(script)
+        file.flush()
+        _output(["sbatch", "--test-only", file.name])
+
+
+def _wait_for(found: SlurmWorkers, count: int) -> None:
+    """Return when so many jobs are submitted."""
+    end = time.monotonic() + _SLURM_SECONDS
+    while len(found.numbers) < count:
+        if time.monotonic() > end:
+            raise UserError("Only {n} of {count} jobs could be submitted.", n=len(found.numbers), count=count)
+        time.sleep(0.1)
+
+
+def jobs(numbers: list[str]) -> list[Job]:
+    """Return the states of these jobs; raise `UserError` if `squeue` is not there or fails."""
+    if not numbers:
+        return []
+    text = _output(["squeue", "--noheader", "--format=%i %T", f"--jobs={','.join(numbers)}"])
+    states = dict(line.split(maxsplit=1) for line in text.splitlines() if " " in line.strip())
+    return [Job(number, states.get(number, "")) for number in numbers]
+
+
+def _output(command: list[str]) -> str:
+    """Return what a command of Slurm prints; raise `UserError` with its error."""
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=_SLURM_SECONDS)  # nosec B603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UserError("{command} failed: {reason}", command=command[0], reason=str(error)) from error
+    if found.returncode:
+        raise UserError("{command} failed: {reason}", command=command[0], reason=found.stderr.strip())
+    return found.stdout

@@ -1,0 +1,159 @@
+"""Runs, trials of sweeps and folds on two worker processes of a Dask cluster on this machine."""
+
+import os
+import shutil
+import time
+
+import pandas as pd
+import pytest
+
+from cxrcore import runs, settings
+from cxrcore.config import run_config
+from cxrcore.jobs import queue, run_process
+from cxrcore.process import process_id
+from cxrcore.progress import ignore_stages
+from cxrcore.runs import Run
+from cxrcore.sweeps import leaderboard, plan, search, sweep
+from cxrcore.training import pipeline
+from tests import dask_workers
+
+FILES = ["path", "lungs", "lesions"]  # columns of paths in the workspace
+OPTIONS = {"dataset": "phantom", "size": 64, "head": "gap", "epochs": 5}
+LONG = OPTIONS | {"epochs": 100_000, "early_stopping": 0}
+SETTINGS = {
+    "learning_rate": {"low": 1e-4, "high": 0.1, "log": True},
+    "tap": {"choices": ("block4c_out", "block5_out")},
+    "dropout": {"low": 0.0, "high": 0.5},
+}
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory):
+    with dask_workers.started(tmp_path_factory.mktemp("cluster"), 2) as found:
+        yield found
+
+
+@pytest.fixture
+def on_cluster(workers, monkeypatch, phantom, home):
+    """Let the cluster compute in its workspace, which has the phantoms."""
+
+    def use():
+        dask_workers.use(*workers, monkeypatch)
+        if not settings.datasets_folder().exists():
+            shutil.copytree(home / "datasets", settings.datasets_folder())
+
+    return use
+
+
+def _until(condition, seconds=90.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.1)
+
+
+def _trained(**options):
+    chosen = run_config.make(**options)
+    return pipeline.run(chosen, runs.create(chosen).folder)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"resampling": {"folds": 3}}, marks=pytest.mark.nightly),
+        pytest.param({"resampling": {"folds": 5}}, marks=pytest.mark.nightly),
+        pytest.param({"resampling": {"repeats": 3}, "head": "logistic"}, marks=pytest.mark.nightly),
+        pytest.param({"resampling": {"folds": 3}, "tune": {"after": "block4c_out"}}, marks=pytest.mark.nightly),
+    ],
+    ids=["3 folds", "5 folds", "logistic", "tuned"],
+)
+def test_folds_on_the_cluster_predict_the_same(options, on_cluster):
+    local = _trained(**(OPTIONS | options))
+    expected, means = local.resampled_predictions().drop(columns=FILES), local.resampling.mean
+    on_cluster()
+    run = _trained(**(OPTIONS | options))
+    pd.testing.assert_frame_equal(run.resampled_predictions().drop(columns=FILES), expected, check_exact=True)
+    assert run.resampling.mean == means and run.status.state == "finished"
+    assert not (run.folder / "splits").exists()
+
+
+@pytest.mark.parametrize("trials", [10, pytest.param(40, marks=pytest.mark.nightly)])
+def test_sweep_on_the_cluster_finds_the_same(trials, on_cluster):
+    def table(name):
+        base = run_config.make(**(OPTIONS | {"epochs": 30})).plain()
+        made = sweep.create(name, plan.make({"base": base, "settings": SETTINGS, "trials": trials}))
+        search.search(made, ignore_stages)
+        return leaderboard.table(made).drop(columns="seconds")
+
+    local = table("compared")
+    on_cluster()
+    found = table(f"compared{trials}")
+    assert len(found) == trials
+    pd.testing.assert_frame_equal(found, local, check_exact=True)
+
+
+def test_run_of_the_queue_is_trained_by_a_worker(on_cluster):
+    local = _trained(**OPTIONS).predictions().drop(columns=FILES)
+    on_cluster()
+    run = queue.submit(run_config.make(**OPTIONS))
+    assert run.status.state == "running" and run.status.worker
+    _until(lambda: run.status.pid != -1)
+    assert run.status.pid != os.getpid() and run.status.host == process_id().host != ""
+    _until(lambda: run.status.state != "running")
+    assert run.status.state == "finished", run.status.message
+    pd.testing.assert_frame_equal(run.predictions().drop(columns=FILES), local, check_exact=True)
+    assert "training" in (run.folder / "log.txt").read_text() and (run.folder / "heartbeat").is_file()
+
+
+def test_run_on_a_worker_can_be_stopped(on_cluster):
+    on_cluster()
+    run = queue.submit(run_config.make(**LONG))
+    _until(lambda: len(run.epochs) > 2)
+    queue.stop(run)
+    assert run.status.state == "stopped" and run.metrics.n_test == 12
+
+
+def test_run_waits_while_the_scheduler_does_not_answer(phantom, monkeypatch):
+    monkeypatch.setattr(queue, "_failed_at", queue._failed_at)
+    monkeypatch.setattr(run_process, "_CONNECT_SECONDS", 0.3)
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    monkeypatch.setenv("CXR_DASK_SCHEDULER", "tcp://127.0.0.1:9")
+    run = queue.submit(run_config.make(**OPTIONS))
+    assert run.status.state == "queued"
+    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in str(run.status.message)
+    asked = []
+    monkeypatch.setattr(run_process, "submit", asked.append)
+    queue.dispatch()
+    assert asked == []  # not before half a minute has passed
+    monkeypatch.setattr(queue, "_AGAIN_SECONDS", 0.0)
+    queue.dispatch()
+    assert asked == [run]
+
+
+@pytest.fixture
+def elsewhere(trained):
+    """A run that a process of another machine trains, for two minutes."""
+    changes = {"state": "running", "worker": True, "host": "another", "started": time.time() - 120}
+    run_process.write_status(trained, trained.status, **changes)
+    return trained
+
+
+def test_heartbeat_of_another_machine_keeps_a_run_alive(elsewhere):
+    assert not run_process.is_alive(elsewhere, elsewhere.status)
+    beat = elsewhere.folder / "heartbeat"
+    beat.touch()
+    assert run_process.is_alive(elsewhere, elsewhere.status)
+    os.utime(beat, (time.time() - 70,) * 2)
+    assert not run_process.is_alive(elsewhere, elsewhere.status)
+    assert not run_process.kill(elsewhere, elsewhere.status)
+    queue.mark_dead()
+    assert elsewhere.status.state == "failed"
+
+
+def test_run_that_no_worker_begins_fails(trained):
+    def waiting(seconds):
+        changes = {"state": "running", "worker": True, "pid": -1, "started": time.time() - seconds}
+        run_process.write_status(trained, trained.status, **changes)
+        return run_process.is_alive(Run(trained.folder), trained.status)
+
+    assert waiting(500) and not waiting(700)

@@ -1,0 +1,175 @@
+"""Workers as jobs of Slurm, with `sbatch`, `squeue` and `scancel` that start, list and end processes here."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cxrcore import cluster, settings
+from cxrcore.cli import app
+from cxrcore.errors import UserError
+from cxrcore.jobs import slurm
+from tests.conftest import ROOT
+
+CONFIG = """
+jobs: 2
+partition: gpu
+account: radiology
+time: "02:30:00"
+cores: 8
+memory: 16GB
+gpus: 1
+options: ["--qos=high"]
+port: 0
+"""
+SBATCH = """#!/bin/sh
+cd {folder}
+[ "$1" = --test-only ] && exit 0
+number=101
+until mkdir $number 2>/dev/null; do number=$((number + 1)); done
+cp "$1" $number.sh
+setsid bash $number.sh > $number.out 2>&1 &
+echo $! > $number.pid
+echo "Submitted batch job $number"
+"""
+SQUEUE = """#!/bin/sh
+cd {folder}
+echo "$@" >> squeue.txt
+for file in *.pid; do
+    kill -0 "$(cat $file)" 2>/dev/null && echo "${{file%.pid}} RUNNING"
+done
+exit 0
+"""
+SCANCEL = """#!/bin/sh
+cd {folder}
+echo "$@" >> scancel.txt
+kill -- "-$(cat $1.pid)"
+"""
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch, home):
+    """Commands that stand for Slurm's, and `cluster.yaml`; returns the folder of what they write."""
+    folder, commands = tmp_path / "jobs", tmp_path / "bin"
+    folder.mkdir()
+    commands.mkdir()
+    for name, text in {"sbatch": SBATCH, "squeue": SQUEUE, "scancel": SCANCEL}.items():
+        (commands / name).write_text(text.format(folder=folder))
+        (commands / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    home.mkdir()
+    (home / "cluster.yaml").write_text(CONFIG)
+    yield folder
+    for file in folder.glob("*.pid"):
+        try:
+            os.killpg(int(file.read_text()), signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def test_dry_run_prints_the_script_of_a_job(fake, home):
+    result = CliRunner().invoke(app, ["cluster", "--dry-run"], catch_exceptions=False)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    wanted = [
+        "-p gpu",
+        "-A radiology",
+        "-n 1",
+        "--cpus-per-task=8",
+        "--mem=15G",
+        "-t 02:30:00",
+        "--gres=gpu:1",
+        "--qos=high",
+    ]
+    assert [line for line in lines if line.startswith("#SBATCH")][-8:] == [f"#SBATCH {option}" for option in wanted]
+    assert f"export CXR_HOME={home}" in lines
+    (worker,) = [line for line in lines if "dask_worker" in line]
+    assert worker.startswith(f"{sys.executable} -m distributed.cli.dask_worker tcp://") and "--nthreads 1" in worker
+    assert list(fake.iterdir()) == []
+
+
+def _until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.1)
+
+
+def test_command_submits_follows_and_cancels(fake, home, monkeypatch):
+    with (home / "out.txt").open("w") as out:
+        process = subprocess.Popen([sys.executable, "-m", "cxrcore", "cluster"], cwd=ROOT, stdout=out)
+    try:
+        _until((home / "scheduler.txt").is_file)
+        assert sorted(path.name for path in fake.glob("*.sh")) == ["101.sh", "102.sh"]
+        monkeypatch.setenv("CXR_EXECUTOR", "dask")
+        with cluster.connected() as connection:
+            _until(lambda: connection.threads == 2)
+            assert sorted(connection.results(abs, [-3, 2, -1], lambda: None)) == [1, 2, 3]
+        _until(lambda: "Jobs: 2 running" in (home / "out.txt").read_text())
+        assert (fake / "squeue.txt").read_text().splitlines()[0] == "--noheader --format=%i %T --jobs=101,102"
+        os.killpg(int((fake / "101.pid").read_text()), signal.SIGKILL)
+        _until(lambda: "Jobs: 1 ended, 1 running" in (home / "out.txt").read_text())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+    assert "102" in (fake / "scancel.txt").read_text().split()
+    _until(lambda: subprocess.run(["squeue"], capture_output=True, text=True).stdout == "")
+    assert not (home / "scheduler.txt").exists()
+
+
+def test_refusal_of_sbatch_is_told(fake, home):
+    sbatch = Path(os.environ["PATH"].split(":")[0]) / "sbatch"
+    sbatch.write_text("#!/bin/sh\necho 'error: invalid partition specified: gpu' >&2\nexit 1\n")
+    with (
+        pytest.raises(UserError, match="invalid partition specified: gpu"),
+        slurm.workers(slurm.read(home / slurm.FILE)),
+    ):
+        pass
+
+
+def test_job_that_is_not_submitted_is_told(fake, home, monkeypatch):
+    sbatch = Path(os.environ["PATH"].split(":")[0]) / "sbatch"
+    sbatch.write_text("#!/bin/sh\n[ $1 = --test-only ]\n")
+    monkeypatch.setattr(slurm, "_SLURM_SECONDS", 1.0)
+    with pytest.raises(UserError, match="Only 0 of 2 jobs"), slurm.workers(slurm.read(home / slurm.FILE)):
+        pass
+
+
+def test_queue_that_cannot_be_asked(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert slurm.jobs([]) == []
+    with pytest.raises(UserError, match=r"squeue failed: .*squeue"):
+        slurm.jobs(["1"])
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("partition: 'gpu; rm'", "partition"),
+        ("options: ['--wrap=$(id)']", "options"),
+        ("memory: much", "memory"),
+        ("jobs: 0", "jobs"),
+        ("nodes: 3", "nodes"),
+    ],
+)
+def test_values_that_are_not_valid(home, line, reason):
+    home.mkdir()
+    (home / slurm.FILE).write_text(line)
+    with pytest.raises(UserError, match=reason):
+        slurm.read(home / slurm.FILE)
+
+
+def test_scheduler_of_the_command_is_found_unless_a_setting_names_another(home, monkeypatch):
+    with pytest.raises(UserError, match="CXR_DASK_SCHEDULER"):
+        settings.dask_scheduler()
+    with settings.announced_scheduler("tcp://host:1234"):
+        assert settings.dask_scheduler() == "tcp://host:1234"
+        monkeypatch.setenv("CXR_DASK_SCHEDULER", "tcp://other:1")
+        assert settings.dask_scheduler() == "tcp://other:1"
+    assert not (home / "scheduler.txt").exists()
