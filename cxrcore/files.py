@@ -47,7 +47,7 @@ def changes() -> int:
 
 
 @contextmanager
-def _disk_errors(target: Path) -> Iterator[None]:
+def disk_errors(target: Path) -> Iterator[None]:
     """Turn a disk error into a `UserError`. NumPy and HDF5 raise errors without a number when a write is cut short."""
     try:
         yield
@@ -73,7 +73,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     settings.require_writable()
     temporary = target.with_name(f".{uuid.uuid4().hex[:8]}{target.suffix}")
     try:
-        with _disk_errors(target):
+        with disk_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _flush(temporary)
@@ -146,7 +146,7 @@ def append_line(target: Path, value: Any) -> None:
     descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         _cut_torn_line(descriptor)
-        with _disk_errors(target):
+        with disk_errors(target):
             if os.write(descriptor, line) < len(line):
                 raise OSError("the line was cut short")
         note_change()

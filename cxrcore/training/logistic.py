@@ -5,27 +5,32 @@ weights of the images and biases that are not regularised: scikit-learn's `Logis
 C = 1 / (2 n l2). The problem is convex, so that L-BFGS (Liu & Nocedal 1989, doi:10.1007/BF01589116) reaches the optimum
 from anywhere and nothing is drawn at random.
 
-With fewer images than features, the optimum lies in the span of the images: z is replaced by its coordinates in an
-orthonormal basis of that span, which leaves every logit and |W| unchanged. They are the rows of L in z z^T = L L^T
-(Cholesky), and W = z^T A with L^T A the kernel in that basis.
+The images are read in blocks of rows: loss and gradient are sums over the blocks, so that the optimum does not depend
+on how many there are.
+
+With fewer images than features, the optimum lies in the span of the images: z is replaced by its `Coordinates`, which
+leaves every logit and |W| unchanged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg import lapack, solve_triangular
 from scipy.optimize import minimize
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
+
+from cxrcore.training.kept_vectors import row_blocks
 
 # Bounds of the gradient's largest component. At the first, probabilities agree with scikit-learn's to 1e-5; the second
 # is enough to compare strengths.
 TOLERANCE, COARSE = 1e-6, 3e-4
 _MOST_ITERATIONS = 2_000
 _MOST_COORDINATES = 3_000  # the factor of more images takes longer than it saves
-_AT_ONCE = 256  # features
-# Added to the diagonal of z z^T, as a share of its mean: without it, images that occur twice have no Cholesky factor.
-_RIDGE = 1e-10
+# Squared distance of an image from the span of others, as a share of the mean square, up to which it is in the span:
+# that of images that occur twice is not exactly 0.
+_IN_SPAN = 1e-10
 
 OnIteration = Callable[["LogisticModel"], None]
 
@@ -42,12 +47,21 @@ class Standardisation:
     scale: np.ndarray
 
     @classmethod
-    def of(cls, vectors: np.ndarray) -> "Standardisation":
-        """Return the mean and the standard deviation of float vectors (n, c)."""
-        mean = vectors.mean(axis=0, dtype=np.float64)
-        # In parts, as each takes a float64 copy.
-        starts = range(0, vectors.shape[1], _AT_ONCE)
-        scale = np.concatenate([vectors[:, k : k + _AT_ONCE].std(axis=0, dtype=np.float64) for k in starts])
+    def of(cls, blocks: Iterable[np.ndarray]) -> "Standardisation":
+        """Return the mean and the standard deviation of float vectors (n, c), given in blocks of rows.
+
+        The mean and the squared deviations of a block are joined to those of the blocks before it (Chan, Golub &
+        LeVeque 1983, doi:10.1080/00031305.1983.10483115), so that one pass is as exact as two.
+        """
+        count, mean, squares = 0, np.zeros(1), np.zeros(1)
+        for block in blocks:
+            values = np.asarray(block, np.float64)
+            of_block = values.mean(axis=0)
+            distance, count = of_block - mean, count + len(values)
+            mean = mean + distance * (len(values) / count)
+            squares = squares + ((values - of_block) ** 2).sum(axis=0)
+            squares += distance**2 * (len(values) * (count - len(values)) / count)
+        scale = np.sqrt(squares / count)
         constant = scale <= np.maximum(1e-6 * np.abs(mean), 1e-7)
         return cls(mean, np.where(constant, 1.0, scale))
 
@@ -75,24 +89,62 @@ class LogisticModel:
         return np.asarray(softmax(self.logits(standardised), axis=1))
 
 
+@dataclass(frozen=True)
+class Coordinates:
+    """Images in an orthonormal basis of their span.
+
+    With z the features of r images that span the others, and z z^T = F F^T (Cholesky), the basis is z^T F^-T.
+
+    Attributes:
+        rows: of all images, float64 (n, r).
+        images: the places of the r images, int (r,).
+        factor: their own rows, F, lower triangular (r, r).
+    """
+
+    rows: np.ndarray
+    images: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def of(cls, products: np.ndarray) -> "Coordinates":
+        """Return the coordinates of images with these inner products, float64 (n, n)."""
+        least = _IN_SPAN * max(np.diagonal(products).mean(), np.finfo(float).tiny)
+        factored, pivots, rank, _ = lapack.dpstrf(products, tol=least, lower=1)
+        order, lower = pivots - 1, np.tril(factored)[:, :rank]
+        rows = np.empty_like(lower, order="C")
+        rows[order] = lower
+        return cls(rows, order[:rank], lower[:rank])
+
+    @property
+    def blocks(self) -> list[np.ndarray]:
+        """The rows in blocks, see `row_blocks`."""
+        return [self.rows[block] for block in row_blocks(*self.rows.shape)]
+
+    def of_others(self, products: np.ndarray) -> np.ndarray:
+        """Return the coordinates (m, r) of other images from their inner products with `images`, (r, m)."""
+        return np.asarray(solve_triangular(self.factor, products, lower=True, check_finite=False).T)
+
+
 class Problem:
     """Training images, ready to be solved for several strengths of regularisation."""
 
-    def __init__(self, standardised: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+    def __init__(self, blocks: Iterable[np.ndarray], targets: np.ndarray, weights: np.ndarray) -> None:
         """Prepare the coordinates of the images.
 
         Args:
-            standardised: features of the training images, float (n, c).
+            blocks: standardised features of the n training images, float64 (rows, c) each; iterated once for each
+                evaluation of the loss.
             targets: distribution over the classes of each image, float (n, classes): one-hot without smoothing.
             weights: of each image, float (n,), at least 0.
         """
-        self._targets, self._weights = targets, weights / weights.sum()
-        self._inputs = self._standardised = standardised
-        self._in_span = standardised.shape[0] < min(standardised.shape[1], _MOST_COORDINATES)
-        if self._in_span:
-            products = standardised @ standardised.T
-            products[np.diag_indices_from(products)] += max(_RIDGE * np.diagonal(products).mean(), _RIDGE)
-            self._inputs = np.linalg.cholesky(products)
+        self._blocks, self._targets, self._weights = blocks, targets, weights / weights.sum()
+        self._span: Coordinates | None = None
+        self._size = next(iter(blocks)).shape[1]
+        if len(targets) < min(self._size, _MOST_COORDINATES):
+            standardised = np.concatenate([*blocks])
+            self._span = Coordinates.of(standardised @ standardised.T)
+            self._basis, self._blocks = standardised[self._span.images], self._span.blocks
+            self._size = len(self._span.images)
 
     @property
     def classes(self) -> int:
@@ -107,26 +159,29 @@ class Problem:
         tolerance: float = TOLERANCE,
     ) -> LogisticModel:
         """Return the optimum; `callback` is called with the model after every iteration, `start` is where to begin."""
-        size, classes = self._inputs.shape[1], self._targets.shape[1]
+        size, classes = self._size, self.classes
 
         def unpacked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return values[:-classes].reshape(size, classes), values[-classes:]
 
         def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
             kernel, bias = unpacked(values)
-            logits = self._inputs @ kernel + bias
-            normaliser = logsumexp(logits, axis=1, keepdims=True)
-            losses = (self._targets * (normaliser - logits)).sum(axis=1)
-            errors = (np.exp(logits - normaliser) - self._targets) * self._weights[:, None]
-            gradient = self._inputs.T @ errors + 2 * l2 * kernel
-            value = self._weights @ losses + l2 * (kernel**2).sum()
-            return float(value), np.concatenate([gradient.ravel(), errors.sum(axis=0)])
+            value, of_kernel, of_bias = l2 * (kernel**2).sum(), 2 * l2 * kernel, np.zeros(classes)
+            for rows, block in self._pass():
+                logits = block @ kernel + bias
+                logits -= logits.max(axis=1, keepdims=True)  # no exponential is too large
+                exponentials = np.exp(logits)
+                sums = exponentials.sum(axis=1, keepdims=True)
+                losses = (self._targets[rows] * (np.log(sums) - logits)).sum(axis=1)
+                errors = (exponentials / sums - self._targets[rows]) * self._weights[rows, None]
+                value += self._weights[rows] @ losses
+                of_kernel += block.T @ errors
+                of_bias += errors.sum(axis=0)
+            return float(value), np.concatenate([of_kernel.ravel(), of_bias])
 
         first = np.zeros((size + 1) * classes)
         if start is not None:
-            kernel = start.kernel
-            if self._in_span:
-                kernel = solve_triangular(self._inputs, self._standardised @ kernel, lower=True)
+            kernel = start.kernel if self._span is None else _solved(self._span.factor, self._basis @ start.kernel)
             first = np.concatenate([kernel.ravel(), start.bias])
         found = minimize(
             objective,
@@ -138,7 +193,19 @@ class Problem:
         )
         return self._model(*unpacked(found.x))
 
+    def _pass(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield each block with the numbers of its rows."""
+        start = 0
+        for block in self._blocks:
+            yield slice(start, start + len(block)), block
+            start += len(block)
+
     def _model(self, kernel: np.ndarray, bias: np.ndarray) -> LogisticModel:
-        if self._in_span:
-            kernel = self._standardised.T @ solve_triangular(self._inputs, kernel, lower=True, trans="T")
+        if self._span is not None:
+            kernel = self._basis.T @ _solved(self._span.factor, kernel, "T")
         return LogisticModel(kernel, bias - bias.mean())
+
+
+def _solved(factor: np.ndarray, values: np.ndarray, transposed: Literal["N", "T"] = "N") -> np.ndarray:
+    """Return `factor`^-1 `values`, or with "T" the same of the transposed lower triangular factor."""
+    return np.asarray(solve_triangular(factor, values, lower=True, trans=transposed, check_finite=False))

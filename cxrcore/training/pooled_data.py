@@ -58,7 +58,7 @@ class PooledData:
         self._weights, self._recorder = weights, recorder
         self._backbone = cache(self._build_backbone)
         self._augmented = np.flatnonzero(trained) if config.augment else np.empty(0, int)
-        self._means: dict[tuple[int, str], np.ndarray] = {}
+        self._means: dict[tuple[int, str], Activations] = {}
         own = config.size or backbones.get(config.backbone).size
         pace = self._add(own) * (own / LARGER) ** 2 or backbones.get(config.backbone).rate_at(LARGER)
         self.sizes = [own]
@@ -78,21 +78,20 @@ class PooledData:
         return [Candidate(size, tap) for size in self.sizes for tap in taps]
 
     def means(self, candidate: Candidate, rows: np.ndarray) -> np.ndarray:
-        """Return the means of values and squares, float32 (len(rows), 2c), in the order of `graph.moments`."""
-        parts = [np.split(self._means[candidate.size, tap][rows], 2, axis=1) for tap in candidate.tap.split("+")]
+        """Return the means of values and squares, float32 (len(rows), 2c), in the order of `graph.moments`. They are
+        read from the disk.
+        """
+        taps = [self._means[candidate.size, tap] for tap in candidate.tap.split("+")]
+        parts = [np.split(each.rows(rows)[:, 0, 0], 2, axis=1) for each in taps]
         return np.concatenate([*(values for values, _ in parts), *(squares for _, squares in parts)], axis=1)
 
     def last_channels(self, candidate: Candidate) -> int:
         """Return the number of channels of the candidate's last tap."""
-        return int(self._means[candidate.size, candidate.tap.split("+")[-1]].shape[1] // 2)
+        return self._means[candidate.size, candidate.tap.split("+")[-1]].map_shape[2] // 2
 
     def vectors(self, candidate: Candidate, rows: np.ndarray) -> np.ndarray:
         """Return mean and standard deviation of each channel, float32 (len(rows), 2c)."""
-        found = np.empty((len(rows), PooledMaps(self, candidate).map_shape[2]), np.float32)
-        for start in range(0, len(rows), _AT_ONCE):  # each part is copied several times
-            part = rows[start : start + _AT_ONCE]
-            found[start : start + _AT_ONCE] = graph.summary(self.means(candidate, part)[:, None, None], of_moments=True)
-        return found
+        return graph.summary(self.means(candidate, rows)[:, None, None], of_moments=True)
 
     def examples(self, rows: np.ndarray) -> Examples:
         """Return these images as examples to train on."""
@@ -121,8 +120,8 @@ class PooledData:
         return JoinedMaps(self._activations(table, keys, report))
 
     def _add(self, size: int) -> float:
-        """Read or compute the means at an input size; return how many images a second passed the backbone, 0 where
-        (nearly) all were kept already.
+        """Compute the means at an input size that are not kept yet; return how many images a second passed the
+        backbone, 0 where (nearly) all were kept already.
         """
         views = self._views(size)
         keys = views[0][1]
@@ -136,8 +135,7 @@ class PooledData:
             paces.append(pace)
             done += len(table)
         for k, key in enumerate(keys):
-            found = [activations[k].rows(range(len(activations[k])))[:, 0, 0] for activations in parts]
-            self._means[size, key.tap] = np.concatenate(found)
+            self._means[size, key.tap] = Activations.joined([activations[k] for activations in parts])
         seconds, images = sum(pace.seconds for pace in paces), sum(pace.images for pace in paces)
         if seconds:
             rate.keep(self._recorder.run, images / seconds, size)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 from threadpoolctl import threadpool_limits
@@ -20,7 +19,8 @@ from cxrcore.errors import UserError
 from cxrcore.evaluation import intervals
 from cxrcore.progress import Progress, ignore
 from cxrcore.runs.models import SelectionTrial
-from cxrcore.training.logistic import COARSE, LogisticModel, Problem, Standardisation
+from cxrcore.training.kept_vectors import MEMORY_BYTES, KeptVectors
+from cxrcore.training.logistic import COARSE, Coordinates, LogisticModel, Problem, Standardisation
 
 FOLDS = 5
 # From strong to weak; a path ends after two strengths without a lower loss.
@@ -28,7 +28,7 @@ STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 MOST = 1_500  # images, with their copies, that candidates are compared on; more change the choice little and take time
 _TEMPERATURES = (0.2, 10.0)
 _PRIOR = 0.5  # standard deviation of log T
-_JITTER = 1e-10  # of the mean inner product: repeated images would make the matrix singular
+_AT_ONCE = 4096  # images whose vectors are read at once
 _THREADS = 1  # of the linear algebra: the matrices are small, and threads would wait for each other
 
 
@@ -161,14 +161,23 @@ def select(
     return best
 
 
-def fit(candidate: Candidate, vectors: Vectors, examples: Examples, l2: float) -> Fit:
-    """Return the logistic regression on all `examples` and their copies."""
+def fit(candidate: Candidate, vectors: Vectors, examples: Examples, l2: float, memory: int = MEMORY_BYTES) -> Fit:
+    """Return the logistic regression on all `examples` and their copies. Vectors of more than `memory` bytes are kept
+    in a file meanwhile.
+
+    Raises:
+        UserError: a feature is NaN or infinite, or the disk is full.
+    """
     times = 1 + examples.copies.shape[1]
-    found = vectors(candidate, np.concatenate([examples.rows, examples.copies.T.ravel()]))
-    standardisation = Standardisation.of(found)
+    rows = np.concatenate([examples.rows, examples.copies.T.ravel()])
+    parts = (vectors(candidate, rows[start : start + _AT_ONCE]) for start in range(0, len(rows), _AT_ONCE))
+    kept = KeptVectors(len(rows), parts, memory)
     targets, weights = np.tile(examples.targets, (times, 1)), np.tile(examples.weights, times)
     with threadpool_limits(_THREADS, "blas"):
-        return Fit(standardisation, Problem(standardisation.apply(found), targets, weights).solve(l2))
+        standardisation = Standardisation.of(kept)
+        _require_finite(standardisation.mean, candidate)
+        blocks = _StandardisedBlocks(kept, standardisation)
+        return Fit(standardisation, Problem(blocks, targets, weights).solve(l2))
 
 
 def iterations(selected: Selected, vectors: Vectors) -> Iterator[Iteration]:
@@ -212,6 +221,22 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
     return np.asarray(softmax(logits, axis=1), np.float32)
 
 
+@dataclass(frozen=True)
+class _StandardisedBlocks:
+    """Kept vectors, standardised block by block each time they are iterated."""
+
+    kept: KeptVectors
+    standardisation: Standardisation
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return map(self.standardisation.apply, self.kept)
+
+
+def _require_finite(values: np.ndarray, candidate: Candidate) -> None:
+    if not np.isfinite(values).all():
+        raise UserError("The features of {tap} have values that are no finite numbers.", tap=candidate.tap)
+
+
 class _Grams:
     """The inner products of the standardised features of examples and their copies, by candidate.
 
@@ -229,9 +254,8 @@ class _Grams:
         for tap in taps:
             if tap not in self._kept:
                 found = self._vectors(tap, self._rows)
-                if not np.isfinite(found).all():
-                    raise UserError("The features of {tap} have values that are no finite numbers.", tap=tap.tap)
-                inputs = Standardisation.of(found).apply(found)
+                _require_finite(found, tap)
+                inputs = Standardisation.of([found]).apply(found)
                 self._kept[tap] = inputs @ inputs.T
         return np.asarray(np.sum([self._kept[tap] for tap in taps], axis=0))
 
@@ -251,20 +275,15 @@ class _Fold:
 
 
 def _fold(gram: np.ndarray, examples: Examples, held_out: np.ndarray) -> _Fold:
-    """Return the fold that holds out some images, boolean (n,).
-
-    With the Cholesky factor L of the inner products of the images trained on, L L^T = Z Z^T, the rows of L are their
-    coordinates, and L^-1 Z z those of another image z.
-    """
+    """Return the fold that holds out some images, boolean (n,)."""
     trained, tested = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     times = 1 + examples.copies.shape[1]
     places = np.concatenate([trained + len(examples) * k for k in range(times)])
-    inner = gram[np.ix_(places, places)]
-    inner[np.diag_indices_from(inner)] += max(_JITTER * np.trace(inner) / len(inner), _JITTER)
-    factor = np.linalg.cholesky(inner)
-    outside = solve_triangular(factor, gram[np.ix_(places, tested)], lower=True, check_finite=False).T
+    coordinates = Coordinates.of(gram[np.ix_(places, places)])
+    outside = coordinates.of_others(gram[np.ix_(places[coordinates.images], tested)])
     targets, weights = np.tile(examples.targets[trained], (times, 1)), np.tile(examples.weights[trained], times)
-    return _Fold(trained, tested, factor[: len(trained)], outside, Problem(factor, targets, weights))
+    problem = Problem(coordinates.blocks, targets, weights)
+    return _Fold(trained, tested, coordinates.rows[: len(trained)], outside, problem)
 
 
 @dataclass(frozen=True)

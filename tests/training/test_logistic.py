@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from cxrcore.errors import UserError
-from cxrcore.training import selection
+from cxrcore.training import kept_vectors, selection
 from cxrcore.training.logistic import LogisticModel, Problem, Standardisation
 from cxrcore.training.selection import Candidate, Examples
 
@@ -44,10 +44,10 @@ def _of_scikit_learn(inputs, labels, l2, weights=None):
 def test_matches_sklearn_cold_and_warm_started(images, features, balanced):
     vectors, labels = _blobs(images, features)
     labels[:12] = 0  # classes of different sizes
-    inputs = Standardisation.of(vectors).apply(vectors)
+    inputs = Standardisation.of([vectors]).apply(vectors)
     counts = np.bincount(labels)
     weights = (len(labels) / (3 * counts))[labels] if balanced else np.ones(images)
-    problem = Problem(inputs, np.eye(3)[labels], weights)
+    problem = Problem([inputs], np.eye(3)[labels], weights)
     start = None
     for l2 in (1.0, 0.003):
         expected = _of_scikit_learn(inputs, labels, l2, "balanced" if balanced else None)
@@ -60,9 +60,9 @@ def test_matches_sklearn_cold_and_warm_started(images, features, balanced):
 def test_images_that_occur_twice_count_twice():
     """Twelve images in 30 dimensions, each twice: z z^T has no full rank."""
     vectors, labels = _blobs(12, 30)
-    inputs = Standardisation.of(vectors).apply(vectors)
-    one = Problem(inputs, np.eye(3)[labels], np.ones(12)).solve(0.01)
-    two = Problem(np.tile(inputs, (2, 1)), np.eye(3)[np.tile(labels, 2)], np.ones(24)).solve(0.01)
+    inputs = Standardisation.of([vectors]).apply(vectors)
+    one = Problem([inputs], np.eye(3)[labels], np.ones(12)).solve(0.01)
+    two = Problem([np.tile(inputs, (2, 1))], np.eye(3)[np.tile(labels, 2)], np.ones(24)).solve(0.01)
     np.testing.assert_allclose(one.probabilities(inputs), two.probabilities(inputs), atol=1e-5)
 
 
@@ -71,23 +71,23 @@ def test_constant_features_predict_the_shares_of_the_classes():
     vectors = np.tile(np.float32([5, 0, 1e-9]), (4, 1))
     vectors[3] = [5 + 1e-6, 0, 0]  # differs by what float32 and Keras take for 0
     for width in (3, 1):  # fewer images than features is another way of solving
-        standardisation = Standardisation.of(np.tile(vectors, (1, width)))
+        standardisation = Standardisation.of([np.tile(vectors, (1, width))])
         assert standardisation.scale.tolist() == [1.0] * 3 * width
         inputs = standardisation.apply(np.tile(vectors, (1, width)))
-        found = Problem(inputs, np.eye(2)[labels], np.ones(4)).solve(0.1)
+        found = Problem([inputs], np.eye(2)[labels], np.ones(4)).solve(0.1)
         np.testing.assert_allclose(found.probabilities(inputs)[0], [0.75, 0.25], atol=1e-5)
 
 
 def test_standardisation_by_hand():
-    found = Standardisation.of(np.float32([[1, 10], [3, 10]]))
+    found = Standardisation.of([np.float32([[1, 10], [3, 10]])])
     assert found.mean.tolist() == [2, 10] and found.scale.tolist() == [1, 1]
     assert found.apply(np.float32([[3, 11]])).tolist() == [[1, 1]]
 
 
 def test_class_without_training_images_gets_nearly_no_probability():
     vectors, labels = _blobs(30, 4, classes=2)
-    inputs = Standardisation.of(vectors).apply(vectors)
-    found = Problem(inputs, np.eye(3)[labels], np.ones(30)).solve(0.1).probabilities(inputs)
+    inputs = Standardisation.of([vectors]).apply(vectors)
+    found = Problem([inputs], np.eye(3)[labels], np.ones(30)).solve(0.1).probabilities(inputs)
     assert found[:, 2].max() < 1e-3 and np.isfinite(found).all()
 
 
@@ -207,9 +207,38 @@ def test_curves_are_means_over_folds_and_end_at_the_optimum():
 
 def test_model_of_a_warm_start_is_kept_at_the_optimum():
     vectors, labels = _blobs(20, 40)
-    inputs = Standardisation.of(vectors).apply(vectors)
-    problem = Problem(inputs, np.eye(3)[labels], np.ones(20))
+    inputs = Standardisation.of([vectors]).apply(vectors)
+    problem = Problem([inputs], np.eye(3)[labels], np.ones(20))
     first, steps = problem.solve(0.1), []
     again = problem.solve(0.1, first, steps.append)
     assert len(steps) <= 2 and isinstance(again, LogisticModel)
     np.testing.assert_allclose(again.kernel, first.kernel, atol=1e-4)
+
+
+def _ill_conditioned(images, features, seed=0):
+    """Correlated features of very different scales, float32 (images, features), and the classes."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(images) % 3
+    values = rng.normal(size=(images, features)) * np.geomspace(1, 1e-3, features)
+    values[np.arange(images), labels] += 1
+    return (values @ rng.normal(size=(features, features))).astype(np.float32) + 100, labels
+
+
+@pytest.mark.parametrize(("images", "features"), [(500, 30), (150, 200)])
+def test_blocks_of_a_file_give_the_kernel_of_one_block_in_memory(images, features, monkeypatch):
+    vectors, labels = _ill_conditioned(images, features)
+    candidate, rows = Candidate(64, "a"), np.arange(images)
+    examples = Examples(
+        rows, labels, list(map(str, rows)), np.eye(3)[labels], 1 + labels / 2, np.empty((images, 0), int)
+    )
+    one = selection.fit(candidate, lambda _, chosen: vectors[chosen], examples, 1e-3)
+    monkeypatch.setattr(kept_vectors, "_BLOCK_VALUES", 70 * features)
+    monkeypatch.setattr(selection, "_AT_ONCE", 110)
+    many = selection.fit(candidate, lambda _, chosen: vectors[chosen], examples, 1e-3, memory=0)
+    for found, expected in (
+        (many.model.kernel, one.model.kernel),
+        (many.model.bias, one.model.bias),
+        (many.standardisation.mean, one.standardisation.mean),
+        (many.standardisation.scale, one.standardisation.scale),
+    ):
+        assert np.linalg.norm(found - expected) <= 1e-6 * np.linalg.norm(expected)

@@ -26,7 +26,7 @@ from cxrcore.progress import ignore_stages
 from cxrcore.reports import tflite
 from cxrcore.reports.run_summary import RunSummary
 from cxrcore.sweeps import leaderboard, plan, search, sweep
-from cxrcore.training import pipeline, pooled_data, selection
+from cxrcore.training import kept_vectors, pipeline, pooled_data, selection
 from cxrcore.training.run_recorder import STOP_FILE
 
 JOINED = "block3b_out+block4c_out+block5_out"
@@ -212,6 +212,18 @@ def test_stopped_while_it_chooses_and_continued(phantom, few_strengths):
     assert run.config.tap == "auto"
     pipeline.run(control.prepare_to_continue(run), run.folder)
     assert run.status.state == "finished" and run.results.n_test == 12
+
+
+def test_run_whose_vectors_lie_in_a_file_chooses_and_predicts_the_same(phantom, few_strengths, monkeypatch):
+    in_memory = _run()
+    files, make = [], kept_vectors.TemporaryFile
+    monkeypatch.setattr(kept_vectors, "TemporaryFile", lambda dir: files.append(make(dir=dir)) or files[-1])
+    monkeypatch.setattr(kept_vectors, "_BLOCK_VALUES", 3_000)
+    monkeypatch.setattr(selection.fit, "__defaults__", (0,))
+    streamed = _run()
+    assert len(files) == 1 and streamed.selection.trials == in_memory.selection.trials
+    assert (streamed.config.tap, streamed.config.l2) == (in_memory.config.tap, in_memory.config.l2)
+    np.testing.assert_allclose(_probabilities(streamed), _probabilities(in_memory), atol=1e-6)
 
 
 def test_smoothing_class_weights_and_copies_reach_the_solver(home, monkeypatch):
