@@ -45,7 +45,7 @@ def fit_temperature(validation: pd.DataFrame, classes: Sequence[str]) -> Metric:
     def fitted(weights: np.ndarray) -> np.ndarray:
         return np.asarray(_CANDIDATES[(weights @ losses).argmin(axis=1)])
 
-    return intervals.with_bounds(_CANDIDATES[best], intervals.of_weights(list(validation["patient"]), fitted), n)
+    return intervals.with_bounds(_CANDIDATES[best], intervals.of_weights(validation["patient"].tolist(), fitted), n)
 
 
 def scaled(table: pd.DataFrame, classes: Sequence[str], temperature: float) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from scipy.stats import binomtest, norm, t
 from cxrcore.metric import Metric
 
 RESAMPLES, _FEWEST = 2000, 200
-MANY = 5000  # images
+MANY = 2000  # images
 _CHUNK, _CHUNK_IMAGES = 100, 1_000_000  # resamples that are computed together, and the images drawn in them
 
 
