@@ -105,14 +105,18 @@ def _copy(changes: list[Change], folder: Path) -> None:
 
 def _compare(external: "Dataset", own: "Dataset") -> dict[str, float | int]:
     from cxrcore.data import measurements
+    from cxrcore.data.dataset import MEASURES
     from cxrcore.evaluation import external_duplicates
     from cxrcore.progress import ignore_stages
 
     table = own.usable
     rows = {Path(path).name: row for row, path in table.loc[table["source"] == COVID.name, "path"].items()}
     originals = [rows.get(Path(path).name, -1) for path in external.usable["path"]]
-    first, second = (measurements.load_or_measure(data, ignore_stages) for data in (external, own))
-    pairs = external_duplicates.copies(first, second, external.usable["path"], table["path"], ignore_stages)
+    hashes = []
+    for data in (external, own):
+        measurements.load_or_measure(data, ignore_stages)
+        hashes.append(measurements.hashes_of(data.usable, data.folder / MEASURES))
+    pairs = external_duplicates.copies(hashes[0], hashes[1], external.usable["path"], table["path"], ignore_stages)
     copies = sum(row >= 0 for row in originals)
     right, wrong = ([(a, b) for a, b in pairs if (originals[a] == b) == is_copy] for is_copy in (True, False))
     found: dict[str, float | int] = {"images": len(originals), "copies": copies}

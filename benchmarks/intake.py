@@ -162,7 +162,7 @@ def _killed_at_half(folder: Path, place: str, images: int) -> None:
 
 def duplicates(images: int = 2000, each: int = 100) -> dict[str, Any]:
     """Return the recall of each kind of copy and the share of images in false pairs."""
-    from cxrcore.data.image_statistics import measure
+    from cxrcore.data.image_statistics import measure, packed
     from cxrcore.data.near_duplicates import near_pairs
     from cxrcore.data.phantom.images import generate, specs
     from cxrcore.progress import ignore_stages
@@ -176,7 +176,8 @@ def duplicates(images: int = 2000, each: int = 100) -> dict[str, Any]:
     ]
     everything = [*originals, *(copy for _, _, copy in copied)]
     measured = [measure(image.convert("RGB")) for image in everything]
-    pairs = set(near_pairs([str(found["hashes"]) for found in measured], ignore_stages))
+    hashes = packed(str(found["hashes"]) for found in measured)
+    pairs = set(map(tuple, near_pairs(hashes, ignore_stages).tolist()))
     origin = [*range(images), *(source for _, source, _ in copied)]
     false = {row for a, b in pairs if origin[a] != origin[b] for row in (a, b)}
     recall = {}

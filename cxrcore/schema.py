@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -28,6 +30,7 @@ _OPEN |= {f"{side}_{name}" for side in ("external", "own") for name in ("sha256"
 _NEUTRAL = re.compile(r"(datasets/[\w.-]+/)?(images|lungs|lesions)/([0-9a-f]{16}|[a-z]+_p\d+_\d+)(\.[a-z]{3,4})?")
 _SEALED, _HIDDEN = b"sealed", "sealed_"
 LOCKED = "no key/"  # how a path or patient begins that cannot be decrypted; each row has its own
+BATCH = 5000  # rows that are read or written together where a table may not fit into memory
 
 
 class Stored(BaseModel):
@@ -136,6 +139,48 @@ def write_table(path: Path, table: pd.DataFrame, index: bool = False, seal: bool
         pq.write_table(content, temporary, encryption_properties=encryption)
 
 
+@contextmanager
+def table_writer(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Yield a function that appends rows, with their index, to a table; it replaces a Parquet file when the block ends.
+
+    The rows are given in parts of equal columns, so that not all have to be in memory at once. Nothing is encrypted:
+    it is for a table that holds no name.
+    """
+    with atomic_path(path) as temporary, ExitStack() as stack:
+        writers: list[pq.ParquetWriter] = []
+
+        def append(rows: pd.DataFrame) -> None:
+            content = pa.Table.from_pandas(rows, preserve_index=True)
+            if not writers:
+                own = {KEY.encode(): str(VERSION).encode(), _SEALED: b"[]"}
+                schema = content.schema.with_metadata((content.schema.metadata or {}) | own)
+                writers.append(stack.enter_context(pq.ParquetWriter(temporary, schema)))
+            writers[0].write_table(content.cast(writers[0].schema))
+
+        yield append
+        if not writers:
+            append(pd.DataFrame())
+
+
+def read_batches(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Yield some columns of a table that `table_writer` wrote, with its index, `BATCH` rows at a time.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFileError: it is truncated, or no table with these columns.
+        NewerFileError: a newer version of the program has written it.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_version(file.schema_arrow.metadata or {}, path)
+            for batch in file.iter_batches(BATCH, columns=list(columns), use_pandas_metadata=True):
+                yield batch.to_pandas()[list(columns)]
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise DamagedFileError("{path} is damaged: it is truncated, or not a Parquet file.", path=path) from error
+
+
 def read_table(path: Path) -> tuple[pd.DataFrame, int]:
     """Return the table in a Parquet file and its schema version.
 
@@ -154,11 +199,17 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFileError("{path} is damaged: it is truncated, or not a Parquet file.", path=path) from error
+    version = _check_version(metadata, path)
+    table = content.to_pandas()
+    return _joined(_without_key(table, sealed) if locked else table), version
+
+
+def _check_version(metadata: Mapping[bytes, bytes], path: Path) -> int:
+    """Return the schema version of a Parquet file; raise for one that this program does not know."""
     text = metadata.get(KEY.encode(), b"1")
     version = int(text) if text.isdigit() else 0
     check_version(version, path)
-    table = content.to_pandas()
-    return _joined(_without_key(table, sealed) if locked else table), version
+    return version
 
 
 def seal_table(path: Path) -> bool:

@@ -222,3 +222,23 @@ def test_text_of_version_1_is_shown_as_it_is(tmp_path):
     assert str(found) == text
     i18n.use("pt")
     assert i18n.translate(found) == text
+
+
+def test_table_written_in_parts_is_read_in_parts(tmp_path, monkeypatch):
+    whole = pd.DataFrame({"pixels": list("abcde"), "mean": [1.0, 2.0, 3.0, 4.0, 5.0]}, index=list("vwxyz"))
+    path = tmp_path / "measures.parquet"
+    with schema.table_writer(path) as write:
+        write(whole.iloc[:2])
+        assert not path.exists()
+        write(whole.iloc[2:])
+    pd.testing.assert_frame_equal(schema.read_table(path)[0], whole)
+    monkeypatch.setattr(schema, "BATCH", 2)
+    parts = list(schema.read_batches(path, ["mean"]))
+    assert [len(part) for part in parts] == [2, 2, 1]
+    pd.testing.assert_frame_equal(pd.concat(parts), whole[["mean"]])
+    assert not schema.seal_table(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DamagedFileError):
+        list(schema.read_batches(path, ["mean"]))
+    with pytest.raises(FileNotFoundError):
+        list(schema.read_batches(tmp_path / "none.parquet", ["mean"]))

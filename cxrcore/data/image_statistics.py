@@ -106,9 +106,10 @@ def _chroma(image: Image.Image) -> float:
     return float((colour.max(axis=2) - colour.min(axis=2)).mean())
 
 
-def bits(text: str) -> np.ndarray:
-    """Return hexadecimal hashes as uint8 (CROPS, 32)."""
-    return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(perceptual_hashes.CROPS, perceptual_hashes.BITS // 8)
+def packed(hashes: Iterable[str]) -> np.ndarray:
+    """Return the hexadecimal hashes of n images as uint8 (n, CROPS, 32)."""
+    values = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8)
+    return values.reshape(-1, perceptual_hashes.CROPS, perceptual_hashes.BITS // 8)
 
 
 def normalised(grey: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,7 @@ from cxrcore.data.staging import Unfinished, check_name_is_free, publish, resuma
 from cxrcore.errors import UserError
 from cxrcore.messages import Message, msg
 from cxrcore.progress import Progress, ignore
-from cxrcore.schema import write_table
+from cxrcore.schema import BATCH, table_writer
 
 _NO_MASKS = {"lungs": "", "lesions": ""}
 
@@ -89,13 +90,13 @@ def import_trees(
         *map(str, ["anywhere"] if roots is None else roots),
     ]
     with resumable(name, plan) as unfinished:
-        table, measures, notes = _inspected(table, unfinished, roots, progress)
+        _inspect(table, unfinished, roots, progress)
+        table, notes = _gathered(table, unfinished)
         table = exclusions.without_repeats(table)
         if not (table["left_out"] == "").any():
             unfinished.discard()
         exclusions.check_not_empty(table)
         table = exclusions.within_limits(table, options.limits)
-        write_table(unfinished.folder / dataset.MEASURES, measures, index=True)
         return publish(unfinished.folder, name, table, _info(readings, mapped, notes), replace)
 
 
@@ -130,30 +131,41 @@ def _distinct(readings: Sequence[Reading]) -> list[Reading]:
     return found
 
 
-def _inspected(
-    table: pd.DataFrame, unfinished: Unfinished, roots: Sequence[Path] | None, progress: Progress
-) -> tuple[pd.DataFrame, pd.DataFrame, list[Message]]:
-    """Return the table with what was found in every image, the statistics by SHA-256, and notes on masks."""
-    listed = table.to_dict("records")
-    found = unfinished.found()
+def _inspect(table: pd.DataFrame, unfinished: Unfinished, roots: Sequence[Path] | None, progress: Progress) -> None:
+    """Open every image in which nothing was found yet, and keep on disk what is found."""
+    done = unfinished.done()
     inspector = ImageInspector(unfinished.folder, roots, unfinished.salt)
-    with parallel(inspector.inspect, listed[len(found) :]) as results:
-        for image in results:
-            unfinished.append(image)
-            found.append(image)
-            progress(len(found), len(listed))
-    measures = {image.sha256: image.measures for image in found if image.measures}
-    without = [image.without_mask for image in found if image.without_mask is not None]
+    for start in range(done, len(table), BATCH):  # what is found waits in memory to be written
+        with parallel(inspector.inspect, table.iloc[start : start + BATCH].to_dict("records")) as results:
+            for image in results:
+                unfinished.append(image)
+                done += 1
+                progress(done, len(table))
+
+
+def _gathered(table: pd.DataFrame, unfinished: Unfinished) -> tuple[pd.DataFrame, list[Message]]:
+    """Return the table with what was found in every image, and notes on masks; write the statistics by SHA-256."""
+    parts: list[pd.DataFrame] = []
+    measured, without = set[str](), list[Message]()
+    found = unfinished.found()
+    with table_writer(unfinished.folder / dataset.MEASURES) as write:
+        for start in range(0, len(table), BATCH):
+            listed = table.iloc[start : start + BATCH].to_dict("records")
+            images = list(islice(found, len(listed)))
+            without += [image.without_mask for image in images if image.without_mask is not None]
+            measures = {each.sha256: each.measures for each in images if each.measures and each.sha256 not in measured}
+            measured |= measures.keys()
+            if measures:
+                write(pd.DataFrame.from_dict(measures, orient="index"))
+            rows = pd.DataFrame(
+                [{"sha256": ""} | row | _NO_MASKS | image.columns() for row, image in zip(listed, images, strict=True)]
+            )
+            parts.append(rows.drop(columns=["content", "mark", "uncertain", "boxes"]))
     notes = [msg("masks left out: {n}, for example: {reason}", n=len(without), reason=without[0])] if without else []
-    rows = pd.DataFrame(
-        [{"sha256": ""} | row | _NO_MASKS | image.columns() for row, image in zip(listed, found, strict=True)]
-    )
+    found_rows = pd.concat(parts, ignore_index=True)
     # An image whose patient is unknown counts as a patient of its own.
-    alone = rows["source"] + ":" + rows["path"]
-    rows = rows.drop(columns=["content", "mark", "uncertain", "boxes"]).assign(
-        patient=alone.where(rows["patient"] == "", rows["patient"])
-    )
-    return rows, pd.DataFrame.from_dict(measures, orient="index"), notes
+    alone = found_rows["source"] + ":" + found_rows["path"]
+    return found_rows.assign(patient=alone.where(found_rows["patient"] == "", found_rows["patient"])), notes
 
 
 def _info(readings: Sequence[Reading], mapped: mapping.Mapped, notes: Sequence[Message]) -> DatasetInfo:

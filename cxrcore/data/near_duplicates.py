@@ -2,15 +2,18 @@
 
 Hashes that differ in at most d bits are equal in at least one of any d + 1 groups of bits that make up the hash. So
 only pairs that share a group are compared bit by bit, and none is missed (Norouzi et al. 2012, "Fast search in Hamming
-space with multi-index hashing", there with fewer and larger groups).
+space with multi-index hashing", there with fewer and larger groups). X-rays are alike, so the pairs that share a group
+are many and grow with the square of the number of images. Of more than `_FEW` images, only pairs that share two of any
+d + 2 groups are compared, by which none is missed either. Where more than `_MOST_ALIKE` images share a key, an image is
+compared with the first of them alone, so that the number of comparisons grows with the number of images.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 
-from cxrcore.data.image_statistics import bits
-from cxrcore.data.perceptual_hashes import BITS, CROPS
+from cxrcore.data.perceptual_hashes import BITS
 from cxrcore.i18n import N_
 from cxrcore.progress import StageProgress
 
@@ -18,40 +21,45 @@ STAGE = {"comparing": N_("Comparing images")}
 # Of 256 bits. Copies at half size, at JPEG quality 50 or without a twentieth of a side differ by up to 10 in 99 of 100;
 # the nearest two of 2,000 phantoms differ by 12, two different patients of the real sets by 40 and more.
 NEAR_BITS = 10
+_FEW = 5000
+_MOST_ALIKE = 1000
 _BLOCK = 1000  # images that are looked up together
 _AT_ONCE = 2_000_000  # pairs that are compared bit by bit together, in 200 MB
 
 
-def near_pairs(hashes: Sequence[str], progress: StageProgress) -> list[tuple[int, int]]:
+def near_pairs(hashes: np.ndarray, progress: StageProgress) -> np.ndarray:
     """Return the pairs (a, b), a < b, of one set where a whole image looks like the other or like a crop of it.
 
+    They are int64 (pairs, 2), sorted.
+
     Args:
-        hashes: see `image_statistics.measure`; that of an image that could not be read is like none.
+        hashes: uint8 (n, CROPS, BITS / 8), see `image_statistics.packed`; zeros, of an image that could not be read,
+            are like none.
         progress: called with the stage `comparing`, images done and images in all.
     """
-    packed = _packed(hashes)
-    rows = _not_blank(packed)
-    whole, found = _WholeImages(packed[rows, 0], NEAR_BITS), set[tuple[int, int]]()
+    rows = _not_blank(hashes)
+    whole, found = _WholeImages(hashes[rows, 0], NEAR_BITS), [np.empty(0, np.int64)]
     for done, block in _blocks(rows):
-        for a, b, _ in whole.near(packed[block]):
-            pairs = zip(block[a].tolist(), rows[b].tolist(), strict=True)
-            found |= {(min(i, j), max(i, j)) for i, j in pairs if i != j}
+        for a, b, _ in whole.near(hashes[block]):
+            first, second = block[a], rows[b]
+            pairs = np.minimum(first, second) * len(hashes) + np.maximum(first, second)
+            found.append(np.unique(pairs[first != second]))
         progress("comparing", done, len(rows))
-    return sorted(found)
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), max(len(hashes), 1)), axis=1)
 
 
 def near_pairs_between(
-    first: Sequence[str], second: Sequence[str], progress: StageProgress, most: int = NEAR_BITS
+    first: np.ndarray, second: np.ndarray, progress: StageProgress, most: int = NEAR_BITS
 ) -> dict[tuple[int, int], int]:
     """Return the same pairs (a, b) with a image of `first` and b of `second`, sorted, each with the bits that differ.
 
     Args:
-        first: hashes of a set.
+        first: hashes of a set, as for `near_pairs`.
         second: hashes of another set.
         progress: as for `near_pairs`.
         most: the bits in which a pair differs at most.
     """
-    hashes = _packed(first), _packed(second)
+    hashes = first, second
     rows = tuple(_not_blank(packed) for packed in hashes)
     count, before, found = sum(map(len, rows)), 0, dict[tuple[int, int], int]()
     for this, other in ((0, 1), (1, 0)):  # the crops of this set against the whole images of the other
@@ -67,13 +75,14 @@ def near_pairs_between(
 
 
 class _WholeImages:
-    """The hashes of whole images, sorted by the value of each group of bits."""
+    """The hashes of whole images, sorted by each key."""
 
     def __init__(self, hashes: np.ndarray, most: int) -> None:
         """Take uint8 (n, BITS / 8), and in how many bits a near hash differs at most."""
         self.hashes, self.most = hashes, most
-        keys = _keys(hashes, most + 1)
-        self.order = np.argsort(keys, axis=1)
+        self.is_joined = len(hashes) > _FEW
+        keys = _keys(hashes, most, self.is_joined)
+        self.order = np.argsort(keys, axis=1, kind="stable")
         self.keys = np.take_along_axis(keys, self.order, axis=1)
 
     def near(self, packed: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -81,20 +90,23 @@ class _WholeImages:
 
         A pair can come more than once.
         """
+        if not len(self.hashes):
+            return
         crops = packed.shape[1]
         queries = packed.reshape(-1, packed.shape[2])
-        for sorted_keys, order, keys in zip(self.keys, self.order, _keys(queries, self.most + 1), strict=True):
-            start, end = (np.searchsorted(sorted_keys, keys, side) for side in ("left", "right"))
-            for some in _at_most(end - start):
-                a, b = _ranges(some, start[some], end[some])
+        for sorted_keys, order, keys in zip(
+            self.keys, self.order, _keys(queries, self.most, self.is_joined), strict=True
+        ):
+            start = np.searchsorted(sorted_keys, keys)
+            some = np.flatnonzero(sorted_keys[np.minimum(start, len(sorted_keys) - 1)] == keys)
+            counts = np.zeros_like(start)
+            counts[some] = np.searchsorted(sorted_keys, keys[some], "right") - start[some]
+            for piece in _at_most(np.minimum(counts, _MOST_ALIKE)):
+                a, b = _ranges(piece, start[piece], start[piece] + np.minimum(counts[piece], _MOST_ALIKE))
                 candidates = order[b]
                 distance = _distance(queries[a], self.hashes[candidates])
                 near = distance <= self.most
                 yield a[near] // crops, candidates[near], distance[near]
-
-
-def _packed(hashes: Sequence[str]) -> np.ndarray:
-    return np.array([bits(text) for text in hashes], np.uint8).reshape(-1, CROPS, BITS // 8)
 
 
 def _not_blank(packed: np.ndarray) -> np.ndarray:
@@ -108,16 +120,20 @@ def _blocks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         yield min(start + _BLOCK, len(rows)), rows[start : start + _BLOCK]
 
 
-def _keys(hashes: np.ndarray, groups: int) -> np.ndarray:
-    """Return the values of the groups, float32 (groups, n); bit k is in group k % groups.
+def _keys(hashes: np.ndarray, most: int, is_joined: bool) -> np.ndarray:
+    """Return the values of the groups, or of the pairs of groups, that serve as keys, int64 (keys, n).
 
-    Neighbouring bits are alike in X-rays, so each group takes bits from everywhere. Of 11 groups and more, each has at
-    most 24 bits, whose values float32 holds exactly.
+    Bit k is in group k % groups: neighbouring bits are alike in X-rays, so each group takes bits from everywhere. Of 11
+    groups and more, each has at most 24 bits, whose values float32 holds exactly.
     """
+    groups = most + 2 if is_joined else most + 1
     place = np.arange(BITS)
     weights = np.zeros((BITS, groups), np.float32)
     weights[place, place % groups] = 2.0 ** (place // groups)
-    return np.asarray((np.unpackbits(hashes, axis=1).astype(np.float32) @ weights).T)
+    values = (np.unpackbits(hashes, axis=1).astype(np.float32) @ weights).T.astype(np.int64)
+    if not is_joined:
+        return values
+    return np.stack([(values[i] << 24) + values[j] for i, j in combinations(range(groups), 2)])
 
 
 def _at_most(counts: np.ndarray) -> Iterator[np.ndarray]:

@@ -107,7 +107,7 @@ def fold(table: pd.DataFrame, number: int, count: int, validation: float, seed: 
     part[folds(list(grouped["label"]), list(grouped["patient"]), count, seed) == number] = TEST
     rest = part == TRAIN
     part[rest] = _divided(grouped[rest], {VALIDATION: validation}, seed)
-    if absent := set(table["label"]) - set(table["label"][part == TEST]):
+    if absent := set(table["label"].unique()) - set(table["label"][part == TEST].unique()):
         raise UserError(
             "Class {label!r} has too few patients for {count} folds: it would be absent from the test images of a "
             "fold. Choose fewer folds.",
@@ -130,7 +130,7 @@ def folds(labels: Sequence[str], patients: Sequence[str], count: int, seed: int)
 def _checked(part: pd.Series, table: pd.DataFrame, in_test: bool = False) -> pd.Series:
     """Return `part` if no part is empty and every class is in the training (with `in_test`, also test) part."""
     for name in (TRAIN, TEST) if in_test else (TRAIN,):
-        if absent := set(table["label"]) - set(table["label"][part == name]):
+        if absent := set(table["label"].unique()) - set(table["label"][part == name].unique()):
             label = sorted(absent)[0]
             what = (
                 msg("class {label!r} has no image to train on", label=label)
@@ -156,7 +156,7 @@ def _divided(table: pd.DataFrame, shares: dict[str, float], seed: int) -> pd.Ser
     """
     part = _by_share(table, shares, seed, {})
     parts = [*shares, TRAIN]
-    if any(set(table["label"][part == name]) != set(table["label"]) for name in parts):
+    if any(table["label"][part == name].nunique() < table["label"].nunique() for name in parts):
         part = _by_share(table, shares, seed, _covering(table, parts, seed))
     return part
 
@@ -171,7 +171,9 @@ def _by_share(table: pd.DataFrame, shares: dict[str, float], seed: int, assigned
 
 def _by_class(table: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return, by patient in the order of names, the images and the class of most; and a random order of patients."""
-    counts = pd.crosstab(table["patient"], table["label"]).to_numpy()
+    (rows, patients), (columns, labels) = (pd.factorize(table[name], sort=True) for name in ("patient", "label"))
+    counts = np.zeros((len(patients), len(labels)), int)
+    np.add.at(counts, (rows, columns), 1)  # pandas's crosstab calls a function for each patient
     return counts.sum(axis=1), counts.argmax(axis=1), np.random.default_rng(seed).permutation(len(counts))
 
 

@@ -20,7 +20,7 @@ from cxrcore.data import dataset
 from cxrcore.data.info import DatasetInfo
 from cxrcore.data.inspection import InspectedImage
 from cxrcore.errors import UserError
-from cxrcore.files import append_line, note_change, read_lines, write_text
+from cxrcore.files import append_line, atomic_path, note_change
 from cxrcore.schema import Stored, write_table
 from cxrcore.sealing import Sealed
 
@@ -63,11 +63,25 @@ class Unfinished:
     folder: Path
     salt: str
 
-    def found(self) -> list[InspectedImage]:
-        """Return what an interrupted import found; a line that was cut off is removed."""
-        lines = [line for line in read_lines(self.folder / _FOUND) if isinstance(line, str)]  # not of earlier versions
-        write_text(self.folder / _FOUND, "".join(json.dumps(line) + "\n" for line in lines))
-        return [InspectedImage.model_validate_json(sealing.unseal(line)) for line in lines]
+    def done(self) -> int:
+        """Return in how many images an interrupted import has found something; a line that was cut off is removed."""
+        count = 0
+        with atomic_path(self.folder / _FOUND) as temporary, temporary.open("w", encoding="utf-8") as kept:
+            for line in self._lines():
+                if line.startswith('"') and line.endswith("\n"):  # else of an earlier version, or cut off
+                    kept.write(line)
+                    count += 1
+        return count
+
+    def found(self) -> Iterator[InspectedImage]:
+        """Yield what was found in each image so far, read one by one: that of many images has gigabytes."""
+        for line in self._lines():
+            yield InspectedImage.model_validate_json(sealing.unseal(json.loads(line)))
+
+    def _lines(self) -> Iterator[str]:
+        if (self.folder / _FOUND).exists():
+            with (self.folder / _FOUND).open(encoding="utf-8", errors="replace") as file:
+                yield from file
 
     def append(self, found: InspectedImage) -> None:
         """Append what was found in the next image."""

@@ -22,14 +22,18 @@ from cxrcore.runs import Run
 _CANDIDATES = np.exp(np.arange(np.log(0.05), np.log(20), 0.01))
 _SMALLEST = 1e-12  # a float32 softmax can be 0, whose logarithm is not finite
 _BLOCK = 512
+MOST = 10_000  # images: each has a loss at each candidate
 
 
 def fit_temperature(validation: pd.DataFrame, classes: Sequence[str]) -> Metric:
-    """Return the temperature of a prediction table, above 1 for an over-confident model; n counts images.
+    """Return the temperature of a prediction table, above 1 for an over-confident model.
 
+    It is fitted on a random sample of `MOST` images if there are more; n counts those it is fitted on.
     The interval is the bootstrap over patients. The value is None where none can be fitted: without images, where all
     are correct (then the lowest is the best), or where the best is the first or last candidate.
     """
+    if len(validation) > MOST:
+        validation = validation.sample(MOST, random_state=0)
     n = len(validation)
     if validation["correct"].all():
         return Metric(None, n=n)
@@ -41,7 +45,7 @@ def fit_temperature(validation: pd.DataFrame, classes: Sequence[str]) -> Metric:
     def fitted(weights: np.ndarray) -> np.ndarray:
         return np.asarray(_CANDIDATES[(weights @ losses).argmin(axis=1)])
 
-    return intervals.with_bounds(_CANDIDATES[best], intervals.of_weights(list(validation["patient"]), fitted), n)
+    return intervals.with_bounds(_CANDIDATES[best], intervals.of_weights(validation["patient"].tolist(), fitted), n)
 
 
 def scaled(table: pd.DataFrame, classes: Sequence[str], temperature: float) -> pd.DataFrame:

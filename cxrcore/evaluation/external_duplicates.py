@@ -57,12 +57,14 @@ def find(run: Run, data: dataset.Dataset, table: pd.DataFrame, progress: StagePr
         progress: called with a stage of `STAGES`, images done and images in all.
     """
     own = run.table.reset_index(drop=True)
-    measures = measurements.of_table(table, data.folder / dataset.MEASURES, of_stage(progress, "measuring"))
-    own_measures = measurements.of_table(own, _own_file(run), of_stage(progress, _OWN))
+    file, own_file = data.folder / dataset.MEASURES, _own_file(run)
+    measures = measurements.of_table(table, file, of_stage(progress, "measuring"))
+    own_measures = measurements.of_table(own, own_file, of_stage(progress, _OWN))
     same = _row_of_equal(table["sha256"], own["sha256"])
     same = np.where(same >= 0, same, _row_of_equal(measures["pixels"], own_measures["pixels"]))
     others = np.flatnonzero(same < 0)
-    pairs = copies(measures.iloc[others], own_measures, table["path"].iloc[others], own["path"], progress)
+    hashes, own_hashes = measurements.hashes_of(table.iloc[others], file), measurements.hashes_of(own, own_file)
+    pairs = copies(hashes, own_hashes, table["path"].iloc[others], own["path"], progress)
     a, b = np.array(pairs, int).reshape(-1, 2).T
     exact, near = same >= 0, np.zeros(len(table), bool)
     near[others[a]] = True
@@ -74,10 +76,13 @@ def find(run: Run, data: dataset.Dataset, table: pd.DataFrame, progress: StagePr
 
 
 def copies(
-    measures: pd.DataFrame, own_measures: pd.DataFrame, paths: pd.Series, own_paths: pd.Series, progress: StageProgress
+    hashes: np.ndarray, own_hashes: np.ndarray, paths: pd.Series, own_paths: pd.Series, progress: StageProgress
 ) -> list[tuple[int, int]]:
-    """Return the pairs (row of `measures`, row of `own_measures`) of which one image is a copy of the other, sorted."""
-    bits = near_pairs_between(measures["hashes"].to_list(), own_measures["hashes"].to_list(), progress, MOST_BITS)
+    """Return the pairs (row of `hashes`, row of `own_hashes`) of which one image is a copy of the other, sorted.
+
+    The hashes are those of `measurements.hashes_of`, with the path of each.
+    """
+    bits = near_pairs_between(hashes, own_hashes, progress, MOST_BITS)
     similar = [pair for pair, differing in bits.items() if differing > NEAR_BITS]
     files = [(str(paths.iloc[a]), str(own_paths.iloc[b])) for a, b in similar]
     confirmed = registration.are_same(files, of_stage(progress, "confirming"))

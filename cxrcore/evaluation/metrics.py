@@ -39,7 +39,7 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str], by_patient: bool = Fal
     """
     true, predicted = (class_indices(table[column], classes) for column in ("label", "predicted"))
     matrix = count_confusion(true, predicted, labels=list(range(len(classes))))
-    patients = list(table["patient"])
+    patients = table["patient"].tolist()
     values = _statistics(matrix)
     bounds = intervals.of_confusion(true, predicted, patients, len(classes), _statistics)
     n, people = len(table), len(set(patients))

@@ -53,7 +53,7 @@ def evaluate(table: pd.DataFrame, classes: Sequence[str], seed: int = 0) -> Prob
         return np.stack([*by_class, brier(true, probabilities, weights), ece(true, probabilities, weights)], axis=-1)
 
     values = statistics(np.ones((1, len(table))))[0]
-    bounds = intervals.of_weights(list(table["patient"]), statistics, seed)
+    bounds = intervals.of_weights(table["patient"].tolist(), statistics, seed)
     metrics = [intervals.with_bounds(value, pair, len(table)) for value, pair in zip(values, bounds.T, strict=True)]
     by_class = {name: ClassScores(metrics[2 * k], metrics[2 * k + 1]) for k, name in enumerate(classes)}
     return ProbabilityMetrics(by_class, brier=metrics[-2], ece=metrics[-1])
@@ -70,7 +70,7 @@ def calibration_scores(table: pd.DataFrame, classes: Sequence[str], seed: int = 
         return np.stack([ece(true, probabilities, weights), brier(true, probabilities, weights)], axis=-1)
 
     values = statistics(np.ones((1, len(table))))[0]
-    bounds = intervals.of_weights(list(table["patient"]), statistics, seed)
+    bounds = intervals.of_weights(table["patient"].tolist(), statistics, seed)
     found = [intervals.with_bounds(value, pair, len(table)) for value, pair in zip(values, bounds.T, strict=True)]
     return found[0], found[1]
 

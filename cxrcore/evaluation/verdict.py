@@ -336,7 +336,7 @@ def _never_predicted(table: pd.DataFrame, classes: Sequence[str]) -> Finding | N
     where this is at most 5 % over all tested classes together (Bonferroni).
     """
     patients = table.groupby("label")["patient"].nunique()
-    images, predicted = table["label"].value_counts(), set(table["predicted"])
+    images, predicted = table["label"].value_counts(), set(table["predicted"].unique())
     missed = [
         name
         for name in classes

@@ -16,13 +16,14 @@ from cxrcore.runs import Run
 Rendered = tuple[Path, np.ndarray | ImageError]
 
 
-def test_images(run: Run, opacity: float) -> Iterator[Rendered]:
-    """Yield (path, picture) of every test image, from the heatmaps kept with the run; needs no TensorFlow.
+def test_images(run: Run, opacity: float, most: int | None = None) -> Iterator[Rendered]:
+    """Yield (path, picture) of the test images, of the first `most`, from the heatmaps kept with the run; needs no
+    TensorFlow.
 
     A picture is uint8 (H, W, 3): the overlay of the predicted class under a banner. An image that can no longer be
     read yields its `ImageError` instead.
     """
-    table, heatmaps, classes = run.predictions("test"), run.heatmaps(), run.classes
+    table, heatmaps, classes = run.predictions("test")[:most], run.heatmaps()[:most], run.classes
     probabilities = table[probability_columns(classes)].to_numpy()
     for path, answer, maps in zip(table["path"], probabilities, heatmaps, strict=True):
         yield Path(path), _rendered(Path(path), answer, maps, classes, opacity)

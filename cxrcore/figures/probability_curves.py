@@ -44,7 +44,7 @@ def roc(true: Sequence[str], probabilities: Mapping[str, np.ndarray], classes: S
     figure = _square(t("ROC"), t("1 - specificity"), t("sensitivity"), len(probabilities))
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=_GREY, hoverinfo="skip", showlegend=False)
     for name, positive, score, line in _occurring(true, probabilities, classes):
-        x, y, _ = roc_curve(positive, score)
+        x, y = _thinned(*roc_curve(positive, score)[:2])
         figure.add_scatter(x=x, y=y, name=plotly_label(name, _LONGEST), mode="lines", line=line)
     return figure
 

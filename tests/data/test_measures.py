@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from cxrcore.data import archive, file_tree
-from cxrcore.data.image_statistics import bits, measure
+from cxrcore.data.image_statistics import measure, packed
 from cxrcore.data.images import Upload, decode, png
 from cxrcore.errors import UserError
 
@@ -37,7 +37,7 @@ def test_pixel_hash_changes_with_one_pixel(row):
 def test_measures_hardly_depend_on_the_size():
     """1,536 pixels are halved, 700 are not; the averages differ by less than a grey value."""
     large, small = (measure(Image.fromarray(radiograph(side))) for side in (1536, 700))
-    distances = np.unpackbits(bits(large["hashes"]) ^ bits(small["hashes"]), axis=1).sum(axis=1)
+    distances = np.unpackbits(packed([large["hashes"]])[0] ^ packed([small["hashes"]])[0], axis=1).sum(axis=1)
     assert distances.max() <= 6 and large["letters"] == small["letters"] == 5
     assert large["mean"] == pytest.approx(small["mean"], abs=1) and large["upright"] == pytest.approx(
         small["upright"], abs=0.01

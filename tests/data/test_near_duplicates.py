@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
+from cxrcore.audits.dataset import duplicates
 from cxrcore.data import near_duplicates
 from cxrcore.data.near_duplicates import NEAR_BITS, near_pairs, near_pairs_between
 from cxrcore.data.perceptual_hashes import BITS, CROPS
 from cxrcore.progress import ignore_stages
 
 
-def _text(bits):
-    return np.packbits(bits.astype(bool), axis=1).tobytes().hex()
+def _packed(*images):
+    """Return the hashes of images, of which each is given as bits (CROPS, BITS)."""
+    return np.packbits(np.reshape(images, (-1, CROPS, BITS)).astype(bool), axis=2)
 
 
 def _image(seed):
@@ -30,33 +32,71 @@ def test_whole_images_and_crops_of_either_set_are_compared():
     first, second = _image(1), _image(2)
     external = [_like(first[0], NEAR_BITS), _like(first[0], NEAR_BITS + 1), _like(second[7], 3), _image(3)]
     external[3][5] = first[0]
-    texts = [_text(bits) for bits in external]
-    found = near_pairs_between(texts, [_text(first), _text(second)], ignore_stages)
+    hashes, own = _packed(*external), _packed(first, second)
+    found = near_pairs_between(hashes, own, ignore_stages)
     assert found == {(0, 0): NEAR_BITS, (2, 1): 3, (3, 0): 0}
-    wider = near_pairs_between(texts, [_text(first), _text(second)], ignore_stages, NEAR_BITS + 1)
+    wider = near_pairs_between(hashes, own, ignore_stages, NEAR_BITS + 1)
     assert wider == found | {(1, 0): NEAR_BITS + 1}
 
 
 def test_images_that_could_not_be_read_are_like_none():
-    blank = _text(np.zeros((CROPS, BITS)))
-    assert near_pairs([blank, blank, _text(_image(1))], ignore_stages) == []
-    assert near_pairs_between([blank], [blank], ignore_stages) == {}
-    assert near_pairs_between([], [blank], ignore_stages) == {}
+    blank = np.zeros((CROPS, BITS))
+    assert near_pairs(_packed(blank, blank, _image(1)), ignore_stages).shape == (0, 2)
+    assert near_pairs_between(_packed(blank), _packed(blank), ignore_stages) == {}
+    assert near_pairs_between(_packed(), _packed(blank), ignore_stages) == {}
 
 
+@pytest.mark.parametrize("few", [0, near_duplicates._FEW], ids=["pairs of groups", "single groups"])
 @pytest.mark.parametrize("at_once", [1, 50, near_duplicates._AT_ONCE])
-def test_no_pair_is_missed_however_many_are_compared_at_once(at_once, monkeypatch):
+def test_no_pair_is_missed_however_many_are_compared_at_once(at_once, few, monkeypatch):
     monkeypatch.setattr(near_duplicates, "_AT_ONCE", at_once)
+    monkeypatch.setattr(near_duplicates, "_FEW", few)
     monkeypatch.setattr(near_duplicates, "_BLOCK", 7)
     rng = np.random.default_rng(0)
     hashes = np.repeat(rng.integers(0, 2, (5, 1, BITS)), 4, axis=0) ^ (rng.random((20, CROPS, BITS)) < 0.02)
-    texts = [_text(bits) for bits in hashes]
     differing = (hashes[:, :, None] != hashes[None, None, :, 0]).sum(axis=-1)
     near = (differing <= NEAR_BITS).any(axis=1)
     expected = [(a, b) for a in range(20) for b in range(a + 1, 20) if near[a, b] or near[b, a]]
     done = []
-    assert near_pairs(texts, lambda stage, count, total: done.append((count, total))) == expected
+    packed = _packed(*hashes)
+    assert near_pairs(packed, lambda stage, count, total: done.append((count, total))).tolist() == [
+        *map(list, expected)
+    ]
     assert done == [(7, 20), (14, 20), (20, 20)]
-    assert list(near_pairs_between(texts[:8], texts[8:], ignore_stages)) == [
+    assert list(near_pairs_between(packed[:8], packed[8:], ignore_stages)) == [
         (a, b - 8) for a, b in expected if a < 8 <= b
     ]
+
+
+@pytest.mark.parametrize("count", [100, 200])
+def test_comparisons_of_images_that_are_all_alike_grow_with_their_number(count, monkeypatch):
+    """Each image is compared with the first 8 at each of the 66 keys: pairs of 12 groups of bits. All are connected."""
+    compared = []
+    distance = near_duplicates._distance
+    monkeypatch.setattr(near_duplicates, "_distance", lambda a, b: compared.append(len(a)) or distance(a, b))
+    monkeypatch.setattr(near_duplicates, "_FEW", 0)
+    monkeypatch.setattr(near_duplicates, "_MOST_ALIKE", 8)
+    hashes = np.random.default_rng(0).integers(0, 256, (count, CROPS, BITS // 8), np.uint8)
+    hashes[:, 0] = hashes[0, 0]
+    pairs = near_pairs(hashes, ignore_stages)
+    assert sum(compared) == count * 66 * 8
+    assert pairs.tolist() == [[a, b] for a in range(8) for b in range(a + 1, count)]
+    assert duplicates._groups(count, pairs) == [[*range(count)]]
+
+
+def test_alike_images_are_compared_less_often_by_two_groups_than_by_one(monkeypatch):
+    """Of hashes with 96 bits at random and 160 equal ones, 9 bits differ in one of 11 groups, 16 in two of 12."""
+    compared = []
+    distance = near_duplicates._distance
+    monkeypatch.setattr(near_duplicates, "_distance", lambda a, b: compared.append(len(a)) or distance(a, b))
+    bits = np.zeros((300, CROPS, BITS), np.uint8)
+    bits[:, 0, :96] = np.random.default_rng(0).integers(0, 2, (300, 96))
+    hashes = np.packbits(bits, axis=2)
+    hashes[:, 1:] = np.random.default_rng(1).integers(0, 256, hashes[:, 1:].shape, np.uint8)
+    found = []
+    for few in (300, 299):
+        monkeypatch.setattr(near_duplicates, "_FEW", few)
+        compared.clear()
+        assert near_pairs(hashes, ignore_stages).tolist() == []
+        found.append(sum(compared) - 300 * (11 if few == 300 else 66))  # without those of an image with itself
+    assert found[0] > 10 * found[1]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxrcore.data import dataset, file_tree, images, importing, mapping, staging
+from cxrcore.data import dataset, file_tree, images, importing, mapping, measurements, staging
 from cxrcore.errors import UserError
 
 SLOW = """
@@ -120,3 +120,17 @@ def _interrupt_at(count):
             raise KeyboardInterrupt
 
     return progress
+
+
+def test_an_import_in_parts_gives_the_same_dataset(folder, save, monkeypatch):
+    save("set/COVID/again.png", np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8))
+    save("set/COVID/broken.png", np.zeros((4, 4), np.uint8)).write_bytes(b"no image")
+    whole = importing.import_folders([folder], "whole")
+    for module in (importing, measurements):
+        monkeypatch.setattr(module, "BATCH", 7)
+    seen = []
+    parts = importing.import_folders([folder], "parts", progress=lambda count, total: seen.append(count))
+    assert seen == list(range(1, 63)) and len(parts.usable) == 60
+    pd.testing.assert_frame_equal(parts.table, whole.table)
+    measures = [pd.read_parquet(data.folder / dataset.MEASURES) for data in (whole, parts)]
+    pd.testing.assert_frame_equal(*measures)

@@ -78,3 +78,10 @@ def test_no_temperature_where_the_lowest_is_best():
     """A tie loses log 2 at any temperature; of the correct images the loss only falls with it."""
     table = _table([[0.6, 0.4, 0.0]] * 3 + [[0.5, 0.5, 0.0]], ["A", "A", "A", "B"])
     assert calibration.fit_temperature(table, CLASSES) == Metric(None, n=4)
+
+
+def test_temperature_of_many_images_is_that_of_a_random_sample(monkeypatch):
+    monkeypatch.setattr(calibration, "MOST", 2000)
+    table = _drawn(1.0).sort_values("correct")  # the first 2,000 are wrong
+    fitted = calibration.fit_temperature(table, CLASSES)
+    assert fitted.n == 2000 and fitted.value == pytest.approx(1, rel=0.15)

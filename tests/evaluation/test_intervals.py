@@ -86,3 +86,22 @@ def test_wilson_interval_coverage(p):
     correct = np.random.default_rng(0).binomial(75, p, 20_000)
     bounds = np.array([intervals.wilson(k, 75) for k in range(76)])[correct]
     assert 0.93 <= ((bounds[:, 0] <= p) & (p <= bounds[:, 1])).mean() <= 0.97
+
+
+@pytest.mark.parametrize(
+    ("images", "count"), [(0, 2000), (2000, 2000), (3200, 1250), (8000, 500), (20_000, 200), (112_120, 200)]
+)
+def test_number_of_resamples_of_many_images(images, count):
+    assert intervals.resamples(images) == count
+
+
+def test_resamples_of_many_images_are_computed_some_at_a_time(monkeypatch):
+    """60 images in all: 25 resamples of 12 images have 300 drawn, of which at most 96 are held at once."""
+    for name, value in {"RESAMPLES": 60, "MANY": 5, "_FEWEST": 10, "_CHUNK_IMAGES": 96}.items():
+        monkeypatch.setattr(intervals, name, value)
+    shapes = []
+    patients = [str(k // 2) for k in range(12)]
+    found = intervals.of_weights(patients, lambda weights: shapes.append(weights.shape) or weights[:, :2].sum(axis=1))
+    assert shapes == [(8, 12), (8, 12), (8, 12), (1, 12)]
+    monkeypatch.setattr(intervals, "_CHUNK_IMAGES", 10**6)
+    assert (intervals.of_weights(patients, lambda weights: weights[:, :2].sum(axis=1)) == found).all()

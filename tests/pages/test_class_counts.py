@@ -2,7 +2,8 @@
 
 import pytest
 
-from cxrcore.ui import feedback
+from cxrcore.ui import csv_table, feedback
+from cxrcore.ui.results import errors
 from tests.pages.test_pages import _texts
 from tests.synthetic_runs import NASTY
 
@@ -95,3 +96,19 @@ def test_home_has_bars_of_the_four_largest_of_fifty_classes(open_page, made):
 def test_compare_lists_the_runs(open_page, made):
     table = open_page("compare").dataframe[0].value
     assert sorted(table["test images"]) == [20, 40, 200]
+
+
+def test_table_of_errors_is_made_when_it_is_opened(open_page, made, monkeypatch):
+    """50 errors and 10 correct images of low margin, of which the first 12 are listed."""
+    monkeypatch.setattr(errors, "_MOST_LISTED", 12)
+    test = open_page("results", run=made[50].name, tab="Errors")
+    assert not test.dataframe
+    test.session_state["table of errors"] = True
+    test.run()
+    assert len(test.dataframe[0].value) == 12 and "The first 12 of 60." in _texts(test)
+
+
+def test_long_table_shows_its_first_rows_and_saves_all(open_page, made, monkeypatch):
+    monkeypatch.setattr(csv_table, "_MOST", 7)
+    test = open_page("results", run=made[50].name, tab="Metrics")
+    assert len(test.dataframe[0].value) == 7 and "The first 7 of 50; the file has all." in _texts(test)

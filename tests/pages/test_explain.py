@@ -13,6 +13,7 @@ from cxrcore.explain.explanation import Explanation
 from cxrcore.figures import outlines
 from cxrcore.jobs import tasks
 from cxrcore.messages import msg
+from cxrcore.ui.explain import test_images
 
 
 def _texts(test):
@@ -177,3 +178,23 @@ def test_zones_of_the_lungs_that_the_heatmap_lies_in(open_page, trained):
     outside = int(re.search(r"outside the lungs (\d+)%", sentence)[1])
     assert abs(sum(numbers) + outside - 100) <= 4
     assert sentence.count("zone") == min(3, sum(number >= 5 for number in numbers))
+
+
+def test_many_images_are_chosen_from_pages(open_page, made, monkeypatch):
+    """20 test images on 3 pages of 8: the page follows the image, and a page begins with its first image."""
+    monkeypatch.setattr(test_images, "_PER_PAGE", 8)
+    table = made[2].predictions("test")
+    order = [str(row) for row in table.sort_values("correct", kind="stable").index]
+
+    def shown(test):
+        box = next(box for box in test.selectbox if box.label == "Test image (errors first)")
+        return box.value, len(box.options), next(x for x in test.number_input if x.label == "Page (of 3)")
+
+    test = open_page("explain", run=made[2].name)
+    assert shown(test)[:2] == (order[0], 8) and shown(test)[2].value == 1
+    shown(test)[2].set_value(3).run()
+    assert shown(test)[:2] == (order[16], 4) and test.query_params["image"] == order[16]
+    next(button for button in test.button if button.label == "Previous").click().run()
+    assert shown(test)[:2] == (order[15], 8) and shown(test)[2].value == 2
+    test = open_page("explain", run=made[2].name, image=order[19])
+    assert shown(test)[:2] == (order[19], 4) and shown(test)[2].value == 3

@@ -75,11 +75,12 @@ def run(data: dataset.Dataset, progress: StageProgress = ignore_stages) -> Datas
     """
     settings.require_writable()
     measures = measurements.load_or_measure(data, progress)
+    hashes = measurements.hashes_of(data.usable, data.folder / dataset.MEASURES)
     table = data.usable.assign(part=_parts(data.usable))
     values = confounders.columns(table, measures)
     probe = statistics_probe.measure(table, measures)
     issues = [
-        *duplicates.find(table, data.left_out, measures, progress),
+        *duplicates.find(table, data.left_out, measures["pixels"], hashes, progress),
         *patients.leaks(table),
         *confounders.find(values, table),
         *statistics_probe.find(probe, table),

@@ -1,7 +1,6 @@
 """Repeated images: the same pixels, or a copy that was rescaled, compressed again or cropped."""
 
-from collections.abc import Iterable
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -23,19 +22,24 @@ TITLES = {
 }
 
 
-def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, progress: StageProgress) -> list[Issue]:
+def find(
+    table: pd.DataFrame, left_out: pd.DataFrame, pixels: pd.Series, hashes: np.ndarray, progress: StageProgress
+) -> list[Issue]:
     """Return issues of exact and near duplicates.
 
     Args:
         table: images in use, with `label`, `sha256`, `row` and `part` (of the split).
         left_out: the other rows; those that were left out as repeated are reported too.
-        measures: of `table`, row by row.
+        pixels: hashes of the pixels of `table`, row by row, "" for an image that could not be read.
+        hashes: perceptual hashes of `table`, row by row, see `near_pairs`.
         progress: called while hashes are compared.
     """
-    exact = _groups(len(table), _equal(measures["pixels"]))
-    same = {row: group[0] for group in exact for row in group}
-    pairs = near_pairs(measures["hashes"], progress)
-    near = [(a, b) for a, b in pairs if same.get(a, a) != same.get(b, b)]
+    exact = _groups(len(table), _equal(pixels))
+    same = np.arange(len(table))
+    for group in exact:
+        same[group] = group[0]
+    pairs = near_pairs(hashes, progress)
+    near = pairs[same[pairs[:, 0]] != same[pairs[:, 1]]]
     return [
         *_left_out_at_import(left_out),
         *_issues(EXACT, msg("the same pixels"), exact, table),
@@ -43,25 +47,32 @@ def find(table: pd.DataFrame, left_out: pd.DataFrame, measures: pd.DataFrame, pr
     ]
 
 
-def _equal(values: pd.Series) -> Iterable[tuple[int, int]]:
-    rows = pd.Series(values.index[values != ""])
-    return chain.from_iterable(pairwise(same) for same in rows.groupby(values[rows].to_numpy()).agg(list))
+def _equal(values: pd.Series) -> np.ndarray:
+    """Return pairs of rows, int (pairs, 2), that connect those of equal values; "" equals none."""
+    known = np.flatnonzero(values != "")
+    codes = pd.factorize(values.iloc[known])[0]
+    order = np.argsort(codes, kind="stable")
+    next_is_equal = np.diff(codes[order]) == 0
+    return np.stack([known[order[:-1][next_is_equal]], known[order[1:][next_is_equal]]], axis=1)
 
 
-def _groups(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Return the sets of at least two that are connected by `pairs`, each sorted."""
-    listed = list(pairs)
-    if not listed:
+def _groups(count: int, pairs: np.ndarray) -> list[list[int]]:
+    """Return the sets of at least two rows that are connected by `pairs`, int (pairs, 2), each sorted."""
+    if not len(pairs):
         return []
-    a, b = np.array(listed).T
+    a, b = pairs.T
     _, name = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(count, count)), directed=False)
-    members = pd.Series(range(count)).groupby(name).agg(list)
-    return [group for group in members if len(group) > 1]
+    rows = np.unique(pairs)  # the others are alone
+    order = rows[np.argsort(name[rows], kind="stable")]
+    ends = np.flatnonzero(np.diff(name[order])) + 1
+    return [group.tolist() for group in np.split(order, ends)]
 
 
 def _issues(kind: str, what: Message, groups: list[list[int]], table: pd.DataFrame) -> list[Issue]:
-    within = [group for group in groups if table["label"].iloc[group].nunique() == 1]
-    across = [group for group in groups if table["label"].iloc[group].nunique() > 1]
+    labels = pd.factorize(table["label"])[0]
+    several = [bool((labels[group] != labels[group[0]]).any()) for group in groups]
+    within = [group for group, is_across in zip(groups, several, strict=True) if not is_across]
+    across = [group for group, is_across in zip(groups, several, strict=True) if is_across]
     found = []
     if within:
         later = [row for group in within for row in group[1:]]
@@ -83,7 +94,8 @@ def _issue(
     table: pd.DataFrame,
 ) -> Issue:
     rows = table["row"].to_numpy()
-    split = sum(table["part"].iloc[group].nunique() > 1 for group in groups)
+    parts = pd.factorize(table["part"])[0]
+    split = sum(bool((parts[group] != parts[group[0]]).any()) for group in groups)
     members = [*chain(*groups)]
     sentence = msg(
         "{images}, {relation} (groups: {groups}): {what}. {advice}",

@@ -35,7 +35,7 @@ def measure(table: pd.DataFrame, measures: pd.DataFrame) -> StatisticsProbe | No
     patients = table.groupby("label")["patient"].nunique()
     if len(patients) < 2 or patients.min() < 2:
         return None
-    labels, groups = list(table["label"]), list(table["patient"])
+    labels, groups = table["label"].tolist(), table["patient"].tolist()
     accuracy, border = (
         linear_probe.accuracy(measures[names].to_numpy(), labels, groups) for names in (STATISTICS, BORDER)
     )

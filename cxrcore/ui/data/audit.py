@@ -1,5 +1,7 @@
 """The audit of a dataset: issues that could mislead a model, found before training."""
 
+from collections.abc import Set
+
 import streamlit as st
 
 from cxrcore.audits.dataset import audit
@@ -60,17 +62,17 @@ def _show_audit(data: Dataset, found: DatasetAudit) -> None:
         )
         st.warning(text)
     confounder_card.show(data, found)
+    in_use = set(data.usable["row"])
     for number, issue in enumerate(found.issues):
         if issue.kind != CONFOUNDER:
-            _show_issue(data, issue, number)
+            _show_issue(data, issue, number, in_use)
 
 
-def _show_issue(data: Dataset, issue: Issue, number: int) -> None:
+def _show_issue(data: Dataset, issue: Issue, number: int, in_use: Set[int]) -> None:
     icon = ":material/error:" if issue.kind in SEVERE else ":material/info:"
     with st.container(border=True):
         title = translate(KINDS.get(issue.kind, issue.kind))
         st.markdown(f"{icon} **{title}**: {feedback.plain_text(translate(issue.sentence))}")
-        in_use = set(data.usable["row"])
         exclude = [row for row in issue.exclude if row in in_use]
         with st.container(horizontal=True, vertical_alignment="center"):
             look = st.toggle(t("Show images"), bool(issue.groups), key=f"look {number}")

@@ -1,6 +1,6 @@
 """A strip of thumbnails around the chosen test image, between buttons for the previous and the next one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from html import escape
 
 import pandas as pd
@@ -34,16 +34,16 @@ _STYLE = f"""<style>
 </style>"""
 
 
-def show(name: str, chosen: str, listed: Mapping[str, str], table: pd.DataFrame) -> None:
+def show(name: str, chosen: str, rows: list[str], label: Callable[[str], str], table: pd.DataFrame) -> None:
     """Show the images before and after the chosen one; a click, or an arrow key, chooses another.
 
     Args:
         name: of the choice (see `query_params`).
-        chosen: its value, a key of `listed`.
-        listed: the labels of all images by their rows, in the order of the strip.
+        chosen: its value, one of `rows`.
+        rows: of all images in the prediction table, in the order of the strip.
+        label: returns the label of a row.
         table: the prediction table.
     """
-    rows = list(listed)
     place = rows.index(chosen)
     first = max(0, min(place - _BESIDE, len(rows) - 2 * _BESIDE - 1))
     near = range(max(0, min(place - 2, len(rows) - 5)), min(len(rows), max(place + 3, 5)))
@@ -56,7 +56,7 @@ def show(name: str, chosen: str, listed: Mapping[str, str], table: pd.DataFrame)
             with st.container(key=f"strip-image-{slot}", gap=None):
                 _thumbnail(str(row["path"]), number == place, not row["correct"])
                 st.button(
-                    f"{number + 1}. " + feedback.plain_text(listed[rows[number]]),
+                    f"{number + 1}. " + feedback.plain_text(label(rows[number])),
                     key=f"strip {number}",
                     on_click=query_params.put,
                     args=(name, rows[number]),

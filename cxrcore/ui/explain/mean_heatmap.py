@@ -23,6 +23,8 @@ def show(run: Run) -> None:
             "The mean Grad-CAM of the test images predicted as each class, over their mean image. A region outside the "
             "lungs that is bright in most images is bright here, too."
         )
+        + " "
+        + t("Of a class with more than {most} images, a random sample of so many.", most=mean_heatmap.MOST)
     )
     names = run.classes
     if len(names) > _MOST:

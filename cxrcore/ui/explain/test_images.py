@@ -2,8 +2,9 @@
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,9 @@ from cxrcore.ui.explain import explanation, image_strip, options, shortcut_warni
 from cxrcore.ui.explain.explanation import Explained
 from cxrcore.ui.explain.options import ExplainOptions
 
+_PER_PAGE = 500  # images to choose from at once
+_MOST_SAVED = 1000  # overlays in a ZIP, which is made in memory
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -49,11 +53,11 @@ def arrange() -> Layout:
 def show(run: Run, layout: Layout) -> None:
     """Show a test image explained, with its neighbours in the list; the choice is in the URL."""
     table, names = reported.load(run).table, run.classes
-    listed = _errors_first(table)
-    chosen_image = _choose(layout.image, listed)
+    rows, label_of = _errors_first(table), partial(_label, table)
+    chosen_image = _choose(layout.image, rows, label_of)
     row = table.loc[int(chosen_image)]
     with layout.strip:
-        image_strip.show("image", chosen_image, listed, table)
+        image_strip.show("image", chosen_image, rows, label_of, table)
     path = Path(row["path"])
     with layout.places.options:
         chosen = options.show(run, Masks(row["lungs"], row["lesions"]))
@@ -66,8 +70,12 @@ def show(run: Run, layout: Layout) -> None:
     with layout.places.answer:
         explanation.transform_note(run, path)
     explanation.details(shown, chosen)
+    count = int((table["heatmap"] != NO_HEATMAP).sum())
+    label = t("All {n} Grad-CAM overlays as ZIP", n=count)
+    if count > _MOST_SAVED:
+        label = t("{most:,} of {n:,} Grad-CAM overlays as ZIP", most=_MOST_SAVED, n=count)
     st.download_button(
-        t("All {n} Grad-CAM overlays as ZIP", n=int((table["heatmap"] != NO_HEATMAP).sum())),
+        label,
         bind(lambda: _archive(run, chosen.opacity)),
         f"{RunSummary(run).file_stem}-gradcam.zip",
         "application/zip",
@@ -82,30 +90,43 @@ def show(run: Run, layout: Layout) -> None:
 
 def choose_image(run: Run) -> int:
     """Show the choice of a test image, errors first; return its row in the result that stands for the run."""
-    return int(_choose(st.container(), _errors_first(reported.load(run).table)))
+    table = reported.load(run).table
+    return int(_choose(st.container(), _errors_first(table), partial(_label, table)))
 
 
-def _errors_first(table: pd.DataFrame) -> dict[str, str]:
-    """Return the labels of the test images by their rows, errors first.
+def _errors_first(table: pd.DataFrame) -> list[str]:
+    """Return the rows of the test images, errors first.
 
     Test images of later folds, on which the saved model was trained, come last.
     """
     table = table.assign(later=table["heatmap"] == NO_HEATMAP)
-    table = table.sort_values(["later", "correct"], kind="stable")
-    columns = zip(table.index, table["path"], table["label"], table["predicted"], strict=True)
-    return {str(number): _label(Path(path).name, true, predicted) for number, path, true, predicted in columns}
+    return [str(row) for row in table.sort_values(["later", "correct"], kind="stable").index]
 
 
-def _choose(place: DeltaGenerator, listed: Mapping[str, str]) -> str:
-    label = t("Test image (errors first)")
-    return query_params.selectbox(place, label, "image", list(listed), listed.__getitem__)
+def _choose(place: DeltaGenerator, rows: list[str], label: Callable[[str], str]) -> str:
+    """Show the choice of an image, of many on pages: all choices are sent to the browser."""
+    key = query_params.start("image", rows, rows[0])
+    page, pages = rows.index(st.session_state[key]) // _PER_PAGE, -(-len(rows) // _PER_PAGE)
+    options = rows[page * _PER_PAGE : (page + 1) * _PER_PAGE]
+    chosen = str(place.selectbox(t("Test image (errors first)"), options, format_func=label, key=key))
+    query_params.keep("image", chosen, rows[0])
+    if pages > 1:
+        number = "image page"
+        st.session_state[number] = page + 1  # that of the image, which other widgets choose too
+
+        def turn() -> None:
+            query_params.put("image", rows[(st.session_state[number] - 1) * _PER_PAGE])
+
+        place.number_input(t("Page (of {pages})", pages=pages), 1, pages, key=number, on_change=turn, width=160)
+    return chosen
 
 
-def _label(name: str, true: str, predicted: str) -> str:
+def _label(table: pd.DataFrame, number: str) -> str:
+    path, true, predicted = (str(table.at[int(number), name]) for name in ("path", "label", "predicted"))
     end = t("correct")
     if predicted != true:
         end = t("incorrect: predicted {predicted}", predicted=classes.label(predicted))
-    return f"{name} · {classes.label(true)} · {end}"
+    return f"{Path(path).name} · {classes.label(true)} · {end}"
 
 
 def _explained(
@@ -131,7 +152,7 @@ def _explained(
 def _archive(run: Run, opacity: float) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for number, (path, picture) in enumerate(rendering.test_images(run, opacity), 1):
+        for number, (path, picture) in enumerate(rendering.test_images(run, opacity, _MOST_SAVED), 1):
             if isinstance(picture, np.ndarray):
                 archive.writestr(f"{number:04d}_{path.stem}.png", png(picture))
     return buffer.getvalue()

@@ -16,6 +16,7 @@ from cxrcore.ui import feedback, gallery, sample_view
 from cxrcore.ui.fragments import fragment
 
 _PER_PAGE = 20
+_MOST_LISTED = 1000  # rows of the table: all are sent to the browser
 _SHORT = 60  # characters of a note below its image
 
 
@@ -39,8 +40,11 @@ def _lists(run: Run, table: pd.DataFrame, names: Sequence[str]) -> None:
     st.caption(t("Margin: the probability of the predicted class minus that of the next class."))
     _grid(run, table, correct, notes, "correct")
     st.caption(t("Notes are kept with the run and visible to everybody who opens it."))
-    with st.expander(t("Table")):
-        st.dataframe(_listed(pd.concat([errors, correct]), notes), hide_index=True)
+    box = st.expander(t("Table"), key="table of errors", on_change="rerun")
+    if box.open:  # there may be thousands
+        box.dataframe(_listed(pd.concat([errors, correct]).head(_MOST_LISTED), notes), hide_index=True)
+        if len(errors) + len(correct) > _MOST_LISTED:
+            box.caption(t("The first {most:,} of {n:,}.", most=_MOST_LISTED, n=len(errors) + len(correct)))
 
 
 def _grid(run: Run, table: pd.DataFrame, rows: pd.DataFrame, notes: dict[str, str], key: str) -> None:

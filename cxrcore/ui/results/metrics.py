@@ -14,6 +14,7 @@ from cxrcore.figures.dot_plot import Dot, dot_plot
 from cxrcore.i18n import t, translate
 from cxrcore.metric import ClassificationMetrics, ClassMetrics, Metric
 from cxrcore.ui import csv_table, digest, feedback, figure_row, kept_figures
+from cxrcore.ui.results import resamples
 
 _MOST_SENTENCES, _FEW_SENTENCES = 10, 5
 _MIDDLE = 0.5
@@ -97,6 +98,7 @@ def _by_class(metrics: ClassificationMetrics, positive: str, by_patient: bool) -
                 "correct)."
             )
         )
+        + resamples.note(metrics.n)
     )
     few = [name for name, values in metrics.by_class.items() if values.n < subgroups.FEW]
     if few:

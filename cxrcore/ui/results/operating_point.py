@@ -28,7 +28,7 @@ def show(table: pd.DataFrame, names: Sequence[str], positive: str) -> None:
         threshold = st.slider(t("Decision threshold (predicted positive from this probability)"), 0.0, 1.0, 0.5, 0.01)
         found = decision.at_threshold(table, name, threshold)
         label, text = classes.label(name), _sentence(found)
-        true, score = list(table["label"]), table[f"p_{name}"].to_numpy(float)
+        true, score = table["label"].tolist(), table[f"p_{name}"].to_numpy(float)
         figure = kept_figures.made(
             probability_curves.histogram,
             (table["label"] == name).to_numpy(),

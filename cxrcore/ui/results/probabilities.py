@@ -12,7 +12,7 @@ from cxrcore.figures.dot_plot import Dot, dot_plot
 from cxrcore.i18n import t
 from cxrcore.metric import Metric
 from cxrcore.ui import csv_table, digest, feedback, figure_row, kept_figures
-from cxrcore.ui.results import operating_point
+from cxrcore.ui.results import operating_point, resamples
 
 _MOST_CURVES = 10
 _LONGEST = 22  # characters of a class name beside an axis
@@ -35,9 +35,10 @@ def _curves(table: pd.DataFrame, names: list[str], positive: str) -> None:
     st.subheader(t("ROC, precision-recall and calibration"))
     if positive:
         label = feedback.plain_text(classes.label(positive))
-        st.caption(t("Positive class: {label}. Intervals by bootstrap over patients.", label=label))
+        text = t("Positive class: {label}. Intervals by bootstrap over patients.", label=label)
     else:
-        st.caption(t("Each class against the rest. Intervals by bootstrap over patients."))
+        text = t("Each class against the rest. Intervals by bootstrap over patients.")
+    st.caption(text + resamples.note(len(table)))
     with st.spinner(t("Computing the intervals (bootstrap)")):
         found = _evaluated(table, tuple(names))
     shown = probability_metrics.lowest_auc(found, positive, _MOST_CURVES)
@@ -138,6 +139,7 @@ def _calibrated(table: pd.DataFrame, validation: pd.DataFrame, names: list[str])
             high=fitted.high,
             meaning=meaning,
         )
+        + (" " + t("They are a random sample of {n:,}.", n=len(validation)) if fitted.n < len(validation) else "")
     )
     return calibration.scaled(table, names, fitted.value) if chosen else table
 
