@@ -26,6 +26,7 @@ class Block:
         rows: the images, with the index SHA-256, `path`, and `lungs` where there are masks. They are not in the text of
             a block, which Dask logs, as names of files may tell of patients.
         home: the workspace.
+        features: the folder of cached features.
         version: of this program.
     """
 
@@ -33,6 +34,7 @@ class Block:
     weights: Weights
     rows: pd.DataFrame = field(repr=False)
     home: Path
+    features: Path
     version: str = __version__
 
     def split(self, at_once: int, multiple: int) -> Iterator["Block"]:
@@ -61,8 +63,18 @@ class Block:
                 theirs=settings.home(),
                 ours=self.home,
             )
+        if self.features != settings.features_folder():
+            raise UserError(
+                "The worker on {machine} keeps features in {theirs}, not {ours}. Start all workers with the same "
+                "CXR_FEATURES_DIR.",
+                machine=platform.node(),
+                theirs=settings.features_folder(),
+                ours=self.features,
+            )
 
 
 def block(keys: Sequence[FeatureKey], weights: Weights, rows: pd.DataFrame) -> Block:
     """Return all `rows`, with the index SHA-256, as one block in this workspace."""
-    return Block(tuple(keys), weights, rows.filter(items=["path", "lungs"]), settings.home())
+    return Block(
+        tuple(keys), weights, rows.filter(items=["path", "lungs"]), settings.home(), settings.features_folder()
+    )

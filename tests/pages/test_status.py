@@ -73,6 +73,12 @@ def test_cluster_that_does_not_answer_leaves_the_rest_of_the_page(open_page, now
     assert "Latest errors" in [found.value for found in test.subheader]
 
 
+def test_folder_of_features_elsewhere(open_page, now, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_FEATURES_DIR", str(tmp_path / "elsewhere"))
+    shown = [text.value.replace("\\", "") for text in open_page("status").caption]
+    assert str(home) in shown and str(tmp_path / "elsewhere") in shown
+
+
 def test_state_of_this_process(phantom):
     found = state.read()
     assert found.free_disk > 0 and found.server_memory > 10**7 and found.running == found.queued == 0

@@ -54,6 +54,8 @@ def show() -> None:
     _errors()
     st.subheader(t("Disk space by folder"))
     st.caption(feedback.plain_text(str(settings.home())))
+    if settings.read("CXR_FEATURES_DIR"):
+        st.caption(feedback.plain_text(str(settings.features_folder())))
     with st.spinner(t("Adding up the sizes of the files"), show_time=True):
         sizes = _sizes(str(settings.home()))
     rows = [{t("Folder"): t(_FOLDERS[name]), t("Size"): _gigabytes(size)} for name, size in sizes.items()]
