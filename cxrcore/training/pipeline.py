@@ -16,6 +16,7 @@ from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
 from cxrcore.errors import Stopped, UserError
 from cxrcore.evaluation import verdict
+from cxrcore.features import gpu_pass
 from cxrcore.features.weights import Weights
 from cxrcore.i18n import N_
 from cxrcore.inference import saved_model
@@ -110,6 +111,7 @@ def _steps(config: RunConfig, result: Run, recorder: RunRecorder, trial: bool) -
     if not trial:
         result.write_table("table.parquet", table)
     recorder.stage("weights")
+    gpu_pass.find()
     weights = config.resolve(recorder.download_progress)
     _info(data, weights.digest).write(result.folder / "about.json")
     trained_on = np.any([parts == dataset.TRAIN for parts in splits], axis=0)

@@ -5,6 +5,7 @@ from importlib.metadata import version
 import streamlit as st
 
 from cxrcore import __version__, cluster, logs, settings
+from cxrcore.features import gpus
 from cxrcore.i18n import N_, format_number, format_time, nt, t
 from cxrcore.ui import feedback
 from cxrcore.ui.status import state
@@ -50,6 +51,8 @@ def show() -> None:
         st.subheader(t("Cluster"))
         with feedback.friendly():
             _cluster()
+    st.subheader(t("GPUs"))
+    _gpus()
     st.subheader(t("Latest errors"))
     _errors()
     st.subheader(t("Disk space by folder"))
@@ -74,6 +77,18 @@ def _problems(now: state.ServerState) -> list[str]:
     if now.free_memory < state.LOW_MEMORY:
         found.append(t("Only {free} of memory are free. Runs may be ended.", free=_gigabytes(now.free_memory)))
     return found
+
+
+def _gpus() -> None:
+    rows = [
+        {t("Machine"): found.machine, t("GPU"): gpu.name, t("Memory"): _gigabytes(gpu.memory) if gpu.memory else ""}
+        for found in gpus.machines()
+        for gpu in found.gpus
+    ]
+    if rows:
+        st.dataframe(rows, hide_index=True)
+    else:
+        st.caption(t("No process has found a GPU yet. Activations are computed by the processor."))
 
 
 def _cluster() -> None:
