@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -125,12 +125,12 @@ class Cluster:
         """
         import distributed
 
-        call = _Call(function, settings.home(), __version__).beside_others
+        call = _Call(function).beside_others
         future = self._client.submit(call, task, settings.dask_scheduler(), pure=False, key=_key(function))
         distributed.fire_and_forget(future)  # type: ignore[no-untyped-call]
 
     def _submitted(self, function: Callable[[TaskT], ResultT], task: TaskT) -> Any:
-        call = _Call(function, settings.home(), __version__)
+        call = _Call(function)
         return self._client.submit(call, task, pure=False, key=_key(function))
 
 
@@ -145,11 +145,12 @@ _one_at_a_time = Lock()
 
 @dataclass(frozen=True)
 class _Call:
-    """A call of `function` on a worker, with the workspace and the version of the process that asks."""
+    """A call of `function` on a worker, with the folders and the version of the process that asks."""
 
     function: Callable[..., Any]
-    home: Path
-    version: str
+    home: Path = field(default_factory=settings.home)
+    features: Path = field(default_factory=settings.features_folder)
+    version: str = __version__
 
     def __call__(self, task: Any) -> Any:
         """Call the function, one task at a time; see `check`."""
@@ -181,6 +182,14 @@ class _Call:
                 machine=platform.node(),
                 theirs=settings.home(),
                 ours=self.home,
+            )
+        if self.features != settings.features_folder():
+            raise UserError(
+                "The worker on {machine} keeps features in {theirs}, not {ours}. Start all workers with the same "
+                "CXR_FEATURES_DIR.",
+                machine=platform.node(),
+                theirs=settings.features_folder(),
+                ours=self.features,
             )
 
 

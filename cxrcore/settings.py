@@ -51,6 +51,11 @@ SETTINGS = {
         "Names under which the dashboard may be opened, separated by commas, for example xray.example.org or "
         "*.example.org; localhost and IP addresses are always allowed.",
     ),
+    "CXR_FEATURES_DIR": (
+        "",
+        "Folder of the cached features of this workspace, and of no other one, for example on another disk. Default: "
+        "features/ in the workspace.",
+    ),
     "CXR_CACHE_GB": ("50", "Largest size of features/ in GB; the least recently used activations are deleted first."),
     "CXR_OPENVINO": ("1", "0: compute activations by Keras even where OpenVINO is installed."),
     "CXR_EXECUTOR": (
@@ -112,8 +117,9 @@ def datasets_folder() -> Path:
 
 
 def features_folder() -> Path:
-    """Return the folder of cached features."""
-    return home() / "features"
+    """Return the folder of cached features, absolute; it may not exist yet."""
+    text = read("CXR_FEATURES_DIR")
+    return Path(text).expanduser().resolve() if text else home() / "features"
 
 
 def runs_folder() -> Path:

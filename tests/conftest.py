@@ -30,7 +30,14 @@ def home(tmp_path, monkeypatch):
     """An empty workspace of the test's own; no settings of the user's."""
     for name in ("CXR_WEIGHTS_DIR", "CXR_MAX_JOBS", "CXR_DATA_ROOTS", "CXR_MIRROR", "CXR_READ_ONLY"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("CXR_CACHE_GB", "CXR_WORKERS", "CXR_WORKER_MB", "CXR_EXECUTOR", "CXR_DASK_SCHEDULER"):
+    for name in (
+        "CXR_FEATURES_DIR",
+        "CXR_CACHE_GB",
+        "CXR_WORKERS",
+        "CXR_WORKER_MB",
+        "CXR_EXECUTOR",
+        "CXR_DASK_SCHEDULER",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CXR_OPENVINO", "0")  # Keras, unless a test says otherwise
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

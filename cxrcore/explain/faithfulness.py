@@ -27,7 +27,7 @@ from cxrcore.explain import (
 from cxrcore.explain.faithfulness_summary import LesionChecks, MethodChecks
 from cxrcore.explain.lesion_checks import MarkedImages
 from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
-from cxrcore.features import backbones, extract, image_transforms, lung_masks, openvino
+from cxrcore.features import backbones, extract, gpus, image_transforms, lung_masks, openvino
 from cxrcore.features.predict import predict, predict_stream
 from cxrcore.features.store import Store
 from cxrcore.i18n import N_
@@ -251,7 +251,7 @@ class _Checks:
         self.classifier = Classifier(run)
         self.explainer = Explainer(self.classifier, self.config)
         # The same network by OpenVINO, where it is installed.
-        self.features = openvino.compiled(self.classifier.features, openvino.engine_for(self.config.backbone))
+        self.features = openvino.compiled(self.classifier.features, gpus.engine_for(self.config.backbone))
         random, table = self._chosen_tests()
         self.tests = self._load(table, _MAPS)
         self.random = random

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 
 from cxrcore.errors import UserError
-from cxrcore.features import backbones, image_transforms, lung_segmenter, openvino, weights
+from cxrcore.features import backbones, gpus, image_transforms, lung_segmenter, weights
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.weights import Weights
 from cxrcore.fields import STRICT, Choices, Group, Setting
@@ -197,6 +197,6 @@ class FeatureConfig(BaseModel):
             pooled=pooled,
             image_transform=transform,
             lungs=lungs,
-            engine=openvino.engine_for(self.backbone),
+            engine=gpus.engine_for(self.backbone),
             moments=self.moments,
         )

@@ -1,6 +1,7 @@
 """From images to cached features: each image passes the backbone once, whatever is trained on it later."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,14 +14,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cxrcore import cluster, settings
+from cxrcore import cluster, logs, settings
 from cxrcore.data.errors import ImageError
 from cxrcore.data.images import Upload, known_mask, load, read
 from cxrcore.errors import UserError
-from cxrcore.features import augmentation, backbones, blocks, cache, image_transforms, openvino, preprocessing
+from cxrcore.features import (
+    augmentation,
+    backbones,
+    blocks,
+    cache,
+    gpu_pass,
+    gpus,
+    image_transforms,
+    openvino,
+    preprocessing,
+)
 from cxrcore.features.blocks import Block
 from cxrcore.features.key import FeatureKey
-from cxrcore.features.predict import AT_ONCE, predict_stream
+from cxrcore.features.predict import AT_ONCE, predict, predict_stream
 from cxrcore.features.store import SHARD_BYTES, Activations, Store
 from cxrcore.features.weights import Weights, on_this_machine
 from cxrcore.progress import Progress, ignore
@@ -104,8 +115,12 @@ def _activations(
         rows = table.drop_duplicates("sha256").set_index("sha256").loc[missing]
         if settings.executor() is settings.Executor.DASK:
             _compute_on_cluster(stores, blocks.block(keys, weights, rows), callbacks)
-        else:
+        elif keys[0].engine != gpus.MIXED:
             _compute(stores, rows, keys[0], model(), callbacks)
+        elif mixed := _in_mixed_precision(model(), rows, keys[0]):
+            _compute(stores, rows, keys[0], mixed, callbacks)
+        else:
+            return _activations(table, [replace(key, engine="") for key in keys], weights, model, callbacks)
     return [store.read(list(table["sha256"])) for store in stores]
 
 
@@ -147,13 +162,30 @@ def _model(keys: Sequence[FeatureKey], backbone: Any) -> _Model:
 
     inputs = keras.Input((keys[0].size, keys[0].size, 3), name="pixels")
     taps = [backbone.get_layer(key.tap).output for key in keys]
-    cut = keras.Model(backbone.input, taps)
+    cut = keras.Model(backbone.input, taps, name="backbone")
     cut.trainable = False
     found = cut(preprocessing.apply(inputs, keys[0].preprocessing), training=False)
     maps = [key.finish([each], f"moments_{k}") for k, (key, each) in enumerate(zip(keys, found, strict=True))]
     joined = keras.layers.Concatenate()([keras.layers.Flatten()(each) for each in maps])
     shapes = [tuple(each.shape[1:]) for each in maps]
     return _Model(openvino.compiled(keras.Model(inputs, joined), keys[0].engine), shapes)
+
+
+def _in_mixed_precision(exact: _Model, rows: pd.DataFrame, key: FeatureKey) -> _Model | None:
+    """Return the model in mixed precision; None where this process has no GPU, or the tolerance is exceeded."""
+    if not gpus.are_in_use():
+        return None
+    mixed = replace(exact, network=gpu_pass.in_mixed_precision(exact.network))
+    pixels = next(_transformed_batches(rows.head(BATCH), key, ExtractionCallbacks()))
+    expected, found = (model.maps(predict(model.network, pixels)) for model in (exact, mixed))
+    worst = max(map(gpu_pass.difference, found, expected))
+    text = "%s: activations of the first images in mixed precision differ by %.2g of the largest from those in float32"
+    if worst <= gpu_pass.TOLERANCE:
+        logs.LOGGER.info(text, key.backbone, worst)
+        return mixed
+    logs.LOGGER.warning(f"{text}; float32 is used, as this is more than %.2g", key.backbone, worst, gpu_pass.TOLERANCE)
+    gpus.use_float32(key.backbone)
+    return None
 
 
 _building = Lock()
@@ -196,15 +228,17 @@ def _wait_for_files(stores: Sequence[Store], whole: Block, callbacks: Extraction
         sleep(1)
 
 
-def batches(paths: Sequence[Path], size: int, hashes: Sequence[str] | None = None) -> Iterator[np.ndarray]:
-    """Yield uint8 (BATCH or fewer, size, size, 3); the next batch is decoded while one is in use.
+def batches(
+    paths: Sequence[Path], size: int, hashes: Sequence[str] | None = None, images: int = BATCH
+) -> Iterator[np.ndarray]:
+    """Yield uint8 (`images` or fewer, size, size, 3); the next batch is decoded while one is in use.
 
     Raises:
         UserError: an image cannot be read any more, or its SHA-256 is not the one in `hashes`, if given.
     """
-    images = list(zip(paths, hashes or [""] * len(paths), strict=True))
-    groups = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    files = list(zip(paths, hashes or [""] * len(paths), strict=True))
+    groups = [files[start : start + images] for start in range(0, len(files), images)]
+    with ThreadPoolExecutor(AT_ONCE if images == BATCH else os.cpu_count()) as pool:  # more: a GPU computes meanwhile
         ahead = [pool.submit(_decode, path, digest, size) for path, digest in groups[0]] if groups else []
         for position in range(len(groups)):
             ready = ahead
@@ -225,13 +259,15 @@ def _compute(
     held: list[np.ndarray] = []
     done = kept = 0
     hashes, flushed = list(rows.index), monotonic()
+    network = gpu_pass.fitted(model.network, key)
+    pixels = _transformed_batches(rows, key, callbacks, max(BATCH, getattr(network, "images", BATCH)))
 
     def keep() -> None:
         for store, maps in zip(stores, model.maps(np.concatenate(held)), strict=True):
             store.add(hashes[kept:done], maps)
 
     try:
-        for outputs in predict_stream(model.network, _transformed_batches(rows, key, callbacks)):
+        for outputs in predict_stream(network, pixels):
             held.append(outputs)
             done += len(outputs)
             callbacks.progress(done, len(rows))
@@ -243,10 +279,12 @@ def _compute(
             keep()
 
 
-def _transformed_batches(rows: pd.DataFrame, key: FeatureKey, callbacks: ExtractionCallbacks) -> Iterator[np.ndarray]:
-    """Yield batches of `rows` after the image transform and augmentation of `key`."""
+def _transformed_batches(
+    rows: pd.DataFrame, key: FeatureKey, callbacks: ExtractionCallbacks, images: int = BATCH
+) -> Iterator[np.ndarray]:
+    """Yield batches of `rows`, `images` or fewer each, after the image transform and augmentation of `key`."""
     begun, hashes = 0, list(rows.index)
-    for pixels in batches([Path(path) for path in rows["path"]], key.size, hashes):
+    for pixels in batches([Path(path) for path in rows["path"]], key.size, hashes, images):
         callbacks.check()
         end = begun + len(pixels)
         masks = masks_of(rows[begun:end]) if key.lungs == image_transforms.LUNGS_FROM_FILES else None

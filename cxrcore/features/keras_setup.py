@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cxrcore.features import gpus
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -25,5 +27,7 @@ def _no_native_messages() -> Iterator[None]:
 with _no_native_messages():
     import keras
     import tensorflow as tf
+
+    gpus.start(tf)
 
 __all__ = ["keras", "tf"]

@@ -63,13 +63,15 @@ def _folder() -> Iterator[Problem]:
     home = settings.home()
     if not home.is_dir():
         return
-    folders = [home, *(home / name for name in ("datasets", "features", "runs", "sweeps") if (home / name).is_dir())]
-    for folder in folders:
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+    features = settings.features_folder()
+    for folder in (home, features, *(home / name for name in ("datasets", "runs", "sweeps"))):
+        if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             yield Problem(msg("The folder cannot be written."), folder)
-    if (free := shutil.disk_usage(home).free) < LEAST_FREE:
-        text = msg("Only {free} MB of the disk are free. `cxr gc` lists what can be deleted.", free=free // 10**6)
-        yield Problem(text, home)
+    disks = {folder.stat().st_dev: folder for folder in (features, home) if folder.is_dir()}
+    for folder in disks.values():
+        if (free := shutil.disk_usage(folder).free) < LEAST_FREE:
+            text = msg("Only {free} MB of the disk are free. `cxr gc` lists what can be deleted.", free=free // 10**6)
+            yield Problem(text, folder)
     try:
         if not settings.read_only() and os.access(home, os.W_OK):
             with run_process.lock().acquire(timeout=2):

@@ -18,7 +18,10 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{8}(\.\w+)?")  # see `files.atomic_path`
 
 def temporary() -> list[Path]:
     """Return the temporary files of atomic writes, and the folders of runs and sweeps that were never created."""
-    found = [path for path in settings.home().rglob(".*") if _TEMPORARY.fullmatch(path.name) and path.is_file()]
+    home, features = settings.home(), settings.features_folder()
+    roots = [home] if features.is_relative_to(home) else [home, features]
+    hidden = (path for root in roots for path in root.rglob(".*"))
+    found = [path for path in hidden if _TEMPORARY.fullmatch(path.name) and path.is_file()]
     found += settings.runs_folder().glob(f"{PREPARED}*")
     found += [path for path in (settings.home() / "sweeps").glob(".*") if _PREPARED_SWEEP.fullmatch(path.name)]
     return [path for path in found if _is_settled(path)]

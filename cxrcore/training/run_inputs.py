@@ -10,6 +10,7 @@ import pandas as pd
 
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import dataset
+from cxrcore.features import gpu_pass
 from cxrcore.features.weights import Weights
 from cxrcore.inference import saved_model
 from cxrcore.training import resampling, training_data
@@ -69,6 +70,7 @@ def read(config: RunConfig, recorder: RunRecorder) -> RunInputs:
     config = config.model_copy(update={"dataset_version": data.version})
     splits = resampling.splits(config, data.usable)
     recorder.stage("weights")
+    gpu_pass.find()
     return RunInputs(config, data, splits, config.resolve(recorder.download_progress))
 
 

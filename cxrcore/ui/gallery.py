@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
+from cachetools import LRUCache, cached
 from PIL import Image
 
 from cxrcore.data.errors import ImageError
@@ -19,6 +20,7 @@ from cxrcore.i18n import t, translate
 from cxrcore.messages import Message, msg
 
 _SIDE = 320
+_KEPT_BYTES = 10 * 2**20  # of small pictures: about 700
 _NO_CLASS = ClassStyle("#888", "solid", "", "●")
 _HTML = '<div class="cxr-grid"></div>'
 _CSS = """
@@ -164,7 +166,7 @@ def modified_at(path: str) -> float:
     return file.stat().st_mtime if file.is_file() else 0.0
 
 
-@lru_cache(maxsize=3000)
+@cached(LRUCache(_KEPT_BYTES, lambda found: len(found[0]) + 1), lock=Lock())
 def _thumbnail(path: str, modified: float) -> tuple[str, Message]:
     try:
         return thumbnails.data_url(thumbnails.small(Path(path), _SIDE)), msg("")
@@ -172,7 +174,7 @@ def _thumbnail(path: str, modified: float) -> tuple[str, Message]:
         return "", msg("{name}: {reason}", name=Path(path).name, reason=error.message)
 
 
-@st.cache_data(max_entries=1000, show_spinner=False)
+@st.cache_data(max_entries=300, show_spinner=False)
 def _overlay(path: str, modified: float, heatmap: npt.NDArray[np.float32]) -> str:
     """Return the picture under its heatmap as a data URL."""
     picture = np.asarray(thumbnails.small(Path(path), _SIDE))

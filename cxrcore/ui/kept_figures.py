@@ -9,7 +9,7 @@ from cachetools import LRUCache
 from cxrcore.i18n import current
 from cxrcore.ui import digest
 
-_MOST = 512  # of the order of 50 kB each
+_MOST = 256  # of the order of 50 kB each
 _P = ParamSpec("_P")
 _Figures = TypeVar("_Figures")
 _FOUND: LRUCache[bytes, Any] = LRUCache(_MOST)

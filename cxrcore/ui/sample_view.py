@@ -343,7 +343,7 @@ def _picture(found: Sample) -> None:
         st.caption(t("No heatmap of this image is kept. Explain computes one."))
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_data(max_entries=8, show_spinner=False)
 def _opened(path: str, modified: float) -> tuple[npt.NDArray[np.uint8], dict[str, int]]:
     """Return the pixels to show, uint8 (H, W, 3), and width, height and bits of a channel of the file."""
     with images.opened(images.read(Path(path))) as decoded:

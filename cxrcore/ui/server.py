@@ -21,6 +21,7 @@ from cxrcore import logs, runs, settings, ui
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
 from cxrcore.evaluation import verdict
+from cxrcore.features import gpu_pass, gpus
 from cxrcore.jobs import worker_pool
 from cxrcore.ui import collection
 from cxrcore.ui.visitor import predict_route
@@ -66,8 +67,11 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 def prepare() -> None:
     """Import what the pages use and read the datasets and the runs, so that the first visitors do not wait for it.
 
-    The verdict on a run is found again where the one that is kept is of an earlier version.
+    The verdict on a run is found again where the one that is kept is of an earlier version. On a machine that seems to
+    have a GPU, a worker looks for it.
     """
+    if gpus.are_expected():
+        worker_pool.pool().prepare(gpu_pass.find)
     for module in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}."):
         importlib.import_module(module.name)
     dataset.names()

@@ -2,8 +2,10 @@
 
 import os
 import sys
+from types import SimpleNamespace
 
 from cxrcore.evaluation import verdict
+from cxrcore.features import gpu_pass, gpus
 from cxrcore.ui import server
 
 
@@ -22,3 +24,12 @@ def test_pages_are_imported_and_verdicts_that_are_not_kept_are_found(trained, mo
 def test_a_damaged_run_does_not_end_it(trained, monkeypatch):
     (trained.folder / "metrics.json").write_text("{")
     server.prepare()
+
+
+def test_gpus_are_looked_for_where_there_seem_to_be_some(home, monkeypatch):
+    asked = []
+    monkeypatch.setattr(server.worker_pool, "pool", lambda: SimpleNamespace(prepare=asked.append))
+    for expected in (False, True):
+        monkeypatch.setattr(gpus, "are_expected", lambda expected=expected: expected)
+        server.prepare()
+    assert asked == [gpu_pass.find]

@@ -8,6 +8,7 @@ import pytest
 
 from cxrcore import cluster, logs
 from cxrcore.cluster import Worker
+from cxrcore.features import gpus
 from cxrcore.ui.status import state
 
 STATE = state.ServerState(20 * 10**9, 8 * 10**9, 4 * 10**8, 15 * 10**8, 1, 2, 0)
@@ -71,6 +72,29 @@ def test_cluster_that_does_not_answer_leaves_the_rest_of_the_page(open_page, now
     test = open_page("status")
     assert "CXR\\_DASK\\_SCHEDULER must be an address" in test.error[0].value
     assert "Latest errors" in [found.value for found in test.subheader]
+
+
+def test_gpus_of_all_machines(open_page, now, home):
+    none = "No process has found a GPU yet. Activations are computed by the processor."
+    assert none in [text.value for text in open_page("status").caption]
+    (home / "gpus").mkdir(parents=True)
+    gpu = gpus.Gpu(name="NVIDIA H200", memory=143771 * 2**20)
+    for name, found in (("node1", (gpu, gpu)), ("node2", (gpus.Gpu(name="Another"),))):
+        gpus.MachineGpus(machine=name, gpus=found).write(home / "gpus" / f"{name}.json")
+    test = open_page("status")
+    assert none not in [text.value for text in test.caption]
+    table = next(table.value for table in test.dataframe if "GPU" in table.value)
+    assert table.to_numpy().tolist() == [
+        ["node1", "NVIDIA H200", "150.8 GB"],
+        ["node1", "NVIDIA H200", "150.8 GB"],
+        ["node2", "Another", ""],
+    ]
+
+
+def test_folder_of_features_elsewhere(open_page, now, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXR_FEATURES_DIR", str(tmp_path / "elsewhere"))
+    shown = [text.value.replace("\\", "") for text in open_page("status").caption]
+    assert str(home) in shown and str(tmp_path / "elsewhere") in shown
 
 
 def test_state_of_this_process(phantom):

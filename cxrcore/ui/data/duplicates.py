@@ -62,7 +62,7 @@ def _figure(picture: str, alt: str, caption: str) -> str:
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
-@st.cache_data(max_entries=300, show_spinner=False)
+@st.cache_data(max_entries=40, show_spinner=False)
 def _compared(first: str, second: str, *modified: float) -> tuple[Comparison | None, Message]:
     """Return the pair and an empty message, or None and why it cannot be shown; it is read again if a file changed."""
     try:

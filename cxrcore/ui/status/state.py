@@ -18,7 +18,10 @@ FOLDERS = ("datasets", "downloads", "features", "runs", "sweeps", "logs")
 
 @dataclass(frozen=True)
 class ServerState:
-    """Memory and free space in bytes, and how many runs and computations of pages run or wait."""
+    """Memory and free space in bytes, and how many runs and computations of pages run or wait.
+
+    `free_disk` is that of the disk of the workspace or of the cached features, whichever has less.
+    """
 
     free_disk: int
     free_memory: int
@@ -33,7 +36,9 @@ def read() -> ServerState:
     """Return the state of this server."""
     server = psutil.Process(os.getpid())
     return ServerState(
-        free_disk=shutil.disk_usage(_existing(settings.home())).free,
+        free_disk=min(
+            shutil.disk_usage(_existing(folder)).free for folder in (settings.home(), settings.features_folder())
+        ),
         free_memory=psutil.virtual_memory().available,
         server_memory=server.memory_info().rss,
         worker_memory=sum(_memories(server)),
@@ -44,8 +49,9 @@ def read() -> ServerState:
 
 
 def folder_sizes() -> dict[str, int]:
-    """Return the bytes in each folder of the workspace."""
-    return {name: sum(_sizes(settings.home() / name)) for name in FOLDERS}
+    """Return the bytes in each folder of the workspace, wherever it is."""
+    elsewhere = {"features": settings.features_folder()}
+    return {name: sum(_sizes(elsewhere.get(name, settings.home() / name))) for name in FOLDERS}
 
 
 def _sizes(folder: Path) -> Iterator[int]:

@@ -5,6 +5,7 @@ from importlib.metadata import version
 import streamlit as st
 
 from cxrcore import __version__, cluster, logs, settings
+from cxrcore.features import gpus
 from cxrcore.i18n import N_, format_number, format_time, nt, t
 from cxrcore.ui import feedback
 from cxrcore.ui.status import state
@@ -50,10 +51,14 @@ def show() -> None:
         st.subheader(t("Cluster"))
         with feedback.friendly():
             _cluster()
+    st.subheader(t("GPUs"))
+    _gpus()
     st.subheader(t("Latest errors"))
     _errors()
     st.subheader(t("Disk space by folder"))
     st.caption(feedback.plain_text(str(settings.home())))
+    if settings.read("CXR_FEATURES_DIR"):
+        st.caption(feedback.plain_text(str(settings.features_folder())))
     with st.spinner(t("Adding up the sizes of the files"), show_time=True):
         sizes = _sizes(str(settings.home()))
     rows = [{t("Folder"): t(_FOLDERS[name]), t("Size"): _gigabytes(size)} for name, size in sizes.items()]
@@ -72,6 +77,18 @@ def _problems(now: state.ServerState) -> list[str]:
     if now.free_memory < state.LOW_MEMORY:
         found.append(t("Only {free} of memory are free. Runs may be ended.", free=_gigabytes(now.free_memory)))
     return found
+
+
+def _gpus() -> None:
+    rows = [
+        {t("Machine"): found.machine, t("GPU"): gpu.name, t("Memory"): _gigabytes(gpu.memory) if gpu.memory else ""}
+        for found in gpus.machines()
+        for gpu in found.gpus
+    ]
+    if rows:
+        st.dataframe(rows, hide_index=True)
+    else:
+        st.caption(t("No process has found a GPU yet. Activations are computed by the processor."))
 
 
 def _cluster() -> None:
