@@ -2,6 +2,7 @@
 connects.
 """
 
+import os
 import platform
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -155,6 +156,7 @@ class _Call:
     def __call__(self, task: Any) -> Any:
         """Call the function, one task at a time; see `check`."""
         self.check()
+        os.environ["CXR_EXECUTOR"] = Executor.LOCAL  # what a task needs is computed here: the others may be busy
         with _one_at_a_time:
             return self.function(task)
 

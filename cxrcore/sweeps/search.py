@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -95,7 +95,8 @@ def _search(sweep: Sweep, progress: StageProgress) -> None:
         _report(plan, found, progress)
         if settings.executor() is Executor.DASK:
             for task in tasks:  # by all workers, before each trial would compute the same
-                pipeline.compute_features(task.config, sweep.trial(task.number).folder)
+                with suppress(UserError):  # the trial fails with it
+                    pipeline.compute_features(task.config, sweep.trial(task.number).folder)
         with closing(cluster.results(_train_trial, tasks)) as outcomes:
             for outcome in outcomes:
                 _record(found, trials[outcome.number], outcome)

@@ -1,5 +1,6 @@
 """Sweeps: a search over the same pipeline, interrupted and continued, that never uses the test images."""
 
+import math
 import os
 import signal
 import subprocess
@@ -95,6 +96,35 @@ def test_failed_trial_is_counted_and_the_sweep_continues(phantom):
     table = leaderboard.table(made)
     assert len(table) == 3 and set(table["state"]) == {"failed"}
     assert next(str(message) for message in leaderboard.failures(made)).startswith("Loss became NaN")
+
+
+def test_trial_whose_features_fail_on_a_cluster_is_a_failed_trial(phantom, monkeypatch):
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    monkeypatch.setattr(search.cluster, "results", lambda function, tasks: (function(task) for task in tasks))
+    monkeypatch.setattr(search.pipeline, "compute_features", _failing)
+    monkeypatch.setattr(search.pipeline, "run", _failing)
+    made = sweep.create("apart", _plan(trials=3))
+    search.search(made, ignore_stages)
+    assert list(leaderboard.table(made)["state"]) == ["failed"] * 3
+
+
+def test_trials_of_a_round_do_not_depend_on_the_order_of_their_ends(phantom, monkeypatch):
+    def proposed(name, order):
+        monkeypatch.setattr(
+            search.cluster, "results", lambda function, tasks: (_outcome(task) for task in order(tasks))
+        )
+        made = sweep.create(name, _plan(trials=20))
+        search.search(made, ignore_stages)
+        return leaderboard.table(made)[["number", "val_loss", "learning_rate", "head"]]
+
+    assert proposed("forwards", list).equals(proposed("backwards", lambda tasks: tasks[::-1]))
+
+
+def _outcome(task):
+    """A loss that is the distance of the logarithm of the learning rate from -2, after two reports."""
+    loss = abs(math.log10(task.config.learning_rate) + 2)
+    result = search.TrialResult(val_loss=loss, val_accuracy=0.5, kept_epoch=12, n_validation=6)
+    return search._Outcome(task.number, {5: loss + 1, 10: loss}, 0.1, result)
 
 
 def _failing(*arguments, **more):
