@@ -6,14 +6,16 @@ Nothing is kept in a server's memory.
 
 import math
 import time
+from itertools import repeat
 
 from cxrcore import settings
 from cxrcore.config.run_config import RunConfig, validated
 from cxrcore.errors import UserError
-from cxrcore.features import weights
+from cxrcore.features import gpus, weights
 from cxrcore.jobs import run_process
 from cxrcore.messages import Message, msg
 from cxrcore.runs import FAILED, LIVE, QUEUED, RUNNING, STOPPED, Run, RunStatus, create, known, state_label
+from cxrcore.settings import Executor
 from cxrcore.training import pipeline
 from cxrcore.training.run_recorder import STOP_FILE
 
@@ -48,10 +50,12 @@ def dispatch() -> None:
         return
     with run_process.lock():
         statuses = _statuses()
-        running = sum(status.state == RUNNING and not _mark_if_dead(run, status) for run, status in statuses)
-        for run in waiting(statuses)[: max(0, settings.max_jobs() - running)]:
+        running = [status for run, status in statuses if status.state == RUNNING and not _mark_if_dead(run, status)]
+        used = {status.gpu for status in running}
+        free = [gpu for gpu in _gpus() if gpu not in used]
+        for run, gpu in zip(waiting(statuses)[: max(0, _places() - len(running))], free or repeat(""), strict=False):
             try:
-                run_process.submit(run)
+                run_process.submit(run, gpu)
             except UserError as error:  # of the cluster: the run waits on
                 global _failed_at
                 _failed_at = time.monotonic()
@@ -59,12 +63,22 @@ def dispatch() -> None:
                 return
 
 
+def _places() -> int:
+    """Return how many runs are trained at the same time; one for each GPU where this machine has some."""
+    return min(settings.max_jobs(), len(_gpus()) or settings.max_jobs())
+
+
+def _gpus() -> list[str]:
+    """Return the GPUs for the runs of this machine; the machines of a cluster have their own."""
+    return gpus.assignments() if settings.executor() is Executor.LOCAL else []
+
+
 def _is_due() -> bool:
     """Tell whether a process has ended or a run can be started, by what is known of the runs without the lock."""
     live = [(found.run, found.status) for found in known() if found.status and found.status.state in LIVE]
     running = [(run, status) for run, status in live if status.state == RUNNING]
     waits = len(running) < len(live)
-    can_start = waits and len(running) < settings.max_jobs() and time.monotonic() - _failed_at > _AGAIN_SECONDS
+    can_start = waits and len(running) < _places() and time.monotonic() - _failed_at > _AGAIN_SECONDS
     return can_start or not all(run_process.is_alive(*each) for each in running)
 
 

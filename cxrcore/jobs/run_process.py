@@ -43,8 +43,10 @@ def write_status(run: Run, status: RunStatus, **changes: object) -> None:
     status.model_copy(update=changes).write(run.folder / "status.json")
 
 
-def submit(run: Run) -> None:
+def submit(run: Run, gpu: str = "") -> None:
     """Start the process of a run that waits, or give it to a worker of the cluster; called under the lock.
+
+    On this machine it sees one GPU, as CUDA_VISIBLE_DEVICES names it, or all for "".
 
     Raises:
         UserError: the cluster cannot be used.
@@ -54,7 +56,7 @@ def submit(run: Run) -> None:
             connection.start(_begin, run)
         _mark_started(run, pid=-1)
     else:
-        _start(run)
+        _start(run, gpu=gpu)
 
 
 def is_alive(run: Run, status: RunStatus) -> bool:
@@ -103,8 +105,10 @@ def start_heartbeat(run: Run) -> None:
     threading.Thread(target=beat, daemon=True).start()
 
 
-def _start(run: Run, host: str = "", **variables: str) -> "subprocess.Popen[bytes]":
+def _start(run: Run, host: str = "", gpu: str = "", **variables: str) -> "subprocess.Popen[bytes]":
     """Start the process on this machine, of the name `host` in a cluster, with more variables of the environment."""
+    if gpu:
+        variables["CUDA_VISIBLE_DEVICES"] = gpu
     with (run.folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(  # nosec B603
             [sys.executable, *work(run)],
@@ -114,7 +118,7 @@ def _start(run: Run, host: str = "", **variables: str) -> "subprocess.Popen[byte
             env=environment() | variables,
             start_new_session=True,  # Ctrl-C of the server does not reach its runs
         )
-    _mark_started(run, **dict(process_id(process.pid)) | {"host": host})
+    _mark_started(run, **dict(process_id(process.pid)) | {"host": host, "gpu": gpu})
     return process
 
 

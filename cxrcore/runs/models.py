@@ -35,7 +35,8 @@ class RunStatus(Stored, ProcessId):
     """`status.json`: the state of a run, and of a running one its stage and progress. Times are seconds since 1970.
 
     `done` of `total` steps of the stage are done, `total` is 0 where they cannot be counted; `first` were done before
-    the stage began, by an earlier process. `worker` tells whether the run has a process of its own. `rank` is what
+    the stage began, by an earlier process. `worker` tells whether the run has a process of its own, and `gpu` which GPU
+    of its machine that has for itself, as in CUDA_VISIBLE_DEVICES, "" for none. `rank` is what
     waiting runs are sorted by. `previous` is the status, and `previous_config` the config as plain values, to which a
     run that waits to be continued returns if it is taken off the queue.
     """
@@ -51,6 +52,7 @@ class RunStatus(Stored, ProcessId):
     first: int = 0
     paused: bool = False
     worker: bool = False
+    gpu: str = ""
     message: SealedMessage = Message(id="")
     rank: float | None = None
     previous: "RunStatus | None" = None

@@ -122,7 +122,7 @@ def test_run_waits_while_the_scheduler_does_not_answer(phantom, monkeypatch):
     assert run.status.state == "queued"
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in str(run.status.message)
     asked = []
-    monkeypatch.setattr(run_process, "submit", asked.append)
+    monkeypatch.setattr(run_process, "submit", lambda run, gpu: asked.append(run))
     queue.dispatch()
     assert asked == []  # not before half a minute has passed
     monkeypatch.setattr(queue, "_AGAIN_SECONDS", 0.0)

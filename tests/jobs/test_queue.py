@@ -193,7 +193,7 @@ def test_dispatch_takes_the_lock_only_if_a_run_has_ended_or_can_start(home, monk
     running = runs.create(run_config.make(dataset="d", size=64))  # belongs to this process
     runs.create(run_config.make(dataset="d", size=64), queued=True)
     locked = []
-    monkeypatch.setattr(run_process, "submit", lambda run: None)
+    monkeypatch.setattr(run_process, "submit", lambda run, gpu: None)
     lock = run_process.lock
     monkeypatch.setattr(run_process, "lock", lambda: locked.append(1) or lock())
     queue.dispatch()
@@ -205,3 +205,24 @@ def test_dispatch_takes_the_lock_only_if_a_run_has_ended_or_can_start(home, monk
     run_process.write_status(running, running.status, pid_started=0.0)
     queue.dispatch()
     assert len(locked) == 2 and running.status.state == "failed"
+
+
+def test_runs_take_turns_on_the_gpus_of_the_machine(phantom, monkeypatch):
+    monkeypatch.setenv("CXR_MAX_JOBS", "4")
+    monkeypatch.setattr(queue.gpus, "assignments", lambda: ["3", "5"])
+    seen = []
+
+    class Popen:
+        pid = os.getpid()
+
+        def __init__(self, command, env, **more):
+            seen.append(env["CUDA_VISIBLE_DEVICES"])
+
+    monkeypatch.setattr(run_process.subprocess, "Popen", Popen)
+    monkeypatch.setattr(run_process.processes, "alive", lambda process, work: True)
+    made = [queue.submit(run_config.make(dataset="phantom", size=64)) for _ in range(3)]
+    assert seen == ["3", "5"] and [run.status.gpu for run in made] == ["3", "5", ""]
+    assert [run.status.state for run in made] == ["running", "running", "queued"]
+    run_process.write_status(made[0], made[0].status, state="finished")
+    queue.dispatch()
+    assert seen == ["3", "5", "3"] and made[2].status.gpu == "3"
