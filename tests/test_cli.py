@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cxrcore import runs
-from cxrcore.cli import app, main
+from cxrcore.cli import app, main, terminal
 from cxrcore.evaluation import saved_model
 from cxrcore.schema import to_plain
 
@@ -202,3 +202,10 @@ def test_evaluate_prints_the_positive_class_of_two(made, monkeypatch):
         f"  <script>alert(1)</script>: {text}"
         for text in ("sensitivity 80.0 %", "specificity 90.0 %", "PPV 88.9 %", "NPV 81.8 %")
     ]
+
+
+def test_control_characters_of_a_name_are_escaped(capsys):
+    terminal.result({"name": "a\x1b[2Jb"}, "a\x1b[2Jb\nc\x9b\u202e", False)
+    assert capsys.readouterr().out == "a\\x1b[2Jb\nc\\x9b\\u202e\n"
+    terminal.result({"name": "a\x1b\x9b"}, "", True)
+    assert capsys.readouterr().out == '{"name": "a\\u001b\\u009b"}\n'

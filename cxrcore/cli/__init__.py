@@ -19,6 +19,7 @@ from cxrcore.cli import (
     runs,
     share,
     sweep,
+    terminal,
     train,
 )
 from cxrcore.errors import UserError
@@ -57,12 +58,12 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except OSError as error:
-        print(f"Error: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        print(terminal.visible(f"Error: {error.strerror or error}: {error.filename or ''}"), file=sys.stderr)
         sys.exit(2)
     except (UserError, TyperException) as error:
         text = error.format_message() if isinstance(error, TyperException) else str(error)
         if text:  # empty when only the help was asked for
-            print(f"Error: {text}", file=sys.stderr)
+            print(terminal.visible(f"Error: {text}"), file=sys.stderr)
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         print("Interrupted.", file=sys.stderr)

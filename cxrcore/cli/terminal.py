@@ -1,6 +1,7 @@
 """Output of the commands: progress on a terminal, nothing in a pipe, one JSON object at the end if asked."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ from cxrcore.runs import Run
 
 if TYPE_CHECKING:
     from cxrcore.evaluation.verdict import Verdict
+
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class _Rate(ProgressColumn):
@@ -53,7 +56,12 @@ def progress() -> Iterator[TaskProgress]:
 
 def result(value: dict[str, Any], text: str, as_json: bool) -> None:
     """Print `text`, or `value` as one line of JSON."""
-    print(json.dumps(value, ensure_ascii=False) if as_json else text)
+    print(json.dumps(value) if as_json else visible(text))
+
+
+def visible(text: str) -> str:
+    """Return a text whose characters that would control the terminal, as of a file's name, are escaped."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def proportion(metric: Metric) -> str:

@@ -56,6 +56,9 @@ def dispatch() -> None:
         for run, gpu in zip(waiting(statuses)[: max(0, _places() - len(running))], free or repeat(""), strict=False):
             try:
                 run_process.submit(run, gpu)
+            except IsADirectoryError as error:
+                message = msg("{path} is missing or damaged.", path=error.filename)
+                run_process.write_status(run, run.status, state=FAILED, message=message, ended=time.time())
             except UserError as error:  # of the cluster: the run waits on
                 global _failed_at
                 _failed_at = time.monotonic()

@@ -226,3 +226,11 @@ def test_runs_take_turns_on_the_gpus_of_the_machine(phantom, monkeypatch):
     run_process.write_status(made[0], made[0].status, state="finished")
     queue.dispatch()
     assert seen == ["3", "5", "3"] and made[2].status.gpu == "3"
+
+
+def test_run_with_a_folder_in_place_of_its_log_fails_and_the_next_one_starts(phantom, monkeypatch):
+    damaged = runs.create(run_config.make(dataset="phantom", size=64), queued=True)
+    (damaged.folder / "log.txt").mkdir()
+    queue.dispatch()
+    assert damaged.status.state == "failed" and "log.txt is missing or damaged" in str(damaged.status.message)
+    assert queue.submit(run_config.make(**LONG)).status.state == "running"
