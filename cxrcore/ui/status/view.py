@@ -131,7 +131,7 @@ def _errors() -> None:
 
 
 def _gigabytes(size: int) -> str:
-    return f"{format_number(size / 1e9, '.1f')} GB"
+    return f"{format_number(size / 1e9, '.1f')} GB" if size >= 1e8 else f"{format_number(size / 1e6, '.0f')} MB"
 
 
 @st.cache_data(ttl=60, max_entries=2, show_spinner=False)
