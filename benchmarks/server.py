@@ -24,8 +24,8 @@ def running(home: Path, folder: Path = ROOT, port: int = 0, **variables: str) ->
         port = probe.getsockname()[1]
     environment = os.environ | {"CXR_HOME": str(home), "PYTHONPATH": str(ROOT)} | variables
     environment.pop("CXR_WEIGHTS_DIR", None)
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "streamlit_app.py"), "--server.headless", "true"]
-    process = subprocess.Popen([*command, "--server.port", str(port)], cwd=folder, env=environment)
+    command = [sys.executable, "-m", "cxrcore", "app", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=folder, env=environment | {"STREAMLIT_SERVER_HEADLESS": "true"})
     address = f"http://localhost:{port}"
     wait_until_up(address)
     try:

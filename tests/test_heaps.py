@@ -8,7 +8,7 @@ import pytest
 
 _THREADS = """
 import threading
-from cxrcore.ui import heaps
+from cxrcore.cli import heaps
 BOUND
 ready = threading.Barrier(9)
 def work():

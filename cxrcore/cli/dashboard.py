@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from cxrcore import settings
+from cxrcore.cli import heaps
 from cxrcore.errors import UserError
 
 
@@ -25,6 +26,7 @@ def app(
     ] = False,
 ) -> None:
     """Start the dashboard; Ctrl-C or SIGTERM stops it. Runs and tasks go on."""
+    heaps.bound()
     require_free_port(address, port)
     if read_only:
         os.environ["CXR_READ_ONLY"] = "1"

@@ -23,7 +23,7 @@ from cxrcore.errors import UserError
 from cxrcore.evaluation import verdict
 from cxrcore.features import gpu_pass, gpus
 from cxrcore.jobs import worker_pool
-from cxrcore.ui import collection, heaps
+from cxrcore.ui import collection
 from cxrcore.ui.visitor import predict_route
 from cxrcore.ui.visitor.hosts import HostsAndOrigins
 
@@ -54,7 +54,6 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
     Streamlit prints each error that escapes a page, with its text. The log has it without: texts hold names of files.
     """
-    heaps.bound()
     logs.start(session=_session)
     collection.install()
     logging.getLogger("streamlit.error_util").addFilter(lambda record: False)

@@ -8,10 +8,10 @@ _MOST = 2
 
 
 def bound() -> None:
-    """Let the threads of this process share two heaps; nothing happens where the C library is another one.
+    """Let the threads that this process will start share two heaps; nothing happens where the C library is another one.
 
     glibc makes a heap for each thread, at most eight for each core, and a heap is hardly ever as small again as it was.
-    Each page run is a thread: with 50 visitors, this takes 150 MB less (see docs/reliability.md).
+    Each page run is a thread, so that the server's memory would grow with its visitors (see docs/reliability.md).
     """
     if sys.platform == "linux":
         library = ctypes.CDLL(None)
