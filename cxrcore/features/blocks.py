@@ -10,6 +10,7 @@ import pandas as pd
 from cxrcore import __version__, settings
 from cxrcore.errors import UserError
 from cxrcore.features.key import FeatureKey
+from cxrcore.features.store import Store
 from cxrcore.features.weights import Weights
 
 # About a minute with the slowest backbone; what is computed is written more often.
@@ -26,7 +27,7 @@ class Block:
         rows: the images, with the index SHA-256, `path`, and `lungs` where there are masks. They are not in the text of
             a block, which Dask logs, as names of files may tell of patients.
         home: the workspace.
-        features: the folder of cached features.
+        features: the folder of the activations of the first key.
         version: of this program.
     """
 
@@ -63,18 +64,16 @@ class Block:
                 theirs=settings.home(),
                 ours=self.home,
             )
-        if self.features != settings.features_folder():
+        if self.features != (theirs := Store(self.keys[0]).folder):
             raise UserError(
                 "The worker on {machine} keeps features in {theirs}, not {ours}. Start all workers with the same "
-                "CXR_FEATURES_DIR.",
+                "CXR_FEATURES_DIR and CXR_HALF_PRECISION.",
                 machine=platform.node(),
-                theirs=settings.features_folder(),
+                theirs=theirs,
                 ours=self.features,
             )
 
 
 def block(keys: Sequence[FeatureKey], weights: Weights, rows: pd.DataFrame) -> Block:
     """Return all `rows`, with the index SHA-256, as one block in this workspace."""
-    return Block(
-        tuple(keys), weights, rows.filter(items=["path", "lungs"]), settings.home(), settings.features_folder()
-    )
+    return Block(tuple(keys), weights, rows.filter(items=["path", "lungs"]), settings.home(), Store(keys[0]).folder)
