@@ -4,8 +4,9 @@ Maps by the head with global average pooling, and the means of values and square
 by patient, on phantoms and on the real images of ../shared. Each run is repeated with the same activations rounded to
 float16; beside it are the bytes, and the time to read all of them as float32, from disk and from the system's cache.
 
-`--mixed`: in place of this, how far activations in mixed precision are from those in float32, by tap, on real images. A
-processor computes the same as a GPU, but slowly.
+`--mixed`: in place of this, how far activations in mixed precision are from those in float32, by tap, with the largest
+ones, and what they change in the same runs, at the backbone's own size. A processor computes what a GPU would, but
+slowly.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -33,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.half_precision")
     parser.add_argument("--backbones", nargs="+", default=["cxrtiny", "mobilenetv2", "vgg16"])
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
-    parser.add_argument("--kinds", nargs="+", choices=HEADS, default=list(HEADS))
+    parser.add_argument("--kinds", nargs="*", choices=HEADS, default=list(HEADS))
     parser.add_argument("--mixed", action="store_true", help="compare mixed precision with float32")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
@@ -41,7 +43,11 @@ def main() -> None:
         _datasets(arguments.datasets)
         if arguments.mixed:
             for backbone in arguments.backbones:
-                print(json.dumps({"backbone": backbone} | mixed(backbone, arguments.datasets[-1])), flush=True)
+                for dataset in arguments.datasets:
+                    print(json.dumps({"dataset": dataset, "backbone": backbone, "taps": taps(backbone, dataset)}))
+                    for kind in arguments.kinds:
+                        row = {"dataset": dataset, "backbone": backbone, "kind": kind}
+                        print(json.dumps(row | mixed(dataset, backbone, kind, Path(home))), flush=True)
             return
         for backbone in arguments.backbones:
             for dataset in arguments.datasets:
@@ -84,8 +90,28 @@ def measure(dataset: str, backbone: str, kind: str, home: Path) -> dict[str, Any
     return found | rounding
 
 
-def mixed(backbone: str, dataset: str) -> dict[str, Any]:
-    """Return for each tap how far activations, and means of values and squares, are from those in float32."""
+def mixed(dataset: str, backbone: str, kind: str, home: Path) -> dict[str, Any]:
+    """Return the results of runs in both precisions, and what mixed precision changes, whatever the tolerance."""
+    from cxrcore.features import gpu_pass, gpus
+
+    os.environ["CXR_FEATURES_DIR"] = str(home / "mixed")
+    shutil.rmtree(home / "mixed", ignore_errors=True)
+    values = HEADS[kind] | {"budget": 0}
+    first, _ = trained(dataset, backbone, values)
+    with (
+        patch.object(gpus, "are_in_use", return_value=True),
+        patch.object(gpus, "engine_for", return_value=gpus.MIXED),
+        patch.object(gpu_pass, "TOLERANCE", np.inf),
+        patch.object(gpu_pass, "MOST", gpu_pass.FEWEST),
+    ):
+        second, _ = trained(dataset, backbone, values)
+    return {"float32": _result(first), "mixed": _result(second), "difference": _difference(first, second)}
+
+
+def taps(backbone: str, dataset: str) -> dict[str, Any]:
+    """Return for each tap how far activations, and means of values and squares, are from those in float32, and the
+    largest of these.
+    """
     from cxrcore.data.dataset import load
     from cxrcore.features import backbones, extract, gpu_pass, preprocessing, weights
     from cxrcore.features.keras_setup import keras
@@ -106,7 +132,7 @@ def mixed(backbone: str, dataset: str) -> dict[str, Any]:
     )
     return {
         tap: {
-            name: float(f"{gpu_pass.difference(of(after), of(before)):.2g}")
+            name: [float(f"{number:.2g}") for number in (gpu_pass.difference(of(after), of(before)), of(before).max())]
             for name, of in (("maps", _values), ("means", _means), ("means of squares", _squares))
         }
         for tap, before, after in zip(known.taps, expected, found, strict=True)
