@@ -1,6 +1,6 @@
 """Cached features: one folder for each `FeatureKey`, files of many images each, read as memory maps.
 
-Maps can be kept in float16, in a folder of their own; the probabilities of a head on maps change by less than 1e-4.
+Maps can be kept in float16, in a folder of their own; the probabilities of a head on maps change by less than 2e-4.
 Means stay in float32: they are small, mean squares of VGG16 are larger than float16 allows, and the standard deviation
 of a channel, from the difference of its mean square and squared mean, needs more digits: probabilities change by up to
 0.07 (`python -m benchmarks.half_precision`).
