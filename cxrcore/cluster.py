@@ -151,6 +151,7 @@ class _Call:
     function: Callable[..., Any]
     home: Path = field(default_factory=settings.home)
     features: Path = field(default_factory=settings.features_folder)
+    half_precision: bool = field(default_factory=settings.half_precision)
     version: str = __version__
 
     def __call__(self, task: Any) -> Any:
@@ -192,6 +193,12 @@ class _Call:
                 machine=platform.node(),
                 theirs=settings.features_folder(),
                 ours=self.features,
+            )
+        if self.half_precision != settings.half_precision():
+            raise UserError(
+                "The worker on {machine} keeps maps in another precision. Start all workers with the same "
+                "CXR_HALF_PRECISION.",
+                machine=platform.node(),
             )
 
 

@@ -57,6 +57,10 @@ SETTINGS = {
         "features/ in the workspace.",
     ),
     "CXR_CACHE_GB": ("50", "Largest size of features/ in GB; the least recently used activations are deleted first."),
+    "CXR_HALF_PRECISION": (
+        "0",
+        "1: keep feature maps in half precision (float16), in half the space; means of maps stay in float32.",
+    ),
     "CXR_OPENVINO": ("1", "0: compute activations by Keras even where OpenVINO is installed."),
     "CXR_EXECUTOR": (
         "local",
@@ -174,6 +178,11 @@ def cache_bytes() -> int:
 def use_openvino() -> bool:
     """Tell whether OpenVINO may be used where it is installed."""
     return _switch("CXR_OPENVINO")
+
+
+def half_precision() -> bool:
+    """Tell whether feature maps are kept in float16."""
+    return _switch("CXR_HALF_PRECISION")
 
 
 def executor() -> Executor:

@@ -32,6 +32,7 @@ def home(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name in (
         "CXR_FEATURES_DIR",
+        "CXR_HALF_PRECISION",
         "CXR_CACHE_GB",
         "CXR_WORKERS",
         "CXR_WORKER_MB",

@@ -1,7 +1,7 @@
 """The frozen pass on a GPU: as many images at once as its memory allows, and in mixed precision.
 
 In mixed precision, a backbone computes in float16 with weights in float32 (Micikevicius et al. 2018, arXiv:1710.03740).
-Preprocessing, means and squares stay in float32.
+Preprocessing, means and squares stay in float32. XLA is not used: it would compile each size of a pass anew.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def difference(maps: np.ndarray, expected: np.ndarray) -> float:
 
 
 def in_mixed_precision(model: Any) -> Any:
-    """Return a copy of a frozen Keras model whose layer `backbone` computes in mixed precision."""
+    """Return a copy of a frozen Keras model whose layer `backbone` computes in mixed precision; both without XLA."""
     from cxrcore.features.keras_setup import keras
 
     def mixed(layer: Any) -> Any:
@@ -56,6 +56,7 @@ def in_mixed_precision(model: Any) -> Any:
 
     made = keras.models.clone_model(model, clone_function=copied)
     made.set_weights(model.get_weights())
+    model.jit_compile = made.jit_compile = False
     return made
 
 
@@ -65,6 +66,7 @@ def fitted(model: Any, key: FeatureKey) -> Any:
     """
     if not gpus.are_in_use() or key.engine == openvino.NAME:
         return model
+    model.jit_compile = False
     place = key.backbone, key.size
     if place not in _images:
         _images[place] = _most_images(model)

@@ -99,3 +99,10 @@ def test_worker_that_would_keep_features_elsewhere(home, disk, monkeypatch):
     monkeypatch.delenv("CXR_FEATURES_DIR")
     with pytest.raises(UserError, match=f"keeps features in {home / 'features'}, not {disk}"):
         call([1, 2])
+
+
+def test_worker_that_would_keep_another_precision(home, monkeypatch):
+    call = cluster._Call(len)
+    monkeypatch.setenv("CXR_HALF_PRECISION", "1")
+    with pytest.raises(UserError, match="keeps maps in another precision"):
+        call([1, 2])

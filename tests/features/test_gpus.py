@@ -1,10 +1,11 @@
 """The GPUs of a machine, as TensorFlow tells them: noted in the workspace for processes without TensorFlow."""
 
+import importlib
 from types import SimpleNamespace
 
 import pytest
 
-from cxrcore.features import gpus
+from cxrcore.features import gpus, keras_setup
 from cxrcore.features.gpus import MIXED, Gpu
 
 MEMORIES = gpus._memories
@@ -40,6 +41,13 @@ def test_gpus_grow_and_are_noted(home):
     assert noted.gpus == (H200, Gpu(name="Another", memory=0))
     assert gpus.are_in_use() and gpus.assignments() == ["0", "1"]
     assert (home / "gpus" / "node7.json").is_file()
+
+
+def test_gpus_are_looked_for_when_tensorflow_is_imported(monkeypatch):
+    asked = []
+    monkeypatch.setattr(gpus, "start", asked.append)
+    importlib.reload(keras_setup)
+    assert asked == [keras_setup.tf]
 
 
 def test_machine_without_a_gpu_is_not_noted(home):
