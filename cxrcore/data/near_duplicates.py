@@ -22,7 +22,7 @@ STAGE = {"comparing": N_("Comparing images")}
 # Of 256 bits. Copies at half size, at JPEG quality 50 or without a twentieth of a side differ by up to 10 in 99 of 100;
 # the nearest two of 2,000 phantoms differ by 12, two different patients of the real sets by 40 and more.
 NEAR_BITS = 10
-_MOST_ALIKE = 1000  # images that share a key
+_MOST_ALIKE = 200  # images that share a key
 _BLOCK = 10_000  # images that are looked up together
 _UNPACKED = 25_000  # hashes whose bits are held at once, in 25 MB
 _AT_ONCE = 2_000_000  # pairs that are compared bit by bit together, in 200 MB
@@ -45,6 +45,8 @@ def near_pairs(hashes: np.ndarray, progress: StageProgress) -> np.ndarray:
             first, second = block[a], rows[b]
             pairs = np.minimum(first, second) * len(hashes) + np.maximum(first, second)
             found.append(np.unique(pairs[first != second]))
+            if sum(map(len, found[1:])) > _AT_ONCE:  # a pair comes again at each key that it shares
+                found = [np.unique(np.concatenate(found))]
         progress("comparing", done, len(rows))
     return np.stack(np.divmod(np.unique(np.concatenate(found)), max(len(hashes), 1)), axis=1)
 
