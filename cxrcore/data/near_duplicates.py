@@ -152,7 +152,7 @@ def _values(hashes: np.ndarray, groups: int) -> np.ndarray:
 
 def _key(values: np.ndarray, groups: Sequence[int]) -> np.ndarray:
     """Return the values of one group or of two groups as one number, int64 (n,)."""
-    key = values[groups[0]].astype(np.int64)
+    key: np.ndarray = values[groups[0]].astype(np.int64)
     return key if len(groups) == 1 else (key << 24) + values[groups[1]]
 
 

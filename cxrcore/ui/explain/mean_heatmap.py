@@ -44,7 +44,13 @@ def show(run: Run) -> None:
             "{label}: {n} images, {aligned} aligned by their lungs", label=escaped, n=found.n, aligned=found.aligned
         )
         if found.n < found.all:
-            caption += " " + t("A random sample of {n:,}.", n=found.all)
+            caption = t(
+                "{label}: {n} of {all:,} images, chosen at random, {aligned} aligned by their lungs",
+                label=escaped,
+                n=found.n,
+                all=found.all,
+                aligned=found.aligned,
+            )
         alt = t("Mean Grad-CAM of {label}", label=label)
         column.image(overlay(found.image, found.heatmap, 0.5), width="stretch", caption=caption, alt=alt)
 
