@@ -2,13 +2,14 @@
 
 Hashes that differ in at most d bits are equal in at least one of any d + 1 groups of bits that make up the hash. So
 only pairs that share a group are compared bit by bit, and none is missed (Norouzi et al. 2012, "Fast search in Hamming
-space with multi-index hashing", there with fewer and larger groups). X-rays are alike, so the pairs that share a group
-are many and grow with the square of the number of images. Of more than `_FEW` images, only pairs that share two of any
-d + 2 groups are compared, by which none is missed either. Where more than `_MOST_ALIKE` images share a key, an image is
-compared with the first of them alone, so that the number of comparisons grows with the number of images.
+space with multi-index hashing", there with fewer and larger groups). X-rays are alike: the pairs that share a group
+grow with the square of the number of images. Where they are many, only pairs that share two of any d + 2 groups are
+compared, by which none is missed either. Where more than `_MOST_ALIKE` images share a key, an image is compared with
+the first of them alone, so that the number of comparisons grows with the number of images.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -21,9 +22,9 @@ STAGE = {"comparing": N_("Comparing images")}
 # Of 256 bits. Copies at half size, at JPEG quality 50 or without a twentieth of a side differ by up to 10 in 99 of 100;
 # the nearest two of 2,000 phantoms differ by 12, two different patients of the real sets by 40 and more.
 NEAR_BITS = 10
-_FEW = 5000
-_MOST_ALIKE = 1000
-_BLOCK = 1000  # images that are looked up together
+_MOST_ALIKE = 200  # images that share a key
+_BLOCK = 10_000  # images that are looked up together
+_UNPACKED = 25_000  # hashes whose bits are held at once, in 25 MB
 _AT_ONCE = 2_000_000  # pairs that are compared bit by bit together, in 200 MB
 
 
@@ -44,6 +45,8 @@ def near_pairs(hashes: np.ndarray, progress: StageProgress) -> np.ndarray:
             first, second = block[a], rows[b]
             pairs = np.minimum(first, second) * len(hashes) + np.maximum(first, second)
             found.append(np.unique(pairs[first != second]))
+            if sum(map(len, found[1:])) > _AT_ONCE:  # a pair comes again at each key that it shares
+                found = [np.unique(np.concatenate(found))]
         progress("comparing", done, len(rows))
     return np.stack(np.divmod(np.unique(np.concatenate(found)), max(len(hashes), 1)), axis=1)
 
@@ -75,15 +78,15 @@ def near_pairs_between(
 
 
 class _WholeImages:
-    """The hashes of whole images, sorted by each key."""
+    """The hashes of whole images, looked up by their keys."""
 
     def __init__(self, hashes: np.ndarray, most: int) -> None:
         """Take uint8 (n, BITS / 8), and in how many bits a near hash differs at most."""
         self.hashes, self.most = hashes, most
-        self.is_joined = len(hashes) > _FEW
-        keys = _keys(hashes, most, self.is_joined)
-        self.order = np.argsort(keys, axis=1, kind="stable")
-        self.keys = np.take_along_axis(keys, self.order, axis=1)
+        joined = _joined(hashes, most)
+        self.groups = most + joined
+        self.keys = list(combinations(range(self.groups), joined))
+        self.values = _values(hashes, self.groups)
 
     def near(self, packed: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield indices and bits (a, b, d), each (k,): a hash of `packed[a]`, uint8 (m, CROPS, BITS / 8), is near b's.
@@ -94,15 +97,17 @@ class _WholeImages:
             return
         crops = packed.shape[1]
         queries = packed.reshape(-1, packed.shape[2])
-        for sorted_keys, order, keys in zip(
-            self.keys, self.order, _keys(queries, self.most, self.is_joined), strict=True
-        ):
-            start = np.searchsorted(sorted_keys, keys)
-            some = np.flatnonzero(sorted_keys[np.minimum(start, len(sorted_keys) - 1)] == keys)
+        values = _values(queries, self.groups)
+        for groups in self.keys:
+            own, keys = _key(self.values, groups), _key(values, groups)
+            order = np.argsort(own, kind="stable")
+            own = own[order]
+            start = np.searchsorted(own, keys)
+            some = np.flatnonzero(own[np.minimum(start, len(own) - 1)] == keys)
             counts = np.zeros_like(start)
-            counts[some] = np.searchsorted(sorted_keys, keys[some], "right") - start[some]
-            for piece in _at_most(np.minimum(counts, _MOST_ALIKE)):
-                a, b = _ranges(piece, start[piece], start[piece] + np.minimum(counts[piece], _MOST_ALIKE))
+            counts[some] = np.minimum(np.searchsorted(own, keys[some], "right") - start[some], _MOST_ALIKE)
+            for piece in _at_most(counts):
+                a, b = _ranges(piece, start[piece], start[piece] + counts[piece])
                 candidates = order[b]
                 distance = _distance(queries[a], self.hashes[candidates])
                 near = distance <= self.most
@@ -120,20 +125,35 @@ def _blocks(rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         yield min(start + _BLOCK, len(rows)), rows[start : start + _BLOCK]
 
 
-def _keys(hashes: np.ndarray, most: int, is_joined: bool) -> np.ndarray:
-    """Return the values of the groups, or of the pairs of groups, that serve as keys, int64 (keys, n).
-
-    Bit k is in group k % groups: neighbouring bits are alike in X-rays, so each group takes bits from everywhere. Of 11
-    groups and more, each has at most 24 bits, whose values float32 holds exactly.
+def _joined(hashes: np.ndarray, most: int) -> int:
+    """Return of how many groups a key of `hashes`, uint8 (n, BITS / 8), is made: one, unless an image shares its groups
+    with more images than there are keys of two groups.
     """
-    groups = most + 2 if is_joined else most + 1
+    values = _values(hashes, most + 1)
+    sharing = sum(int((np.unique(each, return_counts=True)[1] ** 2).sum()) for each in values)
+    return 2 if sharing > math.comb(most + 2, 2) * len(hashes) else 1
+
+
+def _values(hashes: np.ndarray, groups: int) -> np.ndarray:
+    """Return the values of the groups, int32 (groups, n); bit k is in group k % groups.
+
+    Neighbouring bits are alike in X-rays, so each group takes bits from everywhere. Of 11 groups and more, each has at
+    most 24 bits, whose values float32 holds exactly.
+    """
     place = np.arange(BITS)
     weights = np.zeros((BITS, groups), np.float32)
     weights[place, place % groups] = 2.0 ** (place // groups)
-    values = (np.unpackbits(hashes, axis=1).astype(np.float32) @ weights).T.astype(np.int64)
-    if not is_joined:
-        return values
-    return np.stack([(values[i] << 24) + values[j] for i, j in combinations(range(groups), 2)])
+    found = np.empty((groups, len(hashes)), np.int32)
+    for start in range(0, len(hashes), _UNPACKED):
+        some = slice(start, start + _UNPACKED)
+        found[:, some] = (np.unpackbits(hashes[some], axis=1).astype(np.float32) @ weights).T
+    return found
+
+
+def _key(values: np.ndarray, groups: Sequence[int]) -> np.ndarray:
+    """Return the values of one group or of two groups as one number, int64 (n,)."""
+    key: np.ndarray = values[groups[0]].astype(np.int64)
+    return key if len(groups) == 1 else (key << 24) + values[groups[1]]
 
 
 def _at_most(counts: np.ndarray) -> Iterator[np.ndarray]:

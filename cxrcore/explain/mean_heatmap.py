@@ -14,36 +14,43 @@ from cxrcore.features import extract, image_transforms, lung_masks
 from cxrcore.runs import Run
 
 SIZE, MOST = 192, 300  # pixels per side; images of a class
+MOST_SEGMENTED = 40  # of those where the lungs have to be found, which takes most of the time
 
 
 @dataclass(frozen=True)
 class MeanHeatmap:
     """`image` uint8 (SIZE, SIZE, 3) and `heatmap` float32 (SIZE, SIZE), 0 to 1, of `n` images, `aligned` of them by
-    their lungs.
+    their lungs; `all` images were predicted as the class.
     """
 
     image: np.ndarray
     heatmap: np.ndarray
     n: int
     aligned: int
+    all: int
 
 
 def of_class(run: Run, label: str) -> MeanHeatmap | None:
-    """Return the mean over the test images that are predicted as `label`, a random sample of `MOST` if there are more;
-    None if there are none.
+    """Return the mean over the test images that are predicted as `label`; None if there are none.
+
+    If there are more than `MOST`, or `MOST_SEGMENTED` where not all have mask files, a random sample of so many.
 
     Raises:
         UserError: an image is missing.
     """
     predictions = run.predictions("test")
     predicted = np.flatnonzero(predictions["predicted"] == label)
-    rows = np.sort(np.random.default_rng(0).permutation(predicted)[:MOST])
-    if not len(rows):
+    if not len(predicted):
         return None
-    table = run.table.set_index("path").loc[predictions["path"].iloc[rows]].reset_index()
+    images, shuffled = run.table.set_index("path"), np.random.default_rng(0).permutation(predicted)
+    for most in (MOST, MOST_SEGMENTED):
+        rows = np.sort(shuffled[:most])
+        table = images.loc[predictions["path"].iloc[rows]].reset_index()
+        if files := lung_masks.given(table):
+            break
     heatmaps = run.heatmaps()[rows, run.classes.index(label)]
     total_image, total_heatmap = np.zeros((SIZE, SIZE, 3)), np.zeros((SIZE, SIZE))
-    done, aligned, files = 0, 0, lung_masks.given(table)
+    done, aligned = 0, 0
     for pixels in extract.batches([Path(path) for path in table["path"]], SIZE):
         masks = lung_masks.of(table[done : done + len(pixels)], pixels, files)
         for image, mask in zip(pixels, masks, strict=True):
@@ -56,4 +63,4 @@ def of_class(run: Run, label: str) -> MeanHeatmap | None:
             total_heatmap += np.clip(heatmap, 0, None) / max(float(heatmap.max()), 1e-12)
             done += 1
     mean_image, mean_heatmap = total_image / done, total_heatmap / done
-    return MeanHeatmap(mean_image.astype(np.uint8), mean_heatmap.astype(np.float32), done, aligned)
+    return MeanHeatmap(mean_image.astype(np.uint8), mean_heatmap.astype(np.float32), done, aligned, len(predicted))

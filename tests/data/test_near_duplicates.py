@@ -46,11 +46,11 @@ def test_images_that_could_not_be_read_are_like_none():
     assert near_pairs_between(_packed(), _packed(blank), ignore_stages) == {}
 
 
-@pytest.mark.parametrize("few", [0, near_duplicates._FEW], ids=["pairs of groups", "single groups"])
+@pytest.mark.parametrize("joined", [1, 2])
 @pytest.mark.parametrize("at_once", [1, 50, near_duplicates._AT_ONCE])
-def test_no_pair_is_missed_however_many_are_compared_at_once(at_once, few, monkeypatch):
+def test_no_pair_is_missed_however_many_are_compared_at_once(at_once, joined, monkeypatch):
     monkeypatch.setattr(near_duplicates, "_AT_ONCE", at_once)
-    monkeypatch.setattr(near_duplicates, "_FEW", few)
+    monkeypatch.setattr(near_duplicates, "_joined", lambda hashes, most: joined)
     monkeypatch.setattr(near_duplicates, "_BLOCK", 7)
     rng = np.random.default_rng(0)
     hashes = np.repeat(rng.integers(0, 2, (5, 1, BITS)), 4, axis=0) ^ (rng.random((20, CROPS, BITS)) < 0.02)
@@ -74,7 +74,6 @@ def test_comparisons_of_images_that_are_all_alike_grow_with_their_number(count, 
     compared = []
     distance = near_duplicates._distance
     monkeypatch.setattr(near_duplicates, "_distance", lambda a, b: compared.append(len(a)) or distance(a, b))
-    monkeypatch.setattr(near_duplicates, "_FEW", 0)
     monkeypatch.setattr(near_duplicates, "_MOST_ALIKE", 8)
     hashes = np.random.default_rng(0).integers(0, 256, (count, CROPS, BITS // 8), np.uint8)
     hashes[:, 0] = hashes[0, 0]
@@ -94,9 +93,19 @@ def test_alike_images_are_compared_less_often_by_two_groups_than_by_one(monkeypa
     hashes = np.packbits(bits, axis=2)
     hashes[:, 1:] = np.random.default_rng(1).integers(0, 256, hashes[:, 1:].shape, np.uint8)
     found = []
-    for few in (300, 299):
-        monkeypatch.setattr(near_duplicates, "_FEW", few)
+    for joined, keys in ((1, 11), (2, 66)):
+        monkeypatch.setattr(near_duplicates, "_joined", lambda hashes, most, joined=joined: joined)
         compared.clear()
         assert near_pairs(hashes, ignore_stages).tolist() == []
-        found.append(sum(compared) - 300 * (11 if few == 300 else 66))  # without those of an image with itself
+        found.append(sum(compared) - 300 * keys)  # without those of an image with itself
     assert found[0] > 10 * found[1]
+
+
+def test_keys_are_of_two_groups_where_many_images_share_one():
+    """Images that are alike in 7 of 11 groups: each of 8 shares 56 groups, and 4 with itself, each of 9 as many as 67;
+    there are 66 keys of two groups.
+    """
+    bits = np.random.default_rng(0).integers(0, 2, (9, BITS))
+    bits[:, np.arange(BITS) % (NEAR_BITS + 1) < 7] = 1
+    hashes = np.packbits(bits.astype(bool), axis=1)
+    assert [near_duplicates._joined(hashes[:count], NEAR_BITS) for count in (8, 9)] == [1, 2]

@@ -8,7 +8,7 @@ import pytest
 
 from cxrcore.audits import mitigations, shortcut
 from cxrcore.data import images
-from cxrcore.explain import faithfulness, loaded_runs
+from cxrcore.explain import faithfulness, loaded_runs, mean_heatmap
 from cxrcore.explain.explanation import Explanation
 from cxrcore.figures import outlines
 from cxrcore.jobs import tasks
@@ -178,6 +178,14 @@ def test_zones_of_the_lungs_that_the_heatmap_lies_in(open_page, trained):
     outside = int(re.search(r"outside the lungs (\d+)%", sentence)[1])
     assert abs(sum(numbers) + outside - 100) <= 4
     assert sentence.count("zone") == min(3, sum(number >= 5 for number in numbers))
+
+
+def test_mean_heatmap_says_that_it_is_of_a_sample(open_page, trained, monkeypatch):
+    monkeypatch.setattr(mean_heatmap, "MOST", 1)
+    label, count = trained.predictions("test")["predicted"].value_counts().head(1).reset_index().iloc[0]
+    test = open_page("explain", run=trained.name, show="Mean heatmap by class")
+    shown = " ".join(str(image.proto) for image in test.get("image"))
+    assert f"{label}: 1 of {count} images, chosen at random, 1 aligned by their lungs" in shown
 
 
 def test_many_images_are_chosen_from_pages(open_page, made, monkeypatch):

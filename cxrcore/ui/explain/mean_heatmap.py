@@ -23,8 +23,6 @@ def show(run: Run) -> None:
             "The mean Grad-CAM of the test images predicted as each class, over their mean image. A region outside the "
             "lungs that is bright in most images is bright here, too."
         )
-        + " "
-        + t("Of a class with more than {most} images, a random sample of so many.", most=mean_heatmap.MOST)
     )
     names = run.classes
     if len(names) > _MOST:
@@ -45,6 +43,14 @@ def show(run: Run) -> None:
         caption = t(
             "{label}: {n} images, {aligned} aligned by their lungs", label=escaped, n=found.n, aligned=found.aligned
         )
+        if found.n < found.all:
+            caption = t(
+                "{label}: {n} of {all:,} images, chosen at random, {aligned} aligned by their lungs",
+                label=escaped,
+                n=found.n,
+                all=found.all,
+                aligned=found.aligned,
+            )
         alt = t("Mean Grad-CAM of {label}", label=label)
         column.image(overlay(found.image, found.heatmap, 0.5), width="stretch", caption=caption, alt=alt)
 
