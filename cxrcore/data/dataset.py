@@ -183,7 +183,7 @@ def _loaded(folder: Path, read: _Stamps, version: int) -> Dataset:
     info = versions.info_after(info, edits[: version - 1])
     table = versions.apply(table, edits[: version - 1])
     for column in ("path", "lungs", "lesions"):
-        table[column] = [os.path.join(folder, value) if value else "" for value in table[column]]  # noqa: PTH118 - fast
+        table[column] = [os.path.join(folder, value) if value else "" for value in table[column].tolist()]  # noqa: PTH118 - fast
     found = Dataset(folder.name, folder, table.assign(row=table.index), info, version)
     return (
         replace(found, info=info.model_copy(update={"notes": [*info.notes, sealing.NO_KEY]})) if found.locked else found
