@@ -7,10 +7,11 @@ import numpy as np
 
 from cxrcore.features.feature_maps import FeatureMaps
 from cxrcore.features.keras_setup import tf
+from cxrcore.training.kept_vectors import MEMORY_BYTES, KeptVectors
 
-# Up to this size the vectors are loaded once and an epoch is one compiled call.
-MEMORY_BYTES = 2**30
-_LEAST_ROWS = 256
+_LEAST_ROWS = 256  # of a block
+_RUN_BYTES = 4 * 2**20  # read at once from one place: enough for the speed of reading a file from end to end
+_RUNS = 64  # of a block, at least: images of one class often follow each other
 
 
 class FeatureVectors:
@@ -24,17 +25,28 @@ class FeatureVectors:
         maps: FeatureMaps,
         rows: np.ndarray,
         labels: np.ndarray,
-        stem: Any,
+        stem: Any = None,
         batch_size: int = 1,
         memory: int = MEMORY_BYTES,
         views: int = 1,
     ) -> None:
-        self._maps, self._rows, self._stem, self.views = maps, rows, stem, views
+        """Compute all vectors once; without a `stem` they are the maps themselves, which are read where they lie.
+
+        Vectors of more than `memory` bytes are trained on in blocks of about that size.
+        """
+        self._maps, self._rows, self.views = maps, rows, views
         self._labels = tf.constant(labels[rows], tf.int32)
-        width = int(np.prod(stem.output_shape[1:]))
-        fitting = max(_LEAST_ROWS, memory // (4 * width))
+        size = 4 * int(np.prod(stem.output_shape[1:] if stem else maps.map_shape))
+        fitting = max(_LEAST_ROWS, memory // size)
         self._block = max(batch_size, fitting - fitting % batch_size)  # no short batch in the middle of an epoch
-        self._loaded = self._read(np.arange(len(rows))) if len(rows) <= self._block else None
+        self._run = max(1, min(_RUN_BYTES // size, self._block // _RUNS))
+        self._loaded: Any = None
+        self._kept: KeptVectors | None = None
+        fits = len(rows) <= fitting
+        if stem or fits:
+            parts = (np.asarray(stem(part) if stem else part) for part in map(maps.rows, maps.chunks(rows)))
+            kept = KeptVectors(len(rows), parts, fitting * size)
+            self._loaded, self._kept = (tf.constant(kept[:]), None) if fits else (None, kept)
 
     @property
     def labels(self) -> np.ndarray:
@@ -52,24 +64,28 @@ class FeatureVectors:
     def blocks(self, order: np.ndarray | None = None) -> Iterator[tuple[Any, Any, Any]]:
         """Yield (vectors, labels, order within the block); each row in `order` occurs once.
 
-        With everything in memory there is one block, and `order` is used as it is.
+        With everything in memory there is one block, and `order` is used as it is. Else runs of neighbouring rows, in
+        the order in which `order` first comes to each, are read until the block is full; within the block, rows are
+        in the order of `order`.
         """
         order = np.arange(len(self)) if order is None else order
         if self._loaded is not None:
             yield self._loaded, self._labels, tf.constant(order, tf.int32)
             return
+        _, first, run = np.unique(order // self._run, return_index=True, return_inverse=True)
+        by_run = np.lexsort((order, first[run]))
         for start in range(0, len(order), self._block):
-            part = order[start : start + self._block]
-            yield self._read(part), tf.gather(self._labels, part), tf.range(len(part))
+            chosen = order[np.sort(by_run[start : start + self._block])]
+            rows = np.sort(chosen)  # as they lie in the file
+            within = np.searchsorted(rows, chosen)
+            yield tf.constant(self._read(rows)), tf.gather(self._labels, rows), tf.constant(within, tf.int32)
 
     def sample(self, most: int, seed: int) -> np.ndarray:
         """Return the vectors of at most `most` rows drawn at random, float32."""
-        positions = np.arange(len(self))
+        rows = np.arange(len(self))
         if len(self) > most:
-            positions = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
-        return np.asarray(self._read(positions))
+            rows = np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))
+        return np.asarray(self._read(rows) if self._loaded is None else tf.gather(self._loaded, rows))
 
-    def _read(self, positions: np.ndarray) -> Any:
-        """Return the vectors at `positions`, pooled a few images at a time."""
-        parts = [self._stem(self._maps.rows(chunk)) for chunk in self._maps.chunks(self._rows[positions])]
-        return tf.concat(parts, axis=0)
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        return self._maps.rows(self._rows[rows]) if self._kept is None else self._kept[rows]

@@ -47,8 +47,7 @@ def _fine_tune(
     inputs = keras.Input(data.cut.map_shape, name="cut")
     logits = head.get_layer("body")(head.get_layer("stem")(tail(inputs)))
     model = keras.Model(inputs, logits, name="tuned")
-    identity = keras.Model(inputs, keras.layers.Identity()(inputs))
-    train, validation = _vectors(config, data, parts, data.cut, identity)
+    train, validation = _vectors(config, data, parts, data.cut)
     changed = config.model_copy(update={"learning_rate": tune.learning_rate, "epochs": tune.epochs})
     try:
         return fit(model, train, validation, changed, callback, previous)
@@ -63,7 +62,7 @@ def _set_trainable(tail: Any, trainable: bool) -> None:
 
 
 def _vectors(
-    config: RunConfig, data: TrainingData, parts: pd.Series, maps: FeatureMaps, stem: Any
+    config: RunConfig, data: TrainingData, parts: pd.Series, maps: FeatureMaps, stem: Any = None
 ) -> tuple[FeatureVectors, FeatureVectors]:
     train, validation = (
         FeatureVectors(maps, data.rows(part, parts), data.labels, stem, config.batch_size, views=views)

@@ -16,7 +16,7 @@ from cxrcore.features.keras_setup import keras
 from cxrcore.features.key import FeatureKey
 from cxrcore.features.weights import Weights
 from cxrcore.inference import saved_model
-from cxrcore.training import checkpoint, heads
+from cxrcore.training import checkpoint, feature_vectors, heads
 from cxrcore.training.feature_vectors import FeatureVectors
 from cxrcore.training.trainer import epoch_order, fit
 from tests.training.toy import ArrayMaps, RecordingCallback, fit_head, make_maps, shuffled
@@ -98,13 +98,14 @@ def test_curve_depends_on_the_config_and_its_seed_alone():
     assert one == same and one != other
 
 
-def test_vectors_too_large_for_memory_give_the_same_losses():
-    """With one block an epoch or several, every row is visited in the same order."""
+def test_vectors_too_large_for_memory_give_the_same_losses(monkeypatch):
+    """With one block an epoch or several, every row is visited in the same order where rows are read one by one."""
+    monkeypatch.setattr(feature_vectors, "_RUN_BYTES", 1)
     maps, labels = make_maps(count=600)
     rows = np.arange(600)
     values = {"epochs": 2, "dropout": 0.0, "batch_size": 24}
-    loaded = fit_head(values, maps, labels, rows=rows)[1].epochs
-    streamed = fit_head(values, maps, labels, rows=rows, memory=1)[1].epochs  # blocks of 240 rows, 10 batches
+    loaded = fit_head(values, maps, labels, rows=rows, trained=500)[1].epochs
+    streamed = fit_head(values, maps, labels, rows=rows, memory=1, trained=500)[1].epochs  # blocks of 240 rows
     assert [e.loss for e in streamed] == pytest.approx([e.loss for e in loaded], rel=1e-5)
     assert [e.val_loss for e in streamed] == pytest.approx([e.val_loss for e in loaded], rel=1e-5)
 

@@ -61,13 +61,13 @@ def shuffled(labels):
     return np.random.default_rng(1).permutation(labels)
 
 
-def fit_head(values, maps, labels, callback=None, rows=None, memory=2**30):
-    """Fit a head on the first 30 rows, validate on the others; return the head, the callback and the result."""
+def fit_head(values, maps, labels, callback=None, rows=None, memory=2**30, trained=30):
+    """Fit a head on the first rows, validate on the others; return the head, the callback and the result."""
     callback = callback or RecordingCallback()
     config = run_config.make(dataset="d", **values)
     keras.utils.set_random_seed(config.seed)
     head = heads.build(config.head, maps.map_shape, 3, config.dropout)
-    train, validation = np.split(rows if rows is not None else np.arange(len(labels)), [30])
+    train, validation = np.split(rows if rows is not None else np.arange(len(labels)), [trained])
     parts = [
         FeatureVectors(maps, part, labels, head.get_layer("stem"), config.batch_size, memory)
         for part in (train, validation)
