@@ -11,7 +11,8 @@ Bates 2021, arXiv:2107.07511), which a new image of the same kind exceeds with a
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,14 +63,14 @@ class OutOfDistributionDetector:
 
 
 def fit(
-    reference: np.ndarray, patients: np.ndarray, test: np.ndarray, seed: int = 0
+    reference: np.ndarray, patients: np.ndarray, test: Iterable[np.ndarray], seed: int = 0
 ) -> OutOfDistributionDetector | None:
     """Return the detector for mean features, or None with too few patients for a threshold.
 
     Args:
         reference: of training and validation images, float32 (n, c).
         patients: the patient of each, (n,).
-        test: of the test images, float32 (m, c).
+        test: of the test images, float32 (m, c), in parts.
         seed: of the folds.
     """
     names, index = np.unique(patients, return_inverse=True)
@@ -80,8 +81,10 @@ def fit(
     distances = np.sort(np.concatenate(held_out))
     rank = min(len(distances), math.ceil((len(distances) + 1) * (1 - ALARM_RATE)))
     whole, limit = _gaussian(reference), float(distances[rank - 1])
-    alarms = int((whole.score(test) > limit).sum()) if len(test) else 0
-    return OutOfDistributionDetector(whole.centre, whole.axes, whole.variances, whole.ridge, limit, alarms, len(test))
+    alarms = tested = 0
+    for part in test:
+        alarms, tested = alarms + int((whole.score(part) > limit).sum()), tested + len(part)
+    return replace(whole, limit=limit, alarms=alarms, tested=tested)
 
 
 def load(path: Path) -> OutOfDistributionDetector | None:

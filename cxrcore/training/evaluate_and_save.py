@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,15 +74,14 @@ def _evaluate(
         others = metrics.predictions(images, held_out.probabilities, classes)
         predictions = pd.concat([predictions, others], ignore_index=True)
     run.write_table("predictions.parquet", predictions)
-    found = _heatmaps(config, data, trained, recorder)
-    run.save_with("heatmaps.npy", lambda path: np.save(path, found))
+    run.save_with("heatmaps.npy", partial(_save_heatmaps, config, data, trained, recorder))
     return metrics.evaluate(predictions[predictions["split"] == dataset.TEST], classes)
 
 
-def _heatmaps(
-    config: RunConfig, data: TrainingData | PooledData, trained: TrainedModel, recorder: RunRecorder
-) -> np.ndarray:
-    """Return Grad-CAM of the test images, float32 (n, classes, h, w)."""
+def _save_heatmaps(
+    config: RunConfig, data: TrainingData | PooledData, trained: TrainedModel, recorder: RunRecorder, path: Path
+) -> None:
+    """Write Grad-CAM of the test images, float32 (n, classes, h, w), part by part."""
     from cxrcore.explain import uncrop
     from cxrcore.explain.gradients import HeadGradients, heatmaps
 
@@ -89,11 +90,19 @@ def _heatmaps(
     if trained.whole_maps:
         recorder.stage("heatmaps", len(tested))
         maps, rows = trained.whole_maps(tested), np.arange(len(tested))
-    gradients = HeadGradients(trained.head)
-    found = np.concatenate([heatmaps(gradients, maps.rows(chunk)) for chunk in maps.chunks(rows)])
-    if image_transforms.changes_frame(config.image_transform):
-        found = uncrop.uncrop(found, uncrop.boxes(data.table.iloc[tested], config.image_transform, config.size))
-    return found
+    gradients, done = HeadGradients(trained.head), 0
+    with path.open("wb") as file:
+        for chunk in maps.chunks(rows):
+            found = heatmaps(gradients, maps.rows(chunk))
+            if image_transforms.changes_frame(config.image_transform):
+                images = data.table.iloc[tested[done : done + len(chunk)]]
+                found = uncrop.uncrop(found, uncrop.boxes(images, config.image_transform, config.size))
+            if not done:
+                shape = (len(tested), *found.shape[1:])
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(found, "<f4").data)
+            done += len(chunk)
 
 
 def _save_ood_detector(config: RunConfig, run: Run, data: TrainingData | PooledData, trained: TrainedModel) -> None:
@@ -105,10 +114,11 @@ def _save_ood_detector(config: RunConfig, run: Run, data: TrainingData | PooledD
     known = np.flatnonzero(~tested)
     if len(known) > ood.MOST:
         known = np.sort(np.random.default_rng(config.seed).choice(known, ood.MOST, replace=False))
-    vectors, others = (
-        np.concatenate([graph.descriptor(maps.rows(chunk), trained.last_channels) for chunk in maps.chunks(rows)])
+    known_parts, others = (
+        (graph.descriptor(maps.rows(chunk), trained.last_channels) for chunk in maps.chunks(rows))
         for rows in (known, np.flatnonzero(tested))
     )
+    vectors = np.concatenate([*known_parts])
     in_training = (table["split"] == dataset.TRAIN).to_numpy()[known]
     run.save_with(similar_images.FILE, lambda path: similar_images.save(path, known[in_training], vectors[in_training]))
     detector = ood.fit(vectors, table["patient"].to_numpy()[known], others, config.seed)

@@ -13,7 +13,7 @@ def _directions(rng, n, towards=(1.0, 0.5, 0.2, 0.0, 0.0, 0.0), spread=0.1):
 
 
 def _fit(rng, n=200, test=200):
-    return ood.fit(_directions(rng, n), np.arange(n) // 2, _directions(rng, test))
+    return ood.fit(_directions(rng, n), np.arange(n) // 2, np.split(_directions(rng, test), 2))
 
 
 def test_score_by_hand():
@@ -60,11 +60,11 @@ def test_threshold_is_by_patient():
     rng = np.random.default_rng(0)
     people = _directions(rng, 10, spread=0.5)
     known = (people.repeat(20, axis=0) * rng.uniform(0.99, 1.01, (200, 6))).astype(np.float32)
-    by_patient = ood.fit(known, np.arange(10).repeat(20), known[:0])
-    by_image = ood.fit(known, np.arange(200), known[:0])
+    by_patient = ood.fit(known, np.arange(10).repeat(20), [known[:0]])
+    by_image = ood.fit(known, np.arange(200), [known[:0]])
     assert by_patient.limit > 3 * by_image.limit
 
 
 def test_no_detector_with_few_patients():
     rng = np.random.default_rng(0)
-    assert ood.fit(_directions(rng, 40), np.arange(40) % 9, _directions(rng, 5)) is None
+    assert ood.fit(_directions(rng, 40), np.arange(40) % 9, [_directions(rng, 5)]) is None
