@@ -111,7 +111,8 @@ def _gaussian(vectors: np.ndarray) -> OutOfDistributionDetector:
 
     scaled = directions(vectors)
     most = min(scaled.shape[0] - 1, scaled.shape[1])
-    solver = "full" if len(scaled) < 4 * _AXES else "randomized"  # whichever is faster for this size
+    # Whichever is faster for this size: of few features all axes are wanted.
+    solver = "full" if len(scaled) < 4 * _AXES else "covariance_eigh" if scaled.shape[1] <= _AXES else "randomized"
     pca = PCA(min(_AXES, most), svd_solver=solver, random_state=0).fit(scaled)
     ridge = _RIDGE * float(scaled.var(axis=0).sum()) / most
     return OutOfDistributionDetector(pca.mean_, pca.components_, pca.explained_variance_, max(ridge, 1e-12))

@@ -10,7 +10,7 @@ import numpy as np
 from cxrcore import settings
 from cxrcore.files import disk_errors
 
-MEMORY_BYTES = 2**29  # up to this size vectors stay in memory; 100,000 of 1,280 values do
+MEMORY_BYTES = 2**28  # up to this size vectors stay in memory; 100,000 of 640 values do
 _BLOCK_VALUES = 2**18  # of a block, which then stays in the cache of the processor
 
 
@@ -60,9 +60,14 @@ class KeptVectors:
         """Return the vectors of a slice or of row numbers, fastest where these ascend, float32 (m, ...)."""
         if self._loaded is not None:
             return self._loaded[chosen]
-        # Opened each time: a memory map that stays open keeps what was read of it in memory.
-        kept: np.ndarray = np.memmap(self._file, np.float32, "r", shape=self._shape)
-        return np.array(kept[chosen])
+        # Read and not mapped into memory: pages of a map count as memory of the process, much around each row.
+        rows = np.arange(len(self))[chosen]
+        found = np.empty((len(rows), *self._shape[1:]), np.float32)
+        ends = np.flatnonzero(np.diff(rows, append=-1) != 1) + 1
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+            self._file.seek(int(rows[start]) * found[0].nbytes)
+            self._file.readinto(found[start:end].data.cast("B"))
+        return found
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield all vectors in order, see `row_blocks`."""

@@ -15,7 +15,7 @@ from cxrcore.features import backbones, extract, graph
 from cxrcore.features.augmentation import AugmentationRanges
 from cxrcore.features.config import AUTO
 from cxrcore.features.key import FeatureKey
-from cxrcore.features.store import Activations, Store
+from cxrcore.features.store import CHUNK_BYTES, Activations, Store
 from cxrcore.features.weights import Weights
 from cxrcore.inference.labels import class_indices
 from cxrcore.progress import Progress
@@ -181,13 +181,16 @@ class JoinedMaps:
     def __init__(self, taps: Sequence[Activations]) -> None:
         self._taps = taps
         self._moments = graph.moments([each.map_shape for each in taps])
-        self.chunks: Any = max(taps, key=lambda each: int(np.prod(each.map_shape))).chunks
 
     @property
     def map_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one map."""
         height, width, channels = self._moments.output_shape[1:]
         return height, width, channels
+
+    def chunks(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield `numbers` in parts whose maps take at most about `CHUNK_BYTES` of memory."""
+        return _chunks(numbers, CHUNK_BYTES // (4 * int(np.prod(self.map_shape))))
 
     def rows(self, numbers: Iterable[int]) -> np.ndarray:
         """Return the maps of these images in this order."""
@@ -208,12 +211,17 @@ class PooledMaps:
 
     def chunks(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
         """Yield `numbers` in parts of some thousands."""
-        for start in range(0, len(numbers), _AT_ONCE):
-            yield numbers[start : start + _AT_ONCE]
+        return _chunks(numbers, _AT_ONCE)
 
     def rows(self, numbers: Iterable[int]) -> np.ndarray:
         """Return the maps of these images in this order."""
         return self._data.means(self._candidate, np.fromiter(numbers, dtype=np.int64))[:, None, None]
+
+
+def _chunks(numbers: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Yield `numbers` in parts of `size`, at least 1."""
+    for start in range(0, len(numbers), max(1, size)):
+        yield numbers[start : start + max(1, size)]
 
 
 @dataclass

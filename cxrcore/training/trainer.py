@@ -104,9 +104,11 @@ def _epoch(
 
 
 def _calls(blocks: Iterator[tuple[Any, Any, Any]], step: EpochStep, check: Callable[[], None]) -> Iterator[Any]:
-    for vectors, labels, order in blocks:
+    def call(block: tuple[Any, Any, Any]) -> Any:
         check()
-        yield step(vectors, labels, order)
+        return step(*block)
+
+    return map(call, blocks)  # a loop would keep a block in memory while the next one is read
 
 
 def _mean(sums: Iterator[Any], count: int) -> tuple[float, float]:

@@ -25,7 +25,7 @@ def test_rows_and_blocks_are_those_that_were_given(memory, monkeypatch):
     blocks = list(kept)
     assert [len(block) for block in blocks] == [8, 8, 4] and blocks[0].dtype == np.float32
     np.testing.assert_array_equal(np.concatenate(blocks), values)
-    np.testing.assert_array_equal(np.concatenate([*kept]), values), "a second time"
+    np.testing.assert_array_equal(np.concatenate([*kept]), values, "a second time")
     maps = KeptVectors(20, _parts(values.reshape(20, 1, 3)), memory)
     assert maps[chosen].shape == (4, 1, 3)
 

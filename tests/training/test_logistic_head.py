@@ -6,7 +6,9 @@ from scipy.special import softmax
 
 from cxrcore.features import graph
 from cxrcore.features.keras_setup import keras
+from cxrcore.features.store import CHUNK_BYTES
 from cxrcore.training import heads, selection
+from cxrcore.training.pooled_data import JoinedMaps
 from cxrcore.training.selection import Candidate, Examples
 
 
@@ -31,3 +33,17 @@ def test_head_gives_the_probabilities_of_the_fit_fresh_and_loaded(tmp_path):
             np.testing.assert_allclose(np.asarray(each(inputs)), expected, atol=1e-5)
         logits = each.get_layer("body")(each.get_layer("stem")(maps))
         assert np.asarray(logits) == pytest.approx(fit.logits(vectors), abs=1e-4), "before the temperature"
+
+
+class _Tap:
+    """The maps of a tap, which are not read."""
+
+    def __init__(self, *shape):
+        self.map_shape = shape
+
+
+def test_maps_of_joined_taps_are_read_in_parts_of_bounded_memory():
+    """Both taps become 4 x 4 cells of 3 + 5 values and as many squares: 1 kB for each image."""
+    maps = JoinedMaps([_Tap(8, 8, 3), _Tap(4, 4, 5)])
+    parts = list(maps.chunks(np.arange(40_000)))
+    assert maps.map_shape == (4, 4, 16) and [len(part) for part in parts] == [CHUNK_BYTES // 1024, 40_000 - 32_768]

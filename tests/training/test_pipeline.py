@@ -16,6 +16,7 @@ from cxrcore.data import dataset
 from cxrcore.errors import UserError
 from cxrcore.evaluation import metrics
 from cxrcore.evaluation.saved_model import evaluate
+from cxrcore.features import store
 from cxrcore.inference import saved_model
 from cxrcore.training import pipeline
 from cxrcore.training.run_recorder import STOP_FILE
@@ -197,3 +198,13 @@ def test_check_finds_a_missing_dataset_before_a_run_is_made(home):
     with pytest.raises(UserError, match="There is no dataset 'phantom'"):
         pipeline.check(_config())
     assert runs.listing() == []
+
+
+def test_heatmaps_written_in_parts_are_those_of_the_images(phantom, monkeypatch):
+    """12 test images of 16 kB maps, 5 at once: the crop of each is its own."""
+    values = {"epochs": 1, "image_transform": "crop"}
+    expected = _run(**values).heatmaps()
+    monkeypatch.setattr(store, "CHUNK_BYTES", 5 * 4 * 8 * 8 * 64)
+    parts = _run(**values).heatmaps()
+    assert expected.shape == (12, 3, 48, 48) and expected.max() > 0
+    np.testing.assert_allclose(parts, expected, atol=1e-4 * float(expected.max()))

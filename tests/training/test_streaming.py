@@ -20,9 +20,8 @@ def sorted_maps():
     return ArrayMaps(maps.maps[order]), labels[order]
 
 
-@pytest.fixture
-def vectors():
-    """Vectors whose value is the number of their row, 240 to a block, in runs of 3."""
+def _vectors():
+    """Return vectors whose value is the number of their row, 240 to a block, in runs of 3."""
     maps = ArrayMaps(np.arange(ROWS, dtype=np.float32)[:, None, None, None])
     return FeatureVectors(maps, np.arange(ROWS), np.arange(ROWS), batch_size=24, memory=1)
 
@@ -36,7 +35,8 @@ def _visited(vectors, order):
     return [rows[places] for rows, places in zip(read, within, strict=True)], read
 
 
-def test_epoch_reads_runs_of_rows_in_random_order_and_shuffles_each_block(vectors):
+def test_epoch_reads_runs_of_rows_in_random_order_and_shuffles_each_block():
+    vectors = _vectors()
     order = epoch_order(ROWS, 0, 1)
     visited, read = _visited(vectors, order)
     assert [len(rows) for rows in visited] == [240] * 12 + [120]
@@ -52,15 +52,14 @@ def test_epoch_reads_runs_of_rows_in_random_order_and_shuffles_each_block(vector
     assert set(other[0]) != set(visited[0])
 
 
-def test_validation_is_read_from_one_end_to_the_other(vectors):
-    np.testing.assert_array_equal(np.concatenate(_visited(vectors, None)[1]), np.arange(ROWS))
+def test_validation_is_read_from_one_end_to_the_other():
+    np.testing.assert_array_equal(np.concatenate(_visited(_vectors(), None)[1]), np.arange(ROWS))
 
 
-def test_single_rows_are_visited_as_in_memory(monkeypatch, vectors):
+def test_single_rows_are_visited_as_in_memory(monkeypatch):
     monkeypatch.setattr(feature_vectors, "_RUN_BYTES", 1)
-    single = FeatureVectors(vectors._maps, np.arange(ROWS), np.arange(ROWS), batch_size=24, memory=1)
     order = epoch_order(ROWS, 0, 1)
-    np.testing.assert_array_equal(np.concatenate(_visited(single, order)[0]), order)
+    np.testing.assert_array_equal(np.concatenate(_visited(_vectors(), order)[0]), order)
 
 
 def test_losses_are_those_in_memory_when_the_buffer_holds_all(sorted_maps):
