@@ -218,7 +218,7 @@ def results(
 
 
 @contextmanager
-def connected(seconds: float = _CONNECT_SECONDS) -> Iterator[Cluster]:
+def connected(seconds: float | None = None) -> Iterator[Cluster]:
     """Yield a connection with the scheduler that `CXR_DASK_SCHEDULER` names. Tasks that have not begun when it ends are
     dropped. `seconds` is how long an answer of the scheduler is waited for.
 
@@ -231,7 +231,7 @@ def connected(seconds: float = _CONNECT_SECONDS) -> Iterator[Cluster]:
     except ImportError as error:
         raise UserError("CXR_EXECUTOR=dask needs Dask. Install it: pip install 'cxrcore[cluster]'") from error
     try:
-        client = distributed.Client(address, timeout=seconds)  # type: ignore[no-untyped-call]
+        client = distributed.Client(address, timeout=seconds or _CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise UserError(
             "CXR_DASK_SCHEDULER: no Dask scheduler answers at {address}. Start one with: dask scheduler",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cxrcore import cluster
 from cxrcore.errors import UserError
 from cxrcore.features import backbones, blocks, extract, image_transforms, weights
 from cxrcore.features.augmentation import AugmentationRanges
@@ -51,17 +52,17 @@ def test_block_holds_no_labels_and_its_text_no_names_of_files(home):
 
 
 def test_worker_of_another_version(home, monkeypatch):
-    made = _block(1)
-    monkeypatch.setattr(blocks, "__version__", "0.0.1")
+    call = cluster._Call(len)
+    monkeypatch.setattr(cluster, "__version__", "0.0.1")
     with pytest.raises(UserError, match=r"has version 0\.0\.1 of this program, not \d"):
-        extract.compute_block(made)
+        call([1, 2])
 
 
 def test_worker_of_another_workspace(home, monkeypatch, tmp_path):
-    made = _block(1)
+    call = cluster._Call(len)
     monkeypatch.setenv("CXR_HOME", str(tmp_path / "other"))
     with pytest.raises(UserError, match=f"uses the workspace {tmp_path / 'other'}, not {home}"):
-        extract.compute_block(made)
+        call([1, 2])
 
 
 def test_files_that_another_machine_wrote_are_waited_for(home, monkeypatch):

@@ -77,10 +77,10 @@ def test_folds_on_the_cluster_predict_the_same(options, on_cluster):
     assert not (run.folder / "splits").exists()
 
 
-@pytest.mark.parametrize("trials", [10, pytest.param(40, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("trials", [9, pytest.param(40, marks=pytest.mark.nightly)])
 def test_sweep_on_the_cluster_finds_the_same(trials, on_cluster):
     def table(name):
-        base = run_config.make(**(OPTIONS | {"epochs": 30})).plain()
+        base = run_config.make(**(OPTIONS | {"epochs": 12})).plain()
         made = sweep.create(name, plan.make({"base": base, "settings": SETTINGS, "trials": trials}))
         search.search(made, ignore_stages)
         return leaderboard.table(made).drop(columns="seconds")
