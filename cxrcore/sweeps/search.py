@@ -165,8 +165,8 @@ def _record(found: optuna.Study, trial: Trial, outcome: _Outcome) -> None:
     for epoch, loss in outcome.reported.items():
         trial.report(loss, epoch)
     if not outcome.result:
-        assert outcome.message
-        trial.set_user_attr("message", sealing.seal(outcome.message.model_dump_json()))
+        message = outcome.message or Message(id="")
+        trial.set_user_attr("message", sealing.seal(message.model_dump_json()))
         found.tell(trial, state=TrialState.FAIL)
         return
     for name, value in outcome.result.plain().items():
