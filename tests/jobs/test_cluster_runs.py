@@ -77,7 +77,8 @@ def test_folds_on_the_cluster_predict_the_same(options, on_cluster):
     assert not (run.folder / "splits").exists()
 
 
-@pytest.mark.parametrize("trials", [9, pytest.param(40, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("trials", [9, 40])
 def test_sweep_on_the_cluster_finds_the_same(trials, on_cluster):
     def table(name):
         base = run_config.make(**(OPTIONS | {"epochs": 12})).plain()
