@@ -62,7 +62,8 @@ class RunRecorder(Callback):
         # A run that had ended is continued by another program, as `cxr runs continue`.
         worker = before is not None and before.worker and before.state == RUNNING
         kept = {"created": before.created if before else time.time(), "worker": worker}
-        self._status = RunStatus.model_validate(now | kept)
+        gpu = before.gpu if before and worker else ""
+        self._status = RunStatus.model_validate(now | kept | {"gpu": gpu})
 
     def stage(self, name: str, total: int = 0) -> None:
         """Begin a stage of `total` steps, 0 if they cannot be counted."""

@@ -124,3 +124,14 @@ def test_stop_and_pause(home):
     with pytest.raises(Stopped):
         recorder.check()
     assert recorder.run.status.paused is False
+
+
+def test_status_keeps_the_gpu_that_the_queue_gave_to_the_run():
+    run = runs.create(run_config.make(dataset="d"))
+    given = run.status.model_copy(update={"worker": True, "gpu": "3"})
+    given.write(run.folder / "status.json")
+    RunRecorder(run).stage("reading")
+    assert run.status.gpu == "3"
+    given.model_copy(update={"state": "stopped"}).write(run.folder / "status.json")
+    RunRecorder(run).stage("reading")  # continued by another program, which the queue gave none
+    assert run.status.gpu == ""
