@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from cxrcore import __version__, settings
 from cxrcore.errors import UserError
+from cxrcore.files import write_text
 from cxrcore.settings import Executor
 
 TaskT = TypeVar("TaskT")
@@ -131,8 +132,7 @@ class Cluster:
         distributed.fire_and_forget(future)  # type: ignore[no-untyped-call]
 
     def _submitted(self, function: Callable[[TaskT], ResultT], task: TaskT) -> Any:
-        call = _Call(function)
-        return self._client.submit(call, task, pure=False, key=_key(function))
+        return self._client.submit(_Call(function), task, pure=False, key=_key(function))
 
 
 def _key(function: Callable[..., Any]) -> str:
@@ -218,9 +218,20 @@ def results(
 
 
 @contextmanager
+def announced(address: str) -> Iterator[None]:
+    """Let `settings.dask_scheduler` find this address of a scheduler meanwhile."""
+    file = settings.home() / settings.SCHEDULER_FILE
+    write_text(file, address + "\n")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
 def connected(seconds: float | None = None) -> Iterator[Cluster]:
     """Yield a connection with the scheduler that `CXR_DASK_SCHEDULER` names. Tasks that have not begun when it ends are
-    dropped. `seconds` is how long an answer of the scheduler is waited for.
+    dropped. `seconds` is how long an answer of the scheduler is waited for, None for some 20.
 
     Raises:
         UserError: Dask is not installed, or the scheduler cannot be reached.

@@ -2,8 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from cxrcore.access import Role
 from cxrcore.errors import UserError
 
 _ROOT = Path(__file__).parent.parent
+SCHEDULER_FILE = "scheduler.txt"  # in the workspace: the address, as long as `cxr cluster` runs
 # A host name, an IPv4 address, or an IPv6 address in brackets.
-_SCHEDULER_FILE = "scheduler.txt"
 _SCHEDULER = re.compile(r"(tcp|tls)://([\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}")
 
 # Name -> (default, meaning). The README's table is tested against this one.
@@ -62,10 +61,7 @@ SETTINGS = {
         "1: keep feature maps in half precision (float16), in half the space; means of maps stay in float32.",
     ),
     "CXR_OPENVINO": ("1", "0: compute activations by Keras even where OpenVINO is installed."),
-    "CXR_EXECUTOR": (
-        "local",
-        "Where runs and activations are computed: local, or dask for a Dask cluster.",
-    ),
+    "CXR_EXECUTOR": ("local", "Where runs and activations are computed: local, or dask for a Dask cluster."),
     "CXR_DASK_SCHEDULER": (
         "",
         "Address of the cluster's scheduler for CXR_EXECUTOR=dask, for example tcp://host:8786. Default: that of cxr "
@@ -200,26 +196,13 @@ def dask_scheduler() -> str:
     text = read("CXR_DASK_SCHEDULER")
     if not text:
         with suppress(OSError, UnicodeDecodeError):
-            text = (home() / _SCHEDULER_FILE).read_text(encoding="utf-8").strip()
+            text = (home() / SCHEDULER_FILE).read_text(encoding="utf-8").strip()
     if not _SCHEDULER.fullmatch(text):
         raise UserError(
             "CXR_DASK_SCHEDULER must be an address as tcp://host:8786 or tls://host:8786. Received: {received!r}",
             received=text,
         )
     return text
-
-
-@contextmanager
-def announced_scheduler(address: str) -> Iterator[None]:
-    """Let `dask_scheduler` find this address meanwhile."""
-    require_writable()
-    file = home() / _SCHEDULER_FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(address + "\n", encoding="utf-8")
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
 
 
 def read_only() -> bool:

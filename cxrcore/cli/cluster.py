@@ -1,16 +1,15 @@
 """`cxr cluster`: workers of a Dask cluster as jobs of Slurm."""
 
-import signal
-import sys
 import time
 from collections import Counter
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from cxrcore import settings
+from cxrcore.cli import terminal
+from cxrcore.cluster import announced
 from cxrcore.jobs import slurm
 
 _LOOK_SECONDS = 5
@@ -28,13 +27,12 @@ def cluster(
     With CXR_EXECUTOR=dask, other commands and the dashboard find it by the workspace.
     """
     config = slurm.read(file or settings.home() / slurm.FILE)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _exit)
+    terminal.exit_when_asked()
     with slurm.workers(config, dry_run) as workers:
         if dry_run:
             print(workers.script)
             return
-        with settings.announced_scheduler(workers.address):
+        with announced(workers.address):
             print(f"Scheduler: {workers.address}", flush=True)
             _follow(workers.numbers)
 
@@ -52,7 +50,3 @@ def _follow(numbers: list[str]) -> None:
         if not any(job.state for job in jobs):
             return
         time.sleep(_LOOK_SECONDS)
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)

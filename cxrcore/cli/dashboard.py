@@ -2,17 +2,15 @@
 
 import os
 import runpy
-import signal
 import socket
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from cxrcore import settings
-from cxrcore.cli import heaps
+from cxrcore.cli import heaps, terminal
 from cxrcore.errors import UserError
 
 
@@ -31,14 +29,9 @@ def app(
     if read_only:
         os.environ["CXR_READ_ONLY"] = "1"
     print(f"Workspace: {settings.home_description()}", file=sys.stderr)
-    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends orderly, then passes the signal on to these
-        signal.signal(number, _exit)
+    terminal.exit_when_asked()  # uvicorn ends orderly, then passes the signal on
     sys.argv = ["streamlit", *streamlit_arguments(address, port)]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)
 
 
 def entry_script() -> Path:

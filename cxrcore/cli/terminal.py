@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -52,6 +54,12 @@ def progress() -> Iterator[TaskProgress]:
             shown.update(bars[name], completed=done, total=total or None)
 
         yield update
+
+
+def exit_when_asked() -> None:
+    """Let Ctrl-C and SIGTERM end this process with code 0, orderly."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: sys.exit(0))
 
 
 def result(value: dict[str, Any], text: str, as_json: bool) -> None:

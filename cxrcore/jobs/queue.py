@@ -1,7 +1,7 @@
 """The queue consists of the run folders themselves: a run in the state `queued` waits, oldest first.
 
 Every change of state happens under one file lock, so two browser tabs, a worker that ends and a second server agree.
-Nothing is kept in a server's memory.
+Nothing of it is kept in a server's memory.
 """
 
 import math
@@ -46,6 +46,7 @@ def dispatch() -> None:
 
     Nothing happens where the dashboard is read-only.
     """
+    global _failed_at
     if settings.read_only() or not _is_due():
         return
     with run_process.lock():
@@ -60,7 +61,6 @@ def dispatch() -> None:
                 message = msg("{path} is missing or damaged.", path=error.filename)
                 run_process.write_status(run, run.status, state=FAILED, message=message, ended=time.time())
             except UserError as error:  # of the cluster: the run waits on
-                global _failed_at
                 _failed_at = time.monotonic()
                 run_process.write_status(run, run.status, message=error.message)
                 return

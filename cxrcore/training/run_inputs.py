@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class RunInputs:
     splits: list[pd.Series]
     weights: Weights
 
-    @property
+    @cached_property
     def table(self) -> pd.DataFrame:
         """The images in use, with their parts in the first split."""
         return self.dataset.usable.assign(split=self.splits[0])

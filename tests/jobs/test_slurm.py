@@ -168,7 +168,7 @@ def test_values_that_are_not_valid(home, line, reason):
 def test_scheduler_of_the_command_is_found_unless_a_setting_names_another(home, monkeypatch):
     with pytest.raises(UserError, match="CXR_DASK_SCHEDULER"):
         settings.dask_scheduler()
-    with settings.announced_scheduler("tcp://host:1234"):
+    with cluster.announced("tcp://host:1234"):
         assert settings.dask_scheduler() == "tcp://host:1234"
         monkeypatch.setenv("CXR_DASK_SCHEDULER", "tcp://other:1")
         assert settings.dask_scheduler() == "tcp://other:1"
