@@ -69,12 +69,16 @@ def _labelled_results(
     """Return the runs with results by name, newest first, and their labels with what went wrong; of older runs
     than the newest `_JUDGED`, only if their verdict was kept.
     """
-    found = [each for each in known if each.metrics and (each.shown or not only_shown)]
+    found = _seen(known, only_shown)
     names = _told_apart({each.run.name: _label(each, language) for each in found})
     for number, each in enumerate(found):
         if number < _JUDGED or _is_kept(each):
             names[each.run.name] = _judged(each, names[each.run.name], language)
     return MappingProxyType({each.run.name: each.run for each in found}), MappingProxyType(names)
+
+
+def _seen(known: tuple[KnownRun, ...], only_shown: bool) -> list[KnownRun]:
+    return [each for each in known if each.metrics and (each.shown or not only_shown)]
 
 
 def _always_named(name: str) -> str:
@@ -87,6 +91,11 @@ def _always_named(name: str) -> str:
 def with_results() -> list[Run]:
     """Return the runs with results that may be seen here, newest first."""
     return list(_with_results()[0].values())
+
+
+def newest_with_results() -> Run | None:
+    """Return the newest of them, without their labels."""
+    return next((each.run for each in _seen(runs.known(), settings.read_only())), None)
 
 
 def no_run() -> None:

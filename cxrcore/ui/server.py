@@ -21,9 +21,10 @@ from cxrcore import logs, runs, settings, ui
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
 from cxrcore.evaluation import verdict
+from cxrcore.explain import loaded_runs
 from cxrcore.features import gpu_pass, gpus
 from cxrcore.jobs import worker_pool
-from cxrcore.ui import collection
+from cxrcore.ui import collection, selection
 from cxrcore.ui.visitor import predict_route
 from cxrcore.ui.visitor.hosts import HostsAndOrigins
 
@@ -67,8 +68,9 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 def prepare() -> None:
     """Import what the pages use and read the datasets and the runs, so that the first visitors do not wait for it.
 
-    The verdict on a run is found again where the one that is kept is of an earlier version. On a machine that seems to
-    have a GPU, a worker looks for it.
+    The verdict on a run is found again where the one that is kept is of an earlier version. A worker loads the model of
+    the newest run that can be explained, as the Explain page opens with it. On a machine that seems to have a GPU, one
+    looks for it.
     """
     if gpus.are_expected():
         worker_pool.pool().prepare(gpu_pass.find)
@@ -79,6 +81,8 @@ def prepare() -> None:
         with suppress(UserError, OSError):
             if not verdict.is_kept(run):
                 verdict.of_run(run)
+    if newest := selection.newest_with_results():
+        worker_pool.pool().prepare(loaded_runs.prepare, newest)
 
 
 def _session() -> str:

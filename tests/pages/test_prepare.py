@@ -4,7 +4,9 @@ import os
 import sys
 from types import SimpleNamespace
 
+from cxrcore import runs
 from cxrcore.evaluation import verdict
+from cxrcore.explain import loaded_runs
 from cxrcore.features import gpu_pass, gpus
 from cxrcore.ui import server
 
@@ -33,3 +35,19 @@ def test_gpus_are_looked_for_where_there_seem_to_be_some(home, monkeypatch):
         monkeypatch.setattr(gpus, "are_expected", lambda expected=expected: expected)
         server.prepare()
     assert asked == [gpu_pass.find]
+
+
+def test_the_model_of_the_newest_run_with_results_is_loaded(trained, monkeypatch):
+    asked = []
+    monkeypatch.setattr(server.worker_pool, "pool", lambda: SimpleNamespace(prepare=lambda *call: asked.append(call)))
+    runs.create(trained.config)  # it has no results yet
+    server.prepare()
+    assert [(function, run.name) for function, run in asked] == [(loaded_runs.prepare, trained.name)]
+
+
+def test_no_model_is_loaded_where_no_run_is_shown(trained, monkeypatch):
+    asked = []
+    monkeypatch.setattr(server.worker_pool, "pool", lambda: SimpleNamespace(prepare=lambda *call: asked.append(call)))
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    server.prepare()
+    assert asked == []
