@@ -90,7 +90,7 @@ def files(source: Path | io.BytesIO, budget: Budget, prefix: str = "", depth: in
     if depth > DEPTH:
         raise UserError("{name}: archives nested three deep are refused. Unpack the inner ones first.", name=name)
     try:
-        archive = _opened(source)
+        archive = opened(source)
     except Exception as error:  # zipfile raises errors of any type on damaged archives
         raise UserError(
             "{name} cannot be opened as a ZIP ({error}). Download or export it again.", name=name, error=error
@@ -121,8 +121,12 @@ class _BoundedFile(io.BufferedReader):
         return super().read(size)
 
 
-def _opened(source: Path | io.BytesIO) -> zipfile.ZipFile:
-    """Return an archive whose list of entries was read, which takes some hundred bytes of memory for each."""
+def opened(source: Path | io.BytesIO) -> zipfile.ZipFile:
+    """Return an archive whose list of entries was read, which takes some hundred bytes of memory for each.
+
+    Raises:
+        Exception: of any type, as zipfile does on damaged archives; of a list over `MAX_DIRECTORY`, `ValueError`.
+    """
     file = _BoundedFile(source.open("rb", buffering=0) if isinstance(source, Path) else source)
     archive = zipfile.ZipFile(file)
     file.most = MAX_BYTES  # what is read from now on is limited by the sizes of the entries

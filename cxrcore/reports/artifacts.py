@@ -59,7 +59,7 @@ _ALL = (
     Artifact(
         "pdf",
         N_("Prediction grid (PDF)"),
-        N_("Every test image with its predicted and true label, as in the tutorials."),
+        N_("The test images with their predicted and true labels, as in the tutorials; of many, a random sample."),
         "grid.pdf",
         "application/pdf",
         lambda summary, progress: prediction_grid.render(summary, progress=progress),

@@ -86,8 +86,8 @@ def import_run(file: Path) -> Run:
 def _unpack(file: Path, folder: Path) -> str:
     """Write the files of an archive into a new folder and return the run's name."""
     try:
-        packed = zipfile.ZipFile(file)
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+        packed = archive.opened(file)
+    except Exception as error:  # zipfile raises errors of any type on damaged archives
         raise UserError(
             "{name} cannot be opened as a ZIP ({error}). Download or export it again.", name=file.name, error=error
         ) from error

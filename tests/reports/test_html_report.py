@@ -108,6 +108,21 @@ def test_pdf_has_every_prediction(trained):
     assert "Predicted:" not in text and "OUTRA INFECÇÃO" in text
 
 
+def test_pdf_of_many_images_has_a_random_sample(trained, monkeypatch):
+    monkeypatch.setattr(prediction_grid, "MOST", 5)
+    summary, heard = RunSummary(trained), []
+    content = prediction_grid.render(summary, progress=lambda done, total: heard.append((done, total)))
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages)
+    assert text.count("True: ") == 5 and "5 of 12 images, chosen at random" in text
+    assert heard == [(n, 5) for n in range(1, 6)]
+    assert "chosen at random" not in PdfReader(io.BytesIO(_whole_pdf(summary, monkeypatch))).pages[0].extract_text()
+
+
+def _whole_pdf(summary, monkeypatch):
+    monkeypatch.setattr(prediction_grid, "MOST", 12)
+    return prediction_grid.render(summary)
+
+
 def test_tensorflow_lite_predicts_as_keras_does(trained):
     content, classifier = tflite.convert(trained), Classifier(trained)
     pixels = np.stack([load(path, 64) for path in map(type(trained.folder), trained.predictions("test")["path"])])

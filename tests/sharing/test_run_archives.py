@@ -236,6 +236,13 @@ def test_links_and_files_that_are_no_archive(exported, no_worker):
     refused(exported.with_name("absent.zip"), "cannot be opened as a ZIP")
 
 
+def test_list_of_entries_has_a_limit(exported, no_worker):
+    with zipfile.ZipFile(exported, "w") as archive:
+        for number in range(550):
+            archive.writestr(f"run/{number}".ljust(63_000, "x"), b"")
+    refused(exported, "its list of entries has over 32 MB")
+
+
 def test_paths_in_tables_are_not_followed(exported, no_worker, home):
     content = unpacked(exported)
     folder = next(iter(content)).partition("/")[0]
