@@ -13,6 +13,7 @@ from cxrcore.cluster import announced
 from cxrcore.jobs import slurm
 
 _LOOK_SECONDS = 5
+_ENDED_SECONDS = 60  # without a job that waits or runs: longer than until lost workers are given up
 
 
 def cluster(
@@ -34,19 +35,21 @@ def cluster(
             return
         with announced(workers.address):
             print(f"Scheduler: {workers.address}", flush=True)
-            _follow(workers.numbers)
+            _follow(workers)
 
 
-def _follow(numbers: list[str]) -> None:
-    """Print the states of the jobs whenever they change, until none is left."""
-    shown = ""
-    while True:
-        jobs = slurm.jobs(numbers)
+def _follow(workers: slurm.SlurmWorkers) -> None:
+    """Print the states of the jobs whenever they change, and submit those of lost workers again, until none is left."""
+    shown, latest = "", time.monotonic()
+    while time.monotonic() - latest <= _ENDED_SECONDS:
+        workers.submit()
+        jobs = slurm.jobs(workers.numbers)
         states = Counter(job.state.lower() or "ended" for job in jobs)
-        text = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        states["not submitted"] = workers.count - len(jobs)
+        text = ", ".join(f"{count} {state}" for state, count in sorted(states.items()) if count)
         if text != shown:
             shown = text
             print(f"{time.strftime('%H:%M:%S')} Jobs: {text}", flush=True)
-        if not any(job.state for job in jobs):
-            return
+        if any(job.state for job in jobs):
+            latest = time.monotonic()
         time.sleep(_LOOK_SECONDS)

@@ -55,8 +55,9 @@ class Job:
 class SlurmWorkers:
     """A scheduler in this process, and the jobs of its workers."""
 
-    def __init__(self, cluster: Any) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Any, count: int) -> None:
+        """Take dask-jobqueue's cluster and how many jobs there are to be."""
+        self._cluster, self.count = cluster, count
 
     @property
     def address(self) -> str:
@@ -72,6 +73,14 @@ class SlurmWorkers:
     def numbers(self) -> list[str]:
         """The numbers of the jobs that are submitted, sorted."""
         return sorted(worker.job_id for worker in self._cluster.workers.values() if worker.job_id)
+
+    def submit(self) -> None:
+        """Submit the jobs that are missing: at first all, later those whose worker was lost, as by a time limit.
+
+        Dask gives a worker up after 15 seconds. A job that never became a worker counts as submitted, so one that fails
+        at its start does not come again and again.
+        """
+        self._cluster.scale(jobs=self.count)
 
 
 def read(file: Path) -> SlurmConfig:
@@ -118,10 +127,10 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
     except (OSError, RuntimeError) as error:
         raise UserError("The scheduler did not start: {reason}", reason=str(error)) from error
     try:
-        found = SlurmWorkers(made)
+        found = SlurmWorkers(made, config.jobs)
         if not dry_run:
             _check(found.script)
-            made.scale(jobs=config.jobs)  # type: ignore[no-untyped-call]
+            found.submit()
             _wait_for(found, config.jobs)
         yield found
     finally:

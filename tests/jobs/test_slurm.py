@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cxrcore import cluster, settings
 from cxrcore.cli import app
+from cxrcore.cli import cluster as cluster_command
 from cxrcore.errors import UserError
 from cxrcore.jobs import slurm
 from tests.conftest import ROOT
@@ -100,7 +101,8 @@ def _until(condition, seconds=60.0):
         time.sleep(0.1)
 
 
-def test_command_submits_follows_and_cancels(fake, home, monkeypatch):
+def test_command_submits_follows_submits_again_and_cancels(fake, home, monkeypatch):
+    monkeypatch.setenv("DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT", "8s")
     with (home / "out.txt").open("w") as out:
         process = subprocess.Popen([sys.executable, "-m", "cxrcore", "cluster"], cwd=ROOT, stdout=out)
     try:
@@ -114,13 +116,35 @@ def test_command_submits_follows_and_cancels(fake, home, monkeypatch):
         assert (fake / "squeue.txt").read_text().splitlines()[0] == "--noheader --format=%i %T --jobs=101,102"
         os.killpg(int((fake / "101.pid").read_text()), signal.SIGKILL)
         _until(lambda: "Jobs: 1 ended, 1 running" in (home / "out.txt").read_text())
+        _until((fake / "103.sh").is_file)
+        _until(lambda: (home / "out.txt").read_text().count("Jobs: 2 running") == 2)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
     finally:
         process.kill()
-    assert "102" in (fake / "scancel.txt").read_text().split()
+    assert {"102", "103"} <= set((fake / "scancel.txt").read_text().split())
+    assert not (fake / "104.sh").exists()
     _until(lambda: subprocess.run(["squeue"], capture_output=True, text=True).stdout == "")
     assert not (home / "scheduler.txt").exists()
+
+
+def test_command_ends_where_all_jobs_have_ended(monkeypatch, capsys):
+    class Workers:
+        count, numbers, looks = 2, ["101", "102"], 0
+
+        def submit(self):
+            self.looks += 1
+
+    monkeypatch.setattr(cluster_command, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(cluster_command, "_ENDED_SECONDS", 0.1)
+    workers = Workers()
+    monkeypatch.setattr(slurm, "jobs", lambda numbers: [slurm.Job(n, "RUNNING" * (workers.looks < 3)) for n in numbers])
+    cluster_command._follow(workers)
+    assert [line.split(" ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [
+        "Jobs: 2 running",
+        "Jobs: 2 ended",
+    ]
+    assert workers.looks > 3
 
 
 def test_refusal_of_sbatch_is_told(fake, home):
