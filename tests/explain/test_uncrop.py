@@ -74,15 +74,16 @@ def test_mean_heatmap_is_the_mean_of_the_scaled_maps(trained):
 
 def test_mean_heatmap_is_of_a_smaller_sample_where_the_lungs_have_to_be_found(trained, monkeypatch):
     monkeypatch.setattr(mean_heatmap, "MOST", 3)
-    monkeypatch.setattr(mean_heatmap, "MOST_SEGMENTED", 2)
+    monkeypatch.setattr(mean_heatmap, "FEWEST", 1)
     tests = trained.predictions("test").assign(predicted="COVID")
     trained.write_table("predictions.parquet", tests)
     sizes = []
-    for lungs in (trained.table["lungs"], ""):
+    for lungs, segmented in ((trained.table["lungs"], 0), ("", 6), ("", 2)):
         trained.write_table("table.parquet", trained.table.assign(lungs=lungs))
+        monkeypatch.setattr(mean_heatmap, "MOST_SEGMENTED", segmented)  # of three classes
         found = mean_heatmap.of_class(trained, "COVID")
         sizes.append((found.n, found.all))
-    assert sizes == [(3, len(tests)), (2, len(tests))]
+    assert sizes == [(3, len(tests)), (2, len(tests)), (1, len(tests))]
 
 
 def test_class_that_is_never_predicted_has_no_mean_heatmap(trained):
