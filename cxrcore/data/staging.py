@@ -24,6 +24,7 @@ from cxrcore.files import append_line, atomic_path, note_change
 from cxrcore.schema import Stored, write_table
 from cxrcore.sealing import Sealed
 
+IMPORTING = ".importing-"  # begins the names of hidden folders
 _KEPT_DAYS = 7  # interrupted imports are deleted after this time
 _FOUND, _SALT = "found.jsonl", "salt.json"
 
@@ -41,7 +42,7 @@ def staging() -> Iterator[Path]:
     """Yield a temporary folder on the datasets' disk; it is removed when the block ends, unless published."""
     settings.require_writable()
     settings.datasets_folder().mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".importing-", dir=settings.datasets_folder()))
+    folder = Path(tempfile.mkdtemp(prefix=IMPORTING, dir=settings.datasets_folder()))
     try:
         yield folder
     finally:
@@ -104,7 +105,7 @@ def resumable(name: str, plan: Sequence[str]) -> Iterator[Unfinished]:
     settings.require_writable()
     settings.datasets_folder().mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256("\n".join([name, *plan]).encode(errors="replace")).hexdigest()[:16]
-    folder = settings.datasets_folder() / f".importing-{key}"
+    folder = settings.datasets_folder() / f"{IMPORTING}{key}"
     try:
         with FileLock(folder.with_suffix(".lock")).acquire(timeout=0):
             _remove_old(besides=folder)
@@ -145,8 +146,20 @@ def publish(folder: Path, name: str, table: pd.DataFrame, info: DatasetInfo, rep
     return dataset.load(name)
 
 
+def interrupted(folder: Path) -> list[Path]:
+    """Return the datasets in a hidden folder that were being replaced when the process was killed: they are in no list,
+    and their place is free.
+    """
+    found = [table.parent for table in folder.glob(f"*/{dataset.TABLE}")]
+    return [path for path in found if not dataset.exists(path.name)]
+
+
 def _remove_old(besides: Path) -> None:
     """Remove what interrupted imports left behind long ago."""
-    for path in settings.datasets_folder().glob(".importing-*"):
-        if path.stem != besides.stem and time.time() - path.stat().st_mtime > _KEPT_DAYS * 86400:
+    for path in settings.datasets_folder().glob(f"{IMPORTING}*"):
+        if (
+            path.stem != besides.stem
+            and not interrupted(path)
+            and time.time() - path.stat().st_mtime > _KEPT_DAYS * 86400
+        ):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

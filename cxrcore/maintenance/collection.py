@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cxrcore import runs, settings
-from cxrcore.data import dataset
+from cxrcore.data import dataset, staging
 from cxrcore.features import cache
 from cxrcore.maintenance import leftovers
 from cxrcore.messages import Message, msg
@@ -66,8 +66,8 @@ def _trash(recent: bool) -> Iterator[Unused]:
 
 
 def _imports() -> Iterator[Unused]:
-    for path in settings.datasets_folder().glob(".importing-*"):
-        if path.is_dir() and not _is_importing(path):
+    for path in settings.datasets_folder().glob(f"{staging.IMPORTING}*"):
+        if path.is_dir() and not _is_importing(path) and not staging.interrupted(path):
             yield _unused(path, msg("an interrupted import; the next one starts from the beginning"))
 
 

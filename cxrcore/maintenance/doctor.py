@@ -16,6 +16,7 @@ from filelock import Timeout
 from cxrcore import runs, schema, settings
 from cxrcore.data import dataset
 from cxrcore.errors import DamagedFileError, UserError
+from cxrcore.files import note_change
 from cxrcore.jobs import processes, queue, run_process, tasks
 from cxrcore.maintenance import leftovers
 from cxrcore.messages import Message, msg, some
@@ -172,6 +173,9 @@ def _requests() -> Iterator[Problem]:
 
 
 def _leftovers() -> Iterator[Problem]:
+    for folder in leftovers.datasets():
+        text = msg("Dataset {name} is hidden: its replacement was interrupted.", name=folder.name)
+        yield Problem(text, folder, partial(_put_back, folder))
     for path in leftovers.temporary():
         yield Problem(msg("What an interrupted write left behind."), path, _remover(path))
     for path in leftovers.shards():
@@ -229,6 +233,12 @@ def _write(status: tasks.TaskStatus, path: Path) -> Callable[[], object]:
 
 def _killer(pid: ProcessId, work: list[str]) -> Callable[[], object]:
     return lambda: processes.kill(pid, work)
+
+
+def _put_back(folder: Path) -> None:
+    folder.replace(settings.datasets_folder() / folder.name)
+    folder.parent.rmdir()
+    note_change()
 
 
 def _remover(path: Path) -> Callable[[], object]:

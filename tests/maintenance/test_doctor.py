@@ -14,8 +14,7 @@ from benchmarks.faults import DAMAGES
 from cxrcore import runs
 from cxrcore.cli import app
 from cxrcore.config import run_config
-from cxrcore.data import dataset
-from cxrcore.data.staging import staging
+from cxrcore.data import dataset, staging
 from cxrcore.errors import UserError
 from cxrcore.jobs import run_process, tasks
 from cxrcore.maintenance import collection, doctor, leftovers
@@ -107,6 +106,32 @@ def test_interrupted_writes_are_removed(trained, home, monkeypatch):
     assert not temporary.exists() and (trained.folder / ".keep").exists()
 
 
+def test_dataset_whose_replacement_was_interrupted_is_put_back(phantom, monkeypatch):
+    folder, content = phantom.folder, phantom.table
+
+    def killed(self, target):
+        if target == folder:
+            raise KeyboardInterrupt  # `publish` handles errors of the disk, a kill is not one
+        return os.replace(self, target)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(
+            shutil, "rmtree", lambda path, ignore_errors=False: None
+        )  # nor does a process that is killed tidy
+        patched.setattr(type(folder), "replace", killed)
+        staging.publish(folder.with_name(".new"), phantom.name, content, phantom.info, replace=True)
+    assert phantom.name not in dataset.names()
+    with monkeypatch.context() as patched:
+        patched.setattr(staging, "_KEPT_DAYS", -1)
+        with staging.resumable("other", []):  # removes old imports
+            pass
+    assert not [unused for unused in collection.find() if (unused.path / phantom.name).exists()]
+    (problem,) = doctor.check()
+    assert str(problem.message) == f"Dataset {phantom.name} is hidden: its replacement was interrupted."
+    assert doctor.repair([problem]) == []
+    assert dataset.load(phantom.name).table.equals(content)
+
+
 def test_unreadable_features_are_removed(trained, home):
     (shard,) = (home / "features").glob("*/*.npy")
     index = shard.with_suffix(".index")
@@ -146,7 +171,7 @@ def test_gc_lists_and_deletes_only_when_told(trained, home, monkeypatch):
     other = shutil.copytree(trained.folder, trained.folder.with_name("20200101-old"))
     runs.discard(runs.Run(other))
     trash = home / "runs" / ".trash" / "20200101-old"
-    with staging() as folder:
+    with staging.staging() as folder:
         (folder / "a.png").write_bytes(b"x" * 1000)
         kept = shutil.copytree(folder, home / "datasets" / ".importing-kept")
     (home / "features" / "unknown").mkdir()
