@@ -107,17 +107,15 @@ def test_interrupted_writes_are_removed(trained, home, monkeypatch):
 
 
 def test_dataset_whose_replacement_was_interrupted_is_put_back(phantom, monkeypatch):
-    folder, content = phantom.folder, phantom.table
+    folder, content, rename = phantom.folder, phantom.table, type(phantom.folder).replace
 
     def killed(self, target):
         if target == folder:
             raise KeyboardInterrupt  # `publish` handles errors of the disk, a kill is not one
-        return os.replace(self, target)
+        return rename(self, target)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(
-            shutil, "rmtree", lambda path, ignore_errors=False: None
-        )  # nor does a process that is killed tidy
+        patched.setattr(shutil, "rmtree", lambda path, ignore_errors=False: None)  # a killed process does not tidy up
         patched.setattr(type(folder), "replace", killed)
         staging.publish(folder.with_name(".new"), phantom.name, content, phantom.info, replace=True)
     assert phantom.name not in dataset.names()
