@@ -188,6 +188,12 @@ class Run:
         for name in (HEAD_FILE, WHOLE_MODEL_FILE):
             if (path := self.folder / name).is_file():
                 return path
+        if self.metrics:
+            raise UserError(
+                "Run {name} has no model: its file {file} is missing. Put it back, or train the run again.",
+                name=self.name,
+                file=HEAD_FILE,
+            )
         raise UserError(
             "Run {name} has no model ({state}). Choose a finished run.",
             name=self.name,

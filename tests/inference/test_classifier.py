@@ -28,5 +28,5 @@ def test_missing_and_damaged_model_raise(trained):
     with pytest.raises(DamagedFileError):
         Classifier(trained)
     trained.model_file.unlink()
-    with pytest.raises(UserError, match="has no model"):
+    with pytest.raises(UserError, match=r"has no model: its file head\.keras is missing"):
         Classifier(trained)
