@@ -74,6 +74,8 @@ def prepare() -> None:
     """
     if gpus.are_expected():
         worker_pool.pool().prepare(gpu_pass.find)
+    if newest := selection.newest_with_results():
+        worker_pool.pool().prepare(loaded_runs.prepare, newest)
     for module in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}."):
         importlib.import_module(module.name)
     dataset.names()
@@ -81,8 +83,6 @@ def prepare() -> None:
         with suppress(UserError, OSError):
             if not verdict.is_kept(run):
                 verdict.of_run(run)
-    if newest := selection.newest_with_results():
-        worker_pool.pool().prepare(loaded_runs.prepare, newest)
 
 
 def _session() -> str:
