@@ -9,6 +9,7 @@ read-only, and without a change of the healthy run. Prints one line for each sta
 
 import argparse
 import functools
+import gc
 import hashlib
 import itertools
 import json
@@ -198,6 +199,16 @@ def made_before() -> tuple[Path, Path] | None:
     return (found[BAD], found[GOOD]) if found.keys() >= {BAD, GOOD} else None
 
 
+def leave_out_what_stays() -> None:
+    """Let the collections of garbage leave out what is there now.
+
+    Streamlit collects all generations after each run of a page, and where Keras is imported clears its session, which
+    does so again: half a second with TensorFlow's objects.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def scan_packages_once() -> None:
     """Look for the Streamlit components of the installed packages, which takes longer than most pages, once for all."""
     manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
@@ -298,6 +309,7 @@ def matrix(chosen: Sequence[State], bad: Path, good: Path, views: Sequence[View]
     found = []
     before = {folder: digest(folder) for folder in (bad, good)}
     for number, state in enumerate(chosen):
+        leave_out_what_stays()
         with damaged(state, number) as copy:
             healthy, sets = (bad, (GOOD, BAD)) if state.folder == good else (good, (BAD, GOOD))
             name = copy.name if copy.parent == bad.parent else bad.name

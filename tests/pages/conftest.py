@@ -1,5 +1,6 @@
 """Pages as scripts, without a browser."""
 
+import gc
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,21 @@ class PoolInProcess:
 
     def prepare(self, function, *args):
         pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen():
+    """What `left_out` leaves out is looked at again after each file."""
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def left_out(frozen):
+    """Leave out what is there before a test: Streamlit collects garbage after each page run, twice where Keras is
+    imported, and TensorFlow's objects take half a second.
+    """
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
