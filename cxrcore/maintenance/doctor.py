@@ -15,7 +15,7 @@ from filelock import Timeout
 
 from cxrcore import runs, schema, settings
 from cxrcore.data import dataset
-from cxrcore.errors import DamagedFileError, UserError
+from cxrcore.errors import DamagedFileError, NewerFileError, UserError
 from cxrcore.files import note_change
 from cxrcore.jobs import processes, queue, run_process, tasks
 from cxrcore.maintenance import leftovers
@@ -144,7 +144,7 @@ def _dead() -> Iterator[Problem]:
         except DamagedFileError as error:
             yield Problem(error.message, tasks.file(place.folder, task), tasks.file(place.folder, task).unlink)
             continue
-        except FileNotFoundError:
+        except (NewerFileError, FileNotFoundError):  # `_files` names newer ones
             continue
         if now and kept.state == RUNNING and now.state != RUNNING:
             text = msg("The task {task} is marked as running, but its process has ended.", task=task)

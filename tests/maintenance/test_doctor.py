@@ -87,6 +87,15 @@ def test_each_damaged_file_of_a_finished_run_is_named(trained, damage):
     assert doctor.repair(found) != [], "a person has to decide"
 
 
+def test_task_of_a_newer_version_is_named_and_kept(trained):
+    file = tasks.file(trained.folder, "shortcut")
+    tasks.TaskStatus(state="running").write(file)
+    DAMAGES["newer"](file)
+    (found,) = doctor.check()
+    assert found.path == file and "was written by a newer version of this program" in str(found.message)
+    assert doctor.repair([found]) != [] and file.exists()
+
+
 def test_damaged_file_of_a_dataset_is_named(phantom):
     (phantom.folder / "measures.parquet").write_text("[1, 2]")
     (found,) = doctor.check()
