@@ -1,4 +1,4 @@
-"""The number of heaps of glibc."""
+"""The memory that glibc and Arrow keep."""
 
 import platform
 import subprocess
@@ -34,3 +34,39 @@ def test_threads_share_two_heaps():
 
     assert heaps("") > 4
     assert heaps("heaps.bound()") <= 3  # another mapping may begin there by chance
+
+
+_LARGE_BLOCKS = """
+import ctypes
+from cxrcore.cli import heaps
+BOUND
+class Info(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd a b c d e".split()]
+library = ctypes.CDLL(None)
+library.malloc.restype, library.mallinfo2.restype = ctypes.c_void_p, Info
+library.free.argtypes = [ctypes.c_void_p]
+library.free(library.malloc(10 * 2**20))
+before = library.mallinfo2().hblkhd
+kept = library.malloc(5 * 2**20)
+print(library.mallinfo2().hblkhd - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="counts the blocks of glibc outside its heaps")
+def test_large_blocks_lie_in_no_heap():
+    def outside(bound):
+        code = _LARGE_BLOCKS.replace("BOUND", bound)
+        return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+    assert outside("") == 0
+    assert outside("heaps.bound()") >= 5 * 2**20
+
+
+def test_arrow_takes_the_memory_of_the_system():
+    code = (
+        "from cxrcore.cli import heaps\nimport pyarrow as pa\nheaps.bound()\n"
+        "kept = pa.array(['x' * 100] * 1000)\n"
+        "print(pa.default_memory_pool().backend_name, pa.system_memory_pool().bytes_allocated() > 100_000)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["system", "True"]
