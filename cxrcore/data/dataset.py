@@ -173,7 +173,9 @@ def load(name: str, version: int = 0) -> Dataset:
             version=version,
         )
     found = _loaded(folder, read, version or newest)
-    return replace(found, table=found.table.copy(deep=False))  # pandas copies what is changed
+    # A shallow copy would cost less than these 5 ms for 100,000 rows, but each leaves references of up to 0.8 MB in all
+    # behind in the table that is kept. Text is not copied, as Arrow's arrays do not change.
+    return replace(found, table=found.table.copy())
 
 
 @cached(LRUCache(_TABLE_BYTES, lambda found: _bytes(found.table)), lock=Lock())

@@ -271,7 +271,7 @@ class Run:
             kept = _read_table(path, home, stamp(path), stamp(settings.key_file()))
         except FileNotFoundError as error:
             raise DamagedFileError("{path} is missing or damaged.", path=path) from error
-        return kept.copy(deep=False)  # pandas copies what is changed
+        return kept.copy()  # a shallow one leaves references behind, see `dataset.load`
 
     def write_table(self, file: str, table: pd.DataFrame, seal: bool = True) -> None:
         """Save a table as `file` (Parquet), atomically; see `schema.write_table`.

@@ -124,7 +124,13 @@ def labels(of: Sequence[Run]) -> dict[str, str]:
 
 def _told_apart(found: Mapping[str, str]) -> dict[str, str]:
     count = Counter(found.values())
-    return {name: label if count[label] == 1 else f"{label} · {name[-4:]}" for name, label in found.items()}
+    return {name: label if count[label] == 1 else _with_end(label, name) for name, label in found.items()}
+
+
+@lru_cache(maxsize=4000)
+def _with_end(label: str, name: str) -> str:
+    """Return the label with a part of the name: one text for all visitors, whose pages keep it."""
+    return f"{label} · {name[-4:]}"
 
 
 def judged(run: Run, label: str) -> str:
