@@ -40,7 +40,7 @@ def cluster(
 
 def _follow(workers: slurm.SlurmWorkers) -> None:
     """Print the states of the jobs whenever they change, and submit those of lost workers again, until none is left."""
-    shown, latest = "", time.monotonic()
+    shown, told, latest = "", False, time.monotonic()
     while time.monotonic() - latest <= _ENDED_SECONDS:
         workers.submit()
         jobs = slurm.jobs(workers.numbers)
@@ -50,6 +50,9 @@ def _follow(workers: slurm.SlurmWorkers) -> None:
         if text != shown:
             shown = text
             print(f"{time.strftime('%H:%M:%S')} Jobs: {text}", flush=True)
+        if workers.gave_up and not told:
+            told = True
+            print("Too many jobs ended within 5 minutes; no more are submitted. Their output says why.", flush=True)
         if any(job.state for job in jobs):
             latest = time.monotonic()
         time.sleep(_LOOK_SECONDS)

@@ -128,7 +128,11 @@ def opened(source: Path | io.BytesIO) -> zipfile.ZipFile:
         Exception: of any type, as zipfile does on damaged archives; of a list over `MAX_DIRECTORY`, `ValueError`.
     """
     file = _BoundedFile(source.open("rb", buffering=0) if isinstance(source, Path) else source)
-    archive = zipfile.ZipFile(file)
+    try:
+        archive = zipfile.ZipFile(file)
+    except BaseException:
+        file.close()
+        raise
     file.most = MAX_BYTES  # what is read from now on is limited by the sizes of the entries
     return archive
 

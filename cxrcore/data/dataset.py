@@ -25,6 +25,7 @@ PARTS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 PART_TITLES = {TRAIN: N_("training"), VALIDATION: N_("validation"), TEST: N_("test")}
 INFO = "dataset.json"
 TABLE = "table.parquet"
+REPLACED = ".replaced-"  # begins the name of a folder that makes room for another one, see `staging.publish`
 MEASURES = "measures.parquet"  # statistics of the images, see `image_statistics.measure`; the index is the SHA-256
 TEXT = [  # "" where not known
     "path",  # absolute, or relative to the dataset's folder
@@ -225,7 +226,19 @@ def delete(name: str) -> None:
     """Remove a dataset, damaged or not. Images that were imported from elsewhere stay where they are."""
     settings.require_writable()
     shutil.rmtree(settings.datasets_folder() / name if exists(check_name(name)) else load(name).folder)
+    remove_replaced(name)
     note_change()
+
+
+def replaced(name: str) -> Path:
+    """Return the hidden folder in which a dataset is while another one takes its place."""
+    return settings.datasets_folder() / f"{REPLACED}{name}"
+
+
+def remove_replaced(name: str) -> None:
+    """Remove that folder; its table first, so that what is left is no dataset."""
+    (replaced(name) / TABLE).unlink(missing_ok=True)
+    shutil.rmtree(replaced(name), ignore_errors=True)
 
 
 def _look(folder: Path, every_file: bool) -> tuple[KnownDataset, ...]:

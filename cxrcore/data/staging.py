@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +26,7 @@ from cxrcore.sealing import Sealed
 
 IMPORTING = ".importing-"  # begins the names of hidden folders
 _KEPT_DAYS = 7  # interrupted imports are deleted after this time
+_LOCK = ".lock"
 _FOUND, _SALT = "found.jsonl", "salt.json"
 
 
@@ -133,33 +134,43 @@ def publish(folder: Path, name: str, table: pd.DataFrame, info: DatasetInfo, rep
     for leftover in (_FOUND, _SALT):
         (folder / leftover).unlink(missing_ok=True)
     target = settings.datasets_folder() / name
-    with FileLock(settings.datasets_folder() / ".lock"), staging() as old:
+    hidden = dataset.replaced(name)
+    with FileLock(settings.datasets_folder() / _LOCK):
         check_name_is_free(name, replace)
         if target.exists():
-            target.replace(old / name)
+            shutil.rmtree(hidden, ignore_errors=True)  # of an earlier replacement
+            target.replace(hidden)
         try:
             folder.replace(target)
-        except OSError:
-            (old / name).replace(target)
+        except BaseException:  # also a request to end
+            if hidden.exists() and not target.exists():
+                hidden.replace(target)
             raise
+        dataset.remove_replaced(name)
     note_change()
     return dataset.load(name)
 
 
-def interrupted(folder: Path) -> list[Path]:
-    """Return the datasets in a hidden folder that were being replaced when the process was killed: they are in no list,
-    and their place is free.
-    """
-    found = [table.parent for table in folder.glob(f"*/{dataset.TABLE}")]
-    return [path for path in found if not dataset.exists(path.name)]
+def interrupted() -> list[Path]:
+    """Return the folders of datasets that were being replaced when the process was killed: their place is free."""
+    found = [table.parent for table in settings.datasets_folder().glob(f"{dataset.REPLACED}*/{dataset.TABLE}")]
+    return [path for path in found if not _place_of(path).exists()]
+
+
+def put_back(folder: Path) -> None:
+    """Put a dataset of `interrupted` back; nothing happens where it is none any more, or datasets are being changed."""
+    with suppress(OSError), FileLock(settings.datasets_folder() / _LOCK).acquire(timeout=2):
+        if folder in interrupted():
+            folder.replace(_place_of(folder))
+            note_change()
+
+
+def _place_of(folder: Path) -> Path:
+    return folder.with_name(folder.name.removeprefix(dataset.REPLACED))
 
 
 def _remove_old(besides: Path) -> None:
     """Remove what interrupted imports left behind long ago."""
     for path in settings.datasets_folder().glob(f"{IMPORTING}*"):
-        if (
-            path.stem != besides.stem
-            and not interrupted(path)
-            and time.time() - path.stat().st_mtime > _KEPT_DAYS * 86400
-        ):
+        if path.stem != besides.stem and time.time() - path.stat().st_mtime > _KEPT_DAYS * 86400:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

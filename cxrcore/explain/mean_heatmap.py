@@ -14,7 +14,7 @@ from cxrcore.features import extract, image_transforms, lung_masks
 from cxrcore.runs import Run
 
 SIZE, MOST = 192, 300  # pixels per side; images of a class
-# Of all classes, those where the lungs have to be found, which takes 0.02 s for each; of one class, some at least.
+# Images of all classes together, and of each class at least, where the lungs have to be found: 0.02 s for each image.
 MOST_SEGMENTED, FEWEST = 80, 8
 
 

@@ -41,11 +41,10 @@ def stamp(run: Run) -> float:
 def save(run: Run, features: Callable[[], Any], head: "keras.Model") -> None:
     """Save the model of a run, in place of an earlier one.
 
-    Only the head is saved, unless the backbone was fine-tuned or has random weights: those depend on the version of
-    Keras, and there is no file to compare them with. `features` returns the backbone's model, see `FeatureKey.build`.
+    Only the head is saved, unless `Run.model_name` is that of a whole model. `features` returns the backbone's model,
+    see `FeatureKey.build`.
     """
-    config = run.config
-    if config.tune or config.weights == "random":
+    if run.model_name == WHOLE_MODEL_FILE:
         run.save_with(WHOLE_MODEL_FILE, assemble(features(), head).save)
         return
     run.save_with(HEAD_FILE, head.save)

@@ -19,6 +19,7 @@ from cxrcore.errors import UserError
 
 FILE = "cluster.yaml"
 _SLURM_SECONDS = 30
+SHORT_SECONDS, MOST_SHORT = 300, 3  # a job that ends sooner failed; so many of them for each that is asked for
 # They become parts of a shell script.
 _Name = Annotated[str, StringConstraints(pattern=r"^[\w.,@+-]*$", max_length=200)]
 _Option = Annotated[str, StringConstraints(pattern=r"^--[a-z-]+(=[\w.,:@%/*+&|\[\]()-]+)?$", max_length=200)]
@@ -58,6 +59,8 @@ class SlurmWorkers:
     def __init__(self, cluster: Any, count: int) -> None:
         """Take dask-jobqueue's cluster and how many jobs there are to be."""
         self._cluster, self.count = cluster, count
+        self._since: dict[str, float] = {}  # when each job was seen first, in seconds of `time.monotonic`
+        self._short = 0  # jobs that ended within `SHORT_SECONDS`
 
     @property
     def address(self) -> str:
@@ -72,15 +75,38 @@ class SlurmWorkers:
     @property
     def numbers(self) -> list[str]:
         """The numbers of the jobs that are submitted, sorted."""
-        return sorted(worker.job_id for worker in self._cluster.workers.values() if worker.job_id)
+        workers = list(self._cluster.workers.values())  # Dask's thread changes them
+        return sorted(worker.job_id for worker in workers if worker.job_id)
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether so many jobs have ended soon that none is submitted any more."""
+        return self._short > MOST_SHORT * self.count
 
     def submit(self) -> None:
         """Submit the jobs that are missing: at first all, later those whose worker was lost, as by a time limit.
 
-        Dask gives a worker up after 15 seconds. A job that never became a worker counts as submitted, so one that fails
-        at its start does not come again and again.
+        Dask gives a worker up after 15 seconds. A job that never became a worker counts as submitted, and after some
+        that ended within `SHORT_SECONDS` none is submitted: what fails at once does not come again and again.
         """
-        self._cluster.scale(jobs=self.count)
+        self._cluster.loop.add_callback(self._submit, self._look())
+
+    def _look(self) -> bool:
+        """Return whether jobs are to be submitted, by how long those lived that are gone."""
+        now, current = time.monotonic(), set(self.numbers)
+        for number in self._since.keys() - current:
+            self._short += now - self._since.pop(number) < SHORT_SECONDS
+        for number in current:
+            self._since.setdefault(number, now)
+        return not self.gave_up
+
+    def _submit(self, wanted: bool) -> None:
+        """Submit on Dask's thread, also those that `sbatch` has refused before."""
+        workers = self._cluster.workers
+        for name in [name for name, worker in workers.items() if not worker.job_id]:
+            del workers[name]
+        if wanted:
+            self._cluster.scale(jobs=self.count)
 
 
 def read(file: Path) -> SlurmConfig:

@@ -67,8 +67,11 @@ def _trash(recent: bool) -> Iterator[Unused]:
 
 def _imports() -> Iterator[Unused]:
     for path in settings.datasets_folder().glob(f"{staging.IMPORTING}*"):
-        if path.is_dir() and not _is_importing(path) and not staging.interrupted(path):
+        if path.is_dir() and not _is_importing(path):
             yield _unused(path, msg("an interrupted import; the next one starts from the beginning"))
+    for path in settings.datasets_folder().glob(f"{dataset.REPLACED}*"):
+        if not (path / dataset.TABLE).exists():
+            yield _unused(path, msg("what is left of a dataset that was replaced"))
 
 
 def _is_importing(folder: Path) -> bool:
@@ -84,7 +87,7 @@ def _is_importing(folder: Path) -> bool:
 
 def _features() -> Iterator[Unused]:
     """Yield the folders of features none of whose images is in a dataset any more."""
-    if dataset.damaged():  # their images may be those of the features
+    if dataset.damaged() or staging.interrupted():  # their images may be those of the features
         return
     known = {sha for name in dataset.names() for sha in dataset.load(name).table["sha256"]}
     for folder in settings.features_folder().glob("[!.]*"):

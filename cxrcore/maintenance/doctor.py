@@ -14,13 +14,12 @@ import psutil
 from filelock import Timeout
 
 from cxrcore import runs, schema, settings
-from cxrcore.data import dataset
+from cxrcore.data import dataset, staging
 from cxrcore.errors import DamagedFileError, NewerFileError, UserError
-from cxrcore.files import note_change
 from cxrcore.jobs import processes, queue, run_process, tasks
 from cxrcore.maintenance import leftovers
 from cxrcore.messages import Message, msg, some
-from cxrcore.runs import FINISHED, HEAD_FILE, LIVE, RUNNING, WHOLE_MODEL_FILE, ProcessId, Run, process_id
+from cxrcore.runs import FINISHED, LIVE, RUNNING, WHOLE_MODEL_FILE, ProcessId, Run, process_id
 from cxrcore.sweeps import sweep
 from cxrcore.training.run_recorder import PAUSE_FILE, STOP_FILE
 
@@ -97,7 +96,7 @@ def _files() -> Iterator[Problem]:
     for run in runs.listing():
         paths = [path for path in run.folder.rglob("[!.]*") if path.suffix in _READERS]
         if run.status.state == FINISHED:
-            model = WHOLE_MODEL_FILE if (run.folder / WHOLE_MODEL_FILE).exists() else HEAD_FILE
+            model = WHOLE_MODEL_FILE if (run.folder / WHOLE_MODEL_FILE).exists() else run.model_name
             paths += [path for name in (*_NEEDED, model) if (path := run.folder / name) not in paths]
         for reason, path in _unreadable(paths):
             yield Problem(msg("Run {name} is damaged: {reason}", name=run.name, reason=reason), path)
@@ -144,7 +143,11 @@ def _dead() -> Iterator[Problem]:
         except DamagedFileError as error:
             yield Problem(error.message, tasks.file(place.folder, task), tasks.file(place.folder, task).unlink)
             continue
-        except (NewerFileError, FileNotFoundError):  # `_files` names newer ones
+        except NewerFileError as error:
+            if not isinstance(place, Run):  # `_files` names those of runs
+                yield Problem(error.message, tasks.file(place.folder, task))
+            continue
+        except FileNotFoundError:
             continue
         if now and kept.state == RUNNING and now.state != RUNNING:
             text = msg("The task {task} is marked as running, but its process has ended.", task=task)
@@ -173,9 +176,10 @@ def _requests() -> Iterator[Problem]:
 
 
 def _leftovers() -> Iterator[Problem]:
-    for folder in leftovers.datasets():
-        text = msg("Dataset {name} is hidden: its replacement was interrupted.", name=folder.name)
-        yield Problem(text, folder, partial(_put_back, folder))
+    for folder in staging.interrupted():
+        name = folder.name.removeprefix(dataset.REPLACED)
+        text = msg("Dataset {name} is hidden: its replacement was interrupted.", name=name)
+        yield Problem(text, folder, partial(staging.put_back, folder))
     for path in leftovers.temporary():
         yield Problem(msg("What an interrupted write left behind."), path, _remover(path))
     for path in leftovers.shards():
@@ -233,12 +237,6 @@ def _write(status: tasks.TaskStatus, path: Path) -> Callable[[], object]:
 
 def _killer(pid: ProcessId, work: list[str]) -> Callable[[], object]:
     return lambda: processes.kill(pid, work)
-
-
-def _put_back(folder: Path) -> None:
-    folder.replace(settings.datasets_folder() / folder.name)
-    folder.parent.rmdir()
-    note_change()
 
 
 def _remover(path: Path) -> Callable[[], object]:

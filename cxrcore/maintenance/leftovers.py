@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from cxrcore import settings
-from cxrcore.data import staging
 from cxrcore.runs.registry import PREPARED
 
 SETTLED_SECONDS = 60  # a file that was written more recently may be of a write that has not ended
@@ -26,12 +25,6 @@ def temporary() -> list[Path]:
     found += settings.runs_folder().glob(f"{PREPARED}*")
     found += [path for path in (settings.home() / "sweeps").glob(".*") if _PREPARED_SWEEP.fullmatch(path.name)]
     return [path for path in found if _is_settled(path)]
-
-
-def datasets() -> list[Path]:
-    """Return the datasets whose replacement was interrupted, see `staging.interrupted`."""
-    hidden = settings.datasets_folder().glob(f"{staging.IMPORTING}*")
-    return [path for folder in hidden for path in staging.interrupted(folder) if _is_settled(folder)]
 
 
 def shards() -> list[Path]:

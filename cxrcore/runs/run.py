@@ -183,6 +183,13 @@ class Run:
         return older if older.is_file() and not (self.folder / name).is_file() else self.folder / name
 
     @property
+    def model_name(self) -> str:
+        """The name of the file that the run's model is saved as: the whole model where the backbone was fine-tuned or
+        has random weights, as those depend on the version of Keras, and there is no file to compare them with.
+        """
+        return WHOLE_MODEL_FILE if self.config.tune or self.config.weights == "random" else HEAD_FILE
+
+    @property
     def model_file(self) -> Path:
         """The saved head, or the whole model where that was saved. Raises `UserError` when there is none."""
         for name in (HEAD_FILE, WHOLE_MODEL_FILE):
@@ -192,7 +199,7 @@ class Run:
             raise UserError(
                 "Run {name} has no model: its file {file} is missing. Put it back, or train the run again.",
                 name=self.name,
-                file=HEAD_FILE,
+                file=self.model_name,
             )
         raise UserError(
             "Run {name} has no model ({state}). Choose a finished run.",

@@ -69,13 +69,15 @@ def prepare() -> None:
     """Import what the pages use and read the datasets and the runs, so that the first visitors do not wait for it.
 
     The verdict on a run is found again where the one that is kept is of an earlier version. A worker loads the model of
-    the newest run that can be explained, as the Explain page opens with it. On a machine that seems to have a GPU, one
-    looks for it.
+    the newest run that can be explained, as the Explain page opens with it. On a machine that seems to have a GPU, it
+    looks for that instead.
     """
     if gpus.are_expected():
         worker_pool.pool().prepare(gpu_pass.find)
-    if newest := selection.newest_with_results():
-        worker_pool.pool().prepare(loaded_runs.prepare, newest)
+    else:
+        with suppress(UserError, OSError):
+            if newest := selection.newest_with_results():
+                worker_pool.pool().prepare(loaded_runs.prepare, newest)
     for module in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}."):
         importlib.import_module(module.name)
     dataset.names()

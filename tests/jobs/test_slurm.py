@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -130,7 +131,7 @@ def test_command_submits_follows_submits_again_and_cancels(fake, home, monkeypat
 
 def test_command_ends_where_all_jobs_have_ended(monkeypatch, capsys):
     class Workers:
-        count, numbers, looks = 2, ["101", "102"], 0
+        count, numbers, looks, gave_up = 2, ["101", "102"], 0, False
 
         def submit(self):
             self.looks += 1
@@ -145,6 +146,44 @@ def test_command_ends_where_all_jobs_have_ended(monkeypatch, capsys):
         "Jobs: 2 ended",
     ]
     assert workers.looks > 3
+
+
+def test_jobs_that_end_soon_are_submitted_a_few_times_only(monkeypatch):
+    class Cluster:
+        def __init__(self):
+            self.workers, self.loop, self.scaled, self.next = {}, self, 0, 100
+
+        def add_callback(self, function, *args):
+            function(*args)
+
+        def scale(self, jobs):
+            self.scaled += 1
+            for name in range(jobs):
+                if name not in self.workers:
+                    self.next += 1
+                    self.workers[name] = SimpleNamespace(job_id=str(self.next))
+
+    found = Cluster()
+    workers = slurm.SlurmWorkers(found, 2)
+    workers.submit()
+    assert workers.numbers == ["101", "102"]
+    found.workers[0].job_id = None  # sbatch refused it
+    workers.submit()
+    assert workers.numbers == ["102", "103"]
+    monkeypatch.setattr(slurm, "SHORT_SECONDS", 0.0)
+    for _ in range(10):  # each job lives long enough
+        workers.submit()
+        workers.submit()  # a job that was submitted is seen at the next look
+        del found.workers[0]
+    assert not workers.gave_up
+    monkeypatch.setattr(slurm, "SHORT_SECONDS", 300.0)
+    for _ in range(10):
+        workers.submit()
+        workers.submit()
+        found.workers.pop(0, None)
+    scaled = found.scaled
+    workers.submit()
+    assert workers.gave_up and found.scaled == scaled and workers.numbers == ["102"]
 
 
 def test_refusal_of_sbatch_is_told(fake, home):

@@ -19,6 +19,7 @@ from cxrcore.errors import UserError
 from cxrcore.jobs import run_process, tasks
 from cxrcore.maintenance import collection, doctor, leftovers
 from cxrcore.runs import ProcessId
+from cxrcore.sweeps import plan, sweep
 
 
 @pytest.fixture(autouse=True)
@@ -115,28 +116,61 @@ def test_interrupted_writes_are_removed(trained, home, monkeypatch):
     assert not temporary.exists() and (trained.folder / ".keep").exists()
 
 
-def test_dataset_whose_replacement_was_interrupted_is_put_back(phantom, monkeypatch):
-    folder, content, rename = phantom.folder, phantom.table, type(phantom.folder).replace
-
-    def killed(self, target):
-        if target == folder:
-            raise KeyboardInterrupt  # `publish` handles errors of the disk, a kill is not one
-        return rename(self, target)
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(shutil, "rmtree", lambda path, ignore_errors=False: None)  # a killed process does not tidy up
-        patched.setattr(type(folder), "replace", killed)
-        staging.publish(folder.with_name(".new"), phantom.name, content, phantom.info, replace=True)
+def test_dataset_whose_replacement_was_killed_is_put_back(phantom, monkeypatch):
+    content = phantom.table
+    hidden = phantom.folder.rename(dataset.replaced(phantom.name))  # as between the two renames
+    monkeypatch.setattr(staging, "_KEPT_DAYS", -1)
+    with staging.resumable("other", []):  # removes old imports
+        pass
     assert phantom.name not in dataset.names()
-    with monkeypatch.context() as patched:
-        patched.setattr(staging, "_KEPT_DAYS", -1)
-        with staging.resumable("other", []):  # removes old imports
-            pass
-    assert not [unused for unused in collection.find() if (unused.path / phantom.name).exists()]
+    assert not [unused for unused in collection.find() if unused.path == hidden]
     (problem,) = doctor.check()
     assert str(problem.message) == f"Dataset {phantom.name} is hidden: its replacement was interrupted."
+    phantom.folder.mkdir()
+    problem.repair()
+    assert hidden.exists(), "its place was taken meanwhile"
+    phantom.folder.rmdir()
     assert doctor.repair([problem]) == []
     assert dataset.load(phantom.name).table.equals(content)
+
+
+def test_remains_of_a_replaced_dataset_do_not_come_back(phantom):
+    hidden = shutil.copytree(phantom.folder, dataset.replaced(phantom.name))  # as where removing it was interrupted
+    assert doctor.check() == []
+    dataset.delete(phantom.name)
+    assert doctor.check() == [] and not hidden.exists()
+    hidden.mkdir()
+    (hidden / dataset.INFO).touch()
+    assert hidden in [unused.path for unused in collection.find()] and doctor.check() == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, OSError])
+def test_dataset_stays_where_its_replacement_fails(phantom, home, monkeypatch, error):
+    new, content, rename = home / "datasets" / ".importing-1", phantom.table, type(home).replace
+
+    def failing(self, target):
+        if self == new:
+            raise error
+        return rename(self, target)
+
+    with monkeypatch.context() as patched, pytest.raises(error):
+        patched.setattr(type(home), "replace", failing)
+        staging.publish(new, phantom.name, content.iloc[:6], phantom.info, replace=True)
+    assert dataset.load(phantom.name).table.equals(content) and not dataset.replaced(phantom.name).exists()
+    staging.publish(new, phantom.name, content.iloc[:6], phantom.info, replace=True)
+    assert len(dataset.load(phantom.name).table) == 6 and not dataset.replaced(phantom.name).exists()
+
+
+def test_task_of_a_sweep_of_a_newer_version_is_named(phantom):
+    base = run_config.make(dataset="phantom", size=64)
+    made = sweep.create(
+        "some", plan.make({"base": base.plain(), "settings": {"dropout": {"choices": (0.0, 0.5)}}, "trials": 1})
+    )
+    file = tasks.file(made.folder, "sweep")
+    tasks.TaskStatus(state="running").write(file)
+    DAMAGES["newer"](file)
+    (found,) = doctor.check()
+    assert found.path == file and found.repair is None
 
 
 def test_unreadable_features_are_removed(trained, home):

@@ -40,6 +40,7 @@ def test_gpus_are_looked_for_where_there_seem_to_be_some(home, monkeypatch):
 def test_the_model_of_the_newest_run_with_results_is_loaded(trained, monkeypatch):
     asked = []
     monkeypatch.setattr(server.worker_pool, "pool", lambda: SimpleNamespace(prepare=lambda *call: asked.append(call)))
+    monkeypatch.setattr(gpus, "are_expected", lambda: False)
     runs.create(trained.config)  # it has no results yet
     server.prepare()
     assert [(function, run.name) for function, run in asked] == [(loaded_runs.prepare, trained.name)]
@@ -48,6 +49,7 @@ def test_the_model_of_the_newest_run_with_results_is_loaded(trained, monkeypatch
 def test_no_model_is_loaded_where_no_run_is_shown(trained, monkeypatch):
     asked = []
     monkeypatch.setattr(server.worker_pool, "pool", lambda: SimpleNamespace(prepare=lambda *call: asked.append(call)))
+    monkeypatch.setattr(gpus, "are_expected", lambda: False)
     monkeypatch.setenv("CXR_READ_ONLY", "1")
     server.prepare()
     assert asked == []
