@@ -162,10 +162,9 @@ def test_dataset_stays_where_its_replacement_fails(phantom, home, monkeypatch, e
 
 
 def test_task_of_a_sweep_of_a_newer_version_is_named(phantom):
-    base = run_config.make(dataset="phantom", size=64)
-    made = sweep.create(
-        "some", plan.make({"base": base.plain(), "settings": {"dropout": {"choices": (0.0, 0.5)}}, "trials": 1})
-    )
+    base = run_config.make(dataset="phantom", size=64, head="gap")
+    settings = {"dropout": {"choices": (0.0, 0.5)}}
+    made = sweep.create("some", plan.make({"base": base.plain(), "settings": settings, "trials": 1}))
     file = tasks.file(made.folder, "sweep")
     tasks.TaskStatus(state="running").write(file)
     DAMAGES["newer"](file)
