@@ -138,7 +138,7 @@ def publish(folder: Path, name: str, table: pd.DataFrame, info: DatasetInfo, rep
     with FileLock(settings.datasets_folder() / _LOCK):
         check_name_is_free(name, replace)
         if target.exists():
-            shutil.rmtree(hidden, ignore_errors=True)  # of an earlier replacement
+            dataset.remove_replaced(name)  # what an earlier replacement left
             target.replace(hidden)
         try:
             folder.replace(target)

@@ -89,24 +89,23 @@ class SlurmWorkers:
         Dask gives a worker up after 15 seconds. A job that never became a worker counts as submitted, and after some
         that ended within `SHORT_SECONDS` none is submitted: what fails at once does not come again and again.
         """
-        self._cluster.loop.add_callback(self._submit, self._look())
+        self._count_short()
+        if not self.gave_up:
+            self._cluster.loop.add_callback(self._submit)
 
-    def _look(self) -> bool:
-        """Return whether jobs are to be submitted, by how long those lived that are gone."""
+    def _count_short(self) -> None:
         now, current = time.monotonic(), set(self.numbers)
         for number in self._since.keys() - current:
             self._short += now - self._since.pop(number) < SHORT_SECONDS
         for number in current:
             self._since.setdefault(number, now)
-        return not self.gave_up
 
-    def _submit(self, wanted: bool) -> None:
+    def _submit(self) -> None:
         """Submit on Dask's thread, also those that `sbatch` has refused before."""
         workers = self._cluster.workers
         for name in [name for name, worker in workers.items() if not worker.job_id]:
             del workers[name]
-        if wanted:
-            self._cluster.scale(jobs=self.count)
+        self._cluster.scale(jobs=self.count)
 
 
 def read(file: Path) -> SlurmConfig:

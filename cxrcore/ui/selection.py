@@ -94,7 +94,7 @@ def with_results() -> list[Run]:
 
 
 def newest_with_results() -> Run | None:
-    """Return the newest of them, without their labels."""
+    """Return the newest run with results that may be seen here; no labels are made for it."""
     return next((each.run for each in _seen(runs.known(), settings.read_only())), None)
 
 
