@@ -22,7 +22,7 @@ from cxrcore.fields import Choices, Group, Range, Setting
 from cxrcore.i18n import N_
 from cxrcore.schema import KEY, VERSION, Stored, check_version
 
-_LONGEST_YAML = 100_000  # characters
+_LONGEST_YAML, _DEEPEST_YAML = 100_000, 20  # characters; collections in one another
 
 
 class RunConfig(FeatureConfig, Stored):
@@ -343,14 +343,22 @@ def nested(name: str, value: Any) -> dict[str, Any]:
 
 
 def _yaml(text: str) -> Any:
-    """Return the value of a YAML text that is short and has no aliases: a few lines of those grow beyond any memory."""
+    """Return the value of a YAML text that is short, has no aliases, and is not nested deeply.
+
+    A few lines of aliases grow beyond any memory, and thousands of open brackets take a minute.
+    """
     if len(text) > _LONGEST_YAML:
         raise yaml.YAMLError(f"it has over {_LONGEST_YAML} characters")
+    depth = 0
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise yaml.YAMLError("aliases are not read")
+        for event in yaml.parse(text, yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST_YAML:
+                raise yaml.YAMLError(f"it is nested more than {_DEEPEST_YAML} deep")
+            if isinstance(event, yaml.AliasEvent):
+                raise yaml.YAMLError("aliases are not read")
         return yaml.safe_load(text)
-    except (RecursionError, ValueError) as error:  # nested too deep; a date that does not exist
+    except ValueError as error:  # a date that does not exist
         raise yaml.YAMLError(str(error)) from error
 
 

@@ -203,7 +203,8 @@ def test_newer_file_is_refused(tmp_path):
 HOSTILE_YAML = {
     "aliases are not read": "a: &a [1, 1]\nb: &b [*a, *a]\nc: [*b, *b]\n",
     "over 100000 characters": "dataset: " + "x" * 100_000,
-    "recursion depth": "[" * 5000 + "]" * 5000,
+    "nested more than 20 deep": "[" * 40_000,
+    "nested more than": "a:\n" + "".join(" " * n + "- a:\n" for n in range(2, 200, 2)),
     "constructor for the tag": "!!python/object/apply:os.system [id]",
     "day is out of range|month must be": "a: 2026-13-45",
 }
