@@ -28,17 +28,21 @@ _CHECK_SECONDS = 0.5
 # Tasks on the scheduler for each thread of the workers: one that is computed and one that follows. The others wait
 # here, so that a paused run gives out no more, and the scheduler's memory does not grow with the number of tasks.
 _AHEAD = 2
+# The resource of workers with a GPU: `dask worker --resources GPU=1`.
+GPU = "GPU"
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker process: its address, how many tasks it computes now and at most, and the memory in bytes that it uses
-    and may use, 0 without a limit.
+    """A worker process: its address, how many tasks it computes now and at most, the names of the functions that it was
+    given, the processors that it uses, and the memory in bytes that it uses and may use, 0 without a limit.
     """
 
     address: str
     tasks: int
     threads: int
+    functions: tuple[str, ...]
+    processors: float
     memory: int
     limit: int
 
@@ -57,17 +61,24 @@ class Cluster:
     @property
     def workers(self) -> list[Worker]:
         """The workers that are there now, by address."""
-        found = self._client.scheduler_info()["workers"]
+        given = self._client.processing()
         return [
             Worker(
                 address=address,
                 tasks=worker["metrics"]["task_counts"].get("executing", 0),
                 threads=worker["nthreads"],
+                functions=tuple(sorted(key.partition("-")[0] for key in given.get(address, ()))),
+                processors=worker["metrics"]["cpu"] / 100,
                 memory=worker["metrics"]["memory"],
                 limit=worker["memory_limit"] or 0,
             )
-            for address, worker in sorted(found.items())
+            for address, worker in sorted(self._info.items())
         ]
+
+    @property
+    def _info(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+        return found
 
     @property
     def page(self) -> str:
@@ -124,11 +135,16 @@ class Cluster:
     def start(self, function: Callable[[TaskT, str], None], task: TaskT) -> None:
         """Let a worker call a function that takes long and computes nothing itself, with the task and the scheduler's
         address. It does not keep the worker from other tasks, and goes on after this connection has ended.
+
+        Where workers have the resource GPU, one of them with a free GPU is waited for.
         """
         import distributed
 
+        needs = {GPU: 1} if any(GPU in worker["resources"] for worker in self._info.values()) else None
         call = _Call(function).beside_others
-        future = self._client.submit(call, task, settings.dask_scheduler(), pure=False, key=_key(function))
+        future = self._client.submit(
+            call, task, settings.dask_scheduler(), pure=False, key=_key(function), resources=needs
+        )
         distributed.fire_and_forget(future)  # type: ignore[no-untyped-call]
 
     def _submitted(self, function: Callable[[TaskT], ResultT], task: TaskT) -> Any:

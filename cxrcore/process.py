@@ -1,6 +1,13 @@
-"""What identifies a process, also after its number was given to another one."""
+"""What identifies a process, also after its number was given to another one, and what shows other machines that it is
+alive.
+"""
 
+import os
 import platform
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -9,6 +16,9 @@ from pydantic import BaseModel, ConfigDict
 from cxrcore import settings
 from cxrcore.settings import Executor
 
+HEARTBEAT_SECONDS = 5
+# Without a heartbeat for so long, a process of another machine is dead. NFS may show a file's time some seconds late.
+SILENT_SECONDS = 60
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _START_TICKS = 19  # of the fields after the name in parentheses, see proc(5), where it is field 22
 
@@ -49,3 +59,36 @@ def process_id(number: int | None = None) -> ProcessId:
         return ProcessId(pid=found.pid, pid_started=float(fields[_START_TICKS]), pid_boot=boot, host=host)
     except FileNotFoundError:  # not Linux, or the process has ended
         return ProcessId(pid=found.pid, pid_started=found.create_time(), host=host)
+
+
+@contextmanager
+def heartbeat(file: Path) -> Iterator[None]:
+    """Touch a file every `HEARTBEAT_SECONDS` meanwhile, with `CXR_EXECUTOR=dask`, for machines that see no process.
+
+    The file is made if it is missing now, and not again if it is removed meanwhile.
+    """
+    if settings.executor() is Executor.LOCAL:
+        yield
+        return
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            with suppress(OSError):  # the disk may be full, or the folder gone
+                os.utime(file)
+
+    file.touch()
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def is_silent(file: Path, started: float = 0.0) -> bool:
+    """Tell whether a process of another machine is dead by its `heartbeat`; one that started at `started`, in seconds
+    since 1970, may have touched no file yet, or another one has before.
+    """
+    with suppress(OSError):
+        started = max(started, file.stat().st_mtime)
+    return time.time() - started >= SILENT_SECONDS

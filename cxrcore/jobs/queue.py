@@ -44,7 +44,7 @@ def submit(config: RunConfig) -> Run:
 def dispatch() -> None:
     """Mark runs whose process has ended unexpectedly as failed, then start queued runs while places are free.
 
-    Nothing happens where the dashboard is read-only.
+    A run that no worker of the cluster has begun waits again. Nothing happens where the dashboard is read-only.
     """
     global _failed_at
     if settings.read_only() or not _is_due():
@@ -172,11 +172,18 @@ def is_dead(run: Run, status: RunStatus) -> bool:
 
 
 def _mark_if_dead(run: Run, status: RunStatus) -> bool:
-    """Return whether the run was marked as failed, or has ended."""
+    """Return whether the run was marked as failed, has ended, or waits again as no worker has begun it."""
     if status.state != RUNNING or run_process.is_alive(run, status):
         return False
     if is_dead(run, status):
         status = run.status
+        if run_process.is_to_begin(status):
+            message = msg(
+                "No worker of the cluster has begun the run within {minutes} minutes. It waits again.",
+                minutes=run_process.BEGIN_SECONDS // 60,
+            )
+            run_process.write_status(run, status, state=QUEUED, worker=False, message=message)
+            return True
         message = msg(
             "The worker process ended unexpectedly during the stage '{stage}': it was killed, or the machine ran out "
             "of memory. The run can be continued from its last checkpoint.",

@@ -8,26 +8,22 @@ import os
 import platform
 import subprocess
 import sys
-import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
 
 from cxrcore import cluster, settings
+from cxrcore.errors import UserError
 from cxrcore.jobs import processes
 from cxrcore.messages import Message
-from cxrcore.process import is_elsewhere
+from cxrcore.process import is_elsewhere, is_silent
 from cxrcore.runs import RUNNING, Run, RunStatus, process_id
 from cxrcore.settings import Executor
+from cxrcore.training.run_recorder import HEARTBEAT_FILE
 
-HEARTBEAT_SECONDS = 5
-# Without a heartbeat for so long, a process of another machine is dead. NFS may show a file's time some seconds late.
-SILENT_SECONDS = 60
 # Workers of a cluster may be busy with a block or a trial before they start the process of a run.
 BEGIN_SECONDS = 600
-_HEARTBEAT = "heartbeat"
 _CONNECT_SECONDS = 3  # the other pages wait for the lock meanwhile
 
 
@@ -49,27 +45,32 @@ def submit(run: Run, gpu: str = "") -> None:
     On this machine it sees one GPU, as CUDA_VISIBLE_DEVICES names it, or all for "".
 
     Raises:
-        UserError: the cluster cannot be used.
+        UserError: the cluster cannot be used, or has no worker.
     """
     if settings.executor() is Executor.DASK:
         with cluster.connected(_CONNECT_SECONDS) as connection:
+            if not connection.threads:
+                raise UserError("The cluster has no worker yet. The run waits for one.")
             connection.start(_begin, run)
         _mark_started(run, pid=-1)
     else:
         _start(run, gpu=gpu)
 
 
+def is_to_begin(status: RunStatus) -> bool:
+    """Tell whether a running run was given to a worker of the cluster, which has not started its process yet."""
+    return status.worker and status.pid == -1
+
+
 def is_alive(run: Run, status: RunStatus) -> bool:
-    """Tell whether the process of a running run is alive, or is still to be started by a worker of the cluster.
+    """Tell whether the process of a running run is alive, or may still be started by a worker of the cluster.
 
     Another program, as `cxr train`, has any command line.
     """
-    if status.worker and status.pid == -1:
+    if is_to_begin(status):
         return time.time() - status.started < BEGIN_SECONDS
     if is_elsewhere(status):
-        beat = run.folder / _HEARTBEAT
-        latest = beat.stat().st_mtime if beat.is_file() else status.started
-        return time.time() - latest < SILENT_SECONDS
+        return not is_silent(run.folder / HEARTBEAT_FILE, status.started)
     return processes.alive(status, work(run) if status.worker else None)
 
 
@@ -91,18 +92,6 @@ def environment() -> dict[str, str]:
     package = str(Path(__file__).parents[2])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"CXR_HOME": str(settings.home()), "PYTHONPATH": os.pathsep.join(paths)}
-
-
-def start_heartbeat(run: Run) -> None:
-    """Touch the heartbeat of this process's run until the process ends."""
-
-    def beat() -> None:
-        while True:
-            with suppress(OSError):  # the disk may be full, or the folder gone
-                (run.folder / _HEARTBEAT).touch()
-            time.sleep(HEARTBEAT_SECONDS)
-
-    threading.Thread(target=beat, daemon=True).start()
 
 
 def _start(run: Run, host: str = "", gpu: str = "", **variables: str) -> "subprocess.Popen[bytes]":

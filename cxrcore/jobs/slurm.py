@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from cxrcore import settings
+from cxrcore.cluster import GPU
 from cxrcore.config import run_config
 from cxrcore.errors import UserError
 
@@ -145,6 +146,7 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
             job_extra_directives=options,
             job_script_prologue=[f"export CXR_HOME={shlex.quote(home)}"],
             python=shlex.quote(sys.executable),
+            worker_extra_args=["--resources", f"{GPU}=1"] if config.gpus else [],
             # dask-jobqueue writes it into the script as it is.
             log_directory=f"{home}/logs" if shlex.quote(home) == home else None,
             scheduler_options={"port": config.port, "dashboard_address": ":0"},

@@ -2,7 +2,8 @@
 cxrcore.jobs.tasks FOLDER TASK`.
 
 `tasks/TASK.json` in the folder holds its progress; the file is removed when the work is done, as its result then
-exists.
+exists. With `CXR_EXECUTOR=dask` the file is also its heartbeat, and `tasks/TASK.stop` asks a task of another machine to
+end.
 """
 
 import subprocess
@@ -15,6 +16,7 @@ from cxrcore import logs
 from cxrcore.errors import UserError
 from cxrcore.jobs import priority, processes, run_process
 from cxrcore.messages import Message, msg, plain
+from cxrcore.process import heartbeat, is_elsewhere, is_silent
 from cxrcore.progress import Step, StepProgress
 from cxrcore.runs import FAILED, RUNNING, ProcessId, Run, process_id
 from cxrcore.schema import Stored
@@ -96,6 +98,7 @@ def start(place: HasFolder, task: str) -> None:
             return
         log = place.folder / "tasks" / f"{task}.log"
         log.parent.mkdir(exist_ok=True)
+        _stop_file(place.folder, task).unlink(missing_ok=True)
         with log.open("wb") as output:
             process = subprocess.Popen(  # nosec B603
                 [sys.executable, *work(place, task)],
@@ -112,7 +115,7 @@ def status(place: HasFolder, task: str) -> TaskStatus | None:
     """Return the status of a task; None for one that is done or was never started."""
     path = file(place.folder, task)
     found = TaskStatus.read_if_present(path)
-    if found and found.state == RUNNING and not processes.alive(found, work(place, task)):
+    if found and found.state == RUNNING and not _is_alive(place, task, found):
         found = TaskStatus.read_if_present(path)  # it may have ended normally in the meantime
         if found and found.state == RUNNING:
             message = msg("The worker process ended unexpectedly: it was killed, or the machine ran out of memory.")
@@ -120,10 +123,20 @@ def status(place: HasFolder, task: str) -> TaskStatus | None:
     return found
 
 
+def _is_alive(place: HasFolder, task: str, found: TaskStatus) -> bool:
+    if is_elsewhere(found):
+        return not is_silent(file(place.folder, task))
+    return processes.alive(found, work(place, task))
+
+
 def stop(place: HasFolder, task: str) -> None:
-    """End a task at once. Activations that it computed are kept."""
+    """End a task at once, one of another machine at its next report. Activations that it computed are kept."""
     with run_process.lock():
-        if found := status(place, task):
+        found = status(place, task)
+        if found and found.state == RUNNING and is_elsewhere(found):
+            _stop_file(place.folder, task).touch()
+            return
+        if found:
             processes.kill(found, work(place, task))
         file(place.folder, task).unlink(missing_ok=True)
 
@@ -144,22 +157,31 @@ def main(folder: Path, task: str) -> int:
         nonlocal written
         if time.monotonic() - written > _WRITE_SECONDS:
             written = time.monotonic()
+            if _stop_file(folder, task).exists():
+                sys.exit()  # no error, which the work could take for one of its own
             _write(folder, task, step, process_id())
 
     try:
-        TASKS[task](folder, progress)
+        with heartbeat(file(folder, task)):
+            TASKS[task](folder, progress)
     except Exception as error:
         if not isinstance(error, UserError):
             logs.unexpected(error)
         message = error.message if isinstance(error, UserError) else plain(f"{type(error).__name__}: {error}")
         TaskStatus(state="failed", message=message).write(file(folder, task))
         return 2
+    except SystemExit:
+        _stop_file(folder, task).unlink(missing_ok=True)
     file(folder, task).unlink(missing_ok=True)
     return 0
 
 
 def _write(folder: Path, task: str, step: Step, process: ProcessId) -> None:
     TaskStatus.model_validate({"state": "running"} | vars(step) | process.model_dump()).write(file(folder, task))
+
+
+def _stop_file(folder: Path, task: str) -> Path:
+    return folder / "tasks" / f"{task}.stop"
 
 
 def file(folder: Path, task: str) -> Path:

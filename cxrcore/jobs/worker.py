@@ -6,13 +6,12 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from cxrcore import logs, settings
+from cxrcore import logs
 from cxrcore.errors import UserError
 from cxrcore.features import weights
 from cxrcore.jobs import priority, queue, run_process
 from cxrcore.messages import nameless
 from cxrcore.runs import Run
-from cxrcore.settings import Executor
 from cxrcore.training.pipeline import run
 
 
@@ -28,8 +27,6 @@ def main(folder: Path) -> int:
     with run_process.lock():  # the process that started this one writes the first status
         if Run(folder).status.pid not in (os.getpid(), os.getppid()):  # the latter is the launcher of a venv on Windows
             return 3  # it was ended before, or the disk was full: the run still waits
-    if settings.executor() is Executor.DASK:
-        run_process.start_heartbeat(Run(folder))
     logs.start(run=folder.name)
     logs.LOGGER.info("Run started")
     try:

@@ -18,13 +18,14 @@ from cxrcore.errors import Stopped, UserError
 from cxrcore.evaluation import verdict
 from cxrcore.i18n import N_
 from cxrcore.messages import msg, plain
+from cxrcore.process import heartbeat
 from cxrcore.progress import StageProgress
 from cxrcore.runs import FAILED, FINISHED, SELECTION, STOPPED, EpochMetrics, Run, RunInfo
 from cxrcore.runs.models import DatasetSnapshot
 from cxrcore.schema import Stored
 from cxrcore.training import other_splits, resampling, run_inputs, training_data
 from cxrcore.training.pooled_data import PooledData
-from cxrcore.training.run_recorder import RunRecorder
+from cxrcore.training.run_recorder import HEARTBEAT_FILE, RunRecorder
 from cxrcore.training.training_data import TrainingData
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def run(
     config.write(folder / "config.json")
     recorder = RunRecorder(result, progress, on_trial_epoch)
     try:
-        stopped = _steps(config, result, recorder, trial=on_trial_epoch is not None)
+        with heartbeat(folder / HEARTBEAT_FILE):
+            stopped = _steps(config, result, recorder, trial=on_trial_epoch is not None)
     except Stopped:
         recorder.end(STOPPED, STOPPED_EARLY)
     except UserError as error:

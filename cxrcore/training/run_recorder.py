@@ -20,6 +20,7 @@ from cxrcore.training.callbacks import Callback
 from cxrcore.training.checkpoint import Checkpoint
 
 STOP_FILE, PAUSE_FILE, RATE_FILE, CHECKPOINT_FILE = "stop", "pause", "rate.json", "state-{phase}.npz"
+HEARTBEAT_FILE = "heartbeat"
 _SECONDS_BETWEEN_WRITES = 0.25
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_BETWEEN_CHECKPOINTS = 3

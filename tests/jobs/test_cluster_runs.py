@@ -3,16 +3,18 @@
 import os
 import shutil
 import time
+from contextlib import nullcontext
+from types import SimpleNamespace
 
+import distributed
 import pandas as pd
 import pytest
 
-from cxrcore import runs, settings
+from cxrcore import cluster, process, runs, settings
 from cxrcore.config import run_config
 from cxrcore.jobs import queue, run_process
 from cxrcore.process import process_id
 from cxrcore.progress import ignore_stages
-from cxrcore.runs import Run
 from cxrcore.sweeps import leaderboard, plan, search, sweep
 from cxrcore.training import pipeline
 from tests import dask_workers
@@ -100,6 +102,8 @@ def test_run_of_the_queue_is_trained_by_a_worker(on_cluster):
     assert run.status.state == "running" and run.status.worker
     _until(lambda: run.status.pid != -1)
     assert run.status.pid != os.getpid() and run.status.host == process_id().host != ""
+    with cluster.connected() as connection:
+        assert [name for worker in connection.workers for name in worker.functions] == ["begin"]
     _until(lambda: run.status.state != "running")
     assert run.status.state == "finished", run.status.message
     pd.testing.assert_frame_equal(run.predictions().drop(columns=FILES), local, check_exact=True)
@@ -143,6 +147,11 @@ def test_heartbeat_of_another_machine_keeps_a_run_alive(elsewhere):
     assert not run_process.is_alive(elsewhere, elsewhere.status)
     beat = elsewhere.folder / "heartbeat"
     beat.touch()
+    os.utime(beat, (time.time() - 1000,) * 2)  # of an earlier process of the run
+    run_process.write_status(elsewhere, elsewhere.status, started=time.time() - 50)
+    assert run_process.is_alive(elsewhere, elsewhere.status)
+    run_process.write_status(elsewhere, elsewhere.status, started=time.time() - 120)
+    beat.touch()
     assert run_process.is_alive(elsewhere, elsewhere.status)
     os.utime(beat, (time.time() - 70,) * 2)
     assert not run_process.is_alive(elsewhere, elsewhere.status)
@@ -151,10 +160,54 @@ def test_heartbeat_of_another_machine_keeps_a_run_alive(elsewhere):
     assert elsewhere.status.state == "failed"
 
 
-def test_run_that_no_worker_begins_fails(trained):
+def test_run_that_no_worker_begins_waits_again(trained):
     def waiting(seconds):
         changes = {"state": "running", "worker": True, "pid": -1, "started": time.time() - seconds}
         run_process.write_status(trained, trained.status, **changes)
-        return run_process.is_alive(Run(trained.folder), trained.status)
+        queue.mark_dead()
+        return trained.status.state
 
-    assert waiting(500) and not waiting(700)
+    assert waiting(500) == "running" and waiting(700) == "queued"
+    text = "No worker of the cluster has begun the run within 10 minutes. It waits again."
+    assert str(trained.status.message) == text and queue.waiting() == [trained]
+
+
+def test_run_waits_while_the_cluster_has_no_worker(phantom, monkeypatch):
+    monkeypatch.setattr(queue, "_failed_at", queue._failed_at)
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    monkeypatch.setenv("CXR_DASK_SCHEDULER", "tcp://127.0.0.1:8786")
+    monkeypatch.setattr(cluster, "connected", lambda seconds: nullcontext(SimpleNamespace(threads=0)))
+    run = queue.submit(run_config.make(**OPTIONS))
+    assert run.status.state == "queued"
+    assert str(run.status.message) == "The cluster has no worker yet. The run waits for one."
+
+
+@pytest.mark.parametrize(("resources", "needs"), [({"GPU": 1.0}, {"GPU": 1}), ({}, None)])
+def test_run_is_given_to_a_worker_with_a_free_gpu(resources, needs, monkeypatch):
+    monkeypatch.setenv("CXR_DASK_SCHEDULER", "tcp://127.0.0.1:8786")
+    monkeypatch.setattr(distributed, "fire_and_forget", lambda future: None)
+    asked = []
+    client = SimpleNamespace(
+        scheduler_info=lambda n_workers: {"workers": {"one": {"resources": {}}, "two": {"resources": resources}}},
+        submit=lambda *args, **options: asked.append(options["resources"]),
+    )
+    cluster.Cluster(client).start(print, "run")
+    assert asked == [needs]
+
+
+def test_heartbeat_for_other_machines(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "HEARTBEAT_SECONDS", 0.02)
+    file = tmp_path / "heartbeat"
+    with process.heartbeat(file):
+        assert not file.exists()  # other machines do not share this workspace
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    with process.heartbeat(file):
+        os.utime(file, (0, 0))
+        _until(lambda: not process.is_silent(file), 5)
+        file.unlink()
+        time.sleep(0.1)
+        assert not file.exists()
+    file.touch()
+    os.utime(file, (0, 0))
+    time.sleep(0.1)
+    assert process.is_silent(file)

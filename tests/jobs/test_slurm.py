@@ -92,6 +92,7 @@ def test_dry_run_prints_the_script_of_a_job(fake, home):
     assert f"export CXR_HOME={home}" in lines
     (worker,) = [line for line in lines if "dask_worker" in line]
     assert worker.startswith(f"{sys.executable} -m distributed.cli.dask_worker tcp://") and "--nthreads 1" in worker
+    assert "--resources GPU=1" in worker
     assert list(fake.iterdir()) == []
 
 

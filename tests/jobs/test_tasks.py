@@ -55,6 +55,33 @@ def test_killed_task_has_failed_and_can_be_started_again(trained):
     assert tasks.status(trained, "faithfulness") is None and not processes.alive(again)
 
 
+def test_task_of_another_machine_is_alive_by_its_file_and_asked_to_stop(trained, monkeypatch):
+    file = tasks.file(trained.folder, "faithfulness")
+    file.parent.mkdir()
+    tasks.TaskStatus(state="running", host="another", pid=1).write(file)
+    os.utime(file, (time.time() - 50,) * 2)
+    assert tasks.status(trained, "faithfulness").state == "running"
+    tasks.start(trained, "faithfulness")
+    tasks.stop(trained, "faithfulness")
+    assert tasks.status(trained, "faithfulness").host == "another"
+    os.utime(file, (time.time() - 70,) * 2)
+    assert tasks.status(trained, "faithfulness").state == "failed"
+
+    reports = []
+
+    def work(folder, progress):
+        for _ in range(3):
+            reports.append(_)
+            progress(Step("", 0, 1))
+
+    monkeypatch.setattr(tasks, "_WRITE_SECONDS", -1)
+    monkeypatch.setitem(tasks.TASKS, "faithfulness", work)
+    assert tasks.main(trained.folder, "faithfulness") == 0
+    assert reports == [0] and tasks.status(trained, "faithfulness") is None
+    assert tasks.main(trained.folder, "faithfulness") == 0
+    assert reports == [0, 0, 1, 2]
+
+
 def test_sweep_reads_weights_from_permitted_folders_only(phantom, tmp_path, monkeypatch):
     """As a run does: the file of a sweep may have been replaced, or its plan edited, since the form was checked."""
     (tmp_path / "root").mkdir()

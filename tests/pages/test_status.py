@@ -49,7 +49,11 @@ def test_latest_error_is_listed_by_its_number(open_page, now):
 
 
 def test_workers_of_the_cluster_and_what_they_do(open_page, now, monkeypatch):
-    workers = [Worker("tcp://10.0.0.7:1", 1, 1, 14 * 10**8, 4 * 10**9), Worker("tcp://10.0.0.8:1", 0, 2, 3 * 10**8, 0)]
+    functions = ("begin", "compute_block", "compute_block")
+    workers = [
+        Worker("tcp://10.0.0.7:1", 1, 1, functions, 1.94, 14 * 10**8, 4 * 10**9),
+        Worker("tcp://10.0.0.8:1", 0, 2, (), 0.0, 3 * 10**8, 0),
+    ]
     monkeypatch.setenv("CXR_EXECUTOR", "dask")
     monkeypatch.setenv("CXR_DASK_SCHEDULER", "tcp://10.0.0.1:8786")
     monkeypatch.setattr(
@@ -58,8 +62,8 @@ def test_workers_of_the_cluster_and_what_they_do(open_page, now, monkeypatch):
     test = open_page("status")
     table = next(table.value for table in test.dataframe if "Worker" in table.value)
     assert table.to_numpy().tolist() == [
-        ["tcp://10.0.0.7:1", "1 of 1", "1.4 GB", "4.0 GB"],
-        ["tcp://10.0.0.8:1", "0 of 2", "0.3 GB", ""],
+        ["tcp://10.0.0.7:1", "1 of 1", "run × 1, activations × 2", "1.9", "1.4 GB", "4.0 GB"],
+        ["tcp://10.0.0.8:1", "0 of 2", "", "0.0", "0.3 GB", ""],
     ]
     workers.clear()
     (text,) = [found.value for found in open_page("status").warning]

@@ -1,5 +1,6 @@
 """The state of the server as a page: first whether something is wrong, then the numbers."""
 
+from collections import Counter
 from importlib.metadata import version
 
 import streamlit as st
@@ -21,6 +22,13 @@ _FOLDERS = {
 _PACKAGES = ("streamlit", "tensorflow", "keras", "numpy", "scikit-learn")
 _ERRORS = 20
 _CLUSTER_SECONDS = 3  # that the page waits for the scheduler
+# What workers of a cluster do, by the function that they were given.
+_WORK = {
+    "compute_block": N_("activations"),
+    "begin": N_("run"),
+    "train_split": N_("fold or repeat"),
+    "train_trial": N_("trial"),
+}
 
 
 def show() -> None:
@@ -110,6 +118,10 @@ def _row(worker: cluster.Worker) -> dict[str, str]:
     return {
         t("Worker"): worker.address,
         t("Tasks being computed"): t("{n} of {most}", n=worker.tasks, most=worker.threads),
+        t("Work"): ", ".join(
+            f"{t(_WORK.get(name, name))} × {count}" for name, count in sorted(Counter(worker.functions).items())
+        ),
+        t("Processors"): format_number(worker.processors, ".1f"),
         t("Memory"): _gigabytes(worker.memory),
         t("Memory limit"): _gigabytes(worker.limit) if worker.limit else "",
     }
