@@ -21,6 +21,7 @@ UNCERTAIN: tuple[Uncertain, ...] = ("left out", "positive", "negative")
 UNCERTAIN_TITLES = {"left out": N_("left out"), "positive": N_("positive"), "negative": N_("negative")}
 # Reasons of rows that are never opened, whatever their class.
 _NAMED = 8  # findings that a summary names
+MOST_FINDINGS = 10_000  # the most detailed public set, PadChest, has 174
 _NOT_COUNTED = ("view", "repeated", "missing", "modality")
 
 
@@ -174,9 +175,11 @@ def apply(readings: Sequence[Reading], choices: Choices | None = None) -> Mapped
     The COVID-19 image data collection beside other sources gives the tutorials' three classes.
 
     Raises:
-        UserError: a choice for a finding that no source has, or a class name that is not allowed.
+        UserError: a choice for a finding that no source has, a class name that is not allowed, or over `MOST_FINDINGS`
+            findings.
     """
     choices = choices or Choices()
+    _check_count(readings)
     defaults = _defaults(readings)
     chosen = choices.by_finding({text for source, finding in defaults for text in (finding, f"{source}/{finding}")})
     tables, findings = [], []
@@ -190,6 +193,18 @@ def apply(readings: Sequence[Reading], choices: Choices | None = None) -> Mapped
     return Mapped(pd.concat(tables, ignore_index=True), findings)
 
 
+def _check_count(readings: Sequence[Reading]) -> None:
+    names = list(dict.fromkeys(finding for reading in readings for _, finding in _pairs(reading)))
+    if len(names) > MOST_FINDINGS:
+        raise UserError(
+            "There are {n} different findings, for example {names}. At most {most} can be read. Is another column that "
+            "of the findings?",
+            n=len(names),
+            names=[classes.readable(name) for name in names[:3]],
+            most=MOST_FINDINGS,
+        )
+
+
 def _defaults(readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
     """Return the class of each (source, finding) by default."""
     several = sum(not reading.rows.empty for reading in readings) > 1
@@ -197,6 +212,7 @@ def _defaults(readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
     usual = _usual_names(readings, several)
     found: dict[tuple[str, str], str] = {}
     spelled: dict[str, str] = {}  # the first spelling of each name
+    free = _FreeNames()
     for reading in readings:
         for source, finding in _pairs(reading):
             if finding == NO_FOLDER or not finding:
@@ -209,7 +225,7 @@ def _defaults(readings: Sequence[Reading]) -> dict[tuple[str, str], str]:
                     name = LEAVE_OUT
                 key = classes.key(finding)
                 if not name and key not in spelled:
-                    spelled[key] = _free(own_name(finding), spelled.values())
+                    spelled[key] = free.take(own_name(finding))
                 name = name or spelled[key]
             found[source, finding] = name
     return found
@@ -228,14 +244,25 @@ def _usual_names(readings: Sequence[Reading], several: bool) -> set[str]:
     return {name for name, keys in spellings.items() if name and len(keys) > 1}
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
-    """Return a class name that is not taken: of two long findings with one beginning, the second gets a number."""
-    used, number, free = set(taken) - {LEAVE_OUT}, 1, name
-    while free in used:
-        number += 1
-        end = f" ({number})"
-        free = name[: classes.LONGEST - len(end)].rstrip() + end
-    return free
+class _FreeNames:
+    """Class names that differ: of two long findings with one beginning, the second gets a number."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+        self._numbers: dict[str, int] = {}  # the last number of each name, as a table may have 100,000 findings
+
+    def take(self, name: str) -> str:
+        """Return a name that was not taken before; `LEAVE_OUT` stays as it is."""
+        if name == LEAVE_OUT:
+            return name
+        free, number = name, self._numbers.get(name, 1)
+        while free in self._used:
+            number += 1
+            end = f" ({number})"
+            free = name[: classes.LONGEST - len(end)].rstrip() + end
+        self._used.add(free)
+        self._numbers[name] = number
+        return free
 
 
 def own_name(finding: str) -> str:

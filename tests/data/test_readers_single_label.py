@@ -112,6 +112,12 @@ a line of words
 """
 
 
+def test_covidx_line_of_many_words_is_not_read(put, tmp_path):
+    put("COVIDx/train.txt", content="1 a.png normal cohen\n" + "p " * 60 + "x.png positive\n")
+    put("COVIDx/train/a.png")
+    assert "COVIDx/train.txt: lines that cannot be read: 1, for example line 2" in _notes(_read(tmp_path))
+
+
 def test_covidx_lists(put, tmp_path):
     put("data/COVIDx/train.txt", content=COVIDX)
     put("data/COVIDx/test.txt", content="5 t.png normal cohen\nuuid-3 A.png normal\n")

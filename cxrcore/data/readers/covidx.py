@@ -19,6 +19,7 @@ from cxrcore.messages import Message, msg, plain
 
 _LIST = re.compile(r"(train|val|valid|validation|test)(_.*)?\.txt", re.IGNORECASE)
 _SUFFIXES = tuple(SUFFIXES)
+_MOST_WORDS = 50  # of a line, whose patient and file name may have spaces
 _PARTS = (TRAIN, VALIDATION, TEST)
 # A negative image may show another pneumonia, so that it is no image without a finding.
 _FINDINGS = {"positive": "COVID-19 positive", "negative": "COVID-19 negative"}
@@ -94,8 +95,10 @@ def _part_and_version(name: str) -> tuple[str, str]:
 
 
 def _parsed(line: str) -> _Line | None:
-    """Return what is in a line; None if it has no file name of an image, or not one or two words after it."""
-    words = line.split()
+    """Return what is in a line; None if it has no file name of an image, not one or two words after it, or many."""
+    words = line.split(maxsplit=_MOST_WORDS)
+    if len(words) > _MOST_WORDS:
+        return None
     ends = [number for number, word in enumerate(words) if number and word.lower().endswith(_SUFFIXES)]
     after = words[ends[-1] + 1 :] if ends else []
     return _Line(words[: ends[-1] + 1], after[0], " ".join(after[1:])) if 1 <= len(after) <= 2 else None
