@@ -23,6 +23,7 @@ from cxrcore.i18n import N_
 from cxrcore.schema import KEY, VERSION, Stored, check_version
 
 _LONGEST_YAML, _DEEPEST_YAML = 100_000, 20  # characters; collections in one another
+_LONGEST_VALUE = 3_000  # characters; Python writes no number of over 4,300 digits
 
 
 class RunConfig(FeatureConfig, Stored):
@@ -258,9 +259,10 @@ class RunConfig(FeatureConfig, Stored):
         if not isinstance(values, dict):
             return values
         backbone, tune = backbones.find(values.get("backbone", "cxrtiny")), values.get("tune")
-        if backbone is None or not isinstance(tune, dict) or tune.get("after"):
+        tap = values.get("tap", "")
+        if backbone is None or not isinstance(tune, dict) or tune.get("after") or not isinstance(tap, str):
             return values
-        earlier = backbone.before(values.get("tap") or backbone.taps[-1])
+        earlier = backbone.before(tap or backbone.taps[-1])
         return values | {"tune": tune | {"after": earlier[-1] if earlier else ""}}
 
     @model_validator(mode="after")
@@ -357,8 +359,12 @@ def _yaml(text: str) -> Any:
                 raise yaml.YAMLError(f"it is nested more than {_DEEPEST_YAML} deep")
             if isinstance(event, yaml.AliasEvent):
                 raise yaml.YAMLError("aliases are not read")
+            if getattr(event, "tag", None):
+                raise yaml.YAMLError("tags are not read")
+            if len(getattr(event, "value", "")) > _LONGEST_VALUE:
+                raise yaml.YAMLError(f"a value has over {_LONGEST_VALUE} characters")
         return yaml.safe_load(text)
-    except ValueError as error:  # a date that does not exist
+    except (ValueError, ArithmeticError) as error:  # a date that does not exist; a number of base 60 that is too large
         raise yaml.YAMLError(str(error)) from error
 
 
@@ -369,7 +375,8 @@ def parse_override(text: str) -> dict[str, Any]:
         UserError: it has another form, or the value is not YAML.
     """
     name, equals, value = text.partition("=")
-    if not equals or not all(name.split(".")):
+    parts = name.split(".")
+    if not equals or not all(parts) or len(parts) > _DEEPEST_YAML:
         raise UserError("--set: expected name=value. Received: {text}", text=text)
     try:
         return nested(name, _yaml(value))

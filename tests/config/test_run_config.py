@@ -205,7 +205,10 @@ HOSTILE_YAML = {
     "over 100000 characters": "dataset: " + "x" * 100_000,
     "nested more than 20 deep": "[" * 40_000,
     "nested more than": "a:\n" + "".join(" " * n + "- a:\n" for n in range(2, 200, 2)),
-    "constructor for the tag": "!!python/object/apply:os.system [id]",
+    "tags are not read": "!!python/object/apply:os.system [id]",
+    "(?s)tags are .*": "!!int ''",
+    "over 3000 characters": "a: 0x" + "f" * 9000,
+    "too large to convert": "a: 1" + ":59" * 900 + ".5",
     "day is out of range|month must be": "a: 2026-13-45",
 }
 
