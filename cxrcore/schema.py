@@ -207,7 +207,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
 def _check_version(metadata: Mapping[bytes, bytes], path: Path) -> int:
     """Return the schema version of a Parquet file; raise for one that this program does not know."""
     text = metadata.get(KEY.encode(), b"1")
-    version = int(text) if text.isdigit() else 0
+    version = int(text) if text.isdigit() and len(text) < 10 else 0
     check_version(version, path)
     return version
 

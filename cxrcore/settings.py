@@ -236,7 +236,7 @@ def _names(name: str) -> list[str]:
 
 def _at_least_1(name: str) -> int:
     text = read(name)
-    if not text.isdecimal() or int(text) < 1:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
         raise UserError("{name} must be a whole number of at least 1. Received: {received!r}", name=name, received=text)
     return int(text)
 

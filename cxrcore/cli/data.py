@@ -1,5 +1,6 @@
 """`cxr data`: import, list, audit and edit datasets."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -199,6 +200,6 @@ def _renamed(text: str, names: Sequence[str]) -> tuple[str, str]:
 
 def _limit(text: str) -> tuple[str, int]:
     name, _, count = text.rpartition("=")
-    if not name or not count.isdecimal():
+    if not name or not re.fullmatch("[0-9]{1,9}", count):
         raise UserError("--limit: expected CLASS=NUMBER. Received: {received!r}", received=text)
     return name, int(count)

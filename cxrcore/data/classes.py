@@ -119,12 +119,13 @@ def checked(name: str) -> str:
     """Return a class name as it is kept: NFC, without spaces at its ends and doubled ones.
 
     Raises:
-        UserError: it is empty, too long, or holds control characters.
+        UserError: it is empty, too long, or holds control or invisible characters.
     """
     kept = " ".join(unicodedata.normalize("NFC", name).split())
     if not 0 < len(kept) <= LONGEST or _printable(kept) != kept:
         raise UserError(
-            "class name: expected 1 to {longest} characters, none of them a control character. Received: {name!r}",
+            "class name: expected 1 to {longest} characters, none of them a control or an invisible one. Received: "
+            "{name!r}",
             longest=LONGEST,
             name=name,
         )
@@ -147,7 +148,8 @@ def check_list(names: Sequence[str]) -> None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", _printable(text)).split())
+    printable = _printable(unicodedata.normalize("NFC", text))
+    return " ".join(unicodedata.normalize("NFC", printable).split())  # what was left out may have stood between
 
 
 def _shortened(words: str) -> str:
@@ -155,12 +157,16 @@ def _shortened(words: str) -> str:
 
 
 def _printable(name: str) -> str:
-    """Return `name` without control characters, and without marks that turn the direction of the text around it."""
-    return "".join(
-        character
-        for character in name
-        if unicodedata.category(character) not in ("Cc", "Cs") and character not in _TURN
-    )
+    """Return `name` without control and format characters: those that are invisible would make names that look equal,
+    and some turn the direction of the text around them. The joiners that some scripts and emoji need stay after such
+    characters.
+    """
+    kept = ""
+    for character in name:
+        is_joiner = character in _JOINERS and kept and not (kept[-1].isascii() or kept[-1].isspace())
+        if is_joiner or unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
+            kept += character
+    return kept
 
 
-_TURN = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_JOINERS = "\u200c\u200d"

@@ -7,6 +7,7 @@ not known stays as it is. An audit masks the image before a mitigation is applie
 information from the lungs over all pixels.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -93,7 +94,9 @@ def cut(image: np.ndarray, part: Box) -> np.ndarray:
 
 def _checked(part: str) -> str:
     kind, _, value = part.partition(":")
-    if (kind == "border" and value.isdecimal()) or (not value and (part in _NEED_LUNGS or part in _PLAIN)):
+    if (kind == "border" and re.fullmatch("[0-9]{1,5}", value)) or (
+        not value and (part in _NEED_LUNGS or part in _PLAIN)
+    ):
         return part
     expected = ", ".join(["border:<pixels>", *sorted(_NEED_LUNGS), *_PLAIN])
     raise UserError("image_transform: expected {expected}. Received: {name!r}", expected=expected, name=part)

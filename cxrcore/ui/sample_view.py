@@ -4,6 +4,7 @@ A page shows images with `grid`, or by `gallery.show` and passes the image that 
 through all images, on whatever page of the grid they are; the image in view is in the URL.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,7 +251,7 @@ def _key(name: str) -> str:
 def _linked(numbers: Sequence[int], name: str) -> int | None:
     """Return the image that the URL names, unless it was written here: its dialog was closed since."""
     url = st.query_params.get(name)
-    if url is None or not url.isdecimal() or int(url) not in numbers:
+    if url is None or not re.fullmatch("[0-9]{1,9}", url) or int(url) not in numbers:
         return None
     if url == st.session_state.get(f"written {name}"):
         del st.query_params[name]

@@ -85,6 +85,19 @@ def test_long_findings_of_one_beginning_are_two_classes():
     assert list(found.counts()) == ["X" + "x" * 58 + "…", "X" + "x" * 55 + " (2)"]
 
 
+def test_many_findings_of_one_beginning_are_counted_in_turn():
+    names = [f"{'x' * 70} {k}" for k in range(1200)]
+    counts = mapping.apply([_reading(names)]).counts()
+    assert set(counts.values()) == {1} and "X" + "x" * 52 + " (1200)" in counts
+
+
+def test_columns_of_anything_else_are_no_findings(monkeypatch):
+    monkeypatch.setattr(mapping, "MOST_FINDINGS", 3)
+    mapping.apply([_reading(["a", "b", "c", "a"])])
+    with pytest.raises(UserError, match=r"There are 4 different findings, for example a, b, c\. At most 3 can be read"):
+        mapping.apply([_reading(["a", "b"]), _reading(["c", "d"], "other")])
+
+
 def test_two_choices_for_one_finding_are_refused():
     with pytest.raises(UserError, match=r"finding 'A': expected one choice\. Received: 2"):
         mapping.apply([_reading(["a", "b"])], Choices(keep=["a"], leave_out=["A"]))
@@ -182,13 +195,19 @@ def test_more_than_fifty_classes_are_refused():
         mapping.apply([_reading([f"c{k}" for k in range(51)])]).check()
 
 
-@pytest.mark.parametrize("name", ["", "x" * 61, "a\x00b", "a\u202eb", "a\nb\x1b"])
+_INVISIBLE = ["\u200b", "\u00ad", "\ufeff", "\u2060", "NORMAL\u200b", "NOR\u200dMAL", "\u200d"]
+
+
+@pytest.mark.parametrize("name", ["", "x" * 61, "a\x00b", "a\u202eb", "a\nb\x1b", *_INVISIBLE])
 def test_names_that_are_no_class_names_are_refused(name):
     with pytest.raises(UserError, match="class name: expected 1 to 60 characters"):
         classes.checked(name)
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "=1+1", "a/b", "رئة" * 20, "🫁", "{name}", "a|b"])
+@pytest.mark.parametrize(
+    "name",
+    ["<script>alert(1)</script>", "=1+1", "a/b", "رئة" * 20, "🫁", "{name}", "a|b", "می\u200cخواهم", "👨\u200d⚕"],
+)
 def test_any_printable_name_is_a_class_name(name):
     assert classes.checked(f" {name}  ") == name
     assert mapping.apply([_reading(["x", "y"])], Choices({"x": name})).classes == classes.ordered([name, "Y"])

@@ -53,7 +53,7 @@ def test_dialog_is_closed_by_the_next_run_of_the_page(open_page, made):
     assert "Predicted" not in _texts(test) and "sample" not in test.query_params
 
 
-@pytest.mark.parametrize("number", ["20", "-1", "x"])
+@pytest.mark.parametrize("number", ["20", "-1", "x", "9" * 5000])
 def test_unknown_image_in_the_url_opens_nothing(open_page, made, number):
     test = open_page("results", run=made[2].name, sample=number)
     assert "20 of 20 test images" in _texts(test) and not _data(test, "cxr_sample")
