@@ -85,7 +85,7 @@ def show_account() -> None:
             else t("{email}, viewer", email=feedback.plain_text(email))
         )
         if st.button(t("Sign out"), icon=":material/logout:"):
-            st.logout()
+            _sign_out()
 
 
 def page() -> None:
@@ -104,7 +104,15 @@ def page() -> None:
     if st.button(t("Sign in"), type="primary", icon=":material/login:"):
         st.login()
     if signed_in and st.button(t("Sign out"), icon=":material/logout:"):
-        st.logout()
+        _sign_out()
+
+
+def _sign_out() -> None:
+    """Send the browser to where its cookies are removed. The page, which would run again without a visitor, must not
+    follow: what was not sent yet is dropped then.
+    """
+    st.logout()
+    st.stop()
 
 
 def _reason() -> Message:
