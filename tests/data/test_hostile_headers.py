@@ -25,6 +25,17 @@ def _long(kind, value):
     return b"\x09\x00\x01\x10" + kind + bytes(2) + struct.pack("<I", len(value)) + value
 
 
+def _item(count):
+    """Return a sequence with one item, both of unknown length, of so many elements."""
+    return b"\x09\x00\x01\x10SQ\0\0" + OPEN + ITEM + OPEN + EMPTY * count + LAST_ITEM + LAST_OF_SEQUENCE
+
+
+def _table(count):
+    """Return a VOI LUT sequence with one item of so many elements, whose length is known."""
+    item = ITEM + struct.pack("<I", len(EMPTY) * count) + EMPTY * count
+    return b"\x28\x00\x10\x30SQ\0\0" + struct.pack("<I", len(item)) + item
+
+
 def _nested(depth):
     start = b"\x09\x00\x01\x10SQ\0\0" + OPEN + ITEM + OPEN
     return start * depth + (LAST_ITEM + LAST_OF_SEQUENCE) * depth
@@ -36,6 +47,8 @@ REFUSED = {
     "900,000 elements": (EMPTY * 900_000, TOO_MUCH),
     "value of over 4 MB": (_long(b"OB", bytes(MAX_HEADER)), TOO_MUCH),
     "20,001 items": (_long(b"SQ", (ITEM + bytes(4)) * 20_001), TOO_MUCH),
+    "500,000 elements in an item": (_item(500_000), TOO_MUCH),
+    "100,000 elements in a lookup table": (_table(100_000), TOO_MUCH),
     "nesting of 1,000": (_nested(1000), "the DICOM file is truncated, damaged or of an unknown kind"),
     "nesting without an end": (
         _nested(1000)[: 1000 * 20],
@@ -58,5 +71,5 @@ def test_header_is_refused_before_it_takes_memory(name):
 
 
 def test_large_header_within_the_limits_is_read():
-    content = PLAIN[:PIXELS] + EMPTY * 19_900 + _long(b"OB", bytes(3 * MB)) + PLAIN[PIXELS:]
+    content = PLAIN[:PIXELS] + EMPTY * 19_900 + _item(10_000) + _long(b"OB", bytes(3 * MB)) + PLAIN[PIXELS:]
     assert (images.decode(content).grey() == images.decode(PLAIN).grey()).all()
