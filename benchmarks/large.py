@@ -6,7 +6,8 @@ with CXRTiny (features, training, evaluation) are processes of their own, and on
 page twice. Prints a JSON line for each step: seconds, processor seconds (of the process and its children, in user and
 system mode, which depend less on what else the machine does), seconds for 1,000 images, and the peak memory of a
 process in MB (Python and TensorFlow included); at the end how far the times are from a line. A step that fails has a
-line that says so. `--home` keeps the workspaces, and `--steps` does some steps alone in those that are there.
+line that says so. `--home` keeps the workspaces, and `--steps` does some steps alone in those that are there. The exit
+code is 1 where a step failed or is more than 15 % from the line, a page had an error, or a process took over 2 GB.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import aiohttp
 import cv2
@@ -39,6 +41,7 @@ STEPS = ("import", "audit", "features", "train", "train logistic")  # each in a 
 PAGES = "pages"
 _LOOK = 0.2  # seconds between two looks at the memory of processes
 _AT_ONCE = 100
+_FARTHEST, _MOST_MB = 0.15, 2048  # from a line, as a share of it; of a process
 _CHILDREN = resource.RUSAGE_CHILDREN
 
 
@@ -149,9 +152,9 @@ class Watch:
                     self._used[process.pid] = times.user + times.system
 
 
-async def _views(address: str, watch: Watch) -> list[dict[str, object]]:
+async def _views(address: str, watch: Watch) -> list[dict[str, Any]]:
     """Open each page and tab twice; return a line for each view: of the first visit and of the second."""
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     async with aiohttp.ClientSession() as http, Visitor(http, address) as visitor:
         for visit in ("first", "second"):
             for path, queries in VIEWS.items():
@@ -165,7 +168,7 @@ async def _views(address: str, watch: Watch) -> list[dict[str, object]]:
     return found
 
 
-def _opened(home: Path) -> list[dict[str, object]]:
+def _opened(home: Path) -> list[dict[str, Any]]:
     """Return the lines of the pages of a workspace, on a fresh server."""
     with running(home) as (address, number):
         watch = Watch(psutil.Process(number))
@@ -182,8 +185,8 @@ def distance_from_a_line(counts: list[int], seconds: list[float]) -> float:
     return float(np.abs(y / (slope * x + offset) - 1).max())
 
 
-def main(arguments: list[str]) -> None:
-    """Print the figures of each count."""
+def main(arguments: list[str]) -> int:
+    """Print the figures of each count; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.large")
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--home", type=Path, help="the folder of images and workspaces, kept afterwards")
@@ -193,8 +196,9 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     if options.step:
         step(options.step, options.images)
-        return
+        return 0
     times: dict[str, list[tuple[int, dict[str, float]]]] = {}
+    within = True
     with tempfile.TemporaryDirectory() as temporary:
         place = options.home or Path(temporary)
         for count in options.counts:
@@ -205,8 +209,10 @@ def main(arguments: list[str]) -> None:
                 if figures := done(name, home, images):
                     times.setdefault(name, []).append((count, figures))
                     line |= figures | {"processor_of_1000": round(1000 * figures["processor"] / count, 3)}
+                within &= bool(figures) and figures["peak_mb"] <= _MOST_MB
                 print(json.dumps(line if figures else line | {"failed": True}), flush=True)
             for view in _opened(home) if PAGES in options.steps else []:
+                within &= view["peak_mb"] <= _MOST_MB and "errors" not in view
                 print(json.dumps({"images": count} | view), flush=True)
     for name, found in times.items():
         if len(found) > 2:
@@ -214,8 +220,10 @@ def main(arguments: list[str]) -> None:
                 kind: round(distance_from_a_line([n for n, _ in found], [each[kind] for _, each in found]), 3)
                 for kind in ("seconds", "processor")
             }
+            within &= max(far.values()) <= _FARTHEST
             print(json.dumps({"step": name, "largest_distance_from_a_line": far}))
+    return 0 if within else 1
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -1,12 +1,12 @@
 """`python -m benchmarks.load`: many visitors at once on a real server, for example `--sessions 50 --training`.
 
 Each visitor is a WebSocket session of its own (see `benchmarks.visitor`) that goes through all pages and tabs at
-random, thinks after each for half to one and a half times `--think` seconds, and loads a picture of every fourth one.
-The plan depends on `--seed` alone. The workspace has 1,000 runs, copies of one trained on phantoms, and 100 datasets;
-`--home` keeps it for the next time. `--training` starts a training alone, and repeats it beside the visitors. Prints
-the server's memory every minute and one JSON object at the end; times are seconds, memory is in MB. With `--views`, a
-single visitor opens each view some times, and a line tells the server's CPU milliseconds (mean) and the time that it
-took (median).
+random, thinks after each for half to one and a half times `--think` seconds (with `--exact` just as long), and loads a
+picture of every fourth one. The plan depends on `--seed` alone. The workspace has 1,000 runs, copies of one trained on
+phantoms, and 100 datasets; `--home` keeps it for the next time. `--training` starts a training alone, and repeats it
+beside the visitors. Prints the server's memory every minute and one JSON object at the end; times are seconds, memory
+is in MB. With `--views`, a single visitor opens each view some times, and a line tells the server's CPU milliseconds
+(mean) and the time that it took (median).
 """
 
 import argparse
@@ -119,7 +119,17 @@ def view_name(path: str, query: dict[str, str]) -> str:
     return ", ".join([path or "home", *(query[name] for name in ("view", "tab", "show") if name in query)])
 
 
-async def visitors(address: str, count: int, seconds: float, think: float, seed: int, server: psutil.Process) -> Record:
+def thinking(seconds: float, seed: str, exact: bool) -> Callable[[], float]:
+    """Return a function that returns how long a visitor thinks: `seconds` if `exact`, else half to one and a half times
+    as long. Visitors who all think as long come back together once they have waited together.
+    """
+    chance = random.Random(f"think {seed}")
+    return lambda: seconds if exact else seconds * chance.uniform(0.5, 1.5)
+
+
+async def visitors(
+    address: str, count: int, seconds: float, think: float, seed: int, server: psutil.Process, exact: bool = False
+) -> Record:
     """Let visitors come over the first `think` seconds and leave after `seconds`; return what they saw."""
     record, start = Record(), time.monotonic()
     names = [run.name for run in runs.listing()[:_LINKED]]
@@ -127,9 +137,9 @@ async def visitors(address: str, count: int, seconds: float, think: float, seed:
 
     async def one(number: int) -> None:
         await asyncio.sleep(think * number / count)
-        steps, chance = plan(f"{seed} {number}", names, datasets), random.Random(f"think {seed} {number}")
-        # Visitors who all thought as long would come back together once they had waited together.
-        await visit(http, address, steps, start + seconds, lambda: think * chance.uniform(0.5, 1.5), record)
+        own = f"{seed} {number}"
+        steps, pause = plan(own, names, datasets), thinking(think, own, exact)
+        await visit(http, address, steps, start + seconds, pause, record)
 
     async def watch() -> None:
         while True:
@@ -223,14 +233,16 @@ async def measure(options: argparse.Namespace, address: str, server: psutil.Proc
         await views(address, options.views, server)
         return
     await visitors(address, 1, 30.0, 0.0, options.seed, server)  # a new server imports and reads everything once
-    report: dict[str, object] = {"sessions": options.sessions, "think": options.think}
+    report: dict[str, object] = {"sessions": options.sessions, "think": options.think, "exact": options.exact}
     if options.training:
         report["training_alone"] = round(await trained(start_training()), 1)
     seconds = options.minutes * 60 if options.minutes else options.seconds
     beside: list[float] = []
     training = asyncio.create_task(repeated(beside)) if options.training else None
     report["memory_before"], before, start = megabytes(server), cpu(server), time.monotonic()
-    record = await visitors(address, options.sessions, seconds, options.think, options.seed, server)
+    record = await visitors(
+        address, options.sessions, seconds, options.think, options.seed, server, exact=options.exact
+    )
     taken, used = time.monotonic() - start, cpu(server) - before
     report |= {
         "seconds": round(taken),
@@ -270,6 +282,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--minutes", type=float, default=0, help="in place of --seconds")
     parser.add_argument("--think", type=float, default=3.0, help="seconds between two page runs of a visitor")
+    parser.add_argument("--exact", action="store_true", help="all visitors think for exactly --think seconds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--training", action="store_true", help="train beside the visitors")
     parser.add_argument("--leave", action="store_true", help="measure the memory again when all visitors have left")

@@ -76,3 +76,10 @@ def test_every_threat_names_the_files_of_its_tests():
     named = re.findall(r"`(tests/[\w/]+\.py)`", " ".join(rows))
     assert len(rows) > 20 and [name for name in named if not (ROOT / name).is_file()] == []
     assert [row for row in rows if not row.startswith(("`tests/", "no test"))] == []
+
+
+def test_every_test_named_in_reliability_exists():
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "docs" / "reliability.md").read_text())
+    assert len(named) > 40
+    assert [name for name in named if not (ROOT / name[0]).is_file()] == []
+    assert [name for name in named if f"def {name[1]}" not in (ROOT / name[0]).read_text() and name[1]] == []

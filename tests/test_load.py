@@ -22,6 +22,17 @@ def test_plan_depends_on_the_seed_and_comes_to_every_view():
     assert {load.view_name(path, query) for path, query in steps} == every
 
 
+def test_visitors_think_differently_long_or_for_exactly_the_seconds():
+    one, same, other, exact = (
+        load.thinking(3.0, seed, exact)
+        for seed, exact in (("0 1", False), ("0 1", False), ("0 2", False), ("0 1", True))
+    )
+    drawn = [one() for _ in range(200)]
+    assert drawn == [same() for _ in range(200)] and drawn != [other() for _ in range(200)]
+    assert 1.5 <= min(drawn) < 1.6 and 4.4 < max(drawn) <= 4.5
+    assert {exact() for _ in range(5)} == {3.0}
+
+
 @pytest.mark.nightly
 def test_two_visitors_of_a_real_server_until_it_is_gone(tmp_path):
     pages = [("", {}), ("compare", {"show": "Sweeps"})]

@@ -30,6 +30,8 @@ MODALITIES = ("DX", "CR", "PX")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 MAX_HEADER = 4 * 2**20  # bytes before the pixels; overlays and lookup tables may take some megabytes
 _MOST_ELEMENTS = 20_000  # of a header; one takes some hundred bytes of memory
+_MOST_READS = 3 * _MOST_ELEMENTS  # of a header: tag, length and value of an element, also of those in items
+_MOST_TABLES = 2**19  # bytes of a sequence of lookup tables, which is parsed when it is used; one has up to 128 kB
 _ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # what an item of a sequence begins with, in either byte order
 _PIXEL_DATA = 0x7FE00010
 _BAND_PIXELS = 250_000
@@ -131,6 +133,26 @@ def _pydicom() -> Any:
     return pydicom
 
 
+class _Reader(io.BytesIO):
+    """Bytes that can be read `_MOST_READS` times: the parser counts no elements in items of unknown length."""
+
+    _reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads += 1
+        if self._reads > _MOST_READS:
+            raise _too_large()
+        return super().read(size)
+
+
+def _too_large() -> ImageError:
+    return ImageError(
+        "the DICOM header has over {megabytes} MB, or over {most} elements",
+        megabytes=MAX_HEADER // 2**20,
+        most=_MOST_ELEMENTS,
+    )
+
+
 def _header(content: bytes) -> "Dataset":
     """Return the elements before the pixels. Raises `ImageError` if they are too large or too many."""
     count, has_ended = 0, False
@@ -143,14 +165,12 @@ def _header(content: bytes) -> "Dataset":
 
     start = content[:MAX_HEADER]
     if sum(map(start.count, _ITEMS)) <= _MOST_ELEMENTS:
-        header: Dataset = _pydicom().filereader.read_partial(io.BytesIO(start), ends)
-        if count <= _MOST_ELEMENTS and (has_ended or start == content):
+        header: Dataset = _pydicom().filereader.read_partial(_Reader(start), ends)
+        tables = [header.get_item(name) for name in ("ModalityLUTSequence", "VOILUTSequence") if name in header]
+        small = all(not found.is_raw or len(found.value or b"") <= _MOST_TABLES for found in tables)
+        if small and count <= _MOST_ELEMENTS and (has_ended or start == content):
             return header
-    raise ImageError(
-        "the DICOM header has over {megabytes} MB, or over {most} elements",
-        megabytes=MAX_HEADER // 2**20,
-        most=_MOST_ELEMENTS,
-    )
+    raise _too_large()
 
 
 def _check_is_radiograph(data: "Dataset") -> None:

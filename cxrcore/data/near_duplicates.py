@@ -4,8 +4,12 @@ Hashes that differ in at most d bits are equal in at least one of any d + 1 grou
 only pairs that share a group are compared bit by bit, and none is missed (Norouzi et al. 2012, "Fast search in Hamming
 space with multi-index hashing", there with fewer and larger groups). X-rays are alike: the pairs that share a group
 grow with the square of the number of images. Where they are many, only pairs that share two of any d + 2 groups are
-compared, by which none is missed either. Where more than `_MOST_ALIKE` images share a key, an image is compared with
-the first of them alone, so that the number of comparisons grows with the number of images.
+compared, by which none is missed either.
+
+Where more than `_MOST_ALIKE` images share a key, an image is compared with the first of them alone, so that the number
+of comparisons grows with the number of images. A pair is then missed if every key that it shares is one of so many
+images and neither is among the first. Images that are alike in all keys, as copies are, are still connected by the
+first of them.
 """
 
 import math

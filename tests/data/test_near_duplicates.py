@@ -83,6 +83,18 @@ def test_comparisons_of_images_that_are_all_alike_grow_with_their_number(count, 
     assert duplicates._groups(count, pairs) == [[*range(count)]]
 
 
+@pytest.mark.parametrize(("others", "differing", "found"), [(7, 10, True), (8, 10, False), (8, 9, True)])
+def test_pair_is_missed_only_where_many_share_all_its_keys(others, differing, found, monkeypatch):
+    """Of 11 groups, the last two images differ in the first ones; the images before have the bits of the last group."""
+    monkeypatch.setattr(near_duplicates, "_MOST_ALIKE", 8)
+    hashes = np.random.default_rng(0).integers(0, 2, (others + 2, CROPS, BITS))
+    last = np.arange(BITS) % 11 == 10
+    hashes[:, 0, last] = hashes[-1, 0, last]
+    hashes[-2] = _like(hashes[-1, 0], differing)
+    monkeypatch.setattr(near_duplicates, "_joined", lambda hashes, most: 1)
+    assert near_pairs(_packed(*hashes), ignore_stages).tolist() == [[others, others + 1]] * found
+
+
 def test_alike_images_are_compared_less_often_by_two_groups_than_by_one(monkeypatch):
     """Of hashes with 96 bits at random and 160 equal ones, 9 bits differ in one of 11 groups, 16 in two of 12."""
     compared = []

@@ -89,6 +89,8 @@ def hostile(path, kind):
     with h5py.File(path, "w") as file:
         if kind == "a link":
             file["x"] = h5py.ExternalLink("/etc/passwd", "/")
+        elif kind == "x is a link":
+            file["y"], file["x"] = np.zeros(1), h5py.SoftLink("/y")
         elif kind == "another file":
             file.create_dataset("x", (4,), "u1", external=[("/etc/passwd", 0, 4)])
         elif kind == "kept in another file":
@@ -101,7 +103,9 @@ def hostile(path, kind):
             file["x"] = np.array([b"text"], "S4")
 
 
-@pytest.mark.parametrize("kind", ["a link", "another file", "kept in another file", "over 2 GB", "array of numbers"])
+@pytest.mark.parametrize(
+    "kind", ["a link", "x is a link", "another file", "kept in another file", "over 2 GB", "array of numbers"]
+)
 def test_file_that_reads_others_or_fills_the_memory_is_refused(tmp_path, kind):
     hostile(tmp_path / "a.weights.h5", kind)
     with pytest.raises(UserError, match=kind):

@@ -92,3 +92,10 @@ def test_every_requirement_is_locked():
     text = (ROOT / "pyproject.toml").read_text()
     required = re.search(r"^dependencies = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1]
     assert set(re.findall(r'"([a-z0-9-]+)', required)) <= locked
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_locked_version_has_hashes_which_pip_compares(name):
+    entries = re.split(r"^(?=[a-z0-9])", (ROOT / name).read_text(), flags=re.MULTILINE)[1:]
+    assert len(entries) > 50
+    assert [entry for entry in entries if not re.match(r"\S+==\S+.*--hash=sha256:[0-9a-f]{64}", entry, re.DOTALL)] == []

@@ -11,6 +11,7 @@ from cxrcore.data import images
 from cxrcore.explain import faithfulness, loaded_runs, mean_heatmap
 from cxrcore.explain.explanation import Explanation
 from cxrcore.figures import outlines
+from cxrcore.inference import ood
 from cxrcore.jobs import tasks
 from cxrcore.messages import msg
 from cxrcore.ui.explain import test_images
@@ -111,7 +112,7 @@ def test_read_only_shows_what_was_measured(open_page, audited, monkeypatch):
     assert "Not measured for this run" in _texts(open_page("results", run=audited.name, tab="Robustness"))
 
 
-def test_four_views_slow_method_and_similar_images(open_page, trained):
+def test_four_views_slow_method_and_similar_images(open_page, trained, monkeypatch):
     test = open_page("explain", run=trained.name)
     next(box for box in test.selectbox if box.label == "View").set_value("Four views with zoom")
     next(box for box in test.selectbox if box.label == "Method").set_value("occlusion")
@@ -120,8 +121,12 @@ def test_four_views_slow_method_and_similar_images(open_page, trained):
     assert not test.exception, test.exception
     text = _texts(test)
     assert "Draw a rectangle" in text and "Zeiler" in text and "Cosine similarity" in text
+    assert "random sample" not in text
     layer = next(box for box in test.selectbox if box.label == "Layer")
     assert layer.disabled and len(layer.options) == 1
+    monkeypatch.setattr(ood, "MOST", 10)
+    known = len(trained.table) - len(trained.predictions("test"))
+    assert f"A random sample of 10 of the {known} training and validation images was searched" in _texts(test.run())
 
 
 def _strip(test):

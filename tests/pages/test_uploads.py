@@ -1,5 +1,7 @@
 """Uploads on the Explain page: decoded and explained once, and seen by nobody but the visitor who made them."""
 
+import gc
+import weakref
 from collections import defaultdict
 from uuid import uuid4
 
@@ -8,6 +10,7 @@ import pytest
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner, get_script_run_ctx
 
 from cxrcore.audits import uploaded_image
+from cxrcore.audits.uploaded_image import UploadedImage
 from cxrcore.data.images import png
 from cxrcore.explain import loaded_runs
 from cxrcore.explain.explanation import Explanation
@@ -63,6 +66,10 @@ def _shown(test):
     figures = test.get("plotly_chart")
     parts = [*test.get("image"), *figures]
     return [str(part.proto) for part in parts], " ".join(figure.proto.alt for figure in figures)
+
+
+def _results(test, name):
+    return list(test.session_state[name].values()) if name.startswith("results of") else []
 
 
 def _choose(test, label, value):
@@ -130,3 +137,18 @@ def test_two_visitors_see_nothing_of_each_others_uploads(open_page, made, calls)
     second.file_uploader[0].set_value([("x.png", BRIGHT, "image/png")]).run()
     assert _shown(second) == (pictures, words)
     assert calls == ["decoded 200", "explained 200 by grad-cam", "segmented 200"]
+
+
+def test_what_a_visitor_uploaded_is_freed_with_the_session(open_page, made, calls):
+    """Nothing in the server's process refers to the decoded image, its heatmap, or an array of either. Copies, as of
+    `st.cache_data`, are not seen.
+    """
+    test = open_page("explain", run=made[2].name, show="Upload")
+    test.file_uploader[0].set_value([("x.png", BRIGHT, "image/png")]).run()
+    results = [value for name in test.session_state for value in _results(test, name)]
+    arrays = [array for value in results for array in vars(value).values() if isinstance(array, np.ndarray)]
+    assert {type(value) for value in results} == {UploadedImage, Explanation} and len(arrays) >= 4
+    held = [weakref.ref(value) for value in [*results, *arrays]]
+    del test, results, arrays
+    gc.collect()
+    assert [value() for value in held if value() is not None] == []

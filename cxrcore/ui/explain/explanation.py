@@ -19,7 +19,7 @@ from cxrcore.features import image_transforms, lung_segmenter
 from cxrcore.features.image_transforms import TRANSFORMS
 from cxrcore.figures import lung_zones as lung_zones_figure
 from cxrcore.i18n import N_, bind, format_number, t, translate
-from cxrcore.inference import saved_model, similar_images
+from cxrcore.inference import ood, saved_model, similar_images
 from cxrcore.progress import Progress
 from cxrcore.runs import Run
 from cxrcore.ui import computing, feedback, kept_figures, prediction, progress
@@ -195,6 +195,16 @@ def transform_note(run: Run, source: Source) -> None:
 def similar(run: Run, vector: npt.NDArray[np.float32]) -> None:
     """Show the training images that are most similar to an image with the mean feature `vector`."""
     similar_grid.show(similar_images.nearest(run, vector), run.classes, "similar")
+    images = run.results.n_train + run.results.n_validation
+    if images > ood.MOST:
+        st.caption(
+            t(
+                "A random sample of {n:,} of the {all:,} training and validation images was searched. The "
+                "out-of-distribution limit comes from the same sample.",
+                n=ood.MOST,
+                all=images,
+            )
+        )
 
 
 def _notes(heatmap: npt.NDArray[np.float32], explained: str, method: Method) -> None:
