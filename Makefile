@@ -42,7 +42,7 @@ tiny: .venv/dev  ## train CXRTiny and write its weights
 
 catalogue: .venv/dev  ## update the catalogue of each language with the texts in the code
 	@mkdir -p build
-	$(BIN)/pybabel -q extract -F babel.cfg -k t -k nt:1,2 -k msg -k UserError -k ImageError -k DamagedFileError -k NewerFileError --no-location --sort-output --width 120 --project cxrcore -o build/messages.pot .
+	$(BIN)/pybabel -q extract -F babel.cfg -k t -k nt:1,2 -k msg -k UserError -k ImageError -k DamagedFileError -k NewerFileError -k UnavailableError --no-location --sort-output --width 120 --project cxrcore -o build/messages.pot .
 	$(BIN)/pybabel -q update -i build/messages.pot -o cxrcore/locale/pt_BR.po -l pt_BR --no-fuzzy-matching --ignore-obsolete --width 120
 
 readme: .venv/dev  ## write the table of training settings in the README, and the guide's pages of commands and settings

@@ -22,5 +22,9 @@ class NewerFileError(UserError):
     """A file that a newer version of the program has written."""
 
 
+class UnavailableError(UserError):
+    """What was asked for cannot be done now, for a reason that passes: the same may succeed a minute later."""
+
+
 class Stopped(Exception):
     """The user asked a run to stop; raised at the next point where nothing is half done."""

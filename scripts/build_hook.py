@@ -1,6 +1,6 @@
-"""Hatchling hook: put the dashboard's entry, pages and theme into the wheel, as `cxrcore/app/`.
+"""Hatchling hook: put the dashboard's entry, pages, theme and exact versions into the wheel, as `cxrcore/app/`.
 
-An editable install gets no copies: `cxr app` runs the files of the checkout.
+`cxr share` copies them. An editable install gets no copies: `cxr app` runs the files of the checkout.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FILES = ("streamlit_app.py", "pages", ".streamlit/config.toml")
+FILES = ("streamlit_app.py", "pages", ".streamlit/config.toml", "requirements.txt")
 
 
 class DashboardFiles(BuildHookInterface[BuilderConfig]):

@@ -162,7 +162,7 @@ def check_cxr(place: Place, *cxr: str | Path) -> None:
 
 
 def check_wheel(place: Place) -> None:
-    """Build sdist and wheel, install the wheel, open every page, start the dashboard and run the demo."""
+    """Build sdist and wheel, install the wheel, open every page, start the dashboard, run the demo, share its run."""
     uv = place.tools("uv") / "uv"
     place.run(uv, "build", "--quiet", "--out-dir", place.work / "dist", place.clone)  # wheel from the sdist
     (wheel,) = (place.work / "dist").glob("*.whl")
@@ -170,6 +170,11 @@ def check_wheel(place: Place) -> None:
     place.run(uv, "pip", "install", "--quiet", "--python", programs / "python", wheel)  # twice as fast as pip
     print(place.run(programs / "python", "-c", OPEN_PAGES), end="")
     check_cxr(place, programs / "cxr")
+    shared = place.work / "shared"
+    place.run(programs / "cxr", "share", "latest", "--out", shared)
+    install = ("pip", "install", "--quiet", "--python", programs / "python", "--require-hashes")
+    place.run(uv, *install, "-r", "requirements.txt", folder=shared)
+    print(place.run(programs / "python", "-c", OPEN_RESULTS, folder=shared), end="")
 
 
 def check_pip(place: Place) -> None:

@@ -21,7 +21,7 @@ from cxrcore.sweeps import leaderboard
 from cxrcore.training import pipeline
 from tests.conftest import ROOT
 
-MARKERS = ("t", "msg", "N_", "UserError", "ImageError", "DamagedFileError", "NewerFileError")
+MARKERS = ("t", "msg", "N_", "UserError", "ImageError", "DamagedFileError", "NewerFileError", "UnavailableError")
 KEYWORDS = dict.fromkeys(MARKERS) | {"nt": (1, 2)}
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cxrcore import settings
-from cxrcore.cli import heaps, terminal
+from cxrcore.cli import terminal
 from cxrcore.errors import UserError
 
 
@@ -24,7 +24,6 @@ def app(
     ] = False,
 ) -> None:
     """Start the dashboard; Ctrl-C or SIGTERM stops it. Runs and tasks go on."""
-    heaps.bound()
     require_free_port(address, port)
     if read_only:
         os.environ["CXR_READ_ONLY"] = "1"

@@ -25,7 +25,7 @@ from loky import ProcessPoolExecutor
 
 from cxrcore import access, i18n, logs, settings
 from cxrcore.data.errors import ImageError
-from cxrcore.errors import Stopped, UserError
+from cxrcore.errors import Stopped, UnavailableError, UserError
 from cxrcore.jobs import processes
 from cxrcore.progress import ignore
 from cxrcore.runs import ProcessId, process_id
@@ -106,31 +106,32 @@ class WorkerPool:
                 run or wait before this one; it may raise as well.
 
         Raises:
-            UserError: `MOST_WAITING` calls wait already. Or the process ended, or gave no sign for too long; the next
-                call starts a new one. What the function raises is passed on.
+            UnavailableError: `MOST_WAITING` calls wait already, or the pool is closed. Or the process ended, or gave no
+                sign for too long; the next call starts a new one. What the function raises is passed on.
         """
         with self._turn(waiting) as worker:
             try:
                 future = worker.submit(_Call(function, args, i18n.current(), access.current()))
                 if self._closed:  # asked after the start, as `close` may not have seen this process
                     worker.kill()
-                    raise UserError("The server is being stopped.")
+                    raise UnavailableError("The server is being stopped.")
                 try:
                     self._follow(future, worker, progress)
                 except BaseException:
                     worker.stop(future)
                     raise
                 answer = future.result()
-            except BrokenProcessPool as error:
-                worker.kill()
-                raise UserError(
-                    "The process that computes ended unexpectedly: it was killed, or the machine ran out of memory. "
-                    "Try again; a new process is started."
-                ) from error
             except (UserError, ImageError, Stopped):
                 raise
-            except Exception:
+            except Exception as error:
                 worker.kill()
+                if self._closed:  # which errors the process that was killed leaves depends on the moment
+                    raise UnavailableError("The server is being stopped.") from error
+                if isinstance(error, BrokenProcessPool):
+                    raise UnavailableError(
+                        "The process that computes ended unexpectedly: it was killed, or the machine ran out of "
+                        "memory. Try again; a new process is started."
+                    ) from error
                 raise
             worker.process, worker.memory = answer.process, answer.memory
             if answer.memory > self._most_bytes:
@@ -151,7 +152,7 @@ class WorkerPool:
         threading.Thread(target=prepare, args=(function, *args), daemon=True).start()
 
     def close(self) -> None:
-        """End every process at once; a call that comes later raises `UserError`."""
+        """End every process at once; a call that comes later raises `UnavailableError`."""
         self._closed = True
         for worker in self._workers:
             worker.kill()
@@ -172,7 +173,9 @@ class WorkerPool:
         ticket = object()
         with self._changed:
             if len(self._queue) >= MOST_WAITING:
-                raise UserError("{n} computations are waiting already. Try again in a minute.", n=len(self._queue))
+                raise UnavailableError(
+                    "{n} computations are waiting already. Try again in a minute.", n=len(self._queue)
+                )
             self._queue.append(ticket)
         try:
             worker = self._wait(ticket, waiting)
@@ -204,7 +207,7 @@ class WorkerPool:
                 progress(*step)
             elif time.monotonic() - latest > self._silent:
                 worker.kill()
-                raise UserError(
+                raise UnavailableError(
                     "The computation gave no sign for {seconds} s and was ended. Try again; a new process is started.",
                     seconds=round(self._silent),
                 )

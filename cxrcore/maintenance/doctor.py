@@ -19,12 +19,12 @@ from cxrcore.errors import DamagedFileError, NewerFileError, UserError
 from cxrcore.jobs import processes, queue, run_process, tasks
 from cxrcore.maintenance import leftovers
 from cxrcore.messages import Message, msg, some
-from cxrcore.runs import FINISHED, LIVE, RUNNING, WHOLE_MODEL_FILE, ProcessId, Run, process_id
+from cxrcore.runs import EVENTS, FINISHED, LIVE, RUNNING, WHOLE_MODEL_FILE, ProcessId, Run, process_id
 from cxrcore.sweeps import sweep
 from cxrcore.training.run_recorder import PAUSE_FILE, STOP_FILE
 
 LEAST_FREE = 10**9  # bytes of disk
-_NEEDED = "table.parquet", "predictions.parquet"  # of a finished run, beside what it is listed by
+_NEEDED = "table.parquet", "predictions.parquet", EVENTS  # of a finished run, beside what it is listed by
 END_SECONDS = 2.0  # in which a process ends that has written its last status
 
 
@@ -94,7 +94,7 @@ def _damaged() -> Iterator[Problem]:
 def _files() -> Iterator[Problem]:
     """Files that cannot be read, of runs and datasets that can be opened, and those that a finished run lacks."""
     for run in runs.listing():
-        paths = [path for path in run.folder.rglob("[!.]*") if path.suffix in _READERS]
+        paths = [path for path in run.folder.rglob("[!.]*") if _reader(path)]
         if run.status.state == FINISHED:
             model = WHOLE_MODEL_FILE if (run.folder / WHOLE_MODEL_FILE).exists() else run.model_name
             paths += [path for name in (*_NEEDED, model) if (path := run.folder / name) not in paths]
@@ -108,12 +108,16 @@ def _files() -> Iterator[Problem]:
 def _unreadable(paths: Iterable[Path]) -> Iterator[tuple[Message, Path]]:
     for path in sorted(paths):
         try:
-            if path.suffix in _READERS:
-                _READERS[path.suffix](path)
+            if reader := _reader(path):
+                reader(path)
         except UserError as error:
             yield error.message, path
         except (OSError, ValueError, EOFError, BadZipFile):
             yield msg("{path} is missing or damaged.", path=path), path
+
+
+def _reader(path: Path) -> Callable[[Path], object] | None:
+    return _READERS.get(path.name, _READERS.get(path.suffix))
 
 
 def _read_archive(path: Path) -> None:
@@ -122,12 +126,23 @@ def _read_archive(path: Path) -> None:
             raise BadZipFile
 
 
+def _read_events(path: Path) -> None:
+    """Raise `ValueError` for events of which the pages leave out a line, and those of a finished run that are cut."""
+    run, content = Run(path.parent), path.read_bytes()
+    epochs, events = run.epochs, run.events
+    is_cut = run.status.state == FINISHED and not (epochs and content.endswith(b"\n"))
+    if is_cut or content.count(b"\n") > len(epochs) + len(events):
+        raise ValueError(path)
+
+
+# By suffix or name. The edits of a dataset are read with its table, see `dataset.damaged`.
 _READERS: dict[str, Callable[[Path], object]] = {
     ".json": schema.read_versioned,
     ".parquet": schema.read_table,
     ".npy": partial(np.load, mmap_mode="r"),
     ".npz": _read_archive,
     ".keras": _read_archive,
+    EVENTS: _read_events,
 }
 
 

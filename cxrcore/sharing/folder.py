@@ -1,10 +1,7 @@
 """The folder that `cxr share` writes: runs, weights, the dashboard, and the files of a server."""
 
 import hashlib
-import importlib.util
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -12,9 +9,10 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cxrcore import __version__, settings
+from cxrcore import __version__
 from cxrcore.errors import UserError
 from cxrcore.runs import Run
+from cxrcore.sharing import package
 from cxrcore.sharing import runs as copies
 
 TEMPLATES = (
@@ -39,10 +37,11 @@ def write(chosen: Sequence[Run], folder: Path, entry: Path) -> None:
     Args:
         chosen: finished runs.
         folder: a new or empty folder.
-        entry: the dashboard's `streamlit_app.py`.
+        entry: the dashboard's `streamlit_app.py`; the other files of the dashboard are beside it.
 
     Raises:
-        UserError: the folder is not empty, a run has not finished, or its weights are not at hand.
+        UserError: the folder is not empty, a run has not finished, its weights are not at hand, or the package cannot
+            be copied.
         ImageError: an image of a run cannot be read any more.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -58,7 +57,7 @@ def write(chosen: Sequence[Run], folder: Path, entry: Path) -> None:
             copies.copy(run, made / "workspace")
             _copy_weights(run, made / "weights")
         _copy_dashboard(entry, made)
-        packages = _requirements(made)
+        packages = _requirements(entry, made)
         (made / "requirements.txt").write_text(packages, encoding="utf-8")
         environment = Environment(  # nosec B701
             loader=PackageLoader("cxrcore.sharing", "templates"), undefined=StrictUndefined, keep_trailing_newline=True
@@ -93,21 +92,9 @@ def _copy_dashboard(entry: Path, made: Path) -> None:
     (made / "streamlit_app.py").write_text(before + _SETTINGS + imports + after, encoding="utf-8")
 
 
-def _requirements(made: Path) -> str:
-    """Return the packages to install: of a checkout its wheel, built now, and its exact versions; else this release."""
-    checkout = settings.source_checkout()
-    if checkout is None:
-        return f"cxrcore=={__version__}\n"
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(made / "package")]
-    if importlib.util.find_spec("hatchling"):
-        command.append("--no-build-isolation")
-    environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    done = subprocess.run(  # nosec B603
-        [*command, str(checkout)], capture_output=True, text=True, env=environment
-    )
-    if done.returncode:
-        raise UserError("The package could not be built: {reason}", reason=done.stderr.strip()[-500:])
-    (wheel,) = (made / "package").glob("*.whl")
+def _requirements(entry: Path, made: Path) -> str:
+    """Copy the package as a wheel; return what to install: exact versions and the wheel, all with hashes."""
+    wheel = package.wheel(made / "package")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()  # pip asks for it, as the other packages have theirs
-    versions = (checkout / "requirements.txt").read_text(encoding="utf-8")
+    versions = (entry.parent / "requirements.txt").read_text(encoding="utf-8")
     return f"{versions}./package/{wheel.name} --hash=sha256:{digest}\n"

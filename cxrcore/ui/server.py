@@ -24,7 +24,7 @@ from cxrcore.evaluation import verdict
 from cxrcore.explain import loaded_runs
 from cxrcore.features import gpu_pass, gpus
 from cxrcore.jobs import worker_pool
-from cxrcore.ui import collection, selection
+from cxrcore.ui import collection, heaps, selection
 from cxrcore.ui.visitor import predict_route
 from cxrcore.ui.visitor.hosts import HostsAndOrigins
 
@@ -51,10 +51,12 @@ def version(request: Request) -> Response:
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Write the log; end the worker processes with the server. Runs and tasks go on: they are processes of their own.
+    """Bound the memory, write the log; end the worker processes with the server, however it was started. Runs and tasks
+    go on: they are processes of their own.
 
     Streamlit prints each error that escapes a page, with its text. The log has it without: texts hold names of files.
     """
+    heaps.bound()
     logs.start(session=_session)
     collection.install()
     logging.getLogger("streamlit.error_util").addFilter(lambda record: False)

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import expect
 
-from cxrcore import runs, settings
+from cxrcore import runs
 from cxrcore.sharing import folder as sharing
 from tests.conftest import ROOT
 
@@ -103,7 +103,6 @@ def site(tmp_path_factory, _trained):
     os.chmod(folder, 0o755)  # noqa: PTH101
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CXR_HOME", str(_trained[0]))
-        patch.setattr(settings, "source_checkout", lambda: None)
         sharing.write([runs.load(_trained[1])], folder / "shared", ROOT / "streamlit_app.py")
     port, outer = free_port(), free_port()
     relay = Dropping(port)

@@ -9,7 +9,7 @@ import pytest
 from cxrcore import access, i18n
 from cxrcore.access import Role
 from cxrcore.data.errors import ImageError
-from cxrcore.errors import UserError
+from cxrcore.errors import UnavailableError, UserError
 from cxrcore.jobs.worker_pool import WorkerPool
 from tests.jobs import pool_functions
 
@@ -164,6 +164,12 @@ def test_preparing_is_done_once_and_is_not_counted_as_a_call_ahead(make, tmp_pat
     pool.call(pool_functions.count, 0, waiting=ahead.append)
     pool.prepare(pool_functions.append, tmp_path / "calls.txt")
     assert (tmp_path / "calls.txt").read_text() == "x" and set(ahead) <= {0}
+
+
+def test_call_that_is_at_work_when_the_pool_is_closed_says_so(make):
+    pool = make(1, GIGABYTE)
+    with pytest.raises(UnavailableError, match="is being stopped"):
+        pool.call(pool_functions.report_and_sleep, 60, progress=lambda process: pool.close())
 
 
 def test_closed_pool_leaves_no_process_and_refuses_calls(make, tmp_path):

@@ -14,7 +14,7 @@ from benchmarks.faults import DAMAGES
 from cxrcore import runs
 from cxrcore.cli import app
 from cxrcore.config import run_config
-from cxrcore.data import dataset, staging
+from cxrcore.data import dataset, editing, staging
 from cxrcore.errors import UserError
 from cxrcore.jobs import run_process, tasks
 from cxrcore.maintenance import collection, doctor, leftovers
@@ -77,15 +77,44 @@ def test_dead_run_and_task_are_marked_and_the_rest_is_named(trained):
 
 @pytest.mark.parametrize("damage", ["truncated", "emptied", "missing", "a list", "a folder"])
 def test_each_damaged_file_of_a_finished_run_is_named(trained, damage):
-    files = ["predictions.parquet", "table.parquet", "head.keras", "heatmaps.npy", "vectors.npz", "notes.json"]
+    files = [
+        "predictions.parquet", "table.parquet", "head.keras", "events.jsonl", "heatmaps.npy", "vectors.npz",
+        "notes.json",
+    ]  # fmt: skip
     (trained.folder / "notes.json").write_text('{"notes": {}}')
-    needed = files[:3] if damage == "missing" else files
+    needed = files[:4] if damage == "missing" else files
     for name in files:
         DAMAGES[damage](trained.folder / name)
     found = doctor.check()
     assert sorted(problem.path.name for problem in found) == sorted(needed)
     assert all(f"Run {trained.name} is damaged: {problem.path} is " in str(problem.message) for problem in found)
     assert doctor.repair(found) != [], "a person has to decide"
+
+
+@pytest.mark.parametrize("line", [b"\xff\x00", b"{}", b"[1]", b'{"epoch": 1}', b'{"event": "reduced", "epoch": "x"}'])
+def test_line_of_the_events_that_the_pages_leave_out_is_named(trained, line):
+    path = trained.folder / "events.jsonl"
+    before = len(trained.epochs)
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    assert len(trained.epochs) == before
+    (found,) = doctor.check()
+    assert str(found.message) == f"Run {trained.name} is damaged: {path} is missing or damaged."
+
+
+def test_line_that_is_being_written_is_no_damage(trained):
+    path = trained.folder / "events.jsonl"
+    run_process.write_status(trained, trained.status, state="stopped")
+    path.write_bytes(path.read_bytes() + b'{"epo')
+    assert doctor.check() == []
+
+
+@pytest.mark.parametrize("line", [b"\xff\x00", b"{}", b"[1]"])
+def test_damaged_edits_of_a_dataset_are_named(phantom, line):
+    editing.exclude(phantom.name, [0])
+    with (phantom.folder / "edits.jsonl").open("ab") as file:
+        file.write(line + b"\n")
+    (found,) = doctor.check()
+    assert "Dataset phantom is damaged: " in str(found.message) and "edits.jsonl is damaged" in str(found.message)
 
 
 def test_task_of_a_newer_version_is_named_and_kept(trained):

@@ -1,5 +1,6 @@
 """What the wheel and the source distribution hold."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from email.parser import Parser
 import pytest
 
 import cxrcore
+from cxrcore.errors import UserError
+from cxrcore.sharing import package
 from tests.conftest import ROOT
 
-DASHBOARD = ("streamlit_app.py", "pages/", ".streamlit/config.toml")
+DASHBOARD = ("streamlit_app.py", "pages/", ".streamlit/config.toml", "requirements.txt")
 
 
 def build(source, target, folder):
@@ -80,6 +83,32 @@ def test_wheel_built_from_the_sdist_is_the_same(sdist, wheel, names, tmp_path):
     (tmp_path / "wheel").mkdir()
     with zipfile.ZipFile(build(source, "wheel", tmp_path / "wheel")) as file:
         assert set(file.namelist()) == names
+
+
+def test_installed_package_is_packed_into_the_wheel_that_it_came_from(wheel, tmp_path):
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
+    subprocess.run([*command, "--target", str(tmp_path / "site"), str(wheel)], check=True)
+    (tmp_path / "site" / "cxrcore" / "own.txt").touch()  # not of the package
+    (installed,) = importlib.metadata.distributions(path=[str(tmp_path / "site")])
+    added = {str(file) for file in installed.files} - _contents(wheel).keys()
+    assert {name.split("/")[-1] for name in added} >= {"direct_url.json", "INSTALLER"}
+    package.repack(installed, tmp_path / "packed")
+    (packed,) = (tmp_path / "packed").iterdir()
+    assert packed.name == wheel.name and _contents(packed) == _contents(wheel)
+
+
+def _contents(wheel):
+    """The content of each file of a wheel by its name; of its record, which is a table, the rows."""
+    with zipfile.ZipFile(wheel) as file:
+        contents = {name: file.read(name) for name in file.namelist()}
+    record = f"cxrcore-{cxrcore.__version__}.dist-info/RECORD"
+    return contents | {record: sorted(contents[record].splitlines())}
+
+
+def test_package_without_a_list_of_its_files_is_refused(tmp_path):
+    (tmp_path / "cxrcore-1.dist-info").mkdir()
+    with pytest.raises(UserError, match="install it with pip"):
+        package.repack(importlib.metadata.PathDistribution(tmp_path / "cxrcore-1.dist-info"), tmp_path / "packed")
 
 
 def test_editable_wheel_holds_no_copies_of_the_dashboard(tmp_path):

@@ -1,5 +1,6 @@
 """`cxr share`: a folder with exactly the chosen runs, their pictures under neutral names, and the files of a server."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -13,15 +14,22 @@ from cxrcore.data.errors import ImageError
 from cxrcore.errors import UserError
 from cxrcore.files import write_bytes
 from cxrcore.sharing import folder as sharing
+from cxrcore.sharing import package
 from tests.conftest import ROOT
 
 ENTRY = ROOT / "streamlit_app.py"
 
 
+def _wheel(folder):
+    """Write what takes the wheel's place; `tests/packaging` and the checks of installation make real ones."""
+    folder.mkdir()
+    (folder / "cxrcore-1-py3-none-any.whl").write_bytes(b"wheel")
+    return folder / "cxrcore-1-py3-none-any.whl"
+
+
 @pytest.fixture
 def no_wheel(monkeypatch):
-    """The checks of installation build it."""
-    monkeypatch.setattr(settings, "source_checkout", lambda: None)
+    monkeypatch.setattr(package, "wheel", _wheel)
 
 
 @pytest.fixture
@@ -59,7 +67,8 @@ def _relative(paths, shared):
 def test_folder_has_only_what_is_shown(shared, trained):
     names = {path.name for path in shared.iterdir()}
     assert names == {
-        "workspace", "weights", "pages", ".streamlit", "streamlit_app.py", "requirements.txt", *sharing.TEMPLATES,
+        "workspace", "weights", "pages", ".streamlit", "streamlit_app.py", "requirements.txt", "package",
+        *sharing.TEMPLATES,
     }  # fmt: skip
     assert {path.name for path in (shared / "workspace").iterdir()} == {"runs", "images", "lungs", "lesions"}
     kept = {path.name for path in (shared / "workspace" / "runs" / trained.name).iterdir()}
@@ -111,4 +120,21 @@ def test_failure_leaves_nothing_behind(trained, tmp_path, no_wheel):
 def test_empty_folder_is_used(trained, tmp_path, no_wheel):
     (tmp_path / "shared").mkdir()
     sharing.write([trained], tmp_path / "shared", ENTRY)
-    assert (tmp_path / "shared" / "requirements.txt").read_text().startswith("cxrcore==")
+    assert (tmp_path / "shared" / "requirements.txt").exists()
+
+
+def test_every_package_to_install_has_a_version_and_a_hash(shared):
+    """What pip installs without hashes may be anybody's; the lock is beside the dashboard, also in the wheel."""
+    text = (shared / "requirements.txt").read_text()
+    assert text.startswith((ROOT / "requirements.txt").read_text())
+    digest = hashlib.sha256(b"wheel").hexdigest()
+    assert text.splitlines()[-1] == f"./package/cxrcore-1-py3-none-any.whl --hash=sha256:{digest}"
+    packages = [part for part in re.split(r"\n(?=[a-z.])", re.sub(r"(?m)^ *#.*\n?", "", text)) if part.strip()]
+    assert len(packages) > 50
+    assert all(" --hash=sha256:" in part and re.match(r"\./package/|[\w.-]+(\[\w+\])?==", part) for part in packages)
+
+
+def test_package_outside_a_checkout_is_packed(monkeypatch, tmp_path):
+    monkeypatch.setattr(settings, "source_checkout", lambda: None)
+    monkeypatch.setattr(package, "repack", lambda installed, folder: _wheel(folder))
+    assert package.wheel(tmp_path / "packed").read_bytes() == b"wheel"

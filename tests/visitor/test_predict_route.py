@@ -17,9 +17,11 @@ from starlette.testclient import TestClient
 
 from cxrcore import access
 from cxrcore.access import Role
+from cxrcore.explain import loaded_runs
 from cxrcore.jobs import worker_pool
 from cxrcore.progress import ignore
 from cxrcore.ui.visitor import predict_route, sign_in, tokens
+from tests.jobs import pool_functions
 from tests.oidc_provider import CLIENT, provider
 
 PERSON = {"email": "ana@lab.example", "email_verified": True}
@@ -167,6 +169,30 @@ def test_unexpected_error_is_logged_and_not_told(client, oidc, trained, monkeypa
     with caplog.at_level(logging.ERROR):
         answer = _post(client, oidc.token(), trained.name, _png())
     assert answer.status_code == 500 and "somebody" not in answer.text and "somebody" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ("full", "0 computations are waiting already. Try again in a minute."),
+        ("killed", "The process that computes ended unexpectedly"),
+        ("closed", "The server is being stopped."),
+    ],
+)
+def test_workers_that_cannot_answer_now_are_no_unexpected_error(
+    state, text, client, oidc, trained, monkeypatch, caplog
+):
+    made = worker_pool.WorkerPool(1, 10**9)
+    monkeypatch.setattr(worker_pool, "pool", lambda: made)
+    monkeypatch.setattr(loaded_runs, "predict", pool_functions.kill_itself)
+    if state == "full":
+        monkeypatch.setattr(worker_pool, "MOST_WAITING", 0)
+    if state == "closed":
+        made.close()
+    answer = _post(client, oidc.token(), trained.name, _png())
+    made.close()
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "60" and not caplog.records
+    assert answer.json()["error"].startswith(text)
 
 
 def test_too_long_an_image_is_not_read(client, oidc, trained, monkeypatch):

@@ -13,7 +13,7 @@ from cxrcore import access, logs, runs
 from cxrcore.access import Role
 from cxrcore.data.errors import ImageError
 from cxrcore.data.images import Upload
-from cxrcore.errors import UserError
+from cxrcore.errors import UnavailableError, UserError
 from cxrcore.explain import loaded_runs
 from cxrcore.inference import saved_model
 from cxrcore.jobs import worker_pool
@@ -23,7 +23,7 @@ from cxrcore.ui.visitor import sign_in, tokens
 
 MOST_BYTES = 20 * 10**6
 MOST_AT_ONCE, MOST_BY_ONE, PER_MINUTE = 4, 1, 30
-_RETRY_SECONDS, _BODY_SECONDS = 5, 60
+_RETRY_SECONDS, _UNAVAILABLE_SECONDS, _BODY_SECONDS = 5, 60, 60
 
 
 class Limits:
@@ -63,8 +63,9 @@ _threads = anyio.CapacityLimiter(2 * MOST_AT_ONCE)
 async def predict(request: Request) -> Response:
     """Answer the probabilities of the classes for the image that the body holds (PNG, JPEG, DICOM).
 
-    Status 401 without a valid token, 404 where there is no sign-in or no such run, 413 for more than `MOST_BYTES`, 415
-    for what is not an image, 429 with `Retry-After` over a limit. The image is kept nowhere.
+    Status 400 where the image did not arrive, 401 without a valid token, 404 where there is no sign-in or no such run,
+    413 for more than `MOST_BYTES`, 415 for what is not an image, 429 over a limit and 503 where the workers cannot
+    answer now, both with `Retry-After`; 500 for an unexpected error, which is logged. The image is kept nowhere.
     """
     try:
         client = sign_in.client_id()
@@ -90,6 +91,8 @@ async def predict(request: Request) -> Response:
         return await anyio.to_thread.run_sync(answer, request.path_params["run"], content, limiter=_threads)
     except (ClientDisconnect, TimeoutError):
         return _error(400, "The image did not arrive.")
+    except UnavailableError as error:
+        return _error(503, str(error), **{"Retry-After": str(_UNAVAILABLE_SECONDS)})
     except Exception as error:
         return _error(500, f"The prediction failed. The server's log has the details under {logs.unexpected(error)}.")
     finally:
