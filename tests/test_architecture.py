@@ -39,6 +39,7 @@ BASE = {
     "errors",
     "fields",
     "files",
+    "heaps",
     "i18n",
     "logs",
     "messages",

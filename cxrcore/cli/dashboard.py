@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cxrcore import settings
+from cxrcore import heaps, settings
 from cxrcore.cli import terminal
 from cxrcore.errors import UserError
 
@@ -28,6 +28,7 @@ def app(
     if read_only:
         os.environ["CXR_READ_ONLY"] = "1"
     print(f"Workspace: {settings.home_description()}", file=sys.stderr)
+    heaps.bound()  # before Streamlit starts threads
     terminal.exit_when_asked()  # uvicorn ends orderly, then passes the signal on
     sys.argv = ["streamlit", *streamlit_arguments(address, port)]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)

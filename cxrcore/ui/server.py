@@ -17,14 +17,14 @@ from starlette.routing import Route
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import cxrcore
-from cxrcore import logs, runs, settings, ui
+from cxrcore import heaps, logs, runs, settings, ui
 from cxrcore.data import dataset
 from cxrcore.errors import UserError
 from cxrcore.evaluation import verdict
 from cxrcore.explain import loaded_runs
 from cxrcore.features import gpu_pass, gpus
 from cxrcore.jobs import worker_pool
-from cxrcore.ui import collection, heaps, selection
+from cxrcore.ui import collection, selection
 from cxrcore.ui.visitor import predict_route
 from cxrcore.ui.visitor.hosts import HostsAndOrigins
 
@@ -56,7 +56,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
     Streamlit prints each error that escapes a page, with its text. The log has it without: texts hold names of files.
     """
-    heaps.bound()
+    heaps.bound()  # `streamlit run` starts here
     logs.start(session=_session)
     collection.install()
     logging.getLogger("streamlit.error_util").addFilter(lambda record: False)

@@ -1,10 +1,16 @@
 """The memory that glibc and Arrow keep."""
 
+import asyncio
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from cxrcore import heaps
+from cxrcore.jobs import worker_pool
+from cxrcore.ui import collection, server
 
 _THREADS = """
 import threading
@@ -24,28 +30,20 @@ print(sum(int(line[0].split("-")[0], 16) % 2**26 == 0 for line in lines if len(l
 ready.wait()
 """
 
-_SERVER = """
-import asyncio
-from cxrcore.ui import server
-server.prepare = lambda: None
-asyncio.run(server.lifespan(None).__aenter__())
-"""
-
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="counts the heaps of glibc")
-def test_threads_share_two_heaps_however_the_server_is_started(home):
+def test_threads_share_two_heaps():
     def heaps(bound):
         code = _THREADS.replace("BOUND", bound)
         return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
     assert heaps("") > 4
-    assert heaps("from cxrcore.ui import heaps; heaps.bound()") <= 3  # another mapping may begin there by chance
-    assert heaps(_SERVER) <= 4  # and a library may have had a thread before
+    assert heaps("from cxrcore import heaps; heaps.bound()") <= 3  # another mapping may begin there by chance
 
 
 _LARGE_BLOCKS = """
 import ctypes
-from cxrcore.ui import heaps
+from cxrcore import heaps
 heaps.bound()
 class Info(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd a b c d e".split()]
@@ -66,9 +64,23 @@ def test_large_blocks_lie_in_no_heap():
     assert int(ran.stdout) >= 5 * 2**20
 
 
+def test_every_server_has_bounded_heaps(home, monkeypatch):
+    called = []
+    monkeypatch.setattr(heaps, "bound", lambda: called.append(True))
+    monkeypatch.setattr(server, "prepare", lambda: None)
+    monkeypatch.setattr(collection, "install", lambda: None)
+    monkeypatch.setattr(worker_pool, "pool", lambda: SimpleNamespace(close=lambda: None))
+
+    async def start():
+        async with server.lifespan(None):
+            assert called == [True]
+
+    asyncio.run(start())
+
+
 def test_arrow_takes_the_memory_of_the_system():
     code = (
-        "from cxrcore.ui import heaps\nimport pyarrow as pa\nheaps.bound()\n"
+        "from cxrcore import heaps\nimport pyarrow as pa\nheaps.bound()\n"
         "kept = pa.array(['x' * 100] * 1000)\n"
         "print(pa.default_memory_pool().backend_name, pa.system_memory_pool().bytes_allocated() > 100_000)"
     )
