@@ -139,7 +139,7 @@ def test_runs_are_compared_deleted_and_restored(second, run, server, workspace, 
 
 
 @pytest.mark.nightly
-def test_sweep_is_started_and_a_trial_promoted(second, server, workspace, page, shot):
+def test_sweep_is_started_and_a_trial_promoted(run, server, workspace, page, shot):
     page.goto(f"{server}/train")
     page.get_by_role("tab", name="Sweep").click()
     for label, value in (("Trials", "4"),):
