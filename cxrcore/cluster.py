@@ -61,13 +61,15 @@ class Cluster:
     @property
     def workers(self) -> list[Worker]:
         """The workers that are there now, by address."""
-        given = self._client.processing()
+        from dask.utils import key_split
+
+        given = self._client.processing()  # also what other programs compute on these workers
         return [
             Worker(
                 address=address,
                 tasks=worker["metrics"]["task_counts"].get("executing", 0),
                 threads=worker["nthreads"],
-                functions=tuple(sorted(key.partition("-")[0] for key in given.get(address, ()))),
+                functions=tuple(sorted(map(key_split, given.get(address, ())))),
                 processors=worker["metrics"]["cpu"] / 100,
                 memory=worker["metrics"]["memory"],
                 limit=worker["memory_limit"] or 0,

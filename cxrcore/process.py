@@ -78,11 +78,13 @@ def heartbeat(file: Path) -> Iterator[None]:
                 os.utime(file)
 
     file.touch()
-    threading.Thread(target=beat, daemon=True).start()
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         ended.set()
+        thread.join()
 
 
 def is_silent(file: Path, started: float = 0.0) -> bool:

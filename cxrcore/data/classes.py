@@ -47,7 +47,7 @@ def finding_label(finding: str) -> str:
 
 def key(name: str) -> str:
     """Return what is equal for names that differ only by case and by spaces, underscores or hyphens between words."""
-    words = unicodedata.normalize("NFKC", name).casefold().strip().strip("_")
+    words = unicodedata.normalize("NFKC", _printable(name)).casefold().strip().strip("_")
     return re.sub(r"(?<=\w)[\s_\-]+(?=\w)", "", words)
 
 
@@ -164,9 +164,11 @@ def _printable(name: str) -> str:
     kept = ""
     for character in name:
         is_joiner = character in _JOINERS and kept and not (kept[-1].isascii() or kept[-1].isspace())
-        if is_joiner or unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
+        is_visible = unicodedata.category(character) not in ("Cc", "Cf", "Cs") and character not in _BLANK
+        if is_visible or (is_joiner and kept[-1] not in _JOINERS):
             kept += character
-    return kept
+    return kept.rstrip(_JOINERS)
 
 
 _JOINERS = "\u200c\u200d"
+_BLANK = "\u034f\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols without a form

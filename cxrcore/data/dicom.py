@@ -30,8 +30,9 @@ MODALITIES = ("DX", "CR", "PX")
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 MAX_HEADER = 4 * 2**20  # bytes before the pixels; overlays and lookup tables may take some megabytes
 _MOST_ELEMENTS = 20_000  # of a header; one takes some hundred bytes of memory
-_MOST_READS = 3 * _MOST_ELEMENTS  # of a header: tag, length and value of an element, also of those in items
-_MOST_TABLES = 6 * 2**17  # bytes of a sequence of lookup tables, which is parsed when it is used; one has up to 2**17
+_MOST_READS = 6 * _MOST_ELEMENTS  # of a header: an item with one element takes six
+# Bytes of a sequence of lookup tables, which is parsed when it is used: six full ones with what describes them.
+_MOST_TABLES = 6 * (2**17 + 2**10)
 _ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # what an item of a sequence begins with, in either byte order
 _PIXEL_DATA = 0x7FE00010
 _BAND_PIXELS = 250_000

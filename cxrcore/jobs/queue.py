@@ -179,7 +179,8 @@ def _mark_if_dead(run: Run, status: RunStatus) -> bool:
         status = run.status
         if run_process.is_to_begin(status):
             message = msg(
-                "No worker of the cluster has begun the run within {minutes} minutes. It waits again.",
+                "No worker of the cluster has begun the run within {minutes} minutes: all are busy, or cannot use this "
+                "workspace, which their logs tell. It waits again.",
                 minutes=run_process.BEGIN_SECONDS // 60,
             )
             run_process.write_status(run, status, state=QUEUED, worker=False, message=message)

@@ -2,8 +2,8 @@
 cxrcore.jobs.tasks FOLDER TASK`.
 
 `tasks/TASK.json` in the folder holds its progress; the file is removed when the work is done, as its result then
-exists. With `CXR_EXECUTOR=dask` the file is also its heartbeat, and `tasks/TASK.stop` asks a task of another machine to
-end.
+exists. With `CXR_EXECUTOR=dask`, `tasks/TASK.log` is also its heartbeat, and `tasks/TASK.stop` asks a task of another
+machine to end.
 """
 
 import subprocess
@@ -96,7 +96,7 @@ def start(place: HasFolder, task: str) -> None:
     with run_process.lock():
         if (found := status(place, task)) and found.state == RUNNING:
             return
-        log = place.folder / "tasks" / f"{task}.log"
+        log = _log(place.folder, task)
         log.parent.mkdir(exist_ok=True)
         _stop_file(place.folder, task).unlink(missing_ok=True)
         with log.open("wb") as output:
@@ -125,7 +125,7 @@ def status(place: HasFolder, task: str) -> TaskStatus | None:
 
 def _is_alive(place: HasFolder, task: str, found: TaskStatus) -> bool:
     if is_elsewhere(found):
-        return not is_silent(file(place.folder, task))
+        return not is_silent(_log(place.folder, task))
     return processes.alive(found, work(place, task))
 
 
@@ -162,7 +162,7 @@ def main(folder: Path, task: str) -> int:
             _write(folder, task, step, process_id())
 
     try:
-        with heartbeat(file(folder, task)):
+        with heartbeat(_log(folder, task)):
             TASKS[task](folder, progress)
     except Exception as error:
         if not isinstance(error, UserError):
@@ -178,6 +178,10 @@ def main(folder: Path, task: str) -> int:
 
 def _write(folder: Path, task: str, step: Step, process: ProcessId) -> None:
     TaskStatus.model_validate({"state": "running"} | vars(step) | process.model_dump()).write(file(folder, task))
+
+
+def _log(folder: Path, task: str) -> Path:
+    return folder / "tasks" / f"{task}.log"
 
 
 def _stop_file(folder: Path, task: str) -> Path:

@@ -95,9 +95,10 @@ def _search(sweep: Sweep, progress: StageProgress) -> None:
         _report(plan, found, progress)
         if settings.executor() is Executor.DASK:
             for task in tasks:  # by all workers, before each trial would compute the same
+                _report(plan, found, progress)
                 with suppress(UserError):  # the trial fails with it
                     pipeline.compute_features(task.config, sweep.trial(task.number).folder)
-        with closing(cluster.results(_train_trial, tasks)) as outcomes:
+        with closing(cluster.results(_train_trial, tasks, partial(_report, plan, found, progress))) as outcomes:
             for outcome in outcomes:
                 _record(found, trials[outcome.number], outcome)
                 _report(plan, found, progress)

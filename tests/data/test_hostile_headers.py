@@ -70,6 +70,17 @@ def test_header_is_refused_before_it_takes_memory(name):
         tracemalloc.stop()
 
 
+def test_six_full_lookup_tables_are_read():
+    values = struct.pack("<2sH2sHHHH", b"\x28\x00", 0x3002, b"US", 6, 0, 0, 16)
+    values += struct.pack("<2sH2sHI", b"\x28\x00", 0x3006, b"OW", 0, 2**17) + np.arange(2**16, dtype="<u2").tobytes()
+    table = ITEM + struct.pack("<I", len(values)) + values
+    sequence = b"\x28\x00\x10\x30SQ\0\0" + struct.pack("<I", 6 * len(table)) + 6 * table
+    content = PLAIN[:PIXELS] + sequence + PLAIN[PIXELS:]
+    assert images.decode(content).grey().shape == (16, 16)
+    with pytest.raises(ImageError, match=TOO_MUCH):
+        images.decode(content.replace(sequence, sequence[:8] + struct.pack("<I", 7 * len(table)) + 7 * table))
+
+
 def test_large_header_within_the_limits_is_read():
     content = PLAIN[:PIXELS] + EMPTY * 19_900 + _item(10_000) + _long(b"OB", bytes(3 * MB)) + PLAIN[PIXELS:]
     assert (images.decode(content).grey() == images.decode(PLAIN).grey()).all()

@@ -195,7 +195,19 @@ def test_more_than_fifty_classes_are_refused():
         mapping.apply([_reading([f"c{k}" for k in range(51)])]).check()
 
 
-_INVISIBLE = ["\u200b", "\u00ad", "\ufeff", "\u2060", "NORMAL\u200b", "NOR\u200dMAL", "\u200d"]
+_INVISIBLE = [
+    "\u200b",
+    "\u00ad",
+    "\ufeff",
+    "\u2060",
+    "NORMAL\u200b",
+    "NOR\u200dMAL",
+    "\u200d",
+    "NORMAL\u3164",
+    "\u2800",
+    "é\u200d\u200dé",
+    "é\u200d",
+]
 
 
 @pytest.mark.parametrize("name", ["", "x" * 61, "a\x00b", "a\u202eb", "a\nb\x1b", *_INVISIBLE])

@@ -56,15 +56,16 @@ def test_killed_task_has_failed_and_can_be_started_again(trained):
 
 
 def test_task_of_another_machine_is_alive_by_its_file_and_asked_to_stop(trained, monkeypatch):
-    file = tasks.file(trained.folder, "faithfulness")
-    file.parent.mkdir()
-    tasks.TaskStatus(state="running", host="another", pid=1).write(file)
-    os.utime(file, (time.time() - 50,) * 2)
+    log = trained.folder / "tasks" / "faithfulness.log"
+    log.parent.mkdir()
+    log.touch()
+    tasks.TaskStatus(state="running", host="another", pid=1).write(tasks.file(trained.folder, "faithfulness"))
+    os.utime(log, (time.time() - 50,) * 2)
     assert tasks.status(trained, "faithfulness").state == "running"
     tasks.start(trained, "faithfulness")
     tasks.stop(trained, "faithfulness")
     assert tasks.status(trained, "faithfulness").host == "another"
-    os.utime(file, (time.time() - 70,) * 2)
+    os.utime(log, (time.time() - 70,) * 2)
     assert tasks.status(trained, "faithfulness").state == "failed"
 
     reports = []

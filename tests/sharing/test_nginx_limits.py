@@ -98,23 +98,23 @@ def _refused_pages(site, count):
 
 
 def test_first_pages_of_a_class_pass(site):
-    """30 visitors behind one address load 60 files each, half of them at once, and open their pages."""
-    assert _answers(site, "/static/js/a.js", 15 * 60) == {200: 900}
+    """30 visitors behind one address load 60 files each, all at once, and open their pages."""
+    assert _answers(site, "/static/js/a.js", 30 * 60) == {200: 1800}
     assert _refused_pages(site, 30) == 0
 
 
 def test_flood_is_refused_while_health_is_answered(site):
     began = time.monotonic()
-    answers = _answers(site, "/static/js/a.js", 3000)
-    assert 1001 <= answers[200] <= 1002 + 100 * (time.monotonic() - began) < 3000
-    assert answers[200] + answers[429] == 3000
+    answers = _answers(site, "/static/js/a.js", 6000)
+    assert 2001 <= answers[200] <= 2002 + 100 * (time.monotonic() - began)
+    assert answers[429] > 0 and answers[200] + answers[429] == 6000
     assert _answers(site, "/api/health", 5) == {200: 5}
     assert _answers(site, "/api/health", 100)[429] > 0
 
 
 def test_uploads_are_limited(site):
     answers = _answers(site, "/_stcore/upload_file/a/b", 200, "PUT")
-    assert 51 <= answers[200] < 100 and answers[200] + answers[429] == 200
+    assert answers[200] >= 51 and answers[429] > 0 and answers[200] + answers[429] == 200
 
 
 def test_open_pages_of_an_address_are_limited(site):

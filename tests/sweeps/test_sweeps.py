@@ -100,7 +100,7 @@ def test_failed_trial_is_counted_and_the_sweep_continues(phantom):
 
 def test_trial_whose_features_fail_on_a_cluster_is_a_failed_trial(phantom, monkeypatch):
     monkeypatch.setenv("CXR_EXECUTOR", "dask")
-    monkeypatch.setattr(search.cluster, "results", lambda function, tasks: (function(task) for task in tasks))
+    monkeypatch.setattr(search.cluster, "results", lambda function, tasks, check: (function(task) for task in tasks))
     monkeypatch.setattr(search.pipeline, "compute_features", _failing)
     monkeypatch.setattr(search.pipeline, "run", _failing)
     made = sweep.create("apart", _plan(trials=3))
@@ -111,7 +111,7 @@ def test_trial_whose_features_fail_on_a_cluster_is_a_failed_trial(phantom, monke
 def test_trials_of_a_round_do_not_depend_on_the_order_of_their_ends(phantom, monkeypatch):
     def proposed(name, order):
         monkeypatch.setattr(
-            search.cluster, "results", lambda function, tasks: (_outcome(task) for task in order(tasks))
+            search.cluster, "results", lambda function, tasks, check: (_outcome(task) for task in order(tasks))
         )
         made = sweep.create(name, _plan(trials=20))
         search.search(made, ignore_stages)
