@@ -50,10 +50,11 @@ class Stored(BaseModel):
 
         Raises:
             FileNotFoundError: there is no such file.
-            DamagedFileError: it is truncated, or holds something else.
+            DamagedFileError: it is truncated, or holds something else, or cannot be read.
             NewerFileError: a newer version of the program has written it.
         """
-        status = path.stat()
+        with _readable(path):
+            status = path.stat()
         return _read(cls, path, (status.st_ino, status.st_mtime_ns, status.st_size))  # type: ignore[return-value]
 
     @classmethod
@@ -97,17 +98,25 @@ def read_versioned(path: Path) -> dict[str, Any]:
         NewerFileError: a newer version of the program has written it.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        with _readable(path):
+            values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise DamagedFileError("{path} is damaged: it is truncated, or not JSON.", path=path) from error
-    except FileNotFoundError:
-        raise
-    except OSError as error:  # a folder of this name, no permission
-        raise DamagedFileError("{path} is missing or damaged.", path=path) from error
     if not isinstance(values, dict):
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path)
     check_version(values.get(KEY, 1), path)
     return values
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn an error of the system into a `DamagedFileError`, but for `FileNotFoundError`."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # a folder of this name, no permission, a link to itself
+        raise DamagedFileError("{path} is missing or damaged.", path=path) from error
 
 
 def check_version(version: object, path: Path) -> None:

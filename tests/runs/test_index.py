@@ -166,3 +166,32 @@ def test_a_folder_in_which_nothing_was_replaced_is_not_looked_through(monkeypatc
     run.describe(title="written")
     time.sleep(0.05)
     assert "status.json" in str(runs.known()[0].problem)
+
+
+@pytest.mark.parametrize("name", ["status.json", "card.json"])
+def test_a_link_to_itself_in_place_of_a_file_is_named_and_the_others_are_listed(name):
+    run, other = queued(2)
+    (run.folder / name).unlink(missing_ok=True)
+    (run.folder / name).symlink_to(name)
+    assert runs.listing() == [other]
+    (damaged,) = runs.damaged()
+    assert (damaged.name, str(damaged.message)) == (run.name, f"{run.folder / name} is missing or damaged.")
+    assert runs.known(now=True) is runs.known(now=True)
+
+
+def test_a_folder_that_links_to_itself_is_named():
+    (run,) = queued(1)
+    loop = run.folder.with_name("loop")
+    loop.symlink_to("loop")
+    assert runs.listing() == [run]
+    assert str(runs.damaged()[0].message) == f"{loop} cannot be read: {os.strerror(errno.ELOOP)}."
+    assert runs.known(now=True) is runs.known(now=True)
+
+
+def test_a_folder_that_may_not_be_read_is_named_until_it_may(denied):
+    run, other = queued(2)
+    with denied(run.folder):
+        assert runs.listing() == [other]
+        assert [str(found.message) for found in runs.damaged()] == [f"{run.folder} cannot be read: Permission denied."]
+        assert runs.known(now=True) is runs.known(now=True)
+    assert set(runs.listing()) == {run, other} and runs.damaged() == []
