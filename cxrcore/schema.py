@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from cxrcore import sealing
 from cxrcore.errors import DamagedFileError, NewerFileError, UserError
-from cxrcore.files import atomic_path, write_json
+from cxrcore.files import atomic_path, parse_json, read_text, write_json
 
 # 1: files without a version, of the first releases. 2: typed values, messages as id and values.
 VERSION = 2
@@ -99,8 +99,10 @@ def read_versioned(path: Path) -> dict[str, Any]:
     """
     try:
         with _readable(path):
-            values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+            values = parse_json(read_text(path))
+    except UnicodeEncodeError as error:
+        raise DamagedFileError("{path} is damaged: it holds half of a surrogate pair.", path=path) from error
+    except ValueError as error:
         raise DamagedFileError("{path} is damaged: it is truncated, or not JSON.", path=path) from error
     if not isinstance(values, dict):
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path)

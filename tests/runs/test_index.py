@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -118,11 +117,11 @@ def test_a_file_that_can_be_read_again_is_no_problem_any_more(monkeypatch):
     """Permissions are not in a file's time."""
     (run,) = queued(1)
 
-    def refused(self, *args, **options):
-        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+    def refused(path, *args):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_text", refused)
+        patch.setattr(os, "open", refused)
         assert "missing or damaged" in str(runs.damaged()[0].message)
         assert runs.known(now=True) is runs.known(now=True)
     assert runs.listing() == [run]
