@@ -188,11 +188,15 @@ Stamp = tuple[int, int, int] | None
 
 
 def stamp(path: Path | str) -> Stamp:
-    """Return the number, time and size of a file, which differ after each atomic write, None if there is none."""
+    """Return the number, time and size of a file, which differ after each atomic write, None if there is none; zeros
+    where the system does not tell, as what reads the file will.
+    """
     try:
         status = os.stat(path)  # noqa: PTH116 - of many files, so without paths
     except FileNotFoundError:
         return None
+    except OSError:
+        return 0, 0, 0
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from cxrcore import sealing
-from cxrcore.errors import DamagedFileError, NewerFileError, UserError
+from cxrcore.errors import DamagedFileError, NewerFileError, UnreadableFileError, UserError
 from cxrcore.files import atomic_path, parse_json, read_text, write_json
 
 # 1: files without a version, of the first releases. 2: typed values, messages as id and values.
@@ -112,13 +112,13 @@ def read_versioned(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turn an error of the system into a `DamagedFileError`, but for `FileNotFoundError`."""
+    """Turn an error of the system into an `UnreadableFileError`, but for `FileNotFoundError`."""
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:  # a folder of this name, no permission, a link to itself
-        raise DamagedFileError("{path} is missing or damaged.", path=path) from error
+        raise UnreadableFileError(path, error) from error
 
 
 def check_version(version: object, path: Path) -> None:
@@ -209,6 +209,8 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno:  # of the system, not of the file's format
+            raise UnreadableFileError(path, error) from error
         raise DamagedFileError("{path} is damaged: it is truncated, or not a Parquet file.", path=path) from error
     version = _check_version(metadata, path)
     table = content.to_pandas()

@@ -96,7 +96,7 @@ def test_file_that_is_no_regular_one_or_too_large_is_not_read(tmp_path, monkeypa
     monkeypatch.setattr(files, "MAX_TEXT_BYTES", 5)
     for name in ("pipe.json", "loop.json", "example.json"):
         for read in (Example.read, Example.read_if_present, schema.read_versioned):
-            with pytest.raises(DamagedFileError, match=f"{name} is missing or damaged"):
+            with pytest.raises(DamagedFileError, match=f"{name} is not readable"):
                 read(tmp_path / name)
 
 

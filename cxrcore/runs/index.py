@@ -9,7 +9,7 @@ from typing import Any
 
 from cxrcore import settings
 from cxrcore.config.run_config import RunConfig
-from cxrcore.errors import UserError
+from cxrcore.errors import UnreadableFileError, UserError
 from cxrcore.messages import Message, msg
 from cxrcore.runs.models import RunCard, RunMetrics, RunStatus
 from cxrcore.runs.run import Run
@@ -117,7 +117,7 @@ def _known(folder: str, before: tuple[KnownRun, int] | None, every_file: bool = 
     except FileNotFoundError:
         raise
     except OSError as error:  # no permission, a link to itself, a disk that fails
-        problem = msg("{path} cannot be read: {reason}.", path=Path(folder), reason=error.strerror)
+        problem = UnreadableFileError(Path(folder), error).message
         same = before and before[0].problem == problem
         return before[0] if before and same else KnownRun(Run(Path(folder)), (), problem), 0
 

@@ -15,6 +15,8 @@ from cxrcore.jobs import queue
 from cxrcore.runs import QUEUED, RunCard, Selection
 from cxrcore.schema import Stored
 
+LOOP = os.strerror(errno.ELOOP)
+
 
 @pytest.fixture
 def opened(monkeypatch):
@@ -104,7 +106,7 @@ def test_a_folder_or_a_link_to_nothing_in_place_of_a_file_is_named():
         path = run.folder / name
         path.unlink(missing_ok=True)
         path.mkdir()
-        assert f"{path} is missing or damaged." in str(runs.damaged()[0].message)
+        assert str(runs.damaged()[0].message) == f"{path} is not readable: not a regular file."
         path.rmdir()
         path.symlink_to("nothing")
         (found,) = [found for found in runs.known(now=True) if found.run == run]
@@ -122,7 +124,7 @@ def test_a_file_that_can_be_read_again_is_no_problem_any_more(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", refused)
-        assert "missing or damaged" in str(runs.damaged()[0].message)
+        assert "status.json is not readable: Permission denied." in str(runs.damaged()[0].message)
         assert runs.known(now=True) is runs.known(now=True)
     assert runs.listing() == [run]
 
@@ -174,7 +176,7 @@ def test_a_link_to_itself_in_place_of_a_file_is_named_and_the_others_are_listed(
     (run.folder / name).symlink_to(name)
     assert runs.listing() == [other]
     (damaged,) = runs.damaged()
-    assert (damaged.name, str(damaged.message)) == (run.name, f"{run.folder / name} is missing or damaged.")
+    assert (damaged.name, str(damaged.message)) == (run.name, f"{run.folder / name} is not readable: {LOOP}.")
     assert runs.known(now=True) is runs.known(now=True)
 
 
@@ -183,7 +185,7 @@ def test_a_folder_that_links_to_itself_is_named():
     loop = run.folder.with_name("loop")
     loop.symlink_to("loop")
     assert runs.listing() == [run]
-    assert str(runs.damaged()[0].message) == f"{loop} cannot be read: {os.strerror(errno.ELOOP)}."
+    assert str(runs.damaged()[0].message) == f"{loop} is not readable: {LOOP}."
     assert runs.known(now=True) is runs.known(now=True)
 
 
@@ -191,6 +193,6 @@ def test_a_folder_that_may_not_be_read_is_named_until_it_may(denied):
     run, other = queued(2)
     with denied(run.folder):
         assert runs.listing() == [other]
-        assert [str(found.message) for found in runs.damaged()] == [f"{run.folder} cannot be read: Permission denied."]
+        assert [str(found.message) for found in runs.damaged()] == [f"{run.folder} is not readable: Permission denied."]
         assert runs.known(now=True) is runs.known(now=True)
     assert set(runs.listing()) == {run, other} and runs.damaged() == []
