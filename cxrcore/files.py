@@ -157,6 +157,16 @@ def append_line(target: Path, value: Any) -> None:
         os.close(descriptor)
 
 
+def cut_torn_line(target: Path) -> None:
+    """Cut off what a crash, a full disk or a loss of power left of the last line of a file."""
+    settings.require_writable()
+    descriptor = os.open(target, os.O_RDWR)
+    try:
+        _cut_torn_line(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _cut_torn_line(descriptor: int) -> None:
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":

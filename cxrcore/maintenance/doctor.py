@@ -104,7 +104,9 @@ def _damaged() -> Iterator[Problem]:
 
 
 def _files() -> Iterator[Problem]:
-    """Files that cannot be read, of runs and datasets that can be opened, and those that a finished run lacks."""
+    """Files that cannot be read, of what can be opened, and those that a finished run lacks."""
+    from cxrcore.sweeps import search  # and Optuna, which takes long to import
+
     for run in runs.listing():
         paths = [path for path in run.folder.rglob("[!.]*") if path.suffix in _READERS]
         if run.status.state == FINISHED:
@@ -112,6 +114,12 @@ def _files() -> Iterator[Problem]:
             paths += [path for name in (*_NEEDED, model) if (path := run.folder / name) not in paths]
         for reason, path in _unreadable(paths):
             yield Problem(msg("Run {name} is damaged: {reason}", name=run.name, reason=reason), path)
+    for found in sweep.listing():
+        try:
+            search.study(found)
+        except UserError as error:
+            text = msg("Sweep {name} is damaged: {reason}", name=found.name, reason=error.message)
+            yield Problem(text, found.journal)
     for name in dataset.names():
         for reason, path in _unreadable((settings.datasets_folder() / name).glob("[!.]*.*")):
             yield Problem(msg("Dataset {name} is damaged: {reason}", name=name, reason=reason), path)
