@@ -28,7 +28,7 @@ class UnreadableFileError(DamagedFileError):
     def __init__(self, path: Path, error: OSError):
         # PyArrow's own texts hold the path once more.
         reason = error.strerror if error.filename else os.strerror(error.errno or errno.EIO)
-        super().__init__("{path} is not readable: {reason}.", path=path, reason=reason)
+        super().__init__("{text}", text=msg("{path} is not readable: {reason}.", path=path, reason=reason))
 
 
 class NewerFileError(UserError):
