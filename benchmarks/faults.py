@@ -113,9 +113,12 @@ def _folder(path: Path) -> None:
     path.mkdir()
 
 
-def _dangling(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.symlink_to(path.parent / "not there")
+def _link(target: str) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        path.unlink(missing_ok=True)
+        path.symlink_to(path.parent / (target or path.name))
+
+    return damage
 
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
@@ -134,9 +137,12 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "not numbers": _numbers(float("nan")),
     "nesting of 5 MB": _replace("[" * 5_000_000),
     "nested objects": _replace('{"a":' * 100_000),
+    "nested in version 1": _replace('{"test":' + "[" * 900 + "]" * 900 + "}\n"),
+    "half of a surrogate pair": _replace('{"title": "\\ud800", "do": "relabel", "rows": [0], "label": "\\ud800"}\n'),
     "bytes": lambda path: void(path.write_bytes(bytes(range(256)) * 40)),
     "a folder": _folder,
-    "a dangling link": _dangling,
+    "a dangling link": _link("not there"),
+    "a link to itself": _link(""),
 }
 
 

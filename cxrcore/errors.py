@@ -1,5 +1,9 @@
 """The exceptions whose text is meant for the user."""
 
+import errno
+import os
+from pathlib import Path
+
 from cxrcore.messages import msg
 
 
@@ -16,6 +20,15 @@ class UserError(Exception):
 
 class DamagedFileError(UserError):
     """A file of a run or a dataset that is truncated, damaged or of another program."""
+
+
+class UnreadableFileError(DamagedFileError):
+    """A file or folder that the system does not let this process read: a permission, a disk that fails."""
+
+    def __init__(self, path: Path, error: OSError):
+        # PyArrow's own texts hold the path once more.
+        reason = error.strerror if error.filename else os.strerror(error.errno or errno.EIO)
+        super().__init__("{text}", text=msg("{path} is not readable: {reason}.", path=path, reason=reason))
 
 
 class NewerFileError(UserError):

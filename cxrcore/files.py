@@ -31,6 +31,9 @@ _DISK_ERRNOS = {
 _FORMULA = re.compile(
     r"[\t\n]|[\s\x00-\x1f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[-=+@\uff1d\uff0b\uff0d\uff20]"
 )
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON writes one; most text has none, so most is searched only
+MAX_DEPTH = 100  # no file is nested so deeply; functions that walk through a value call themselves at each level
+MAX_TEXT_BYTES = 2**30  # more than any text file of a workspace has, and less than the memory of a computer
 _changes = itertools.count(1)
 _last_change = 0
 
@@ -154,6 +157,16 @@ def append_line(target: Path, value: Any) -> None:
         os.close(descriptor)
 
 
+def cut_torn_line(target: Path) -> None:
+    """Cut off what a crash, a full disk or a loss of power left of the last line of a file."""
+    settings.require_writable()
+    descriptor = os.open(target, os.O_RDWR)
+    try:
+        _cut_torn_line(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _cut_torn_line(descriptor: int) -> None:
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -185,22 +198,68 @@ Stamp = tuple[int, int, int] | None
 
 
 def stamp(path: Path | str) -> Stamp:
-    """Return the number, time and size of a file, which differ after each atomic write, None if there is none."""
+    """Return the number, time and size of a file, which differ after each atomic write, None if there is none; zeros
+    where the system does not tell, as what reads the file will.
+    """
     try:
         status = os.stat(path)  # noqa: PTH116 - of many files, so without paths
     except FileNotFoundError:
         return None
+    except OSError:
+        return 0, 0, 0
     return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def read_text(source: Path, errors: str = "strict") -> str:
+    """Return the text of a regular file in UTF-8; `errors` as `bytes.decode` has it.
+
+    Raises:
+        OSError: as `open_regular`, or it has more than `MAX_TEXT_BYTES`.
+        ValueError: it is not UTF-8.
+    """
+    with open_regular(source) as file:
+        if os.fstat(file.fileno()).st_size > MAX_TEXT_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(source))
+        return file.read().decode("utf-8", errors)
 
 
 def read_text_lines(source: Path) -> list[str]:
     """Return the lines of a text file, [] where there is none; a last line still being written is left out."""
-    if not source.exists():
+    try:
+        text = read_text(source, errors="replace")  # a letter may be cut in half in the last line
+    except FileNotFoundError:
         return []
-    text = source.read_text(encoding="utf-8", errors="replace")  # a letter may be cut in half in the last line
     return [line for line in text[: text.rfind("\n") + 1].split("\n") if line]
 
 
 def read_lines(source: Path) -> list[Any]:
-    """Return the JSON values of a file of JSON lines; raises `ValueError` for a line that is not JSON."""
-    return [json.loads(line) for line in read_text_lines(source)]
+    """Return the JSON values of a file of JSON lines; raises `ValueError` as `parse_json`."""
+    return [parse_json(line) for line in read_text_lines(source)]
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, is nested more than `MAX_DEPTH` deep, or holds half of a surrogate pair, which UTF-8
+            cannot hold.
+    """
+    text = text if isinstance(text, str) else text.decode()
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_depth(value)
+    if _SURROGATE.search(text):
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        items = (item for each in level for item in (each.values() if isinstance(each, dict) else each))
+        if not (level := [item for item in items if isinstance(item, list | dict)]):
+            return
+    raise ValueError("nested too deeply")

@@ -12,6 +12,7 @@ import logging
 import secrets
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
@@ -20,7 +21,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from cxrcore import settings
-from cxrcore.files import read_text_lines
+from cxrcore.files import parse_json, read_text_lines
 
 LOGGER = logging.getLogger("cxrcore")
 FILE, MAX_BYTES, FILES = "cxr.jsonl", 2_000_000, 5
@@ -77,14 +78,15 @@ class LoggedError:
 
 
 def latest_errors(count: int) -> list[LoggedError]:
-    """Return the latest unexpected errors, the newest first, each once."""
+    """Return the latest unexpected errors, the newest first, each once; a line that is damaged is left out."""
     found: dict[str, LoggedError] = {}
     for path in (folder() / FILE, folder() / f"{FILE}.1"):
         for line in reversed(read_text_lines(path)):
             if '"error_id"' in line and len(found) < count:
-                values = json.loads(line)
-                number = values["error_id"]
-                found[number] = LoggedError(datetime.fromisoformat(values["time"]), number, values["message"])
+                with suppress(ValueError, TypeError, KeyError):
+                    values = parse_json(line)
+                    number, message = str(values["error_id"]), str(values["message"])
+                    found[number] = LoggedError(datetime.fromisoformat(values["time"]), number, message)
     return list(found.values())
 
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from cxrcore import sealing
-from cxrcore.errors import DamagedFileError, NewerFileError, UserError
-from cxrcore.files import atomic_path, write_json
+from cxrcore.errors import DamagedFileError, NewerFileError, UnreadableFileError, UserError
+from cxrcore.files import atomic_path, parse_json, read_text, write_json
 
 # 1: files without a version, of the first releases. 2: typed values, messages as id and values.
 VERSION = 2
@@ -50,10 +50,11 @@ class Stored(BaseModel):
 
         Raises:
             FileNotFoundError: there is no such file.
-            DamagedFileError: it is truncated, or holds something else.
+            DamagedFileError: it is truncated, or holds something else, or cannot be read.
             NewerFileError: a newer version of the program has written it.
         """
-        status = path.stat()
+        with _readable(path):
+            status = path.stat()
         return _read(cls, path, (status.st_ino, status.st_mtime_ns, status.st_size))  # type: ignore[return-value]
 
     @classmethod
@@ -97,17 +98,27 @@ def read_versioned(path: Path) -> dict[str, Any]:
         NewerFileError: a newer version of the program has written it.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        with _readable(path):
+            values = parse_json(read_text(path))
+    except UnicodeEncodeError as error:
+        raise DamagedFileError("{path} is damaged: it holds half of a surrogate pair.", path=path) from error
+    except ValueError as error:
         raise DamagedFileError("{path} is damaged: it is truncated, or not JSON.", path=path) from error
-    except FileNotFoundError:
-        raise
-    except OSError as error:  # a folder of this name, no permission
-        raise DamagedFileError("{path} is missing or damaged.", path=path) from error
     if not isinstance(values, dict):
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path)
     check_version(values.get(KEY, 1), path)
     return values
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn an error of the system into an `UnreadableFileError`, but for `FileNotFoundError`."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # a folder of this name, no permission, a link to itself
+        raise UnreadableFileError(path, error) from error
 
 
 def check_version(version: object, path: Path) -> None:
@@ -198,6 +209,8 @@ def read_table(path: Path) -> tuple[pd.DataFrame, int]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno:  # of the system, not of the file's format
+            raise UnreadableFileError(path, error) from error
         raise DamagedFileError("{path} is damaged: it is truncated, or not a Parquet file.", path=path) from error
     version = _check_version(metadata, path)
     table = content.to_pandas()

@@ -1,8 +1,11 @@
 """Fixtures: an empty workspace, a small phantom dataset, the real files where they are at hand."""
 
+import errno
+import io
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +58,32 @@ def _log_of_its_own():
     yield
     logs.LOGGER.handlers.clear()
     logs.LOGGER.propagate = True
+
+
+@pytest.fixture
+def denied(monkeypatch):
+    """A context in which a folder and all in it may not be read, as if it were another user's: root may read all."""
+
+    @contextmanager
+    def denied(folder):
+        def asks(function, inside_only):
+            def checked(path=".", *args, **options):
+                if isinstance(path, str | Path):
+                    found = Path(path)
+                    if folder in found.parents or (found == folder and not inside_only):
+                        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+                return function(path, *args, **options)
+
+            return checked
+
+        with monkeypatch.context() as patch:
+            for name in ("stat", "lstat"):
+                patch.setattr(os, name, asks(getattr(os, name), inside_only=True))
+            for module, name in ((os, "scandir"), (os, "listdir"), (os, "open"), (io, "open")):
+                patch.setattr(module, name, asks(getattr(module, name), inside_only=False))
+            yield
+
+    return denied
 
 
 @pytest.fixture(scope="session")

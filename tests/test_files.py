@@ -67,6 +67,22 @@ def test_line_still_being_written_is_not_read(tmp_path):
     assert files.read_lines(tmp_path / "none") == []
 
 
+def test_json_nested_more_deeply_than_any_file_is_refused():
+    for depth, opening, closing in ((100, "[", "]"), (50, '{"a":[', "]}")):
+        assert files.parse_json(opening * depth + closing * depth)
+    for depth, opening, closing in ((101, "[", "]"), (51, '{"a":[', "]}"), (100_000, "[", "]"), (100_000, "[", "")):
+        with pytest.raises(ValueError, match="nested too deeply"):
+            files.parse_json(opening * depth + closing * depth)
+    assert len(files.parse_json("[" + "[]," * 1000 + "[]]")) == 1001
+
+
+@pytest.mark.parametrize("line", ["[" * 3000, '["\\ud800"]', "{"])
+def test_line_that_is_not_json_or_cannot_be_written_again_is_an_error(line, tmp_path):
+    (tmp_path / "events.jsonl").write_text(f"1\n{line}\n")
+    with pytest.raises(ValueError):
+        files.read_lines(tmp_path / "events.jsonl")
+
+
 def test_csv_holds_no_formula():
     columns = {
         "=a": ["=1+1", "+x", "@y", "-2", "a-b", "\tz"],

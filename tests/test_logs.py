@@ -54,6 +54,15 @@ def test_unexpected_error_is_found_by_its_id_without_its_text():
     assert [(error.number, error.message) for error in logs.latest_errors(5)] == [(number, line["message"])]
 
 
+def test_damaged_line_is_no_error_that_is_listed():
+    logs.start()
+    with (logs.folder() / "cxr.jsonl").open("a") as file:
+        file.write('{"error_id": \n["error_id"]\n{"error_id": 1}\n{"error_id": "1", "time": "x", "message": "m"}\n')
+        file.write('{"error_id": "1", "time": "2026-01-31T12:00:00+00:00", "message": "\\ud800"}\n')
+    number = logs.unexpected(raised())
+    assert [error.number for error in logs.latest_errors(5)] == [number]
+
+
 def test_error_that_was_written_keeps_its_id_and_is_listed_once():
     logs.start()
     error = raised()

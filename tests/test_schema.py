@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from cxrcore import i18n, schema
+from cxrcore import files, i18n, schema
 from cxrcore.errors import DamagedFileError, NewerFileError, UserError
 from cxrcore.messages import Message, msg
 from cxrcore.metric import Metric
@@ -66,6 +66,7 @@ def test_file_without_a_version_is_migrated(tmp_path):
         b'"text"',
         b"null",
         b"[" * 100_000,
+        b'{"schema_version": 2, "name": "x", "other": ' + b"[" * 101 + b"]" * 101 + b"}",
         b'{"schema_version": 2, "other": 1}',
         b'{"schema_version": 2, "name": ["not", "a", "text"]}',
         b'{"schema_version": "new", "name": "x"}',
@@ -79,6 +80,24 @@ def test_damaged_or_foreign_file(content, tmp_path):
     for read in (Example.read, Example.read_if_present):
         with pytest.raises(DamagedFileError, match=r"example\.json is damaged"):
             read(path)
+
+
+def test_half_of_a_surrogate_pair_is_damage_and_a_pair_is_a_character(tmp_path):
+    for text in (rb"\ud800", rb"\uD83D and \uDE00", rb"a\udfff"):
+        with pytest.raises(DamagedFileError, match=r"example\.json is damaged: it holds half of a surrogate pair"):
+            Example.read(_file(tmp_path, b'{"schema_version": 2, "name": "%s"}' % text))
+    assert Example.read(_file(tmp_path, rb'{"schema_version": 2, "name": "\ud83d\ude00"}')).name == "\U0001f600"
+
+
+def test_file_that_is_no_regular_one_or_too_large_is_not_read(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    _file(tmp_path, {"schema_version": 2, "name": "x"})
+    monkeypatch.setattr(files, "MAX_TEXT_BYTES", 5)
+    for name in ("pipe.json", "loop.json", "example.json"):
+        for read in (Example.read, Example.read_if_present, schema.read_versioned):
+            with pytest.raises(DamagedFileError, match=f"{name} is not readable"):
+                read(tmp_path / name)
 
 
 def test_invalid_value_is_named(tmp_path):

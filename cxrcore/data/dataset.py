@@ -15,7 +15,7 @@ from cxrcore import schema, sealing, settings
 from cxrcore.data import classes, exclusions, versions
 from cxrcore.data.info import DatasetInfo
 from cxrcore.data.versions import Edit
-from cxrcore.errors import DamagedFileError, UserError
+from cxrcore.errors import DamagedFileError, UnreadableFileError, UserError
 from cxrcore.files import Stamp, note_change, stamp
 from cxrcore.i18n import N_
 from cxrcore.messages import Message, msg
@@ -157,7 +157,8 @@ def load(name: str, version: int = 0) -> Dataset:
     """Return a version of the dataset `name` with absolute paths, 0 for the newest.
 
     Raises:
-        UserError: there is no such dataset or version, or a file of it is damaged or newer than this program.
+        UserError: there is no such dataset or version, or a file of it is damaged or newer than this program, or the
+            system does not let it be read.
     """
     folder = settings.datasets_folder() / check_name(name)
     if not exists(name):
@@ -210,7 +211,7 @@ def damaged() -> dict[str, Message]:
 
 def exists(name: str) -> bool:
     """Tell whether there is a dataset of this name, damaged or not."""
-    return any((settings.datasets_folder() / name / file).exists() for file in (INFO, TABLE))
+    return _is_dataset(settings.datasets_folder() / name)
 
 
 def free_name(stem: str) -> str:
@@ -244,8 +245,28 @@ def remove_replaced(name: str) -> None:
 def _look(folder: Path, every_file: bool) -> tuple[KnownDataset, ...]:
     # There are few files, and edits are appended: all are looked at.
     key = stamp(settings.key_file())
-    found = sorted({path.parent for file in (INFO, TABLE) for path in folder.glob(f"[!.]*/{file}")})
+    try:
+        found = sorted(path for path in folder.iterdir() if path.name[0] != "." and _is_dataset(path))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise UnreadableFileError(folder, error) from error
     return tuple(_checked(each, (*_stamps(each), key)) for each in found)
+
+
+def _is_dataset(folder: Path) -> bool:
+    return any(_may_exist(folder / file) for file in (INFO, TABLE))
+
+
+def _may_exist(path: Path) -> bool:
+    """Tell whether there is a file or a link, or the system does not tell."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a name with a null character
+        return False
+    except OSError:
+        return True
+    return True
 
 
 _WATCHED = Watched(_look)
@@ -279,10 +300,19 @@ def _stamps(folder: Path) -> _Stamps:
     return tuple(stamp(f"{folder}/{name}") for name in _READ)
 
 
-@lru_cache(maxsize=1024)
 def _checked(folder: Path, read: _Stamps) -> KnownDataset:
     try:
+        return _checked_once(folder, read)
+    except UnreadableFileError as error:  # may be a permission, and those are not in the stamps
+        return KnownDataset(folder.name, read, "", error.message)
+
+
+@lru_cache(maxsize=1024)
+def _checked_once(folder: Path, read: _Stamps) -> KnownDataset:
+    try:
         info, *_ = _kept(folder, read)
+    except UnreadableFileError:
+        raise
     except UserError as error:
         return KnownDataset(folder.name, read, "", error.message)
     return KnownDataset(folder.name, read, info.created, None)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cxrcore import schema
 from cxrcore.data.exclusions import leave_out
 from cxrcore.data.info import DatasetInfo
-from cxrcore.errors import DamagedFileError
+from cxrcore.errors import DamagedFileError, UnreadableFileError
 from cxrcore.files import append_line, read_lines
 from cxrcore.messages import Message
 
@@ -60,7 +60,9 @@ def read(folder: Path) -> list[Edit]:
         for line in lines:
             schema.check_version(line.get(schema.KEY, 1), path)
         return [Edit.model_validate(line) for line in lines]
-    except (ValueError, ValidationError, AttributeError, OSError) as error:
+    except OSError as error:
+        raise UnreadableFileError(path, error) from error
+    except (ValueError, ValidationError, AttributeError) as error:
         raise DamagedFileError("{path} is damaged, or was written by another program.", path=path) from error
 
 

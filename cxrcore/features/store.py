@@ -6,7 +6,6 @@ of a channel, from the difference of its mean square and squared mean, needs mor
 0.07 (`python -m benchmarks.half_precision`).
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import lru_cache
@@ -18,7 +17,7 @@ import numpy as np
 from cxrcore import settings
 from cxrcore.features import cache
 from cxrcore.features.key import FeatureKey
-from cxrcore.files import atomic_path, write_json
+from cxrcore.files import atomic_path, parse_json, read_text, write_json
 from cxrcore.schema import KEY, VERSION
 
 # A shard is written at once from memory, so its size bounds the memory; a hundred thousand images of
@@ -123,5 +122,13 @@ class Store:
 
 @lru_cache(maxsize=4096)
 def _hashes(index: Path) -> tuple[str, ...]:
-    """Return the images of a shard. Its name is never used again, and a worker asks for each of its blocks."""
-    return tuple(json.loads(index.read_text()))
+    """Return the images of a shard, none where its index is damaged: they are computed again. Its name is never used
+    again, and a worker asks for each of its blocks.
+    """
+    try:
+        found = parse_json(read_text(index))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError):
+        return ()
+    return tuple(found) if isinstance(found, list) and all(isinstance(value, str) for value in found) else ()

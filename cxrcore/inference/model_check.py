@@ -1,13 +1,13 @@
 """Refusal of `.keras` files that hold anything but the layers that this program saves: loading must run no code."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 from cxrcore.errors import UserError
 from cxrcore.features import hdf5_check
+from cxrcore.files import parse_json
 
 _FILES = {"metadata.json": 2**16, "config.json": 16 * 2**20, "model.weights.h5": hdf5_check.MAX_BYTES}  # most bytes
 _LAYERS = [
@@ -64,7 +64,7 @@ def check(path: Path) -> None:
         for entry in entries:
             if entry.file_size > _FILES[entry.filename]:
                 raise UserError("{path} is refused: {name} is too large.", path=path, name=entry.filename)
-        _check_classes(json.loads(archive.read("config.json")), path)
+        _check_classes(parse_json(archive.read("config.json")), path)
         try:
             hdf5_check.check(io.BytesIO(archive.read("model.weights.h5")))
         except UserError as error:

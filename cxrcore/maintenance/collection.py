@@ -1,6 +1,5 @@
 """What may be deleted to free space: nothing that a run or a dataset needs, nor the checkpoints to continue from."""
 
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from filelock import FileLock, Timeout
 from cxrcore import runs, settings
 from cxrcore.data import dataset, staging
 from cxrcore.features import cache
+from cxrcore.files import parse_json
 from cxrcore.maintenance import leftovers
 from cxrcore.messages import Message, msg
 
@@ -99,7 +99,7 @@ def _images(folder: Path) -> set[str]:
     found: set[str] = set()
     for path in folder.glob("[!.]*.index"):
         try:
-            found.update(json.loads(path.read_text()))
+            found.update(parse_json(path.read_text()))
         except (OSError, ValueError, TypeError):
             continue
     return found

@@ -15,7 +15,7 @@ from filelock import Timeout
 
 from cxrcore import runs, schema, settings
 from cxrcore.data import dataset, staging
-from cxrcore.errors import DamagedFileError, NewerFileError, UserError
+from cxrcore.errors import DamagedFileError, NewerFileError, UnreadableFileError, UserError
 from cxrcore.jobs import processes, queue, run_process, tasks
 from cxrcore.maintenance import leftovers
 from cxrcore.messages import Message, msg, some
@@ -24,7 +24,9 @@ from cxrcore.sweeps import sweep
 from cxrcore.training.run_recorder import PAUSE_FILE, STOP_FILE
 
 LEAST_FREE = 10**9  # bytes of disk
-_NEEDED = "table.parquet", "predictions.parquet", EVENTS  # of a finished run, beside what it is listed by
+# Of a finished run, beside what it is listed by.
+_NEEDED = "about.json", "metrics.json", "table.parquet", "predictions.parquet", EVENTS
+_FOLDERS = "datasets", "runs", "sweeps"
 END_SECONDS = 2.0  # in which a process ends that has written its last status
 
 
@@ -39,7 +41,7 @@ class Problem:
 
 def check() -> list[Problem]:
     """Return what is wrong in the workspace; nothing is changed."""
-    return [
+    return list(_unreadable_folders()) or [
         problem
         for part in (_folder, _damaged, _files, _dead, _orphans, _requests, _leftovers, _images)
         for problem in part()
@@ -59,12 +61,23 @@ def repair(problems: list[Problem]) -> list[Problem]:
     return check()
 
 
+def _unreadable_folders() -> Iterator[Problem]:
+    """Folders of the workspace in which nothing can be checked."""
+    for folder in (settings.home(), *(settings.home() / name for name in _FOLDERS)):
+        try:
+            os.scandir(folder).close()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield Problem(UnreadableFileError(folder, error).message, folder)
+
+
 def _folder() -> Iterator[Problem]:
     home = settings.home()
     if not home.is_dir():
         return
     features = settings.features_folder()
-    for folder in (home, features, *(home / name for name in ("datasets", "runs", "sweeps"))):
+    for folder in (home, features, *(home / name for name in _FOLDERS)):
         if folder.is_dir() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             yield Problem(msg("The folder cannot be written."), folder)
     disks = {folder.stat().st_dev: folder for folder in (features, home) if folder.is_dir()}
@@ -92,7 +105,9 @@ def _damaged() -> Iterator[Problem]:
 
 
 def _files() -> Iterator[Problem]:
-    """Files that cannot be read, of runs and datasets that can be opened, and those that a finished run lacks."""
+    """Files that cannot be read, of what can be opened, and those that a finished run lacks."""
+    from cxrcore.sweeps import search  # and Optuna, which takes long to import
+
     for run in runs.listing():
         paths = [path for path in run.folder.rglob("[!.]*") if _reader(path)]
         if run.status.state == FINISHED:
@@ -100,6 +115,12 @@ def _files() -> Iterator[Problem]:
             paths += [path for name in (*_NEEDED, model) if (path := run.folder / name) not in paths]
         for reason, path in _unreadable(paths):
             yield Problem(msg("Run {name} is damaged: {reason}", name=run.name, reason=reason), path)
+    for found in sweep.listing():
+        try:
+            search.study(found)
+        except UserError as error:
+            text = msg("Sweep {name} is damaged: {reason}", name=found.name, reason=error.message)
+            yield Problem(text, found.journal)
     for name in dataset.names():
         for reason, path in _unreadable((settings.datasets_folder() / name).glob("[!.]*.*")):
             yield Problem(msg("Dataset {name} is damaged: {reason}", name=name, reason=reason), path)

@@ -1,6 +1,5 @@
 """Files that an interrupted write, import or extraction left behind."""
 
-import json
 import re
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cxrcore import settings
+from cxrcore.files import parse_json
 from cxrcore.runs.registry import PREPARED
 
 SETTLED_SECONDS = 60  # a file that was written more recently may be of a write that has not ended
@@ -48,7 +48,7 @@ def size(path: Path) -> int:
 
 def _fits(shard: Path, index: Path) -> bool:
     try:
-        names = json.loads(index.read_text())
+        names = parse_json(index.read_text())
         return isinstance(names, list) and len(np.load(shard, mmap_mode="r")) == len(names)
     except (OSError, ValueError, EOFError, TypeError):
         return False

@@ -9,7 +9,7 @@ from typing import Any
 
 from cxrcore import settings
 from cxrcore.config.run_config import RunConfig
-from cxrcore.errors import UserError
+from cxrcore.errors import UnreadableFileError, UserError
 from cxrcore.messages import Message, msg
 from cxrcore.runs.models import RunCard, RunMetrics, RunStatus
 from cxrcore.runs.run import Run
@@ -61,7 +61,7 @@ class _Index:
         if folder != self._folder:
             self._folder, self._found = folder, {}
         try:
-            names = sorted((e.name for e in os.scandir(folder) if e.name[0] != "." and e.is_dir()), reverse=True)
+            names = sorted((e.name for e in os.scandir(folder) if e.name[0] != "." and _is_folder(e)), reverse=True)
         except FileNotFoundError:
             names = []
         found = {}
@@ -103,8 +103,26 @@ def read(folder: Path) -> KnownRun:
     return _known(str(folder), None)[0]
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: what is known of it tells so
+        return True
+
+
 def _known(folder: str, before: tuple[KnownRun, int] | None, every_file: bool = True) -> tuple[KnownRun, int]:
     """Return a folder and its time: as before, if its files have not changed."""
+    try:
+        return _looked_through(folder, before, every_file)
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # no permission, a link to itself, a disk that fails
+        problem = UnreadableFileError(Path(folder), error).message
+        same = before and before[0].problem == problem
+        return before[0] if before and same else KnownRun(Run(Path(folder)), (), problem), 0
+
+
+def _looked_through(folder: str, before: tuple[KnownRun, int] | None, every_file: bool) -> tuple[KnownRun, int]:
     now, written = time.time_ns(), os.stat(folder).st_mtime_ns  # noqa: PTH116 - many, so without paths
     if not every_file and before and before[1] == written and not before[0].problem:
         return before
@@ -128,8 +146,8 @@ def _state(folder: str, names: list[str] | None) -> _State:
     for name in names:
         try:
             status = os.stat(f"{folder}/{name}")  # noqa: PTH116
-        except FileNotFoundError:
-            status = os.lstat(f"{folder}/{name}")  # a link to nothing
+        except OSError:
+            status = os.lstat(f"{folder}/{name}")  # a link to nothing, or to itself
         found.append((name, status.st_ino, status.st_mtime_ns, status.st_size))
     return tuple(found)
 

@@ -16,7 +16,6 @@ notes.json           notes on test images             shown.json      if shown w
 evaluations/         external validation              tasks/          work in progress
 """
 
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,7 +32,7 @@ from cxrcore import schema, settings
 from cxrcore.config.run_config import RunConfig, validated
 from cxrcore.data.classes import positive
 from cxrcore.errors import DamagedFileError, UserError
-from cxrcore.files import Stamp, atomic_path, note_change, read_text_lines, stamp
+from cxrcore.files import Stamp, atomic_path, note_change, parse_json, read_text_lines, stamp
 from cxrcore.messages import Message
 from cxrcore.metric import Metric
 from cxrcore.runs.models import (
@@ -295,11 +294,13 @@ class Run:
             save(temporary)
 
     def _lines(self) -> list[dict[str, Any]]:
-        """Return the lines of the event log; one that is damaged is left out."""
-        found = []
-        for line in read_text_lines(self.folder / EVENTS):
-            with suppress(ValueError, RecursionError):
-                value = json.loads(line)
+        """Return the lines of the event log; one that is damaged is left out, and all of a log that cannot be read."""
+        found, lines = [], list[str]()
+        with suppress(OSError):
+            lines = read_text_lines(self.folder / EVENTS)
+        for line in lines:
+            with suppress(ValueError):
+                value = parse_json(line)
                 if isinstance(value, dict) and "epoch" in value:
                     found.append(value)
         return found

@@ -14,8 +14,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cxrcore import cluster, sealing, settings
 from cxrcore.config.run_config import RunConfig
-from cxrcore.errors import Stopped, UserError
+from cxrcore.errors import DamagedFileError, Stopped, UnreadableFileError, UserError
 from cxrcore.fields import Choices, Range
+from cxrcore.files import cut_torn_line, read_lines
 from cxrcore.messages import Message
 from cxrcore.progress import StageProgress
 from cxrcore.runs import EpochMetrics
@@ -30,15 +31,40 @@ _ROUND = 8  # trials that are proposed together, and can be trained at once
 _EVERY = 5  # epochs between two decisions whether to end a trial early
 _STARTUP, _WARM_UP = 8, 10  # trials before any is ended early, and epochs before one is
 _SECONDS = "seconds"
+_STUDY = "sweep"
 
 
 def study(sweep: Sweep) -> optuna.Study:
-    """Return the study of a sweep from its journal, the only place where its trials are kept."""
-    storage = JournalStorage(JournalFileBackend(str(sweep.journal)))
+    """Return the study of a sweep from its journal, the only place where its trials are kept; one without trials where
+    the search has not begun.
+
+    Raises:
+        DamagedFileError: the journal cannot be read, or was written by another program.
+    """
     try:
-        return optuna.load_study(study_name="sweep", storage=storage)
-    except KeyError:  # reading must not write, so it is created only where there is none
-        return optuna.create_study(study_name="sweep", storage=storage, direction="minimize")
+        return optuna.load_study(study_name=_STUDY, storage=_storage(sweep))
+    except KeyError:  # reading must not write
+        return optuna.create_study(direction="minimize")
+
+
+def begin(sweep: Sweep) -> optuna.Study:
+    """Return the study of a sweep to add trials to, made where there is none.
+
+    What a loss of power left of the last line is cut off: Optuna would append to it and never read the journal again.
+    """
+    if sweep.journal.exists():
+        cut_torn_line(sweep.journal)
+    return optuna.create_study(study_name=_STUDY, storage=_storage(sweep), direction="minimize", load_if_exists=True)
+
+
+def _storage(sweep: Sweep) -> JournalStorage:
+    try:
+        read_lines(sweep.journal)  # Optuna accepts texts that no page can show
+        return JournalStorage(JournalFileBackend(str(sweep.journal)))
+    except OSError as error:
+        raise UnreadableFileError(sweep.journal, error) from error
+    except Exception as error:  # of any type, as Optuna takes for granted that it has written the lines itself
+        raise DamagedFileError("{path} is damaged, or was written by another program.", path=sweep.journal) from error
 
 
 @dataclass(frozen=True)
@@ -69,7 +95,7 @@ def search(sweep: Sweep, progress: StageProgress) -> None:
     """Train trials until the budget is used up; an interrupted sweep continues, its unfinished trial first.
 
     Raises:
-        UserError: another process runs the sweep already, or the dashboard is read-only.
+        UserError: another process runs the sweep already, its journal is damaged, or the dashboard is read-only.
     """
     settings.require_writable()
     try:
@@ -86,7 +112,7 @@ def _search(sweep: Sweep, progress: StageProgress) -> None:
     validation loss is worse than the median of earlier rounds at the same epoch is ended early. So nothing depends on
     how many trials are trained at once, and in which order they end.
     """
-    plan, found = sweep.plan, study(sweep)
+    plan, found = sweep.plan, begin(sweep)
     _drop_running(found, sweep, again=True)
     while (left := _remaining(plan, found)) > 0:
         earlier = tuple(found.get_trials())

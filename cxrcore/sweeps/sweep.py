@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from cxrcore import settings
 from cxrcore.data import dataset
-from cxrcore.errors import UserError
+from cxrcore.errors import UnreadableFileError, UserError
 from cxrcore.messages import Message, msg
 from cxrcore.runs import Run
 from cxrcore.schema import Stored
@@ -131,7 +131,12 @@ def damaged() -> list[DamagedSweep]:
 
 
 def _inspected() -> list[tuple[Sweep, Message | None]]:
-    folders = [path for path in _folder().glob("[!.]*") if path.is_dir()]
+    try:
+        folders = [path for path in _folder().iterdir() if path.name[0] != "." and path.is_dir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UnreadableFileError(_folder(), error) from error
     folders.sort(key=lambda path: -path.stat().st_ctime)
     return [(Sweep(folder), _problem(Sweep(folder))) for folder in folders]
 

@@ -29,8 +29,9 @@ def plain_text(text: str) -> str:
     """Return a text from data as Markdown that Streamlit shows as that text, in one line.
 
     Names, titles, labels and notes of runs and datasets go through this wherever Streamlit renders Markdown: an image
-    in a title would make every visitor's browser fetch it.
+    in a title would make every visitor's browser fetch it. A byte of a file's name that is no UTF-8 becomes "?".
     """
+    text = text.encode(errors="replace").decode()
     joined = _REPLACED.sub(lambda found: found.group() + _JOINER, " ".join(text.split()))
     return _PUNCTUATION.sub(r"\\\g<0>", joined)
 

@@ -82,7 +82,8 @@ def prepare() -> None:
                 worker_pool.pool().prepare(loaded_runs.prepare, newest)
     for module in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}."):
         importlib.import_module(module.name)
-    dataset.names()
+    with suppress(UserError):  # the pages tell that the datasets cannot be read
+        dataset.names()
     for run in runs.listing():
         with suppress(UserError, OSError):
             if not verdict.is_kept(run):

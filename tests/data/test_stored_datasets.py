@@ -1,6 +1,9 @@
 """Datasets on disk: those of version 1, and damaged ones."""
 
+import errno
 import json
+import os
+import re
 import shutil
 
 import pytest
@@ -10,6 +13,7 @@ from cxrcore.audits.dataset import audit
 from cxrcore.data import dataset, editing, exclusions, staging
 from cxrcore.data.phantom import dataset as phantoms
 from cxrcore.errors import DamagedFileError, NewerFileError, UserError
+from cxrcore.maintenance import doctor
 from cxrcore.messages import msg
 from tests import workspace_v1
 
@@ -176,3 +180,67 @@ def test_name_that_leaves_the_folder_is_not_opened_or_deleted(phantom, name):
 @pytest.mark.parametrize("name", ["contrast", "auxiliary.v1", "com10", "v1.0", "a-con"])
 def test_name_like_one_that_windows_cannot_use_is_accepted(name):
     assert dataset.check_new_name(name) == name
+
+
+@pytest.mark.parametrize("line", ["[" * 3000, '{"do": "relabel", "rows": [0], "label": "\\ud800"}'])
+def test_edit_that_no_page_could_show_is_damage(phantom, line):
+    (phantom.folder / "edits.jsonl").write_text(line + "\n")
+    assert dataset.names() == [] and "edits.jsonl is damaged" in str(dataset.damaged()["phantom"])
+    with pytest.raises(DamagedFileError, match=r"edits\.jsonl is damaged"):
+        dataset.load("phantom")
+
+
+@pytest.mark.parametrize("name", [dataset.INFO, dataset.TABLE, "edits.jsonl"])
+def test_link_to_itself_in_place_of_a_file_is_named_until_it_is_gone(phantom, name):
+    shutil.copytree(phantom.folder, phantom.folder.with_name("other"))
+    path = phantom.folder / name
+    hidden = phantom.folder / ".hidden"
+    assert dataset.names() == ["other", "phantom"]
+    if path.exists():
+        path.rename(hidden)
+    path.symlink_to(name)
+    assert dataset.names() == ["other"] and dataset.exists("phantom")
+    assert str(dataset.damaged()["phantom"]) == f"{path} is not readable: {os.strerror(errno.ELOOP)}."
+    path.unlink()
+    if hidden.exists():
+        hidden.rename(path)
+    assert dataset.names() == ["other", "phantom"]
+
+
+def test_dataset_that_may_not_be_read_is_named_until_it_may(phantom, denied):
+    shutil.copytree(phantom.folder, phantom.folder.with_name("other"))
+    with denied(phantom.folder):
+        assert dataset.names() == ["other"]
+        text = f"{phantom.folder / 'dataset.json'} is not readable: Permission denied."
+        assert str(dataset.damaged()["phantom"]) == text
+        with pytest.raises(UserError, match=re.escape(text)):
+            dataset.load("phantom")
+        assert dataset.free_name("phantom") == "phantom-2"
+    assert dataset.names() == ["other", "phantom"]
+
+
+def test_file_that_may_not_be_read_is_named_until_it_may(phantom, monkeypatch):
+    def refused(path, *args):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    (phantom.folder / "edits.jsonl").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        assert "edits.jsonl is not readable: Permission denied." in str(dataset.damaged()["phantom"])
+    assert dataset.names() == ["phantom"]
+
+
+def test_folder_of_the_datasets_that_may_not_be_read_is_named(phantom, denied):
+    folder = phantom.folder.parent
+    with denied(folder):
+        for look in (dataset.names, dataset.damaged, lambda: dataset.load("phantom")):
+            with pytest.raises(UserError, match=f"{folder}.* is not readable: Permission denied"):
+                look()
+        assert [str(problem.message) for problem in doctor.check()] == [f"{folder} is not readable: Permission denied."]
+    assert dataset.names() == ["phantom"] and doctor.check() == []
+
+
+def test_key_that_may_not_be_looked_at_damages_no_dataset_without_names(phantom, denied, monkeypatch, tmp_path):
+    monkeypatch.setenv("CXR_KEY_FILE", str(tmp_path / "keys" / "key"))
+    with denied(tmp_path / "keys"):
+        assert dataset.names() == ["phantom"] and dataset.damaged() == {}

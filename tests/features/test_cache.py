@@ -175,3 +175,17 @@ for number in range(30):
     for process in processes:
         assert process.communicate()[1] == "" and process.returncode == 0
     assert len(_kept()) <= 4
+
+
+@pytest.mark.parametrize("content", ["garbage", "[" * 3000, "[1]", "7", '["\\ud800"]', None])
+def test_images_of_a_damaged_index_are_not_kept(home, content):
+    store = _store("a")
+    store.add(["x"], MEGABYTE)
+    store.add(["y"], MEGABYTE)
+    (damaged,) = [path for path in store.folder.glob("*.index") if "y" in path.read_text()]
+    damaged.unlink()
+    if content:
+        damaged.write_text(content)
+    else:
+        damaged.symlink_to(damaged.name)
+    assert store.missing(["x", "y"]) == ["y"]

@@ -19,6 +19,7 @@ JOINER = "\u2060"
         ("22 Nov 04:05 · VGG16", "22 Nov 04:05 · VGG16"),
         ("![x](https://host/t.png)", rf"!\[x\](https:{JOINER}//host/t.png)"),
         ("`code`", r"\`code\`"),
+        ("a\udcff\ud800b", "a??b"),  # as the name of a file that is no UTF-8
         ("*a* _b_ ~c~", r"\*a\* \_b\_ \~c\~"),
         ("$x^2$", r"\$x^2\$"),
         (":material/home:", f":{JOINER}material/home:"),

@@ -28,6 +28,14 @@ def test_a_damaged_run_does_not_end_it(trained, monkeypatch):
     server.prepare()
 
 
+def test_datasets_that_may_not_be_read_do_not_end_it(trained, denied, monkeypatch):
+    asked = []
+    monkeypatch.setattr(verdict, "is_kept", lambda run: asked.append(run.name))
+    with denied(trained.folder.parent.parent / "datasets"):
+        server.prepare()
+    assert asked == [trained.name]
+
+
 def test_gpus_are_looked_for_where_there_seem_to_be_some(home, monkeypatch):
     asked = []
     monkeypatch.setattr(server.worker_pool, "pool", lambda: SimpleNamespace(prepare=asked.append))

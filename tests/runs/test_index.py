@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +14,8 @@ from cxrcore.errors import DamagedFileError
 from cxrcore.jobs import queue
 from cxrcore.runs import QUEUED, RunCard, Selection
 from cxrcore.schema import Stored
+
+LOOP = os.strerror(errno.ELOOP)
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_folder_or_a_link_to_nothing_in_place_of_a_file_is_named():
         path = run.folder / name
         path.unlink(missing_ok=True)
         path.mkdir()
-        assert f"{path} is missing or damaged." in str(runs.damaged()[0].message)
+        assert str(runs.damaged()[0].message) == f"{path} is not readable: not a regular file."
         path.rmdir()
         path.symlink_to("nothing")
         (found,) = [found for found in runs.known(now=True) if found.run == run]
@@ -118,12 +119,12 @@ def test_a_file_that_can_be_read_again_is_no_problem_any_more(monkeypatch):
     """Permissions are not in a file's time."""
     (run,) = queued(1)
 
-    def refused(self, *args, **options):
-        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+    def refused(path, *args):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_text", refused)
-        assert "missing or damaged" in str(runs.damaged()[0].message)
+        patch.setattr(os, "open", refused)
+        assert "status.json is not readable: Permission denied." in str(runs.damaged()[0].message)
         assert runs.known(now=True) is runs.known(now=True)
     assert runs.listing() == [run]
 
@@ -166,3 +167,32 @@ def test_a_folder_in_which_nothing_was_replaced_is_not_looked_through(monkeypatc
     run.describe(title="written")
     time.sleep(0.05)
     assert "status.json" in str(runs.known()[0].problem)
+
+
+@pytest.mark.parametrize("name", ["status.json", "card.json"])
+def test_a_link_to_itself_in_place_of_a_file_is_named_and_the_others_are_listed(name):
+    run, other = queued(2)
+    (run.folder / name).unlink(missing_ok=True)
+    (run.folder / name).symlink_to(name)
+    assert runs.listing() == [other]
+    (damaged,) = runs.damaged()
+    assert (damaged.name, str(damaged.message)) == (run.name, f"{run.folder / name} is not readable: {LOOP}.")
+    assert runs.known(now=True) is runs.known(now=True)
+
+
+def test_a_folder_that_links_to_itself_is_named():
+    (run,) = queued(1)
+    loop = run.folder.with_name("loop")
+    loop.symlink_to("loop")
+    assert runs.listing() == [run]
+    assert str(runs.damaged()[0].message) == f"{loop} is not readable: {LOOP}."
+    assert runs.known(now=True) is runs.known(now=True)
+
+
+def test_a_folder_that_may_not_be_read_is_named_until_it_may(denied):
+    run, other = queued(2)
+    with denied(run.folder):
+        assert runs.listing() == [other]
+        assert [str(found.message) for found in runs.damaged()] == [f"{run.folder} is not readable: Permission denied."]
+        assert runs.known(now=True) is runs.known(now=True)
+    assert set(runs.listing()) == {run, other} and runs.damaged() == []

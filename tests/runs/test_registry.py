@@ -1,7 +1,9 @@
 """Runs that cannot be opened are listed as damaged; all others open."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +84,21 @@ def test_damaged_line_of_the_events_is_left_out(pair):
     with (copy.folder / "events.jsonl").open("a") as file:
         file.write('{"epoch": \n7\n{"epoch": 21, "event": "learning-rate", "value": 0.1}\n')
     assert copy.epochs == before and [event.value for event in copy.events] == [0.1]
+
+
+def test_event_that_no_page_could_show_is_left_out(pair):
+    _, copy = pair
+    with (copy.folder / "events.jsonl").open("a") as file:
+        file.write('{"epoch": 21, "event": "learning-rate", "value": 0.1, "message": "\\ud800"}\n')
+    assert copy.events == []
+
+
+@pytest.mark.parametrize("damage", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path.name)])
+def test_events_that_cannot_be_read_are_left_out(pair, damage):
+    path = pair[1].folder / "events.jsonl"
+    path.unlink()
+    damage(path)
+    assert pair[1].epochs == pair[1].events == []
 
 
 def test_trash(pair):

@@ -11,8 +11,10 @@ import pytest
 
 from cxrcore import runs
 from cxrcore.config import run_config
-from cxrcore.errors import UserError
+from cxrcore.errors import DamagedFileError, UserError
 from cxrcore.jobs import control, tasks
+from cxrcore.maintenance import doctor
+from cxrcore.messages import msg
 from cxrcore.progress import ignore_stages
 from cxrcore.sweeps import leaderboard, plan, promote, search, sweep
 
@@ -63,7 +65,8 @@ def test_killed_sweep_continues_without_losing_or_repeating_a_trial(phantom, hom
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    before = leaderboard.table(made).dropna(subset="val_loss").set_index("number")["val_loss"]
+    known = leaderboard.table(made).set_index("number")
+    before = known["val_loss"][known["state"] != "running"]  # its result may have been recorded in part
     search.search(made, ignore_stages)
     after = leaderboard.table(made)
     done = after.dropna(subset="val_loss")
@@ -137,7 +140,7 @@ def test_trial_worse_than_the_median_is_ended_early(phantom, monkeypatch):
     monkeypatch.setattr(search, "_ROUND", 1)
     values = {"base": run_config.make(**(BASE | {"epochs": 60, "early_stopping": 0})).plain()}
     made = sweep.create("early", _plan(**values, settings={"learning_rate": {"low": 1e-8, "high": 0.05}}, trials=4))
-    found = search.study(made)
+    found = search.begin(made)
     for rate in (0.02, 0.03, 0.04, 1e-7):
         found.enqueue_trial({"learning_rate": rate})
     search.search(made, ignore_stages)
@@ -244,3 +247,71 @@ def test_setting_without_effect_on_the_head_is_swept_only_with_the_head():
         plan.make({"base": base, "settings": ranges})
     plan.make({"base": base, "settings": ranges | {"head": {"choices": ("gap", "probe")}}})
     plan.make({"base": base, "settings": {"l2": {"low": 0.001, "high": 0.1, "log": True}}})
+
+
+def _with_trial(name):
+    """A sweep of three trials, of which one has a result."""
+    made = sweep.create(name, _plan(trials=3))
+    found = search.begin(made)
+    trial = found.ask()
+    trial.suggest_float("learning_rate", 1e-4, 0.1, log=True)
+    trial.suggest_categorical("head", ["gap", "probe"])
+    for key, value in (("val_loss", 0.5), ("val_accuracy", 0.75), ("seconds", 1.0)):
+        trial.set_user_attr(key, value)
+    found.tell(trial, 0.5)
+    return made
+
+
+def test_line_of_the_journal_that_was_cut_short_does_not_end_the_sweep(phantom, monkeypatch):
+    def failed(task):
+        return search._Outcome(task.number, {}, 1.0, message=msg("the disk is full"))
+
+    monkeypatch.setattr(search, "_train_trial", failed)
+    made = _with_trial("torn")
+    whole = made.journal.read_bytes()
+    with made.journal.open("ab") as file:
+        file.write(b'{"op_code":4,"worker_id":"x","stu')
+    assert list(leaderboard.table(made)["val_loss"]) == [0.5] and doctor.check() == []
+    search.search(made, ignore_stages)
+    assert made.journal.read_bytes().startswith(whole + b'{"op_code"')
+    assert list(leaderboard.table(made)["state"]) == ["finished", "failed", "failed"]
+    assert search.remaining(made) == 0 and doctor.check() == []
+
+
+@pytest.mark.parametrize(
+    "line", ["garbage", "[]", '{"op_code": 99}', '{"op_code": 4}', "[" * 3000, '{"op_code": 8, "user_attr": "\\ud800"}']
+)
+def test_damaged_journal_is_named(phantom, line):
+    made = _with_trial("damaged")
+    made.journal.write_bytes(made.journal.read_bytes() + line.encode() + b"\n")
+    for read in (leaderboard.table, leaderboard.failures, leaderboard.importance, search.remaining):
+        with pytest.raises(DamagedFileError, match=r"journal\.log is damaged"):
+            read(made)
+    before = made.journal.read_bytes()
+    with pytest.raises(DamagedFileError, match=r"journal\.log is damaged"):
+        search.search(made, ignore_stages)
+    assert made.journal.read_bytes() == before
+    (found,) = doctor.check()
+    assert found.path == made.journal and f"Sweep damaged is damaged: {made.journal} is damaged" in str(found.message)
+
+
+def test_reading_a_journal_without_trials_does_not_write_it(phantom):
+    made = sweep.create("new", _plan())
+    for content in (b"", b'{"op_code":0,"wor'):
+        made.journal.write_bytes(content)
+        assert leaderboard.table(made).empty and leaderboard.importance(made) == {} and search.remaining(made) == 6
+        assert made.journal.read_bytes() == content
+
+
+def test_sweeps_that_may_not_be_read_are_named(phantom, denied):
+    made, other = sweep.create("first", _plan()), sweep.create("second", _plan())
+    with denied(made.folder):
+        assert sweep.listing() == [other]
+        (found,) = sweep.damaged()
+        assert (found.name, str(found.message)) == (
+            "first",
+            f"{made.folder / 'plan.json'} is not readable: Permission denied.",
+        )
+    with denied(made.folder.parent), pytest.raises(UserError, match="sweeps is not readable: Permission denied"):
+        sweep.listing()
+    assert set(sweep.listing()) == {made, other}
