@@ -177,7 +177,7 @@ def _mark_if_dead(run: Run, status: RunStatus) -> bool:
         return False
     if is_dead(run, status):
         status = run.status
-        if run_process.is_to_begin(status):
+        if run_process.is_to_begin(status) and settings.executor() is Executor.DASK:
             message = msg(
                 "No worker of the cluster has begun the run within {minutes} minutes: all are busy, or cannot use this "
                 "workspace, which their logs tell. It waits again.",

@@ -160,7 +160,9 @@ def test_heartbeat_of_another_machine_keeps_a_run_alive(elsewhere):
     assert elsewhere.status.state == "failed"
 
 
-def test_run_that_no_worker_begins_waits_again(trained):
+def test_run_that_no_worker_begins_waits_again(trained, monkeypatch):
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+
     def waiting(seconds):
         changes = {"state": "running", "worker": True, "pid": -1, "started": time.time() - seconds}
         run_process.write_status(trained, trained.status, **changes)
