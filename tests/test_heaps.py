@@ -4,6 +4,7 @@ import asyncio
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -75,7 +76,9 @@ def test_every_server_has_bounded_heaps(home, monkeypatch):
         async with server.lifespan(None):
             assert called == [True]
 
-    asyncio.run(start())
+    # In a thread of its own: the browser's tests leave an event loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, start()).result()
 
 
 def test_arrow_takes_the_memory_of_the_system():
