@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cxrcore.data.images import png
+from cxrcore.figures import flow_diagram
 from tests.data.zip_files import zipped
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -25,6 +26,15 @@ def generated(server, chromium):
     address = page.url
     page.close()
     return address
+
+
+def test_flow_of_the_images_is_drawn(generated, page):
+    page.goto(generated)
+    flow = page.get_by_role("img", name="Identified: 24. Left out: 0. Included: 24 (")
+    expect(flow).to_be_visible()
+    assert flow.evaluate("image => image.decode().then(() => image.naturalWidth)") == flow_diagram.WIDTH
+    page.set_viewport_size({"width": 420, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_audit_tab_and_url(generated, page, shot):

@@ -9,7 +9,7 @@ from cxrcore.data import classes, dataset, exclusions, summary
 from cxrcore.data.dataset import PART_TITLES, Dataset
 from cxrcore.data.readers.base import LAYOUTS
 from cxrcore.data.summary import DatasetSummary
-from cxrcore.figures import charts, flow_diagram
+from cxrcore.figures import charts, flow_diagram, palette
 from cxrcore.i18n import t, translate
 from cxrcore.ui import csv_table, feedback, kept_figures
 from cxrcore.ui.data import class_editor, edit_history, examples
@@ -64,7 +64,10 @@ def _flow_and_counts(data: Dataset, found: DatasetSummary) -> None:
     (left, right), names = st.columns(2, gap="large"), list(found.flow.included)
     with left:
         st.subheader(t("Flow of the images"))
-        st.html(flow_diagram.svg(found.flow, names, "currentColor"))
+        # As a picture: `st.html` leaves out SVG.
+        ink = palette.INK[st.context.theme.type or "light"]
+        drawing, described = flow_diagram.svg(found.flow, names, ink), flow_diagram.in_words(found.flow)
+        st.image(drawing, width=flow_diagram.WIDTH, alt=described)
         if found.split_problem:
             st.warning(feedback.error_text(found.split_problem))
         else:
