@@ -31,6 +31,12 @@ def evaluate(
     }
 
 
+def source_numbers(*columns: "pd.Series[str]") -> dict[str, str]:
+    """Return what sources are called in exports: numbers, as their names are those of folders or files."""
+    known = sorted({name for column in columns for name in column.unique()} - {""})
+    return {"": ""} | {name: str(number) for number, name in enumerate(known, 1)}
+
+
 def _groups(table: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
     known = table[~table[column].astype(str).isin(("", "unknown"))]
     return [(str(value), rows.reset_index(drop=True)) for value, rows in known.groupby(column, observed=True)]

@@ -11,7 +11,9 @@ from cxrcore import settings
 from cxrcore.files import parse_json
 from cxrcore.runs.registry import PREPARED
 
-SETTLED_SECONDS = 60  # a file that was written more recently may be of a write that has not ended
+# A file that was written more recently may be of a write that has not ended: a table of measurements is written after
+# each 5,000 images.
+SETTLED_SECONDS = 3600
 _PREPARED_SWEEP = re.compile(r"\..+\.[0-9a-f]{8}")  # see `sweep.create`
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}(\.\w+)?")  # see `files.atomic_path`
 

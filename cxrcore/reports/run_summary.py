@@ -155,9 +155,8 @@ class RunSummary:
 
     @cached_property
     def source_names(self) -> dict[str, str]:
-        """What the sources are called in exports: numbers, as their names are those of folders or files."""
-        known = sorted({*self.run.table["source"], *self.table["source"]} - {""})
-        return {"": ""} | {name: str(number) for number, name in enumerate(known, 1)}
+        """What the sources are called in exports."""
+        return subgroups.source_numbers(self.run.table["source"], self.table["source"])
 
     @cached_property
     def external(self) -> list[ExternalEvaluation]:

@@ -12,6 +12,9 @@ from cxrcore.evaluation import subgroups
 from cxrcore.figures import formatting
 from cxrcore.i18n import current, format_date, format_number, t, translate
 
+# What has a meaning anywhere, and what begins a list or underlines a heading.
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>|&$~#]|^[-+=](?!\d)|(?<=^\d)[.)](?!\d)|(?<=^\d\d)[.)](?!\d)")
+
 
 def html(name: str, **values: object) -> str:
     """Return a template of this folder filled in; every value is escaped for HTML except those it marks as safe."""
@@ -23,11 +26,14 @@ def markdown(name: str, **values: object) -> str:
     return _render(name, False, values)
 
 
+def markdown_text(text: str) -> str:
+    """Return a text so that it stays text in Markdown, in one line; in a table and at the start of a line too."""
+    return _MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
+
+
 def _escaped(value: object) -> object:
-    """Return a value so that it stays text in Markdown, in a table too; what is marked as safe stays as it is."""
-    if isinstance(value, Markup):
-        return value
-    return re.sub(r"([\\`*_\[\]<>|&$~])", r"\\\1", str(value)).replace("\n", " ")
+    """Return what is marked as safe as it is, and other values as text."""
+    return value if isinstance(value, Markup) else markdown_text(str(value))
 
 
 def _render(name: str, escaped: bool, values: dict[str, object]) -> str:

@@ -1,6 +1,6 @@
 """The files of a run folder as typed values."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,8 @@ from cxrcore.sealing import SealedMessage
 
 QUEUED, RUNNING, FINISHED, STOPPED, FAILED = "queued", "running", "finished", "stopped", "failed"
 LIVE = {QUEUED, RUNNING}
+# Until the year 3000: later times are no dates on every system.
+Time = Annotated[float, Field(ge=0, le=32_503_680_000, allow_inf_nan=False)]
 RunState = Literal["queued", "running", "finished", "stopped", "failed"]
 WARNINGS = {"collapsed", "exploded"}
 STATE_LABELS = {
@@ -42,11 +44,11 @@ class RunStatus(Stored, ProcessId):
     """
 
     state: RunState
-    created: float = 0.0
-    started: float = 0.0
-    ended: float = 0.0
+    created: Time = 0.0
+    started: Time = 0.0
+    ended: Time = 0.0
     stage: str = "starting"
-    stage_started: float = 0.0
+    stage_started: Time = 0.0
     done: int = 0
     total: int = 0
     first: int = 0

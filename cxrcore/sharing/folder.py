@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cxrcore import __version__
 from cxrcore.errors import UserError
+from cxrcore.reports.templates import markdown_text
 from cxrcore.runs import Run
 from cxrcore.sharing import package
 from cxrcore.sharing import runs as copies
@@ -66,7 +67,7 @@ def write(chosen: Sequence[Run], folder: Path, entry: Path) -> None:
             text = environment.get_template(f"{name.removeprefix('.')}.j2").render(
                 version=__version__,
                 python=f"{sys.version_info.major}.{sys.version_info.minor}",
-                titles=[(run.title or run.name).replace("\n", " ") for run in chosen],
+                titles=[markdown_text(run.title or run.name) for run in chosen],
             )
             (made / name).write_text(text, encoding="utf-8")
         made.replace(folder)

@@ -13,10 +13,10 @@ _MOST = 1000  # rows that are sent to the browser
 Rows: TypeAlias = pd.DataFrame | Sequence[Mapping[str, object]]
 
 
-def show(rows: Rows, file_name: str, label: str = "") -> None:
+def show(rows: Rows, file_name: str, label: str = "", saved: Rows | None = None) -> None:
     """Show a table in a closed expander with `label`; see `content`."""
     with st.expander(label or t("Table"), icon=":material/table:"):
-        content(rows, file_name)
+        content(rows, file_name, saved)
 
 
 def content(rows: Rows, file_name: str, saved: Rows | None = None) -> None:

@@ -133,7 +133,7 @@ def test_notes_are_kept_beside_those_of_others(results, shared_run, page):
     for number, text in enumerate(("a second look", "mine")):
         expect(page.locator(".cxr-grid button").first).to_be_visible()
         dialog = _opened(page, number)
-        # At the end one field, and an empty one: while a page runs, Streamlit leaves that of the image before beside it.
+        # At the end one field, and an empty one: while a page runs, that of the image before is left beside it.
         page.wait_for_function(
             "() => { const notes = [...document.querySelectorAll('[role=dialog] textarea[aria-label=note]')];"
             " return notes.length === 1 && notes[0].value === ''; }"

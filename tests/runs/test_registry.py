@@ -67,6 +67,15 @@ def test_invalid_setting_is_named(pair):
     assert "tap of cxrtiny: expected one of" in str(runs.damaged()[0].message) and runs.listing() == [whole]
 
 
+@pytest.mark.parametrize("name", ["created", "started", "ended", "stage_started"])
+@pytest.mark.parametrize("time", ["1e300", "1e15", "-1e15", "NaN", "Infinity"])
+def test_time_that_is_no_date_is_named_as_damage(pair, name, time):
+    whole, copy = pair
+    values = json.loads((copy.folder / "status.json").read_text()) | {name: 0}
+    (copy.folder / "status.json").write_text(json.dumps(values).replace(f'"{name}": 0', f'"{name}": {time}'))
+    assert runs.listing() == [whole] and [run.name for run in runs.damaged()] == [copy.name]
+
+
 def test_damaged_table_is_an_error_of_its_own(pair):
     _, copy = pair
     (copy.folder / "table.parquet").write_bytes(b"PAR1")

@@ -60,6 +60,14 @@ def test_tables_name_pictures_by_their_hash(shared, trained, monkeypatch):
     assert len(list((shared / "workspace" / "images").iterdir())) == n
 
 
+def test_title_is_text_in_the_instructions(trained, tmp_path, no_wheel):
+    trained.describe(title="![x](https://host.example/t.png)\r\n# <b>Demo</b> 1. 50% - a_b")
+    sharing.write([trained], tmp_path / "shared", ENTRY)
+    text = r"- !\[x\](https://host.example/t.png) \# \<b\>Demo\</b\> 1. 50% - a\_b"
+    for name in ("README.md", "LEIA-ME.md"):
+        assert text in (tmp_path / "shared" / name).read_text().splitlines()
+
+
 def _relative(paths, shared):
     return [path.removeprefix(f"{shared / 'workspace'}/") for path in paths]
 

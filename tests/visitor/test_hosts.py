@@ -50,7 +50,9 @@ def test_foreign_host_gets_no_socket(server):
     assert _ask(server, "/_stcore/stream", **SOCKET, Origin=own)[0] == 101
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1", "http://127.0.0.1"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:1", "http://127.0.0.1", "http://["]
+)
 def test_foreign_origin_gets_no_socket(server, origin):
     assert _ask(server, "/_stcore/stream", **SOCKET, Origin=origin)[0] == 403
 

@@ -103,6 +103,12 @@ def _by_another_key(oidc):
     return oidc.token()
 
 
+def _with_header(oidc, **values):
+    """A header with members of a wrong type, which tells before anything is verified."""
+    header = _text(json.dumps({"alg": "RS256", "kid": "first"} | values).encode())
+    return ".".join([header, *oidc.token().split(".")[1:]])
+
+
 WRONG = {
     "none": lambda oidc: "",
     "not a token": lambda oidc: "abc",
@@ -115,6 +121,10 @@ WRONG = {
     "viewer": lambda oidc: oidc.token(email="guest@other.example"),
     "no expiry": lambda oidc: oidc.token(exp=None),
     "unsigned": lambda oidc: _forged(oidc, "none") + ".",
+    "critical number": lambda oidc: _with_header(oidc, crit=5),
+    "critical object": lambda oidc: _with_header(oidc, crit=[{}]),
+    "key as a list": lambda oidc: _with_header(oidc, kid=["first"]),
+    "algorithm as an object": lambda oidc: _with_header(oidc, alg={}),
     "public key": _signed_by_the_public_key,
     "another key": _by_another_key,
 }
@@ -168,6 +178,16 @@ def test_unexpected_error_is_logged_and_not_told(client, oidc, trained, monkeypa
     monkeypatch.setattr(PoolInProcess, "call", fail)
     with caplog.at_level(logging.ERROR):
         answer = _post(client, oidc.token(), trained.name, _png())
+    assert answer.status_code == 500 and "somebody" not in answer.text and "somebody" in caplog.text
+
+
+def test_unexpected_error_before_the_prediction_is_logged_too(client, oidc, monkeypatch, caplog):
+    def fail(client_id):
+        raise OSError(2, "secret", "/home/somebody/x")
+
+    monkeypatch.setattr(tokens, "provider", fail)
+    with caplog.at_level(logging.ERROR):
+        answer = _post(client, oidc.token())
     assert answer.status_code == 500 and "somebody" not in answer.text and "somebody" in caplog.text
 
 

@@ -9,8 +9,10 @@ from cxrcore.data import classes, dataset, exclusions, summary
 from cxrcore.data.dataset import PART_TITLES, Dataset
 from cxrcore.data.readers.base import LAYOUTS
 from cxrcore.data.summary import DatasetSummary
+from cxrcore.evaluation import subgroups
 from cxrcore.figures import charts, flow_diagram, palette
 from cxrcore.i18n import t, translate
+from cxrcore.reports.run_summary import image_id
 from cxrcore.ui import csv_table, feedback, kept_figures
 from cxrcore.ui.data import class_editor, edit_history, examples
 
@@ -85,7 +87,7 @@ def _flow_and_counts(data: Dataset, found: DatasetSummary) -> None:
         box = st.expander(t("Images left out"), icon=":material/table:", key="left out", on_change="rerun")
         if box.open:  # there may be a hundred thousand
             with box:
-                csv_table.content(_left_out(data), "left-out.csv")
+                csv_table.content(_left_out(data), "left-out.csv", _neutral(data))
 
 
 def _bars(title: str, counts: dict[str, dict[str, int]], names: list[str], key: str) -> None:
@@ -106,6 +108,19 @@ def _left_out(data: Dataset) -> pd.DataFrame:
             t("reason"): [translate(exclusions.reason(stored)) for stored in left_out["left_out_reason"]],
             t("source"): left_out["source"],
             t("finding"): left_out["finding"].map(classes.finding_label),
+            t("view"): left_out["view"],
+        }
+    )
+
+
+def _neutral(data: Dataset) -> pd.DataFrame:
+    """Return the images that are left out as other exports name them: without names of files, folders and sources."""
+    left_out, numbers = data.left_out, subgroups.source_numbers(data.table["source"])
+    return pd.DataFrame(
+        {
+            t("name in exports"): [image_id(digest) for digest in left_out["sha256"]],
+            t("why"): [translate(exclusions.KINDS.get(kind, kind)) for kind in left_out["left_out"]],
+            t("source"): left_out["source"].map(numbers),
             t("view"): left_out["view"],
         }
     )

@@ -22,15 +22,22 @@ _LONGEST = 22  # characters of a name beside an axis
 _MOST_IN_SUBGROUPS = 3  # classes with columns of their own
 
 
-def show(table: pd.DataFrame, metrics: ClassificationMetrics, positive: str, by_patient: bool = False) -> None:
+def show(
+    table: pd.DataFrame,
+    metrics: ClassificationMetrics,
+    positive: str,
+    sources: Mapping[str, str],
+    by_patient: bool = False,
+) -> None:
     """Show the metrics of a prediction table; of a two-class question those of the `positive` class, else "".
 
-    `by_patient` tells whether the intervals of proportions are by patient.
+    `sources` are the names of sources in files that are downloaded, by those on the page; `by_patient` tells whether
+    the intervals of proportions are by patient.
     """
     _summary(metrics, positive)
     _by_class(metrics, positive, by_patient)
     _overall(metrics)
-    _subgroups(table, metrics.classes, positive, by_patient)
+    _subgroups(table, metrics.classes, positive, sources, by_patient)
 
 
 def _summary(metrics: ClassificationMetrics, positive: str) -> None:
@@ -175,7 +182,9 @@ def _overall(metrics: ClassificationMetrics) -> None:
     st.dataframe([{t("metric"): name, t("value"): value} for name, value in rows.items()], hide_index=True)
 
 
-def _subgroups(table: pd.DataFrame, names: list[str], positive: str, by_patient: bool) -> None:
+def _subgroups(
+    table: pd.DataFrame, names: list[str], positive: str, sources: Mapping[str, str], by_patient: bool
+) -> None:
     st.subheader(t("Metrics by subgroup"))
     with st.spinner(t("Computing the intervals (bootstrap)")):
         found = _evaluated(table, tuple(names), by_patient)
@@ -196,7 +205,9 @@ def _subgroups(table: pd.DataFrame, names: list[str], positive: str, by_patient:
     if len(shown) > _MOST_IN_SUBGROUPS:
         shown = [st.selectbox(t("Class"), names, format_func=classes.label, key="subgroup class")]
     rows = [_group(value, metrics, shown) for value, metrics in found[column].items()]
-    csv_table.show(rows, "metrics-by-subgroup.csv")
+    called = sources if column == "source" else {}
+    saved = [_group(called.get(value, value), metrics, shown) for value, metrics in found[column].items()]
+    csv_table.show(rows, "metrics-by-subgroup.csv", saved=saved)
     st.caption(translate(subgroups.CAVEAT))
     few = [value for value, metrics in found[column].items() if metrics.n < subgroups.FEW]
     if few:

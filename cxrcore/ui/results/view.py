@@ -6,7 +6,7 @@ import streamlit as st
 from cxrcore import settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.data import classes
-from cxrcore.evaluation import limitations, reported, verdict
+from cxrcore.evaluation import limitations, reported, subgroups, verdict
 from cxrcore.evaluation.metrics import evaluate
 from cxrcore.evaluation.reported import ReportedResult
 from cxrcore.evaluation.verdict import Verdict
@@ -133,7 +133,8 @@ def _pooled_metrics(table: pd.DataFrame, names: tuple[str, ...]) -> Classificati
 
 
 def _metrics(run: Run, result: ReportedResult, found: ClassificationMetrics) -> None:
-    metrics.show(result.table, found, run.positive, by_patient=result.pooled)
+    sources = subgroups.source_numbers(run.table["source"], result.table["source"])
+    metrics.show(result.table, found, run.positive, sources, by_patient=result.pooled)
     learning_curve.show(run, result.table)
 
 

@@ -60,4 +60,8 @@ def is_allowed_host(host: str) -> bool:
 
 
 def _is_same(origin: str, host: str) -> bool:
-    return urlsplit(origin).netloc.lower() == host.lower() or origin in st.get_option("server.corsAllowedOrigins")
+    try:
+        name = urlsplit(origin).netloc
+    except ValueError:  # a bracket without its other one
+        return False
+    return name.lower() == host.lower() or origin in st.get_option("server.corsAllowedOrigins")

@@ -68,6 +68,13 @@ async def predict(request: Request) -> Response:
     answer now, both with `Retry-After`; 500 for an unexpected error, which is logged. The image is kept nowhere.
     """
     try:
+        return await _answered(request)
+    except Exception as error:
+        return _error(500, f"The prediction failed. The server's log has the details under {logs.unexpected(error)}.")
+
+
+async def _answered(request: Request) -> Response:
+    try:
         client = sign_in.client_id()
     except UserError:
         client = None
@@ -93,8 +100,6 @@ async def predict(request: Request) -> Response:
         return _error(400, "The image did not arrive.")
     except UnavailableError as error:
         return _error(503, str(error), **{"Retry-After": str(_UNAVAILABLE_SECONDS)})
-    except Exception as error:
-        return _error(500, f"The prediction failed. The server's log has the details under {logs.unexpected(error)}.")
     finally:
         _limits.leave(user)
 

@@ -50,7 +50,7 @@ class Provider:
             jwt.JWTClaimsRegistry(
                 iss={"essential": True, "value": issuer}, exp={"essential": True}, sub={"essential": True}
             ).validate(found.claims)
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, TypeError) as error:  # TypeError: a header that is not as joserfc expects
             raise UserError("The token is not valid.") from error
         if roles.role(found.claims, self._client_id) is not Role.EDITOR:
             raise UserError("Only editors may do this.")
