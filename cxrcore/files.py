@@ -34,6 +34,7 @@ _FORMULA = re.compile(
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # as JSON writes one; most text has none, so most is searched only
 MAX_DEPTH = 100  # no file is nested so deeply; functions that walk through a value call themselves at each level
 MAX_TEXT_BYTES = 2**30  # more than any text file of a workspace has, and less than the memory of a computer
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows alters ends of lines without it
 _changes = itertools.count(1)
 _last_change = 0
 
@@ -146,7 +147,7 @@ def append_line(target: Path, value: Any) -> None:
     """
     settings.require_writable()
     line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
-    descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT | _BINARY, 0o644)
     try:
         _cut_torn_line(descriptor)
         with disk_errors(target):
@@ -160,7 +161,7 @@ def append_line(target: Path, value: Any) -> None:
 def cut_torn_line(target: Path) -> None:
     """Cut off what a crash, a full disk or a loss of power left of the last line of a file."""
     settings.require_writable()
-    descriptor = os.open(target, os.O_RDWR)
+    descriptor = os.open(target, os.O_RDWR | _BINARY)
     try:
         _cut_torn_line(descriptor)
     finally:
@@ -169,8 +170,14 @@ def cut_torn_line(target: Path) -> None:
 
 def _cut_torn_line(descriptor: int) -> None:
     size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)
+    if size and _read_at(descriptor, size - 1) != b"\n":
+        os.ftruncate(descriptor, _read_at(descriptor, 0).rfind(b"\n") + 1)
+
+
+def _read_at(descriptor: int, position: int) -> bytes:
+    """Return the rest of a file; Windows has no `os.pread`."""
+    os.lseek(descriptor, position, os.SEEK_SET)
+    return os.read(descriptor, os.fstat(descriptor).st_size - position)
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -179,7 +186,7 @@ def open_regular(path: Path) -> BufferedReader:
     Raises:
         OSError: there is no such file, or it is not a regular one (`errno.EINVAL`).
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a regular file", str(path))

@@ -121,8 +121,10 @@ class _BoundedFile(io.BufferedReader):
         return super().read(size)
 
 
-def opened(source: Path | io.BytesIO) -> zipfile.ZipFile:
+def opened(source: Path | io.RawIOBase | io.BytesIO) -> zipfile.ZipFile:
     """Return an archive whose list of entries was read, which takes some hundred bytes of memory for each.
+
+    A file that is given open is closed on an error only.
 
     Raises:
         Exception: of any type, as zipfile does on damaged archives; of a list over `MAX_DIRECTORY`, `ValueError`.

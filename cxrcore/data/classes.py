@@ -165,10 +165,16 @@ def _printable(name: str) -> str:
     for character in name:
         is_joiner = character in _JOINERS and kept and not (kept[-1].isascii() or kept[-1].isspace())
         is_visible = unicodedata.category(character) not in ("Cc", "Cf", "Cs") and character not in _BLANK
+        if character == _EMOJI_FORM:
+            is_visible = bool(kept) and unicodedata.category(kept[-1]) == "So"
         if is_visible or (is_joiner and kept[-1] not in _JOINERS):
             kept += character
     return kept.rstrip(_JOINERS)
 
 
 _JOINERS = "\u200c\u200d"
-_BLANK = "\u034f\u115f\u1160\u2800\u3164\uffa0"  # letters and symbols without a form
+_EMOJI_FORM = "\ufe0f"
+# Letters and symbols without a form, and what chooses a form of the character before; U+FE0F does so in many emoji.
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0" + "".join(
+    map(chr, [*range(0xFE00, 0xFE0F), *range(0xE0100, 0xE01F0)])
+)

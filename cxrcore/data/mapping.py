@@ -249,7 +249,7 @@ class _FreeNames:
 
     def __init__(self) -> None:
         self._used: set[str] = set()
-        self._numbers: dict[str, int] = {}  # the last number of each name, as a table may have 100,000 findings
+        self._numbers: dict[str, int] = {}  # the last number of each name: counting from 1 would be quadratic
 
     def take(self, name: str) -> str:
         """Return a name that was not taken before; `LEAVE_OUT` stays as it is."""

@@ -64,6 +64,8 @@ class _Index:
             names = sorted((e.name for e in os.scandir(folder) if e.name[0] != "." and _is_folder(e)), reverse=True)
         except FileNotFoundError:
             names = []
+        except OSError as error:
+            raise UnreadableFileError(folder, error) from error
         found = {}
         for name in names:
             try:
@@ -87,6 +89,9 @@ def known(now: bool = False) -> tuple[KnownRun, ...]:
 
     The same tuple is returned as long as nothing has changed. A file that another program has changed in place, which
     no atomic write does, is seen `now` only.
+
+    Raises:
+        UnreadableFileError: the folder of all runs cannot be read.
     """
     return _WATCHED.get(settings.runs_folder(), now)
 

@@ -86,12 +86,13 @@ def import_run(file: Path) -> Run:
 def _unpack(file: Path, folder: Path) -> str:
     """Write the files of an archive into a new folder and return the run's name."""
     try:
-        packed = archive.opened(file)
+        opened = file.open("rb", buffering=0)
+        packed = archive.opened(opened)
     except Exception as error:  # zipfile raises errors of any type on damaged archives
         raise UserError(
             "{name} cannot be opened as a ZIP ({error}). Download or export it again.", name=file.name, error=error
         ) from error
-    with packed:
+    with opened, packed:  # zipfile does not close a file that it is given
         entries: dict[str, zipfile.ZipInfo] = {}
         for entry in packed.infolist():
             archive.check_entry(entry, file.name)

@@ -8,7 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 from cxrcore import access, settings
 from cxrcore.access import Role
 from cxrcore.i18n import t
-from cxrcore.ui import locale, turns
+from cxrcore.ui import feedback, locale, turns
 from cxrcore.ui.visitor import sign_in
 
 FAVICON = Path(__file__).parent / "favicon.png"
@@ -58,7 +58,7 @@ def show(page: StreamlitPage) -> None:
         sign_in.page()
         return
     sign_in.show_account()
-    with turns.PAGES.turn():
+    with turns.PAGES.turn(), feedback.friendly():
         page.run()
 
 

@@ -84,10 +84,11 @@ def prepare() -> None:
         importlib.import_module(module.name)
     with suppress(UserError):  # the pages tell that the datasets cannot be read
         dataset.names()
-    for run in runs.listing():
-        with suppress(UserError, OSError):
-            if not verdict.is_kept(run):
-                verdict.of_run(run)
+    with suppress(UserError):  # nor the runs
+        for run in runs.listing():
+            with suppress(UserError, OSError):
+                if not verdict.is_kept(run):
+                    verdict.of_run(run)
 
 
 def _session() -> str:

@@ -207,6 +207,11 @@ _INVISIBLE = [
     "\u2800",
     "é\u200d\u200dé",
     "é\u200d",
+    "NORMAL\ufe0f",
+    "NORMAL\ufe00",
+    "NORMAL\u180b",
+    "NORMAL\u17b4",
+    "A\U000e0100",
 ]
 
 
@@ -218,7 +223,18 @@ def test_names_that_are_no_class_names_are_refused(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["<script>alert(1)</script>", "=1+1", "a/b", "رئة" * 20, "🫁", "{name}", "a|b", "می\u200cخواهم", "👨\u200d⚕"],
+    [
+        "<script>alert(1)</script>",
+        "=1+1",
+        "a/b",
+        "رئة" * 20,
+        "🫁",
+        "{name}",
+        "a|b",
+        "می\u200cخواهم",
+        "👨\u200d⚕",
+        "❤\ufe0f",
+    ],
 )
 def test_any_printable_name_is_a_class_name(name):
     assert classes.checked(f" {name}  ") == name

@@ -28,6 +28,11 @@ def test_a_damaged_run_does_not_end_it(trained, monkeypatch):
     server.prepare()
 
 
+def test_runs_that_may_not_be_read_do_not_end_it(trained, denied):
+    with denied(trained.folder.parent):
+        server.prepare()
+
+
 def test_datasets_that_may_not_be_read_do_not_end_it(trained, denied, monkeypatch):
     asked = []
     monkeypatch.setattr(verdict, "is_kept", lambda run: asked.append(run.name))

@@ -43,6 +43,18 @@ def test_pages_name_what_is_damaged_and_show_the_other_run(pair, file, damage):
     assert faults.digest(whole.folder) == before
 
 
+@pytest.mark.parametrize("folder", ["runs", "datasets", "sweeps"])
+@pytest.mark.parametrize("page", ["home", "data", "train", "results", "explain", "compare", "status"])
+def test_folder_that_may_not_be_read_is_named_on_every_page(page, folder, trained, home, open_page, denied, request):
+    (home / "sweeps").mkdir(exist_ok=True)
+    with denied(home / folder):
+        test = open_page(page)
+    shown = [element.value for element in [*test.error, *test.warning]]
+    needs = {"runs": {"home", "train", "results", "explain", "compare"}, "datasets": {"data", "train"}, "sweeps": set()}
+    if page in needs[folder]:
+        assert any("is not readable" in text for text in shown), shown
+
+
 def test_run_that_is_deleted_while_a_page_shows_it(pair):
     def page():
         import os

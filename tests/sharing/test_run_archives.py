@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from cxrcore import runs, settings
+from cxrcore.data import archive
 from cxrcore.errors import UserError
 from cxrcore.features.keras_setup import keras
 from cxrcore.jobs.worker_pool import WorkerPool
@@ -58,6 +59,15 @@ def pack(file, content):
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, value in content.items():
             archive.writestr(name, value)
+
+
+def test_archive_is_closed_after_the_import(exported, monkeypatch):
+    made = []
+
+    whole = archive.opened
+    monkeypatch.setattr(archive, "opened", lambda source: made.append(source) or whole(source))
+    archives.import_run(exported)
+    assert [file.closed for file in made] == [True]
 
 
 def test_round_trip_keeps_results_and_nothing_else(trained, tmp_path, home):
