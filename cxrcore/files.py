@@ -249,17 +249,24 @@ def parse_json(text: str | bytes) -> Any:
 
     Raises:
         ValueError: it is not JSON, is nested more than `MAX_DEPTH` deep, or holds half of a surrogate pair, which UTF-8
-            cannot hold.
+            cannot hold, or an integer of more than 64 bits, which no table can.
     """
     text = text if isinstance(text, str) else text.decode()
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_int=_integer)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(value)
     if _SURROGATE.search(text):
         json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _integer(text: str) -> int:
+    value = int(text)
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("an integer of more than 64 bits")
     return value
 
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_array
 from scipy.stats import binomtest, norm, t
 
@@ -175,7 +176,8 @@ def _wilson(share: float, n: float) -> tuple[float, float]:
 
 def _resamples(patients: Sequence[str], seed: int) -> tuple[np.ndarray, Iterator[np.ndarray]]:
     """Return the index of each image's patient, and chunks of how often each patient is drawn, (chunk, patients)."""
-    names, group = np.unique(np.asarray(patients), return_inverse=True)
+    # By their first images, not their names: a copy of the run in which patients are numbered has the same intervals.
+    group, names = pd.factorize(np.asarray(patients))
     rng = np.random.default_rng(seed)
     even = np.full(len(names), 1 / len(names))
     count, size = resamples(len(group)), max(1, min(_CHUNK, _CHUNK_IMAGES // max(len(group), 1)))

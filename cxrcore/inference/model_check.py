@@ -1,14 +1,19 @@
 """Refusal of `.keras` files that hold anything but the layers that this program saves: loading must run no code."""
 
 import io
+import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 from cxrcore.errors import UserError
 from cxrcore.features import hdf5_check
 from cxrcore.files import parse_json
 
+if TYPE_CHECKING:
+    import keras
+
+MOST_VALUES = 2**27  # of a layer for one image: VGG16 has 2**26 at 1,024 pixels
 _FILES = {"metadata.json": 2**16, "config.json": 16 * 2**20, "model.weights.h5": hdf5_check.MAX_BYTES}  # most bytes
 _LAYERS = [
     "Activation",
@@ -45,6 +50,21 @@ _KNOWN: set[tuple[str | None, str, str | None]] = {
     ("keras.src.models.functional", "Functional", "Functional"),
     *((None, name, None) for name in ("__keras_tensor__", "__slice__", "__tuple__", "__ellipsis__")),
 }
+
+
+def check_sizes(model: "keras.Model") -> None:
+    """Raise `UserError` if a layer of a loaded model gives over `MOST_VALUES` numbers for an image, or an unknown
+    number: a small file may ask for more memory than the machine has.
+    """
+    from cxrcore.features.keras_setup import keras
+
+    for operation in model.operations:
+        if isinstance(operation, keras.Model):
+            check_sizes(operation)
+        for output in keras.tree.flatten(operation.output):
+            shape = tuple(output.shape[1:])
+            if None in shape or math.prod(shape) > MOST_VALUES:
+                raise UserError("the layer {name!r} gives {shape} numbers", name=operation.name, shape=str(shape))
 
 
 def check(path: Path) -> None:

@@ -26,7 +26,7 @@ from cxrcore.data import archive, classes, dataset
 from cxrcore.errors import DamagedFileError, NewerFileError, UserError
 from cxrcore.evaluation import metrics, verdict
 from cxrcore.files import append_line, atomic_path
-from cxrcore.inference import ood, saved_model
+from cxrcore.inference import model_check, ood, saved_model
 from cxrcore.jobs.worker_pool import WorkerPool
 from cxrcore.metric import ClassificationMetrics
 from cxrcore.runs import EVENTS, FINISHED, SELECTION, Run, RunCard, RunStatus
@@ -40,6 +40,7 @@ _MOST_BYTES = {
     ".json": 2**22, ".jsonl": 2**24, ".parquet": 2**26, ".npz": 2**26, ".npy": 2**28, ".keras": 2**28,
 }  # fmt: skip
 _MOST_ROWS, _MOST_TABLE = 1_000_000, 2**30  # rows, and bytes unpacked
+_MOST_COUNT = 10**9  # of images, epochs and seconds
 _LONGEST = 200  # characters of a text in a table, a title or a tag
 _MOST_TAGS = 50
 _NEEDED = ("config.json", "about.json", "status.json", "metrics.json", "table.parquet", "predictions.parquet")
@@ -204,6 +205,7 @@ def _check(archive_name: str, unpacked: Path, checked: Path, name: str, progress
     model = source.model_file if saved_model.has_model(source) else unpacked / runs.HEAD_FILE
     with _refusal(archive_name, model.name):
         head = saved_model.load_head(source)
+        model_check.check_sizes(saved_model.load(source) if model.name == runs.WHOLE_MODEL_FILE else head)
         if head.output_shape != (None, len(source.classes)):
             raise UserError(
                 "the model gives {shape}, expected a probability for each of {n} classes",
@@ -248,10 +250,13 @@ def _tables(archive_name: str, source: Run, target: Run, name: str) -> None:
         target.write_table("predictions.parquet", copies.neutral(predicted, {}, patients, folder))
     with _refusal(archive_name, "metrics.json"):
         found = source.results
+        expected = metrics.evaluate(predicted[predicted["split"] == "test"], names)
+        _check_metrics(found.test, expected)
         counts = [found.n_train, found.n_validation, found.n_test, found.kept_epoch, *found.seconds.values()]
-        _require(min(counts) >= 0 and "total" in found.seconds)
-        _check_metrics(found.test, metrics.evaluate(predicted[predicted["split"] == "test"], names))
-        found.write(target.folder / "metrics.json")
+        _require(min(counts) >= 0 and max(counts) <= _MOST_COUNT and "total" in found.seconds)
+        _require(found.n_test == expected.n)
+        # Intervals and metrics that are not compared are those of the predictions as well.
+        found.model_copy(update={"test": expected}).write(target.folder / "metrics.json")
     with _refusal(archive_name, SELECTION):
         if selection := source.selection:
             selection.write(target.folder / SELECTION)
@@ -259,13 +264,13 @@ def _tables(archive_name: str, source: Run, target: Run, name: str) -> None:
         if result := source.resampling:
             folds = _predictions(source, RESAMPLING_TABLE, names, "number")
             tested = [metrics.evaluate(fold, names) for _, fold in folds.groupby("number")]
-            expected = resampling.summary(source.requested, tested, 1.0)
-            _require(result.kind == expected.kind and len(result.done) == len(expected.done) <= result.planned)
-            _require(result.mean.keys() == expected.mean.keys())
-            pairs = [*zip(result.done, expected.done, strict=True)]
-            pairs += [(result.mean[key], expected.mean[key]) for key in expected.mean]
+            summary = resampling.summary(source.requested, tested, 1.0)
+            _require(result.kind == summary.kind and len(result.done) == len(summary.done) <= result.planned)
+            _require(result.mean.keys() == summary.mean.keys() and result.planned <= _MOST_COUNT)
+            pairs = [*zip(result.done, summary.done, strict=True)]
+            pairs += [(result.mean[key], summary.mean[key]) for key in summary.mean]
             _require(all(_same(one.value, other.value) for one, other in pairs))
-            result.model_copy(update={"settings": expected.settings}).write(target.folder / RESAMPLING)
+            summary.model_copy(update={"planned": result.planned}).write(target.folder / RESAMPLING)
             target.write_table(RESAMPLING_TABLE, copies.neutral(folds, {}, patients, folder))
 
 

@@ -89,6 +89,20 @@ def test_round_trip_keeps_results_and_nothing_else(trained, tmp_path, home):
     assert {path.name for path in (home / "runs").iterdir()} == {trained.name, found.name}
 
 
+def test_intervals_are_those_of_the_predictions(trained, tmp_path):
+    exported, results = tmp_path / "run.zip", trained.results
+    archives.export(trained, exported)
+    content = unpacked(exported)
+    (name,) = (name for name in content if name.endswith("/metrics.json"))
+    content[name] = json.dumps(json.loads(content[name])).encode()
+    changed = {"low": 0.999, "high": 1.0}
+    edited(name, test__accuracy={**json.loads(content[name])["test"]["accuracy"], **changed})(content)
+    edited(name, test__macro_f1={"value": 1.0, "low": 1.0, "high": 1.0, "n": 12}, test__patients=9999)(content)
+    pack(exported, content)
+    found = archives.import_run(exported)
+    assert found.results.test == results.test and results.test.accuracy.low < 0.9 and results.test.patients < 13
+
+
 def replaced(name, value):
     """Replace a file of the archive."""
     return lambda files: files.update({name: value})
@@ -183,6 +197,14 @@ HOSTILE = {
     "npz of other shapes": (npz(centre=np.ones(5), **FLAT), "novelty.npz is damaged"),
     "Lambda": (model(keras.layers.Lambda(lambda x: x)), "Lambda"),
     "wrong output": (model(keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(7)), "expected a probability"),
+    "huge layer": (
+        model(keras.layers.ZeroPadding2D(2000), keras.layers.GlobalAveragePooling2D()),
+        "ZeroPadding2D|zero_p",
+    ),
+    "other number of images": (edited("metrics.json", n_test=11), "metrics.json is damaged"),
+    "huge count": (edited("metrics.json", kept_epoch=10**10), "metrics.json is damaged"),
+    "huge integer": (edited("metrics.json", test__accuracy__n=10**30), "metrics.json is damaged"),
+    "time that is no date": (edited("status.json", created=1e15), "status.json is damaged"),
     "no model": (lambda files: files.pop("head.keras"), "head.keras: Run .* has no model"),
 }
 
