@@ -3,8 +3,8 @@
 Phantoms, sorted by class, pass CXRTiny once at 64 x 64 pixels. Prints JSON lines:
 
 - For each head and seed (of the split, the weights and the order of the images): test accuracy and the last losses in
-  memory; with a buffer of exactly all vectors, the largest difference of any epoch's loss from those in memory; with a
-  buffer of 10 %, the last losses and test accuracy, and its difference in percentage points.
+  memory; with the vectors in a file and a buffer that holds all, the largest difference of any epoch's loss from those
+  in memory; with a buffer of 10 %, the last losses and test accuracy, and its difference in percentage points.
 - For each head, the mean and the largest difference over the seeds.
 - For the logistic regression on mean and standard deviation of the same maps: the seconds, and the largest relative
   difference of the kernel that is solved with the vectors in a file from that with the vectors in memory.
@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def _fits(values: dict[str, Any], seeds: int, table: Any, labels: np.ndarray, ma
     from cxrcore.config import run_config
     from cxrcore.data import dataset, split
     from cxrcore.features.keras_setup import keras
-    from cxrcore.training import heads
+    from cxrcore.training import feature_vectors, heads
     from cxrcore.training.callbacks import Callback
     from cxrcore.training.feature_vectors import FeatureVectors
     from cxrcore.training.kept_vectors import MEMORY_BYTES
@@ -91,22 +92,26 @@ def _fits(values: dict[str, Any], seeds: int, table: Any, labels: np.ndarray, ma
         parts = split.by_patient(table, seed=seed)
         trained, validated, tested = (np.flatnonzero(parts == part) for part in dataset.PARTS)
 
-        def fitted(memory: int, config: Any = config, rows: Any = (trained, validated, tested)) -> tuple[Any, float]:
+        def fitted(
+            memory: int, in_file: bool, config: Any = config, rows: Any = (trained, validated, tested)
+        ) -> tuple[Any, float]:
             keras.utils.set_random_seed(config.seed)
             head = heads.build(config.head, maps.map_shape, 3, config.dropout)
             stem, losses = head.get_layer("stem"), Losses()
-            train, validation = (
-                FeatureVectors(maps, each, labels, stem, config.batch_size, memory) for each in rows[:2]
-            )
+            fits = {"side_effect": lambda *_: False} if in_file else {"wraps": feature_vectors._fit}
+            with mock.patch.object(feature_vectors, "_fit", **fits):
+                train, validation = (
+                    FeatureVectors(maps, each, labels, stem, config.batch_size, memory) for each in rows[:2]
+                )
             heads.standardise(head, train, config.seed)
             fit(head.get_layer("body"), train, validation, config, losses)
             answers = [np.asarray(head(maps.rows(chunk))).argmax(axis=1) for chunk in maps.chunks(rows[2])]
             return losses.found, float((np.concatenate(answers) == labels[rows[2]]).mean())
 
         width = heads.build(config.head, maps.map_shape, 3, 0.0).get_layer("stem").output_shape[1]
-        size = 4 * width * len(trained)
+        size = 4 * width * (len(trained) + run_config.make(dataset="streaming").batch_size)  # whole batches
         (whole, accuracy), (full, _), (part, of_part) = (
-            fitted(memory) for memory in (MEMORY_BYTES, size, int(SHARE * size))
+            fitted(*each) for each in ((MEMORY_BYTES, False), (size, True), (int(SHARE * size), True))
         )
         yield {
             "head": config.head,

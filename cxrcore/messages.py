@@ -4,12 +4,17 @@ A message is kept as an id and values, on disk too. The id is the English text, 
 of other languages, as gettext's msgid is. `i18n.translate` shows a message; `str(message)` is its English text.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+_NAME = re.compile(r"[^\W\d]\w{0,39}")
+_FORMAT = re.compile(r"[,+]?(\.\d)?[a-z%]?")
 
 
 class Message(BaseModel):
@@ -29,8 +34,26 @@ class Message(BaseModel):
     def _from_text(cls, value: Any) -> Any:
         return {"id": value} if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _is_plain(self) -> "Message":
+        """Refuse, as a file may hold it, what `str.format` would look up in a value or make a text of any length of."""
+        if self.values:
+            if not _is_plain(self.id):
+                raise ValueError("a text with a field that no message has")
+            try:
+                fill(self.id, self.values, str)
+            except LookupError as error:
+                raise ValueError("a text without the value of a field") from error
+        return self
+
     def __str__(self) -> str:
         return fill(self.id, self.values, str)
+
+
+@lru_cache(maxsize=2_000)
+def _is_plain(text: str) -> bool:
+    fields = [field for field in Formatter().parse(text) if field[1] is not None]
+    return all(_NAME.fullmatch(name) and _FORMAT.fullmatch(form or "") for _, name, form, _ in fields)
 
 
 def msg(text: str, /, **values: object) -> Message:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from cxrcore import files, i18n, schema
 from cxrcore.errors import DamagedFileError, NewerFileError, UserError
@@ -203,7 +204,7 @@ def test_metrics_of_version_1_are_migrated_at_any_depth():
     ],
 )
 def test_message_reads_back_as_id_and_values(values, tmp_path):
-    value = Example(name="x", message=msg("{text}", **values))
+    value = Example(name="x", message=msg(" ".join(f"{{{name}}}" for name in values), **values))
     value.write(tmp_path / "example.json")
     found = Example.read(tmp_path / "example.json").message
     assert found == value.message
@@ -261,3 +262,12 @@ def test_table_written_in_parts_is_read_in_parts(tmp_path, monkeypatch):
         list(schema.read_batches(path, ["mean"]))
     with pytest.raises(FileNotFoundError):
         list(schema.read_batches(tmp_path / "none.parquet", ["mean"]))
+
+
+@pytest.mark.parametrize(
+    "text", ["{x.__class__}", "{x:>300000000}", "{x[0]}", "{}", "{0}", "{y}", "{x:.1f}", "{x", "{x:{x}}"]
+)
+def test_message_of_a_file_has_no_field_but_its_values(text):
+    with pytest.raises(ValidationError):
+        Message(id=text, values={"x": "a"})
+    assert str(Message(id=text)) == text  # without values it is taken as it is

@@ -226,8 +226,9 @@ def free_name(stem: str) -> str:
 def delete(name: str) -> None:
     """Remove a dataset, damaged or not. Images that were imported from elsewhere stay where they are."""
     settings.require_writable()
-    shutil.rmtree(settings.datasets_folder() / name if exists(check_name(name)) else load(name).folder)
-    remove_replaced(name)
+    folder = settings.datasets_folder() / name if exists(check_name(name)) else load(name).folder
+    remove_replaced(name)  # first: without the dataset, `cxr doctor` would offer to put it back
+    shutil.rmtree(folder)
     note_change()
 
 

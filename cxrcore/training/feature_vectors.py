@@ -14,6 +14,11 @@ _RUN_BYTES = 4 * 2**20  # read at once from one place: enough for the speed of r
 _RUNS = 64  # of a block, at least: images of one class often follow each other
 
 
+def _fit(rows: int, most: int) -> bool:
+    """Tell whether so many vectors are kept in memory; a function, so that it can be measured what a file changes."""
+    return rows <= most
+
+
 class FeatureVectors:
     """The stem's output for chosen rows of `maps`, with their labels as class indices, int32 (n,).
 
@@ -42,10 +47,10 @@ class FeatureVectors:
         self._run = max(1, min(_RUN_BYTES // size, self._block // _RUNS))
         self._loaded: Any = None
         self._kept: KeptVectors | None = None
-        fits = len(rows) <= fitting
+        fits = _fit(len(rows), fitting)
         if stem or fits:
             parts = (np.asarray(stem(part) if stem else part) for part in map(maps.rows, maps.chunks(rows)))
-            kept = KeptVectors(len(rows), parts, fitting * size)
+            kept = KeptVectors(len(rows), parts, fitting * size if fits else 0)
             self._loaded, self._kept = (tf.constant(kept[:]), None) if fits else (None, kept)
 
     @property

@@ -12,6 +12,7 @@ import streamlit as st
 from cachetools import LRUCache, cached
 from PIL import Image
 
+from cxrcore import settings
 from cxrcore.data.errors import ImageError
 from cxrcore.explain.overlay import overlay
 from cxrcore.figures import palette, thumbnails
@@ -141,10 +142,9 @@ def content(card: Card, styles: Mapping[str, ClassStyle]) -> dict[str, Any]:
     over = ""
     if picture and card.heatmap is not None:
         over = _overlay(card.path, modified_at(card.path), card.heatmap)
-    description = ". ".join([card.title, *card.lines])
     return {
         "picture": picture,
-        "alt": t("X-ray {name}: {description}", name=Path(card.path).name, description=description),
+        "alt": _described(card),
         "gone": translate(reason),
         "over": over,
         "colour": style.colour,
@@ -155,9 +155,19 @@ def content(card: Card, styles: Mapping[str, ClassStyle]) -> dict[str, Any]:
     }
 
 
+def _described(card: Card) -> str:
+    """Return the text in place of the picture; to visitors who may change nothing it does not name the file."""
+    description = ". ".join([card.title, *card.lines])
+    if settings.read_only():
+        return t("X-ray: {description}", description=description)
+    return t("X-ray {name}: {description}", name=Path(card.path).name, description=description)
+
+
 def thumbnail(path: str) -> tuple[str, Message]:
     """Return a small picture as a data URL and an empty message, or "" and the reason why there is none."""
-    return _thumbnail(path, modified_at(path))
+    picture, reason = _thumbnail(path, modified_at(path))
+    named = picture or settings.read_only()
+    return picture, reason if named else msg("{name}: {reason}", name=Path(path).name, reason=reason)
 
 
 def modified_at(path: str) -> float:
@@ -171,7 +181,7 @@ def _thumbnail(path: str, modified: float) -> tuple[str, Message]:
     try:
         return thumbnails.data_url(thumbnails.small(Path(path), _SIDE)), msg("")
     except ImageError as error:
-        return "", msg("{name}: {reason}", name=Path(path).name, reason=error.message)
+        return "", error.message
 
 
 @st.cache_data(max_entries=300, show_spinner=False)

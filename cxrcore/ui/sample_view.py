@@ -30,7 +30,7 @@ from cxrcore.i18n import N_, bind, t, translate
 from cxrcore.inference import similar_images
 from cxrcore.reports.run_summary import image_id
 from cxrcore.runs import Run
-from cxrcore.ui import feedback, gallery, outline_toggle, prediction, similar
+from cxrcore.ui import feedback, gallery, image_names, outline_toggle, prediction, similar
 from cxrcore.ui.fragments import fragment
 
 _LONGEST = 1024  # pixels of the longer side of the image
@@ -154,11 +154,11 @@ def _prediction(run: Run, row: "pd.Series[Any]", number: int) -> Prediction:
 def properties(row: "pd.Series[Any]") -> dict[str, str]:
     """Return what a row of a dataset's, a run's or a prediction table tells about its image, by title.
 
-    The patient is left out where it is not known (the import then makes one up of the source and the path), and where
-    visitors must not see it.
+    The patient is left out where it is not known (the import then makes one up of the source and the path). Visitors
+    who may change nothing do not see it, nor names of files, folders and sources, which may be a person's.
     """
     made_up = row.get("patient") == f"{row.get('source')}:{row.get('path')}"
-    hidden = {"patient"} if made_up or settings.read_only() else set()
+    hidden = {"patient", "path", "source", "finding"} if settings.read_only() else {"patient"} if made_up else set()
     shown = {column: title for column, title in _PROPERTIES.items() if row.get(column) and column not in hidden}
     return {translate(title): _property(row, column) for column, title in shown.items()}
 
@@ -172,8 +172,6 @@ def _property(row: "pd.Series[Any]", column: str) -> str:
         return translate(PART_TITLES.get(value, value))
     if column == "sha256":
         return image_id(value)
-    if column == "path" and settings.read_only():
-        return Path(value).name
     shown = {"label": classes.label, "finding": classes.finding_label}
     return shown[column](value) if column in shown else value
 
@@ -314,7 +312,7 @@ def _picture(found: Sample) -> None:
     if found.problem:
         raise found.problem
     heatmaps = [(_title(each), each.heatmap) for each in found.predictions if each.heatmap is not None]
-    name = Path(found.path).name
+    name = image_names.name(found.path, found.sha256)
     picture, size = _opened(found.path, gallery.modified_at(found.path))
     masks = outline_toggle.choose(found.masks, shown=True)
     pictures = [picture]

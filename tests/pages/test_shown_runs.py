@@ -1,6 +1,7 @@
 """Where the dashboard is read-only, no page shows anything of a run that is not marked, whatever a link asks for."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,29 @@ def test_no_page_shows_a_run_that_is_not_marked(open_page, trained, secret):
         assert [tab.label for tab in test.tabs if tab.label in ("Sweeps", "Trash")] == []
         assert "secret" not in str(test.query_params.get("runs"))
     assert found == []
+
+
+def test_visitors_see_no_names_of_files_folders_and_sources(open_page, trained, monkeypatch):
+    pictures = trained.folder.parent.parent / "Zqxsilva"
+    pictures.mkdir()
+    for file, table in (("table.parquet", trained.table), ("predictions.parquet", trained.predictions())):
+        copies = [pictures / f"Zqxsilva {Path(path).name}" for path in table["path"]]
+        for path, copy in zip(table["path"], copies, strict=True):
+            shutil.copy(path, copy)
+        table["path"] = list(map(str, copies))
+        table["source"] = [f"Zqxsilva {number % 2}" for number in range(len(table))]
+        trained.write_table(file, table.assign(finding="Zqxsilva"))
+    trained.show(True)
+    links = [("home", {}), ("compare", {}), ("explain", {}), ("explain", {"show": "Comparison"})]
+    links += [("results", {"tab": tab}) for tab in TABS] + [("results", {"sample": "0"})]
+    named = {}
+    for read_only in ("", "1"):
+        monkeypatch.setenv("CXR_READ_ONLY", read_only)
+        found = {
+            (page, *query.values(), place)
+            for page, query in links
+            for place, text in walk.texts(open_page(page, **query))
+            if "zqxsilva" in text.lower()
+        }
+        named[read_only] = found
+    assert len({page for page, *_ in named[""]}) == 2 and named["1"] == set()

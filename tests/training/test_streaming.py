@@ -62,15 +62,20 @@ def test_single_rows_are_visited_as_in_memory(monkeypatch):
     np.testing.assert_array_equal(np.concatenate(_visited(_vectors(), order)[0]), order)
 
 
-def test_losses_are_those_in_memory_when_the_buffer_holds_all(sorted_maps):
+def test_losses_are_those_in_memory_when_the_buffer_holds_all(sorted_maps, monkeypatch):
+    """The vectors lie in a file, of which one block is read."""
     maps, labels = sorted_maps
     held_out = np.arange(ROWS) % 10 == 0
     parts = np.concatenate([np.flatnonzero(~held_out), np.flatnonzero(held_out)])
     values = {"epochs": 3, "dropout": 0.0, "learning_rate": 0.01}
-    size = 4 * 6 * 2_700
-    (_, in_memory, _), (_, full, _) = (
-        fit_head(values, maps, labels, rows=parts, memory=each, trained=2_700) for each in (2**30, size)
-    )
+    size = 4 * 6 * (2_700 + 32)  # a block is a multiple of the batch size
+    _, in_memory, _ = fit_head(values, maps, labels, rows=parts, memory=2**30, trained=2_700)
+    read = []
+    blocks = FeatureVectors.blocks
+    monkeypatch.setattr(feature_vectors, "_fit", lambda rows, most: False)
+    monkeypatch.setattr(FeatureVectors, "blocks", lambda self, *order: read.append(self) or blocks(self, *order))
+    _, full, _ = fit_head(values, maps, labels, rows=parts, memory=size, trained=2_700)
+    assert len({id(each) for each in read}) == 2 and not any(each.in_memory for each in read)
     assert [(e.loss, e.val_loss) for e in full.epochs] == [(e.loss, e.val_loss) for e in in_memory.epochs]
 
 

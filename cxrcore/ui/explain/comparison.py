@@ -13,7 +13,7 @@ from cxrcore.explain.methods import GRADIENT_METHODS, METHODS
 from cxrcore.explain.overlay import banner, label_text, overlay
 from cxrcore.i18n import t, translate
 from cxrcore.runs import Run
-from cxrcore.ui import feedback, selection
+from cxrcore.ui import feedback, image_names, selection
 from cxrcore.ui.explain import explanation, test_images
 from cxrcore.ui.explain.options import ExplainOptions
 
@@ -63,5 +63,5 @@ def _heatmaps(run: Run, path: Path, names: list[str], sha256: str) -> None:
             best = int(np.argmax(found.probabilities))
             text = label_text(classes.label(run.classes[best]), float(found.probabilities[best]))
             title = translate(METHODS[name].title)
-            alt = t("{method} of {name}", method=title, name=path.name)
+            alt = t("{method} of {name}", method=title, name=image_names.name(path, sha256))
             st.image(banner(overlay(image, found.heatmaps[0]), text), width=250, caption=title, alt=alt)

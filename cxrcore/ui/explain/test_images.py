@@ -24,7 +24,7 @@ from cxrcore.figures.outlines import Masks
 from cxrcore.i18n import bind, t
 from cxrcore.reports.run_summary import RunSummary
 from cxrcore.runs import Run
-from cxrcore.ui import query_params
+from cxrcore.ui import image_names, query_params
 from cxrcore.ui.explain import explanation, image_strip, options, shortcut_warning
 from cxrcore.ui.explain.explanation import Explained
 from cxrcore.ui.explain.options import ExplainOptions
@@ -65,7 +65,7 @@ def show(run: Run, layout: Layout) -> None:
         shortcut_warning.show(run)
         probabilities, heatmap = _explained(run, row, chosen)
     by_class = dict(zip(names, map(float, probabilities), strict=True))
-    shown = Explained(path.name, display(path), by_class, heatmap, true=row["label"])
+    shown = Explained(image_names.name(path, row["sha256"]), display(path), by_class, heatmap, true=row["label"])
     explanation.show(shown, chosen, layout.places)
     with layout.places.answer:
         explanation.transform_note(run, path)
@@ -122,11 +122,12 @@ def _choose(place: DeltaGenerator, rows: list[str], label: Callable[[str], str])
 
 
 def _label(table: pd.DataFrame, number: str) -> str:
-    path, true, predicted = (str(table.at[int(number), name]) for name in ("path", "label", "predicted"))
+    row = table.loc[int(number)]
+    true, predicted = str(row["label"]), str(row["predicted"])
     end = t("correct")
     if predicted != true:
         end = t("incorrect: predicted {predicted}", predicted=classes.label(predicted))
-    return f"{Path(path).name} · {classes.label(true)} · {end}"
+    return f"{image_names.name(row['path'], row['sha256'])} · {classes.label(true)} · {end}"
 
 
 def _explained(

@@ -1,7 +1,6 @@
 """The errors and the correct predictions with a low margin, with notes that are kept with the run."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +11,7 @@ from cxrcore.evaluation import error_analysis
 from cxrcore.evaluation.metrics import certainty
 from cxrcore.i18n import format_number, t
 from cxrcore.runs import Run
-from cxrcore.ui import feedback, gallery, sample_view
+from cxrcore.ui import feedback, gallery, image_names, sample_view
 from cxrcore.ui.fragments import fragment
 
 _PER_PAGE = 20
@@ -73,7 +72,7 @@ def _card(row: "pd.Series[object]", notes: dict[str, str]) -> gallery.Card:
 def _listed(rows: pd.DataFrame, notes: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            t("file"): [Path(path).name for path in rows["path"]],
+            t("file"): list(map(image_names.name, rows["path"], rows["sha256"])),
             t("predicted"): rows["predicted"].map(classes.label),
             t("true"): rows["label"].map(classes.label),
             t("confidence"): rows["confidence"].map(certainty),

@@ -108,7 +108,10 @@ def _cards(pair: "pd.Series[str]") -> list[gallery.Card]:
             path=pair[f"{side}_path"],
             label=pair[f"{side}_label"],
             title=title,
-            lines=(classes.label(pair[f"{side}_label"]), Path(pair[f"{side}_path"]).name),
+            lines=(
+                classes.label(pair[f"{side}_label"]),
+                "" if settings.read_only() else Path(pair[f"{side}_path"]).name,
+            ),
         )
         for side, title in titles.items()
     ]

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from cxrcore import settings
 from cxrcore.data import classes
 from cxrcore.evaluation import subgroups
 from cxrcore.evaluation.metrics import reported
@@ -31,8 +32,8 @@ def show(
 ) -> None:
     """Show the metrics of a prediction table; of a two-class question those of the `positive` class, else "".
 
-    `sources` are the names of sources in files that are downloaded, by those on the page; `by_patient` tells whether
-    the intervals of proportions are by patient.
+    `sources` are the names of sources for visitors and in files that are downloaded, by their own; `by_patient` tells
+    whether the intervals of proportions are by patient.
     """
     _summary(metrics, positive)
     _by_class(metrics, positive, by_patient)
@@ -198,18 +199,19 @@ def _subgroups(
         required=True,
         format_func=lambda name: translate(subgroups.COLUMNS[name]),
     )
-    dots = [Dot(formatting.shortened(value, _LONGEST), metrics.accuracy) for value, metrics in found[column].items()]
+    called = sources if column == "source" else {}
+    saved = {called.get(value, value): metrics for value, metrics in found[column].items()}
+    groups = saved if settings.read_only() else found[column]
+    dots = [Dot(formatting.shortened(value, _LONGEST), metrics.accuracy) for value, metrics in groups.items()]
     accuracy = float(table["correct"].mean())
     _plot(dots, t("accuracy"), "by subgroup", (t("all images"), accuracy))
     shown = [positive] if positive else names
     if len(shown) > _MOST_IN_SUBGROUPS:
         shown = [st.selectbox(t("Class"), names, format_func=classes.label, key="subgroup class")]
-    rows = [_group(value, metrics, shown) for value, metrics in found[column].items()]
-    called = sources if column == "source" else {}
-    saved = [_group(called.get(value, value), metrics, shown) for value, metrics in found[column].items()]
-    csv_table.show(rows, "metrics-by-subgroup.csv", saved=saved)
+    rows, kept = ([_group(value, metrics, shown) for value, metrics in each.items()] for each in (groups, saved))
+    csv_table.show(rows, "metrics-by-subgroup.csv", saved=kept)
     st.caption(translate(subgroups.CAVEAT))
-    few = [value for value, metrics in found[column].items() if metrics.n < subgroups.FEW]
+    few = [value for value, metrics in groups.items() if metrics.n < subgroups.FEW]
     if few:
         st.warning(
             t(
