@@ -52,8 +52,8 @@ class Message(BaseModel):
 
 @lru_cache(maxsize=2_000)
 def _is_plain(text: str) -> bool:
-    fields = [field for field in Formatter().parse(text) if field[1] is not None]
-    return all(_NAME.fullmatch(name) and _FORMAT.fullmatch(form or "") for _, name, form, _ in fields)
+    fields = [(name, form or "") for _, name, form, _ in Formatter().parse(text) if name is not None]
+    return all(_NAME.fullmatch(name) and _FORMAT.fullmatch(form) for name, form in fields)
 
 
 def msg(text: str, /, **values: object) -> Message:

@@ -29,7 +29,7 @@ from cxrcore.files import append_line, atomic_path
 from cxrcore.inference import model_check, ood, saved_model
 from cxrcore.jobs.worker_pool import WorkerPool
 from cxrcore.metric import ClassificationMetrics
-from cxrcore.runs import EVENTS, FINISHED, SELECTION, Run, RunCard, RunStatus
+from cxrcore.runs import EVENTS, FINISHED, SELECTION, Run, RunCard
 from cxrcore.runs.registry import PREPARED
 from cxrcore.runs.run import RESAMPLING, RESAMPLING_TABLE
 from cxrcore.sharing import runs as copies
@@ -181,12 +181,9 @@ def _check(archive_name: str, unpacked: Path, checked: Path, name: str, progress
         classes.check_list(found.classes)
         copies.nameless(found).write(target.folder / "about.json")
     with _refusal(archive_name, "status.json"):
-        state = source.status
-        if state.state != FINISHED:
+        if source.status.state != FINISHED:
             raise UserError("Run {name} has not finished. Only finished runs can be shared.", name=name)
-        RunStatus(state=FINISHED, created=state.created, started=state.started, ended=state.ended).write(
-            target.folder / "status.json"
-        )
+        copies.finished(source).write(target.folder / "status.json")
     with _refusal(archive_name, "card.json"):
         card = source.card
         if any(len(text) > _LONGEST for text in (card.title, *card.tags)) or len(card.tags) > _MOST_TAGS:

@@ -11,16 +11,16 @@ from PIL import Image
 
 from cxrcore.data import images
 from cxrcore.errors import UserError
-from cxrcore.runs import EVENTS, FINISHED, HEAD_FILE, WHOLE_MODEL_FILE, Run, RunInfo
+from cxrcore.runs import EVENTS, FINISHED, HEAD_FILE, WHOLE_MODEL_FILE, Run, RunInfo, RunStatus
 from cxrcore.runs.run import RESAMPLING, RESAMPLING_TABLE, SELECTION
 
 LONGEST = 1024  # pixels of a side of a picture
 # No log, checkpoint, request, task, note or external validation. The features of training images would find pictures
 # that are not there.
-_WRITTEN = ("config.json", "about.json", "card.json", "table.parquet", "predictions.parquet")
+_WRITTEN = ("config.json", "about.json", "card.json", "status.json", "table.parquet", "predictions.parquet")
 _RESAMPLED = (RESAMPLING, RESAMPLING_TABLE)
 _COPIED = (
-    "status.json", EVENTS, "metrics.json", SELECTION, HEAD_FILE, WHOLE_MODEL_FILE, "heatmaps.npy", "novelty.npz",
+    EVENTS, "metrics.json", SELECTION, HEAD_FILE, WHOLE_MODEL_FILE, "heatmaps.npy", "novelty.npz",
 )  # fmt: skip
 FILES = (*_WRITTEN, *_RESAMPLED, *_COPIED)  # of a run without what was computed of it later
 _AUDITS = ("verdict.json", "shortcut.json", "mitigations.json", "faithfulness.json", "learning_curve.json")
@@ -36,6 +36,12 @@ def require_finished(run: Run) -> None:
     _ = run.results, run.model_file
     if run.config.weights == "file":
         raise UserError("Run {name} uses weights from a file of yours. It cannot be shared.", name=run.name)
+
+
+def finished(run: Run) -> RunStatus:
+    """Return the status of a finished run without what tells of the machine and the process that trained it."""
+    status = run.status
+    return RunStatus(state=FINISHED, created=status.created, started=status.started, ended=status.ended)
 
 
 def copy(run: Run, workspace: Path) -> None:
@@ -61,6 +67,7 @@ def copy_without_pictures(run: Run, target: Run, written: dict[str, Picture] | N
     for name in _COPIED:
         if (run.folder / name).is_file():
             shutil.copyfile(run.folder / name, target.folder / name)
+    finished(run).write(target.folder / "status.json")
     run.requested.write(target.folder / "config.json")
     nameless(run.info).write(target.folder / "about.json")
     target.describe(title=run.title, tags=run.card.tags)

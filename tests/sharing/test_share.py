@@ -60,6 +60,15 @@ def test_tables_name_pictures_by_their_hash(shared, trained, monkeypatch):
     assert len(list((shared / "workspace" / "images").iterdir())) == n
 
 
+def test_nothing_tells_of_the_machine_that_trained_the_run(trained, tmp_path, no_wheel):
+    process = {"pid": 4711, "pid_boot": "0f-boot", "host": "node-of-the-hospital"}
+    trained.status.model_copy(update=process).write(trained.folder / "status.json")
+    sharing.write([trained], tmp_path / "shared", ENTRY)
+    (status,) = (tmp_path / "shared").glob("workspace/runs/*/status.json")
+    assert "4711" not in status.read_text() and "boot" not in status.read_text().replace("pid_boot", "")
+    assert "hospital" not in status.read_text()
+
+
 def test_title_is_text_in_the_instructions(trained, tmp_path, no_wheel):
     trained.describe(title="![x](https://host.example/t.png)\r\n# <b>Demo</b> 1. 50% - a_b")
     sharing.write([trained], tmp_path / "shared", ENTRY)
