@@ -1,5 +1,6 @@
 """Workers of a Dask cluster as jobs of Slurm, as `cluster.yaml` asks for; dask-jobqueue writes and submits the jobs."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from cxrcore import settings
 from cxrcore.cluster import GPU
@@ -21,9 +23,41 @@ from cxrcore.errors import UserError
 FILE = "cluster.yaml"
 _SLURM_SECONDS = 30
 SHORT_SECONDS, MOST_SHORT = 300, 3  # a job that ends sooner failed; so many of them for each that is asked for
+_LEAST_MB = 100
+# Each job is one worker. `sbatch` takes the beginning of an option for the whole, as `--arr` for `--array`.
+_OTHER_TASKS = re.compile("-[an]|--(ar|nt|wr)")
+
+
+def _time(value: object) -> object:
+    # YAML reads 12:00:00 as a number of base 60.
+    if isinstance(value, int | float):
+        raise PydanticCustomError("time", 'expected text; put it in quotes, as in time: "12:00:00"')
+    return value
+
+
+def _memory(value: object) -> object:
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([MG])(i?B)?", value) if isinstance(value, str) else None
+    if not found:
+        raise PydanticCustomError("memory", "expected a number with M, MB, G or GB, for example 4GB")
+    number, unit, rest = found.groups()
+    if float(number) * (1000 if unit == "G" else 1) < _LEAST_MB:
+        raise PydanticCustomError("memory", "expected at least {least}MB", {"least": _LEAST_MB})
+    return value if rest else f"{value}iB"  # Slurm's 4G is Dask's 4GiB
+
+
+def _option(value: object) -> object:
+    if isinstance(value, str) and _OTHER_TASKS.match(value):
+        raise PydanticCustomError("option", "each job is one task, so --array, --ntasks and --wrap cannot be given")
+    return value
+
+
 # They become parts of a shell script.
-_Name = Annotated[str, StringConstraints(pattern=r"^[\w.,@+-]*$", max_length=200)]
-_Option = Annotated[str, StringConstraints(pattern=r"^--[a-z-]+(=[\w.,:@%/*+&|\[\]()-]+)?$", max_length=200)]
+_Name = Annotated[str, Field(pattern=r"^[\w.,@+-]*$", max_length=200, coerce_numbers_to_str=True)]
+_Option = Annotated[
+    str,
+    StringConstraints(pattern=r"^--[a-z-]+(=[\w.,:@%/*+&|\[\]()-]+)?$", max_length=200),
+    BeforeValidator(_option),
+]
 
 
 class SlurmConfig(BaseModel):
@@ -38,9 +72,9 @@ class SlurmConfig(BaseModel):
     jobs: int = Field(1, ge=1, le=10_000)
     partition: _Name = ""
     account: _Name = ""
-    time: Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d+){0,2}$")] = "04:00:00"
+    time: Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d+){0,2}$"), BeforeValidator(_time)] = "04:00:00"
     cores: int = Field(2, ge=1, le=1_000)
-    memory: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? ?[MG]i?B$")] = "4GB"
+    memory: Annotated[str, BeforeValidator(_memory)] = "4GB"
     gpus: int = Field(0, ge=0, le=100)
     options: tuple[_Option, ...] = ()
     port: int = Field(8786, ge=0, le=65535)
@@ -116,7 +150,7 @@ def read(file: Path) -> SlurmConfig:
         UserError: it is missing or not valid.
     """
     try:
-        return SlurmConfig.model_validate(run_config.read_yaml(file))
+        return SlurmConfig.model_validate(run_config.read_yaml(file, may_be_empty=True))
     except ValidationError as error:
         raise UserError("{file}: {reason}", file=file, reason=run_config.describe(error)) from error
 

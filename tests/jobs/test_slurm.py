@@ -217,7 +217,19 @@ def test_queue_that_cannot_be_asked(monkeypatch, tmp_path):
     [
         ("partition: 'gpu; rm'", "partition"),
         ("options: ['--wrap=$(id)']", "options"),
-        ("memory: much", "memory"),
+        ("memory: much", "memory: expected a number with M, MB, G or GB"),
+        ("memory: 0GB", "memory: expected at least 100MB. Received: '0GB'"),
+        ("memory: 0.0001MB", "memory: expected at least 100MB"),
+        ("memory: 99M", "memory: expected at least 100MB"),
+        ("memory: 4", "memory: expected a number with M, MB, G or GB"),
+        ("time: 12:00:00", "time: expected text; put it in quotes"),
+        ("partition: true", "partition"),
+        ("options: ['--array=1-100']", "options.0: each job is one task"),
+        ("options: ['--arr=1-100']", "options.0: each job is one task"),
+        ("options: ['--wrap=true']", "options.0: each job is one task"),
+        ("options: ['--ntasks=4']", "options.0: each job is one task"),
+        ("options: ['-a1-9']", "options.0: each job is one task"),
+        ("options: ['-n 4']", "options.0: each job is one task"),
         ("jobs: 0", "jobs"),
         ("nodes: 3", "nodes"),
     ],
@@ -227,6 +239,21 @@ def test_values_that_are_not_valid(home, line, reason):
     (home / slurm.FILE).write_text(line)
     with pytest.raises(UserError, match=reason):
         slurm.read(home / slurm.FILE)
+
+
+@pytest.mark.parametrize("text", ["", "# jobs: 2\n"])
+def test_empty_file_leaves_the_defaults(home, text):
+    home.mkdir()
+    (home / slurm.FILE).write_text(text)
+    assert slurm.read(home / slurm.FILE) == slurm.SlurmConfig()
+
+
+@pytest.mark.parametrize(("memory", "wanted"), [("16G", "16G"), ("16GB", "15G"), ("100M", "100M"), ("1.5 GiB", "2G")])
+def test_names_of_digits_and_memory_as_slurm_writes_it(fake, home, memory, wanted):
+    (home / slurm.FILE).write_text(f"partition: 1\naccount: 12345\nmemory: {memory}\nport: 0\n")
+    result = CliRunner().invoke(app, ["cluster", "--dry-run"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert {"#SBATCH -p 1", "#SBATCH -A 12345", f"#SBATCH --mem={wanted}"} <= set(result.stdout.splitlines())
 
 
 def test_scheduler_of_the_command_is_found_unless_a_setting_names_another(home, monkeypatch):
