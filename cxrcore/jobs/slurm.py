@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -168,6 +169,8 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
         raise UserError("Slurm needs dask-jobqueue. Install it: pip install 'cxrcore[cluster]'") from error
     options = [*([f"--gres=gpu:{config.gpus}"] if config.gpus else []), *config.options]
     home = str(settings.home())
+    port = 0 if dry_run else config.port
+    _check_port(port)
     try:
         made = SLURMCluster(
             queue=config.partition or None,
@@ -183,9 +186,9 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
             worker_extra_args=["--resources", f"{GPU}=1"] if config.gpus else [],
             # dask-jobqueue writes it into the script as it is.
             log_directory=f"{home}/logs" if shlex.quote(home) == home else None,
-            scheduler_options={"port": config.port, "dashboard_address": ":0"},
+            scheduler_options={"port": port, "dashboard_address": ":0"},
         )
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError("The scheduler did not start: {reason}", reason=str(error)) from error
     try:
         found = SlurmWorkers(made, config.jobs)
@@ -197,6 +200,19 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
     finally:
         with suppress(AssertionError):  # Dask's, where a job was not submitted: that its worker had begun
             made.close()
+
+
+def _check_port(port: int) -> None:
+    """Raise `UserError` if nothing can listen at a port, as Dask does not tell why."""
+    try:
+        socket.create_server(("", port)).close()
+    except OSError as error:
+        raise UserError(
+            "The scheduler cannot use port {port} ({reason}). Name another one in {file}, or 0 for a free one.",
+            port=port,
+            reason=error.strerror,
+            file=FILE,
+        ) from error
 
 
 def _check(script: str) -> None:

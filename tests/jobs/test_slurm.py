@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -93,6 +94,17 @@ def test_dry_run_prints_the_script_of_a_job(fake, home):
     (worker,) = [line for line in lines if "dask_worker" in line]
     assert worker.startswith(f"{sys.executable} -m distributed.cli.dask_worker tcp://") and "--nthreads 1" in worker
     assert "--resources GPU=1" in worker
+    assert list(fake.iterdir()) == []
+
+
+def test_port_that_is_taken_is_told_and_not_needed_for_a_dry_run(fake, home):
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        (home / slurm.FILE).write_text(f"port: {port}\n")
+        result = CliRunner().invoke(app, ["cluster", "--dry-run"], catch_exceptions=False)
+        assert result.exit_code == 0 and "#SBATCH -n 1" in result.stdout
+        with pytest.raises(UserError, match=f"port {port}.*in use"), slurm.workers(slurm.read(home / slurm.FILE)):
+            pass
     assert list(fake.iterdir()) == []
 
 
