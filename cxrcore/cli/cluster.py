@@ -58,7 +58,7 @@ def _follow(workers: slurm.SlurmWorkers) -> None:
             if now - answered > _FAILED_SECONDS:
                 raise
             if not failed:
-                print(f"{time.strftime('%H:%M:%S')} {error}", flush=True)
+                print(terminal.visible(f"{time.strftime('%H:%M:%S')} {error}"), flush=True)
             shown, failed = "", True
             if set(workers.numbers) - {job.number for job in jobs if not job.state}:
                 latest = now

@@ -22,11 +22,13 @@ from cxrcore.config import run_config
 from cxrcore.errors import UserError
 
 FILE = "cluster.yaml"
-_SLURM_SECONDS = 30
-SHORT_SECONDS, MOST_SHORT = 300, 3  # a job that ends sooner failed; so many of them for each that is asked for
 _LEAST_MB = 100
 # Each job is one worker. `sbatch` takes the beginning of an option for the whole, as `--arr` for `--array`.
 _OTHER_TASKS = re.compile("-[an]|--(ar|nt|wr)")
+_SLURM_SECONDS = 30
+SHORT_SECONDS, MOST_SHORT = 300, 3  # a job that ends sooner failed; so many of them for each that is asked for
+# They become parts of a shell script.
+_Name = Annotated[str, Field(pattern=r"^[\w.,@+-]*$", max_length=200, coerce_numbers_to_str=True)]
 
 
 def _time(value: object) -> object:
@@ -52,8 +54,6 @@ def _option(value: object) -> object:
     return value
 
 
-# They become parts of a shell script.
-_Name = Annotated[str, Field(pattern=r"^[\w.,@+-]*$", max_length=200, coerce_numbers_to_str=True)]
 _Option = Annotated[
     str,
     StringConstraints(pattern=r"^--[a-z-]+(=[\w.,:@%/*+&|\[\]()-]+)?$", max_length=200),
@@ -167,10 +167,10 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
         from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise UserError("Slurm needs dask-jobqueue. Install it: pip install 'cxrcore[cluster]'") from error
-    options = [*([f"--gres=gpu:{config.gpus}"] if config.gpus else []), *config.options]
-    home = str(settings.home())
     port = 0 if dry_run else config.port
     _check_port(port)
+    options = [*([f"--gres=gpu:{config.gpus}"] if config.gpus else []), *config.options]
+    home = str(settings.home())
     try:
         made = SLURMCluster(
             queue=config.partition or None,
@@ -202,6 +202,14 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
             made.close()
 
 
+def _check(script: str) -> None:
+    """Raise `UserError` if Slurm would refuse a job, as dask-jobqueue does not tell why."""
+    with NamedTemporaryFile("w", suffix=".sh") as file:
+        file.write(script)
+        file.flush()
+        _output(["sbatch", "--test-only", file.name])
+
+
 def _check_port(port: int) -> None:
     """Raise `UserError` if nothing can listen at a port, as Dask does not tell why."""
     try:
@@ -213,14 +221,6 @@ def _check_port(port: int) -> None:
             reason=error.strerror,
             file=FILE,
         ) from error
-
-
-def _check(script: str) -> None:
-    """Raise `UserError` if Slurm would refuse a job, as dask-jobqueue does not tell why."""
-    with NamedTemporaryFile("w", suffix=".sh") as file:
-        file.write(script)
-        file.flush()
-        _output(["sbatch", "--test-only", file.name])
 
 
 def _wait_for(found: SlurmWorkers, count: int) -> None:

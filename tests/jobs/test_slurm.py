@@ -161,48 +161,6 @@ def test_command_ends_where_all_jobs_have_ended(monkeypatch, capsys):
     assert workers.looks > 3
 
 
-class _Workers:
-    count, numbers, gave_up = 2, ["101", "102"], False
-
-    def submit(self):
-        pass
-
-
-def test_queue_that_fails_for_a_while_is_asked_again(monkeypatch, capsys):
-    answers = ["RUNNING", None, None, None, "RUNNING"]
-
-    def jobs(numbers):
-        answer = answers.pop(0) if answers else ""
-        if answer is None:
-            raise UserError("squeue failed: {reason}", reason="Unable to contact slurm controller")
-        return [slurm.Job(number, answer) for number in numbers]
-
-    monkeypatch.setattr(cluster_command, "_LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(cluster_command, "_ENDED_SECONDS", 0.15)  # shorter than it fails
-    monkeypatch.setattr(slurm, "jobs", jobs)
-    cluster_command._follow(_Workers())
-    assert [line.split(" ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [
-        "Jobs: 2 running",
-        "squeue failed: Unable to contact slurm controller",
-        "Jobs: 2 running",
-        "Jobs: 2 ended",
-    ]
-
-
-def test_queue_that_fails_for_long_ends_the_command(monkeypatch, capsys):
-    def jobs(numbers):
-        raise UserError("squeue failed: {reason}", reason="Unable to contact slurm controller")
-
-    monkeypatch.setattr(cluster_command, "_LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(cluster_command, "_FAILED_SECONDS", 0.1)
-    monkeypatch.setattr(slurm, "jobs", jobs)
-    start = time.monotonic()
-    with pytest.raises(UserError, match="Unable to contact"):
-        cluster_command._follow(_Workers())
-    assert time.monotonic() - start >= 0.1
-    assert capsys.readouterr().out.count("Unable to contact") == 1
-
-
 def test_jobs_that_end_soon_are_submitted_a_few_times_only(monkeypatch):
     class Cluster:
         def __init__(self):
@@ -264,6 +222,48 @@ def test_queue_that_cannot_be_asked(monkeypatch, tmp_path):
     assert slurm.jobs([]) == []
     with pytest.raises(UserError, match=r"squeue failed: .*squeue"):
         slurm.jobs(["1"])
+
+
+class _Workers:
+    count, numbers, gave_up, refusal = 2, ["101", "102"], False, ""
+
+    def submit(self):
+        pass
+
+
+def test_queue_that_fails_for_a_while_is_asked_again(monkeypatch, capsys):
+    answers = ["RUNNING", None, None, None, "RUNNING"]
+
+    def jobs(numbers):
+        answer = answers.pop(0) if answers else ""
+        if answer is None:
+            raise UserError("squeue failed: {reason}", reason="Unable to contact slurm controller")
+        return [slurm.Job(number, answer) for number in numbers]
+
+    monkeypatch.setattr(cluster_command, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(cluster_command, "_ENDED_SECONDS", 0.15)  # shorter than it fails
+    monkeypatch.setattr(slurm, "jobs", jobs)
+    cluster_command._follow(_Workers())
+    assert [line.split(" ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [
+        "Jobs: 2 running",
+        "squeue failed: Unable to contact slurm controller",
+        "Jobs: 2 running",
+        "Jobs: 2 ended",
+    ]
+
+
+def test_queue_that_fails_for_long_ends_the_command(monkeypatch, capsys):
+    def jobs(numbers):
+        raise UserError("squeue failed: {reason}", reason="Unable to contact slurm controller")
+
+    monkeypatch.setattr(cluster_command, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(cluster_command, "_FAILED_SECONDS", 0.1)
+    monkeypatch.setattr(slurm, "jobs", jobs)
+    start = time.monotonic()
+    with pytest.raises(UserError, match="Unable to contact"):
+        cluster_command._follow(_Workers())
+    assert time.monotonic() - start >= 0.1
+    assert capsys.readouterr().out.count("Unable to contact") == 1
 
 
 @pytest.mark.parametrize(
