@@ -46,7 +46,7 @@ def _follow(workers: slurm.SlurmWorkers) -> None:
     Raises:
         UserError: `squeue` has failed for `_FAILED_SECONDS`. Until then jobs count as they were seen last.
     """
-    shown, told, latest = "", False, time.monotonic()
+    shown, told, refusal, latest = "", False, "", time.monotonic()
     answered, failed = latest, False
     jobs: list[slurm.Job] = []
     while time.monotonic() - latest <= _ENDED_SECONDS:
@@ -72,8 +72,15 @@ def _follow(workers: slurm.SlurmWorkers) -> None:
             shown = text
             print(f"{time.strftime('%H:%M:%S')} Jobs: {text}", flush=True)
         if workers.gave_up and not told:
-            told = True
-            print("Too many jobs ended within 5 minutes; no more are submitted. Their output says why.", flush=True)
+            text = (
+                "Too many jobs ended within 5 minutes; no more are submitted for up to an hour. Their output says why."
+            )
+            print(text, flush=True)
+        told = workers.gave_up
+        if workers.refusal and workers.refusal != refusal:
+            text = f"Slurm refuses jobs, which are submitted again later: {workers.refusal}"
+            print(terminal.visible(text), flush=True)
+        refusal = workers.refusal
         if any(job.state for job in jobs):
             latest = time.monotonic()
         time.sleep(_LOOK_SECONDS)
