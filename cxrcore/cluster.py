@@ -138,24 +138,25 @@ class Cluster:
         """Let a worker call a function that takes long and computes nothing itself, with the task and the scheduler's
         address. It does not keep the worker from other tasks, and goes on after this connection has ended.
 
-        Where workers have the resource GPU, one of them with a free GPU is waited for.
+        Where workers have the resource GPU, one of them with a free GPU is waited for. The same call that has not ended
+        is not made twice, also where another connection has asked for it.
         """
         import distributed
+        from dask.tokenize import tokenize
 
         needs = {GPU: 1} if any(GPU in worker["resources"] for worker in self._info.values()) else None
-        call = _Call(function).beside_others
-        future = self._client.submit(
-            call, task, settings.dask_scheduler(), pure=False, key=_key(function), resources=needs
-        )
+        call, scheduler = _Call(function), settings.dask_scheduler()
+        key = _key(function, tokenize(call, task, scheduler))
+        future = self._client.submit(call.beside_others, task, scheduler, key=key, resources=needs)
         distributed.fire_and_forget(future)  # type: ignore[no-untyped-call]
 
     def _submitted(self, function: Callable[[TaskT], ResultT], task: TaskT) -> Any:
-        return self._client.submit(_Call(function), task, pure=False, key=_key(function))
+        return self._client.submit(_Call(function), task, pure=False, key=_key(function, uuid4().hex))
 
 
-def _key(function: Callable[..., Any]) -> str:
-    """Return the name of a new task, which Dask's own page groups by what is before the dash."""
-    return f"{function.__name__.lstrip('_')}-{uuid4().hex}"
+def _key(function: Callable[..., Any], token: str) -> str:
+    """Return the name of a task, which Dask's own page groups by what is before the dash."""
+    return f"{function.__name__.lstrip('_')}-{token}"
 
 
 # Seeds are set for a whole process.

@@ -399,7 +399,7 @@ def read(file: Path) -> dict[str, Any]:
     return RunConfig.migrate(values, version) if version < VERSION else values
 
 
-def read_yaml(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path, may_be_empty: bool = False) -> dict[str, Any]:
     """Return the values of any short YAML file; raise `UserError` if it has no names with values."""
     try:
         with file.open(encoding="utf-8") as opened:
@@ -407,6 +407,8 @@ def read_yaml(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise UserError("{file} cannot be read as YAML: {error}", file=file, error=reason) from error
+    if values is None and may_be_empty:
+        return {}
     if not isinstance(values, dict):
         raise UserError("{file}: expected names with values. Received: {kind}", file=file, kind=type(values).__name__)
     return {str(name): value for name, value in values.items()}

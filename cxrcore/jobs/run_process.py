@@ -107,7 +107,8 @@ def _start(run: Run, host: str = "", gpu: str = "", **variables: str) -> "subpro
             env=environment() | variables,
             start_new_session=True,  # Ctrl-C of the server does not reach its runs
         )
-    _mark_started(run, **dict(process_id(process.pid)) | {"host": host, "gpu": gpu})
+    # The message is why it waited.
+    _mark_started(run, **dict(process_id(process.pid)) | {"host": host, "gpu": gpu, "message": Message(id="")})
     return process
 
 
@@ -121,16 +122,20 @@ def _mark_started(run: Run, **process: object) -> None:
         stage_started=now,
         started=now,
         worker=True,
-        message=Message(id=""),  # why it waited
         **process,
     )
 
 
 def _begin(run: Run, scheduler: str) -> None:
-    """Start the process of a run on this machine, a worker of the cluster, and wait for its end."""
-    with lock():
-        status = run.status
-        if status.state != RUNNING or status.pid != -1:
-            return  # it was stopped meanwhile; or this worker is given the task of one that was lost
-        process = _start(run, platform.node(), CXR_EXECUTOR=Executor.DASK, CXR_DASK_SCHEDULER=scheduler)
-    process.wait()
+    """Start the process of a run on this machine, a worker of the cluster, and wait for its end.
+
+    A run that is continued before its process has ended gets no new task, as this one is still there; so it is started
+    here.
+    """
+    while True:
+        with lock():
+            status = run.status
+            if status.state != RUNNING or status.pid != -1:
+                return  # it has ended or was stopped; or this worker is given the task of one that was lost
+            process = _start(run, platform.node(), CXR_EXECUTOR=Executor.DASK, CXR_DASK_SCHEDULER=scheduler)
+        process.wait()

@@ -1,6 +1,8 @@
 """Workers of a Dask cluster as jobs of Slurm, as `cluster.yaml` asks for; dask-jobqueue writes and submits the jobs."""
 
+import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -11,7 +13,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
 
 from cxrcore import settings
 from cxrcore.cluster import GPU
@@ -19,11 +22,45 @@ from cxrcore.config import run_config
 from cxrcore.errors import UserError
 
 FILE = "cluster.yaml"
+_LEAST_MB = 100
+# Each job is one worker. `sbatch` takes the beginning of an option for the whole, as `--arr` for `--array`.
+_OTHER_TASKS = re.compile("-[an]|--(ar|nt|wr)")
 _SLURM_SECONDS = 30
 SHORT_SECONDS, MOST_SHORT = 300, 3  # a job that ends sooner failed; so many of them for each that is asked for
+SHORT_WINDOW = 3600  # seconds in which these are counted: jobs may be preempted now and then for weeks
+FIRST_WAIT, MOST_WAIT = 10, 300  # seconds after a refusal of `sbatch`; they double
 # They become parts of a shell script.
-_Name = Annotated[str, StringConstraints(pattern=r"^[\w.,@+-]*$", max_length=200)]
-_Option = Annotated[str, StringConstraints(pattern=r"^--[a-z-]+(=[\w.,:@%/*+&|\[\]()-]+)?$", max_length=200)]
+_Name = Annotated[str, Field(pattern=r"^[\w.,@+-]*$", max_length=200, coerce_numbers_to_str=True)]
+
+
+def _time(value: object) -> object:
+    # YAML reads 12:00:00 as a number of base 60.
+    if isinstance(value, int | float):
+        raise PydanticCustomError("time", 'expected text; put it in quotes, as in time: "12:00:00"')
+    return value
+
+
+def _memory(value: object) -> object:
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([MG])(i?B)?", value) if isinstance(value, str) else None
+    if not found:
+        raise PydanticCustomError("memory", "expected a number with M, MB, G or GB, for example 4GB")
+    number, unit, rest = found.groups()
+    if float(number) * (1000 if unit == "G" else 1) < _LEAST_MB:
+        raise PydanticCustomError("memory", "expected at least {least}MB", {"least": _LEAST_MB})
+    return value if rest else f"{value}iB"  # Slurm's 4G is Dask's 4GiB
+
+
+def _option(value: object) -> object:
+    if isinstance(value, str) and _OTHER_TASKS.match(value):
+        raise PydanticCustomError("option", "each job is one task, so --array, --ntasks and --wrap cannot be given")
+    return value
+
+
+_Option = Annotated[
+    str,
+    StringConstraints(pattern=r"^--[a-z-]+(=[\w.,:@%/*+&|\[\]()-]+)?$", max_length=200),
+    BeforeValidator(_option),
+]
 
 
 class SlurmConfig(BaseModel):
@@ -38,9 +75,9 @@ class SlurmConfig(BaseModel):
     jobs: int = Field(1, ge=1, le=10_000)
     partition: _Name = ""
     account: _Name = ""
-    time: Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d+){0,2}$")] = "04:00:00"
+    time: Annotated[str, StringConstraints(pattern=r"^(\d+-)?\d+(:\d+){0,2}$"), BeforeValidator(_time)] = "04:00:00"
     cores: int = Field(2, ge=1, le=1_000)
-    memory: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? ?[MG]i?B$")] = "4GB"
+    memory: Annotated[str, BeforeValidator(_memory)] = "4GB"
     gpus: int = Field(0, ge=0, le=100)
     options: tuple[_Option, ...] = ()
     port: int = Field(8786, ge=0, le=65535)
@@ -54,14 +91,24 @@ class Job:
     state: str
 
 
+@dataclass
+class Refusals:
+    """What `sbatch` said when it refused a job last, "" where it has taken all since, and how often it refused one."""
+
+    reason: str = ""
+    count: int = 0
+
+
 class SlurmWorkers:
     """A scheduler in this process, and the jobs of its workers."""
 
-    def __init__(self, cluster: Any, count: int) -> None:
-        """Take dask-jobqueue's cluster and how many jobs there are to be."""
-        self._cluster, self.count = cluster, count
-        self._since: dict[str, float] = {}  # when each job was seen first, in seconds of `time.monotonic`
-        self._short = 0  # jobs that ended within `SHORT_SECONDS`
+    def __init__(self, cluster: Any, count: int, refusals: Refusals) -> None:
+        """Take dask-jobqueue's cluster, how many jobs there are to be, and what the jobs write of refusals."""
+        self._cluster, self.count, self._refusals = cluster, count, refusals
+        # Times are seconds of `time.monotonic`.
+        self._since: dict[str, float] = {}  # when each job was seen first
+        self._short: list[float] = []  # when jobs that ended within `SHORT_SECONDS` were missed
+        self._noted, self._wait, self._again = 0, FIRST_WAIT, 0.0  # refusals, and when to submit after the last
 
     @property
     def address(self) -> str:
@@ -81,23 +128,41 @@ class SlurmWorkers:
 
     @property
     def gave_up(self) -> bool:
-        """Whether so many jobs have ended soon that none is submitted any more."""
-        return self._short > MOST_SHORT * self.count
+        """Whether so many jobs have ended soon within the last hour that none is submitted for now."""
+        since = time.monotonic() - SHORT_WINDOW
+        return sum(ended > since for ended in self._short) > MOST_SHORT * self.count
+
+    @property
+    def refusal(self) -> str:
+        """Why `sbatch` refuses jobs, "" where it does not."""
+        return self._refusals.reason
 
     def submit(self) -> None:
         """Submit the jobs that are missing: at first all, later those whose worker was lost, as by a time limit.
 
         Dask gives a worker up after 15 seconds. A job that never became a worker counts as submitted, and after some
-        that ended within `SHORT_SECONDS` none is submitted: what fails at once does not come again and again.
+        that ended within `SHORT_SECONDS` none is submitted: what fails at once does not come again and again. After
+        each refusal of `sbatch` it is waited longer.
         """
         self._count_short()
-        if not self.gave_up:
+        self._note_refusals()
+        if not self.gave_up and time.monotonic() >= self._again:
             self._cluster.loop.add_callback(self._submit)
+
+    def _note_refusals(self) -> None:
+        if len(self.numbers) >= self.count:
+            self._refusals.reason, self._wait = "", FIRST_WAIT
+        if self._refusals.count > self._noted:
+            self._noted = self._refusals.count
+            self._again = time.monotonic() + self._wait
+            self._wait = min(2 * self._wait, MOST_WAIT)
 
     def _count_short(self) -> None:
         now, current = time.monotonic(), set(self.numbers)
         for number in self._since.keys() - current:
-            self._short += now - self._since.pop(number) < SHORT_SECONDS
+            if now - self._since.pop(number) < SHORT_SECONDS:
+                self._short.append(now)
+        self._short = self._short[-MOST_SHORT * self.count - 1 :]  # more make no difference
         for number in current:
             self._since.setdefault(number, now)
 
@@ -116,7 +181,7 @@ def read(file: Path) -> SlurmConfig:
         UserError: it is missing or not valid.
     """
     try:
-        return SlurmConfig.model_validate(run_config.read_yaml(file))
+        return SlurmConfig.model_validate(run_config.read_yaml(file, may_be_empty=True))
     except ValidationError as error:
         raise UserError("{file}: {reason}", file=file, reason=run_config.describe(error)) from error
 
@@ -129,13 +194,17 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
         UserError: dask-jobqueue is not installed, the port is taken, or `sbatch` is not there or refuses the jobs.
     """
     try:
-        from dask_jobqueue.slurm import SLURMCluster
+        from dask_jobqueue.slurm import SLURMCluster, SLURMJob
     except ImportError as error:
         raise UserError("Slurm needs dask-jobqueue. Install it: pip install 'cxrcore[cluster]'") from error
+    port = 0 if dry_run else config.port
+    _check_port(port)
     options = [*([f"--gres=gpu:{config.gpus}"] if config.gpus else []), *config.options]
     home = str(settings.home())
+    refusals = Refusals()
     try:
         made = SLURMCluster(
+            job_cls=_told(SLURMJob, refusals),
             queue=config.partition or None,
             account=config.account or None,
             walltime=config.time,
@@ -149,12 +218,12 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
             worker_extra_args=["--resources", f"{GPU}=1"] if config.gpus else [],
             # dask-jobqueue writes it into the script as it is.
             log_directory=f"{home}/logs" if shlex.quote(home) == home else None,
-            scheduler_options={"port": config.port, "dashboard_address": ":0"},
+            scheduler_options={"port": port, "dashboard_address": ":0"},
         )
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError("The scheduler did not start: {reason}", reason=str(error)) from error
     try:
-        found = SlurmWorkers(made, config.jobs)
+        found = SlurmWorkers(made, config.jobs, refusals)
         if not dry_run:
             _check(found.script)
             found.submit()
@@ -165,6 +234,22 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
             made.close()
 
 
+def _told(job_class: Any, refusals: Refusals) -> Any:
+    """Return a class of jobs that write a refusal of `sbatch` there, which Dask would print with a traceback."""
+    from distributed.core import Status
+
+    class Job(job_class):  # type: ignore[misc]
+        async def start(self) -> None:
+            try:
+                await super().start()
+            except (OSError, RuntimeError, ValueError) as error:
+                self.status = Status.running  # as Dask asks for; without a number it is submitted again
+                refusals.reason = str(error).rpartition("stderr:\n")[2].strip() or "sbatch gave no reason."
+                refusals.count += 1
+
+    return Job
+
+
 def _check(script: str) -> None:
     """Raise `UserError` if Slurm would refuse a job, as dask-jobqueue does not tell why."""
     with NamedTemporaryFile("w", suffix=".sh") as file:
@@ -173,12 +258,30 @@ def _check(script: str) -> None:
         _output(["sbatch", "--test-only", file.name])
 
 
+def _check_port(port: int) -> None:
+    """Raise `UserError` if nothing can listen at a port, as Dask does not tell why."""
+    try:
+        socket.create_server(("", port)).close()
+    except OSError as error:
+        raise UserError(
+            "The scheduler cannot use port {port} ({reason}). Name another one in {file}, or 0 for a free one.",
+            port=port,
+            reason=error.strerror,
+            file=FILE,
+        ) from error
+
+
 def _wait_for(found: SlurmWorkers, count: int) -> None:
     """Return when so many jobs are submitted."""
     end = time.monotonic() + _SLURM_SECONDS
     while len(found.numbers) < count:
         if time.monotonic() > end:
-            raise UserError("Only {n} of {count} jobs could be submitted.", n=len(found.numbers), count=count)
+            raise UserError(
+                "Only {n} of {count} jobs could be submitted. {reason}",
+                n=len(found.numbers),
+                count=count,
+                reason=found.refusal,
+            )
         time.sleep(0.1)
 
 

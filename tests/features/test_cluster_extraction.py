@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 from distributed import Client
 from PIL import Image
 
@@ -69,6 +70,8 @@ def test_workers_are_listed(on_cluster):
     on_cluster()
     with cluster.connected() as connection:
         assert connection.threads == 3 and re.fullmatch(r"http://127\.0\.0\.1:\d+/status", connection.page)
+        answer = requests.get(connection.page, timeout=30)
+        assert answer.ok and "needs bokeh" not in answer.text and "<title>Dask Diagnostic UI</title>" in answer.text
         assert [(worker.tasks, worker.threads) for worker in connection.workers] == [(0, 1)] * 3
         assert all(worker.address.startswith("tcp://127.0.0.1:") for worker in connection.workers)
         assert all(10**7 < worker.memory < worker.limit for worker in connection.workers)

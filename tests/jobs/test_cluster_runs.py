@@ -20,6 +20,7 @@ from cxrcore.training import pipeline
 from tests import dask_workers
 
 FILES = ["path", "lungs", "lesions"]  # columns of paths in the workspace
+OWN = SimpleNamespace(pid=os.getpid(), wait=lambda: None)  # a process that has started
 OPTIONS = {"dataset": "phantom", "size": 64, "head": "gap", "epochs": 5}
 LONG = OPTIONS | {"epochs": 100_000, "early_stopping": 0}
 SETTINGS = {
@@ -172,6 +173,79 @@ def test_run_that_no_worker_begins_waits_again(trained, monkeypatch):
     assert waiting(500) == "running" and waiting(700) == "queued"
     text = "No worker of the cluster has begun the run within 10 minutes: all are busy, or"
     assert str(trained.status.message).startswith(text) and queue.waiting() == [trained]
+
+
+@pytest.fixture
+def one_thread(monkeypatch):
+    """A cluster with one thread whose workers begin nothing; returns the calls of `Cluster.start`."""
+    calls = []
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    monkeypatch.setenv("CXR_DASK_SCHEDULER", "tcp://127.0.0.1:8786")
+    connection = SimpleNamespace(threads=1, start=lambda *call: calls.append(call))
+    monkeypatch.setattr(cluster, "connected", lambda seconds: nullcontext(connection))
+    return calls
+
+
+def test_why_a_run_waits_again_is_kept_until_its_process_starts(phantom, one_thread, monkeypatch):
+    run = queue.submit(run_config.make(**OPTIONS))
+    assert not run.status.message.id
+    for _ in range(2):
+        run_process.write_status(run, run.status, started=time.time() - 700)
+        queue.dispatch()
+        queue.dispatch()
+        assert run.status.state == "running" and str(run.status.message).startswith("No worker of the cluster has")
+    processes = []
+    monkeypatch.setattr(run_process.subprocess, "Popen", lambda command, **options: processes.append(options) or OWN)
+    ((function, task), *others) = one_thread
+    assert others == [(function, task)] * 2
+    function(task, "tcp://127.0.0.1:8786")
+    assert run.status.pid == os.getpid() and not run.status.message.id and len(processes) == 1
+
+
+def test_run_that_is_continued_before_its_process_has_ended_is_started_by_the_same_task(
+    phantom, one_thread, monkeypatch
+):
+    run = queue.submit(run_config.make(**OPTIONS))
+
+    class Process:
+        pid, count = os.getpid(), 0
+
+        def wait(self):
+            Process.count += 1
+            if Process.count == 1:
+                run_process.write_status(run, run.status, pid=-1)  # as `submit` does for one that was continued
+
+    monkeypatch.setattr(run_process.subprocess, "Popen", lambda command, **options: Process())
+    function, task = one_thread[0]
+    function(task, "tcp://127.0.0.1:8786")
+    assert Process.count == 2 and run.status.pid == os.getpid()
+
+
+def _noted(file, scheduler):
+    with file.open("a") as out:
+        out.write("called\n")
+    if file.name == "refused":
+        raise ValueError("as for another workspace")
+
+
+@pytest.mark.parametrize("name", ["accepted", "refused"])
+def test_call_that_has_not_ended_is_not_made_twice(name, tmp_path, monkeypatch):
+    file = tmp_path / name
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address="127.0.0.1:0"
+    ) as made:
+        dask_workers.use(made, tmp_path, monkeypatch)
+        tasks = made.scheduler.tasks
+        for _ in range(3):
+            with cluster.connected() as connection:
+                connection.start(_noted, file)
+        assert len(tasks) == 1 and not file.exists()
+        made.scale(1)
+        _until(lambda: file.exists() and not tasks)
+        assert file.read_text() == "called\n"
+        with cluster.connected() as connection:
+            connection.start(_noted, file)
+        _until(lambda: file.read_text() == "called\n" * 2 and not tasks)
 
 
 def test_run_waits_while_the_cluster_has_no_worker(phantom, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from cxrcore import runs
 from cxrcore.files import append_line
 from cxrcore.jobs import processes
+from cxrcore.messages import msg
 from cxrcore.runs import EVENTS, EpochMetrics, Run, RunStatus
 from cxrcore.ui.train import run_view
 
@@ -56,6 +57,13 @@ def test_live_run_has_six_figures_and_marks_its_best_epoch_beside_the_previous_r
     assert _lines(accuracy)["previous run"] == [1, 2] and _lines(accuracy)["training"] == [1, 2, 3]
     assert [trace["text"] for trace in loss["data"] if "text" in trace] == [["best: 2"]]
     assert rate["layout"]["title"]["text"] == "Learning rate"
+
+
+def test_live_run_tells_why_the_cluster_has_not_begun_it_yet(open_page, live):
+    assert not open_page("train", run=live.name).warning
+    message = msg("No worker of the cluster has begun the run.")
+    live.status.model_copy(update={"message": message}).write(live.folder / "status.json")
+    assert [shown.value for shown in open_page("train", run=live.name).warning] == [str(message)]
 
 
 def test_previous_run_is_an_older_one_of_the_same_dataset_with_the_same_kind_of_curves(live, made):

@@ -88,8 +88,7 @@ def _state(run: Run, status: RunStatus) -> None:
         ahead = queue.position(run)
         text = nt("Waiting: {n} run before this one.", "Waiting: {n} runs before this one.", ahead)
         st.info(text, icon=":material/hourglass:")
-        if status.message.id:  # the cluster could not be used
-            st.warning(feedback.error_text(status.message), icon=":material/warning:")
+        _why_it_waits(status)
     elif status.state == RUNNING:
         _running(run, status)
     elif status.state == FAILED:
@@ -102,8 +101,15 @@ def _state(run: Run, status: RunStatus) -> None:
         st.warning(feedback.error_text(status.message), icon=":material/stop_circle:")
 
 
+def _why_it_waits(status: RunStatus) -> None:
+    """Show why the cluster could not be used, or has not begun the run yet."""
+    if status.message.id:
+        st.warning(feedback.error_text(status.message), icon=":material/warning:")
+
+
 def _running(run: Run, status: RunStatus) -> None:
     st.progress(progress.fraction(status), text=progress.stage_text(status))
+    _why_it_waits(status)
     if status.paused:
         st.info(t("Paused. It keeps its place and its memory until it is resumed or stopped."), icon=":material/pause:")
     elif control.paused(run):
