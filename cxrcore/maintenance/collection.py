@@ -8,12 +8,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cxrcore import runs, settings
+from cxrcore import settings
 from cxrcore.data import dataset, staging
 from cxrcore.features import cache
 from cxrcore.files import parse_json
 from cxrcore.maintenance import leftovers
 from cxrcore.messages import Message, msg
+from cxrcore.runs.registry import SECONDS_IN_TRASH
 
 _IDLE_SECONDS = 24 * 3600  # an import without a lock that was not written to for so long was interrupted
 
@@ -57,10 +58,9 @@ def _unused(path: Path, reason: Message) -> Unused:
 
 
 def _trash(recent: bool) -> Iterator[Unused]:
-    kept = {run.folder for run in runs.discarded()}
     for path in (settings.runs_folder() / ".trash").glob("*"):
-        if path not in kept:
-            yield _unused(path, msg("a run that was in the trash for a week, or is damaged"))
+        if time.time() - path.lstat().st_mtime > SECONDS_IN_TRASH:
+            yield _unused(path, msg("a run that was in the trash for a week"))
         elif recent:
             yield _unused(path, msg("a run in the trash"))
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,7 +58,8 @@ def repair(problems: list[Problem]) -> list[Problem]:
     settings.require_writable()
     for problem in problems:
         if problem.repair:
-            problem.repair()
+            with suppress(OSError):  # it is named again
+                problem.repair()
     return check()
 
 
@@ -208,7 +210,7 @@ def _requests() -> Iterator[Problem]:
         for name in (STOP_FILE, PAUSE_FILE):
             if run.status.state not in LIVE and (path := run.folder / name).exists():
                 text = msg("Run {name} has ended; a request to it is left.", name=run.name)
-                yield Problem(text, path, path.unlink)
+                yield Problem(text, path, _remover(path))
 
 
 def _leftovers() -> Iterator[Problem]:
@@ -276,4 +278,5 @@ def _killer(pid: ProcessId, work: list[str]) -> Callable[[], object]:
 
 
 def _remover(path: Path) -> Callable[[], object]:
-    return lambda: shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    """Return what removes a file, a folder, or a link but not what it leads to."""
+    return lambda: shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)

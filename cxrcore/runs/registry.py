@@ -22,7 +22,7 @@ from cxrcore.runs.run import Run
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PREPARED = ".new-"  # begins the name of a folder that a run is created in
 _TRASH = ".trash"
-_SECONDS_IN_TRASH = 7 * 24 * 3600
+SECONDS_IN_TRASH = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def discard(run: Run) -> None:
     trash = settings.runs_folder() / _TRASH
     trash.mkdir(exist_ok=True)
     for path in trash.iterdir():
-        if _age(path) > _SECONDS_IN_TRASH:
+        if _age(path) > SECONDS_IN_TRASH:
             shutil.rmtree(path, ignore_errors=True)
     target = run.folder.rename(trash / run.name)
     files.note_change()
@@ -116,7 +116,7 @@ def discard(run: Run) -> None:
 def discarded() -> list[Run]:
     """Return the runs in the trash that are not to be deleted yet, the last discarded first."""
     aged = [(_age(path.parent), path.parent) for path in (settings.runs_folder() / _TRASH).glob("*/status.json")]
-    found = [Run(folder) for age, folder in sorted(aged) if age <= _SECONDS_IN_TRASH]
+    found = [Run(folder) for age, folder in sorted(aged) if age <= SECONDS_IN_TRASH]
     return [run for run in found if index.read(run.folder).problem is None]
 
 

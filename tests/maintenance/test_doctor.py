@@ -18,6 +18,7 @@ from cxrcore.data import dataset, editing, staging
 from cxrcore.errors import UserError
 from cxrcore.jobs import run_process, tasks
 from cxrcore.maintenance import collection, doctor, leftovers
+from cxrcore.messages import msg
 from cxrcore.runs import ProcessId
 from cxrcore.sweeps import plan, sweep
 
@@ -269,3 +270,27 @@ def test_read_only_workspace_is_checked_but_not_changed(trained, home, monkeypat
         doctor.repair(doctor.check())
     with pytest.raises(UserError, match="CXR_READ_ONLY"):
         collection.delete(collection.find())
+
+
+def test_repair_goes_on_after_what_cannot_be_removed(trained, tmp_path):
+    for name in ("stop", "pause"):  # folders in place of requests
+        (trained.folder / name).mkdir()
+    link = trained.folder.parent / ".new-x"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    link.symlink_to(elsewhere)
+    found = doctor.check()
+    assert {problem.path.name for problem in found} >= {"stop", "pause", ".new-x"}
+    failing = doctor.Problem(msg("x"), tmp_path, (tmp_path / "missing").rmdir)
+    assert doctor.repair([failing, *found]) == []
+    assert (elsewhere / "kept").exists() and not link.is_symlink()
+
+
+def test_damaged_run_stays_in_the_trash_for_a_week(trained):
+    (trained.folder / "config.json").write_text("{")
+    runs.discard(trained)
+    (place,) = (trained.folder.parent / ".trash").iterdir()
+    assert place not in [unused.path for unused in collection.find()]
+    _aged(place, 8 * 86_400)
+    assert place in [unused.path for unused in collection.find()]
