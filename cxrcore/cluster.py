@@ -201,6 +201,11 @@ _one_at_a_time = Lock()
 _asker: _Asker | None = None  # of the task that this process computes for a cluster
 
 
+def is_task() -> bool:
+    """Tell whether this process computes a task for a cluster now."""
+    return _asker is not None
+
+
 def is_wanted() -> bool:
     """Tell whether what is computed now is wanted: on a worker, whether the process that asked for the task waits for
     it still. It has ended its work, was stopped, or gave no sign for `SILENT_SECONDS` otherwise.

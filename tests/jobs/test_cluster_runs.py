@@ -13,6 +13,7 @@ import pytest
 from cxrcore import cluster, process, runs, settings
 from cxrcore.config import run_config
 from cxrcore.errors import Stopped, UserError
+from cxrcore.features import gpus
 from cxrcore.jobs import queue, run_process
 from cxrcore.process import process_id
 from cxrcore.progress import ignore_stages
@@ -145,6 +146,19 @@ def test_trial_ends_when_nobody_waits_for_it(end, sign, phantom, monkeypatch):
     with pytest.raises(UserError, match="gave no sign for 60 seconds"):
         cluster._Call(search._train_trial, sign)(search._Task(made, 0, chosen, ()))
     assert not made.trial(0).folder.exists() and cluster.is_wanted()
+
+
+def test_trial_on_a_worker_with_a_gpu_takes_the_activations_that_are_kept(phantom, monkeypatch):
+    chosen = run_config.make(**OPTIONS)
+    made = sweep.create("gpu", plan.make({"base": chosen.plain(), "settings": SETTINGS, "trials": 2}))
+    pipeline.compute_features(chosen, made.trial(0).folder)
+    monkeypatch.setenv("CXR_EXECUTOR", "local")
+    monkeypatch.setattr(gpus, "machine", lambda: gpus.MachineGpus(machine="here", gpus=(gpus.Gpu(name="NVIDIA H200"),)))
+    monkeypatch.setattr(gpus, "are_in_use", lambda: True)
+    (kept,) = settings.features_folder().glob("*/about.json")
+    assert gpus.engine_for("cxrtiny") == gpus.MIXED
+    assert cluster._Call(search._train_trial)(search._Task(made, 0, chosen, ())).result
+    assert [*settings.features_folder().glob("*/about.json")] == [kept]
 
 
 def test_fold_ends_when_nobody_waits_for_it(sign, trained, monkeypatch):
