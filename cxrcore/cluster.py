@@ -17,6 +17,7 @@ from uuid import uuid4
 from cxrcore import __version__, settings
 from cxrcore.errors import UserError
 from cxrcore.files import write_text
+from cxrcore.process import SILENT_SECONDS, heartbeat, is_silent
 from cxrcore.settings import Executor
 
 TaskT = TypeVar("TaskT")
@@ -89,7 +90,7 @@ class Cluster:
 
     def results(
         self, function: Callable[[TaskT], ResultT], tasks: Iterable[TaskT], check: Callable[[], None]
-    ) -> Iterator[ResultT]:
+    ) -> Generator[ResultT]:
         """Yield what `function` returns for each task, in the order in which they are finished.
 
         A worker does one task at a time. A task whose worker is lost is given to another one. As long as there are no
@@ -98,7 +99,8 @@ class Cluster:
         Args:
             function: found by its name in a module of the workers as well.
             tasks: what can be pickled.
-            check: called about twice a second; it may wait, or raise to stop. Tasks that have begun are then finished.
+            check: called about twice a second; it may wait, or raise to stop. Tasks that have begun then end where
+                they look at `is_wanted`, also where this process is killed, else they are finished.
 
         Raises:
             UserError: a task ended as many workers as the scheduler allows, the scheduler is lost, or a worker has
@@ -110,17 +112,19 @@ class Cluster:
 
         waiting, running = iter(tasks), set[Any]()
         try:
-            while True:
-                check()
-                room = _AHEAD * max(1, self.threads) - len(running)
-                running |= {self._submitted(function, task) for task in islice(waiting, max(0, room))}
-                if not running:
-                    return
-                with suppress(TimeoutError):
-                    distributed.wait(running, _CHECK_SECONDS, "FIRST_COMPLETED")  # type: ignore[no-untyped-call]
-                for future in [future for future in running if future.done()]:
-                    running.remove(future)
-                    yield future.result()
+            with _sign() as sign:
+                call = _Call(function, sign)
+                while True:
+                    check()
+                    room = _AHEAD * max(1, self.threads) - len(running)
+                    running |= {self._submitted(call, task) for task in islice(waiting, max(0, room))}
+                    if not running:
+                        return
+                    with suppress(TimeoutError):
+                        distributed.wait(running, _CHECK_SECONDS, "FIRST_COMPLETED")  # type: ignore[no-untyped-call]
+                    for future in [future for future in running if future.done()]:
+                        running.remove(future)
+                        yield future.result()
         except distributed.KilledWorker as error:
             raise UserError(
                 "A part of the work ended {count} workers of the cluster one after the other, the last at {worker}. "
@@ -150,8 +154,8 @@ class Cluster:
         future = self._client.submit(call.beside_others, task, scheduler, key=key, resources=needs)
         distributed.fire_and_forget(future)  # type: ignore[no-untyped-call]
 
-    def _submitted(self, function: Callable[[TaskT], ResultT], task: TaskT) -> Any:
-        return self._client.submit(_Call(function), task, pure=False, key=_key(function, uuid4().hex))
+    def _submitted(self, call: "_Call", task: Any) -> Any:
+        return self._client.submit(call, task, pure=False, key=_key(call.function, uuid4().hex))
 
 
 def _key(function: Callable[..., Any], token: str) -> str:
@@ -159,26 +163,88 @@ def _key(function: Callable[..., Any], token: str) -> str:
     return f"{function.__name__.lstrip('_')}-{token}"
 
 
+@contextmanager
+def _sign() -> Iterator[Path | None]:
+    """Yield a file of the workspace that is there, and touched every few seconds, as long as this process waits for
+    results; None where it may not write.
+    """
+    if settings.read_only():
+        yield None
+        return
+    folder = settings.home() / "waiting"
+    for file in folder.glob("*"):
+        if is_silent(file):  # its process was killed
+            file.unlink(missing_ok=True)
+    file = folder / uuid4().hex
+    write_text(file, "")
+    try:
+        with heartbeat(file):
+            yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+class _Asker:
+    """The process that waits for the result of a task, by the file of its `_sign`."""
+
+    def __init__(self, sign: Path | None) -> None:
+        self._sign = sign
+        self.is_gone = False
+
+    def waits(self) -> bool:
+        """Tell whether it waits still. Once it did not, it never does: the task has ended early."""
+        self.is_gone = self.is_gone or (self._sign is not None and is_silent(self._sign))
+        return not self.is_gone
+
+
 # Seeds are set for a whole process.
 _one_at_a_time = Lock()
+_asker: _Asker | None = None  # of the task that this process computes for a cluster
+
+
+def is_task() -> bool:
+    """Tell whether this process computes a task for a cluster now."""
+    return _asker is not None
+
+
+def is_wanted() -> bool:
+    """Tell whether what is computed now is wanted: on a worker, whether the process that asked for the task waits for
+    it still. It has ended its work, was stopped, or gave no sign for `SILENT_SECONDS` otherwise.
+    """
+    return _asker is None or _asker.waits()
 
 
 @dataclass(frozen=True)
 class _Call:
-    """A call of `function` on a worker, with the folders and the version of the process that asks."""
+    """A call of `function` on a worker, with the folders and the version of the process that asks, and its `_sign`."""
 
     function: Callable[..., Any]
+    sign: Path | None = None
     home: Path = field(default_factory=settings.home)
     features: Path = field(default_factory=settings.features_folder)
     half_precision: bool = field(default_factory=settings.half_precision)
     version: str = __version__
 
     def __call__(self, task: Any) -> Any:
-        """Call the function, one task at a time; see `check`."""
+        """Call the function, one task at a time; see `check`. One that saw that it is not wanted ends with an error, so
+        that a part of it is never taken for its result.
+        """
+        global _asker
         self.check()
         os.environ["CXR_EXECUTOR"] = Executor.LOCAL  # what a task needs is computed here: the others may be busy
         with _one_at_a_time:
-            return self.function(task)
+            _asker = asker = _Asker(self.sign)
+            try:
+                return self.function(task)
+            finally:
+                _asker = None
+                if asker.is_gone:
+                    raise UserError(
+                        "The worker on {machine} ended a part of the work, as the process that had asked for it gave "
+                        "no sign for {seconds} seconds. What was finished before is kept.",
+                        machine=platform.node(),
+                        seconds=SILENT_SECONDS,
+                    )
 
     def beside_others(self, task: Any, scheduler: str) -> None:
         """Call the function while other tasks are computed; see `check`."""

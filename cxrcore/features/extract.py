@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -207,9 +208,10 @@ def _compute_on_cluster(stores: Sequence[Store], whole: Block, callbacks: Extrac
     done = 0
     with cluster.connected() as connection:
         parts = whole.split(connection.threads, BATCH)
-        for count in connection.results(compute_block, parts, callbacks.check):
-            done += count
-            callbacks.progress(done, len(whole.rows))
+        with closing(connection.results(compute_block, parts, callbacks.check)) as counts:
+            for count in counts:
+                done += count
+                callbacks.progress(done, len(whole.rows))
     _wait_for_files(stores, whole, callbacks)
 
 

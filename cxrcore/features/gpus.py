@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from cxrcore import settings
+from cxrcore import cluster, settings
 from cxrcore.errors import UserError
 from cxrcore.features import openvino
 from cxrcore.schema import Stored
@@ -96,10 +96,11 @@ def assignments() -> list[str]:
 def engine_for(backbone: str) -> str:
     """Return what computes a backbone's maps on this machine, as in `FeatureKey.engine`.
 
-    On a cluster it is never mixed precision, as some of its workers may have no GPU.
+    On a cluster it is never mixed precision, as some of its workers may have no GPU. Nor is it in a task on a worker,
+    which computes on its own, but with the activations of the process that asked.
     """
     found = machine()
-    if found is None or settings.executor() is settings.Executor.DASK:
+    if found is None or settings.executor() is settings.Executor.DASK or cluster.is_task():
         return openvino.engine_for(backbone)
     return "" if backbone in found.float32 else MIXED
 

@@ -161,7 +161,7 @@ def _proposed(found: optuna.Study, plan: Plan, count: int) -> dict[int, Trial]:
 
 
 def _train_trial(task: _Task) -> _Outcome:
-    """Train a trial in this process."""
+    """Train a trial in this process. What is not wanted any more leaves no folder: the sweep drops it."""
     run, start = task.sweep.trial(task.number), time.monotonic()
     shutil.rmtree(run.folder, ignore_errors=True)
     judge = optuna.create_study(pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=_WARM_UP))
@@ -183,6 +183,9 @@ def _train_trial(task: _Task) -> _Outcome:
         pipeline.run(task.config, run.folder, on_trial_epoch=on_epoch)
     except UserError as error:
         return found(time.monotonic() - start, message=error.message)
+    finally:
+        if not cluster.is_wanted():
+            shutil.rmtree(run.folder, ignore_errors=True)
     return found(time.monotonic() - start, result=TrialResult.read(run.folder / "trial.json"), worse=worse)
 
 

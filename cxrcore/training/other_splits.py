@@ -124,12 +124,15 @@ class _StopAndPauseOnWorker(Callback):
 
     def check(self) -> None:
         self.wait()
-        if (self._run.folder / STOP_FILE).exists():
+        if self._is_stopped():
             raise Stopped
 
     def wait(self) -> None:
-        while (self._run.folder / PAUSE_FILE).exists() and not (self._run.folder / STOP_FILE).exists():
+        while (self._run.folder / PAUSE_FILE).exists() and not self._is_stopped():
             time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+    def _is_stopped(self) -> bool:
+        return (self._run.folder / STOP_FILE).exists() or not cluster.is_wanted()
 
 
 def _finished(run: Run) -> dict[int, pd.DataFrame]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cxrcore import logs
+from cxrcore import cluster, logs
 from cxrcore.errors import DamagedFileError, Stopped
 from cxrcore.files import append_line, write_text
 from cxrcore.messages import Message, msg
@@ -118,12 +118,14 @@ class RunRecorder(Callback):
         self._append(event)
 
     def check(self) -> None:
-        """Wait while the run is paused; raise `Stopped` if the user asked it to stop."""
+        """Wait while the run is paused; raise `Stopped` if the user asked it to stop, or, on a worker of a cluster, if
+        nobody waits for the trial any more.
+        """
         self.wait()
         self._stop_if_requested()
 
     def _stop_if_requested(self) -> None:
-        if (self.run.folder / STOP_FILE).exists():
+        if (self.run.folder / STOP_FILE).exists() or not cluster.is_wanted():
             raise Stopped
 
     def wait(self) -> None:

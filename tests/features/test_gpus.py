@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from cxrcore import cluster, settings
 from cxrcore.features import gpus, keras_setup
 from cxrcore.features.gpus import MIXED, Gpu
 
@@ -89,6 +90,13 @@ def test_engine_is_mixed_precision_unless_the_tolerance_was_exceeded_or_a_cluste
     assert (gpus.engine_for("cxrtiny"), gpus.engine_for("xception")) == (MIXED, "")
     monkeypatch.setenv("CXR_EXECUTOR", "dask")
     assert gpus.engine_for("cxrtiny") == ""
+    # A trial or a fold, which a worker computes as if it were alone.
+    assert cluster._Call(_engine_and_executor)("cxrtiny") == ("", settings.Executor.LOCAL)
+    assert gpus.engine_for("cxrtiny") == MIXED
+
+
+def _engine_and_executor(backbone):
+    return gpus.engine_for(backbone), settings.executor()
 
 
 def test_nothing_is_noted_in_a_demonstration(home, monkeypatch):

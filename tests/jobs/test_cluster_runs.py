@@ -12,11 +12,14 @@ import pytest
 
 from cxrcore import cluster, process, runs, settings
 from cxrcore.config import run_config
+from cxrcore.errors import Stopped, UserError
+from cxrcore.features import gpus
 from cxrcore.jobs import queue, run_process
 from cxrcore.process import process_id
 from cxrcore.progress import ignore_stages
 from cxrcore.sweeps import leaderboard, plan, search, sweep
-from cxrcore.training import pipeline
+from cxrcore.training import other_splits, pipeline
+from cxrcore.training.run_recorder import RunRecorder
 from tests import dask_workers
 
 FILES = ["path", "lungs", "lesions"]  # columns of paths in the workspace
@@ -94,6 +97,99 @@ def test_sweep_on_the_cluster_finds_the_same(trials, on_cluster):
     found = table(f"compared{trials}")
     assert len(found) == trials
     pd.testing.assert_frame_equal(found, local, check_exact=True)
+
+
+def _stopping(made):
+    """Return a function that stops a sweep as soon as a trial has some epochs."""
+
+    def progress(*step):
+        if any(len(made.trial(number).epochs) > 2 for number in range(2)):
+            raise Stopped
+
+    return progress
+
+
+def test_trials_end_when_the_sweep_is_stopped(on_cluster):
+    on_cluster()
+    base = run_config.make(**LONG).plain()
+    made = sweep.create("stopped", plan.make({"base": base, "settings": SETTINGS, "trials": 2}))
+    with pytest.raises(Stopped):
+        search.search(made, _stopping(made))
+    assert not any((settings.home() / "waiting").iterdir())
+    asked = time.monotonic()
+    assert sorted(cluster.results(abs, [-1, -2, -3, -4, -5, -6])) == [1, 2, 3, 4, 5, 6]
+    assert time.monotonic() - asked < 10, "no worker trains still"
+    _until(lambda: not any((made.folder / "trials").iterdir()), 10)
+
+
+@pytest.fixture
+def sign(tmp_path):
+    """A file as that of a process that waits for results."""
+    file = tmp_path / "sign"
+    file.touch()
+    return file
+
+
+@pytest.mark.parametrize("end", [lambda file: file.unlink(), lambda file: os.utime(file, (0, 0))], ids=["stop", "kill"])
+def test_trial_ends_when_nobody_waits_for_it(end, sign, phantom, monkeypatch):
+    monkeypatch.setenv("CXR_EXECUTOR", "local")
+    chosen = run_config.make(**LONG)
+    made = sweep.create("alone", plan.make({"base": chosen.plain(), "settings": SETTINGS, "trials": 2}))
+    before = RunRecorder.on_epoch_end
+
+    def on_epoch_end(recorder, epoch):
+        before(recorder, epoch)
+        if epoch.epoch == 3:
+            end(sign)
+        assert epoch.epoch < 5, "it has not ended"
+
+    monkeypatch.setattr(RunRecorder, "on_epoch_end", on_epoch_end)
+    with pytest.raises(UserError, match="gave no sign for 60 seconds"):
+        cluster._Call(search._train_trial, sign)(search._Task(made, 0, chosen, ()))
+    assert not made.trial(0).folder.exists() and cluster.is_wanted()
+
+
+def test_trial_on_a_worker_with_a_gpu_takes_the_activations_that_are_kept(phantom, monkeypatch):
+    chosen = run_config.make(**OPTIONS)
+    made = sweep.create("gpu", plan.make({"base": chosen.plain(), "settings": SETTINGS, "trials": 2}))
+    pipeline.compute_features(chosen, made.trial(0).folder)
+    monkeypatch.setenv("CXR_EXECUTOR", "local")
+    monkeypatch.setattr(gpus, "machine", lambda: gpus.MachineGpus(machine="here", gpus=(gpus.Gpu(name="NVIDIA H200"),)))
+    monkeypatch.setattr(gpus, "are_in_use", lambda: True)
+    (kept,) = settings.features_folder().glob("*/about.json")
+    assert gpus.engine_for("cxrtiny") == gpus.MIXED
+    assert cluster._Call(search._train_trial)(search._Task(made, 0, chosen, ())).result
+    assert [*settings.features_folder().glob("*/about.json")] == [kept]
+
+
+def test_fold_ends_when_nobody_waits_for_it(sign, trained, monkeypatch):
+    monkeypatch.setenv("CXR_EXECUTOR", "local")
+    (trained.folder / "pause").touch()
+
+    def fold(run):
+        sign.unlink()
+        other_splits._StopAndPauseOnWorker(run).check()
+
+    with pytest.raises(UserError, match="gave no sign"):
+        cluster._Call(fold, sign)(trained)
+
+
+def test_task_that_did_not_look_is_finished(sign, monkeypatch):
+    monkeypatch.setenv("CXR_EXECUTOR", "local")
+    assert cluster._Call(lambda task: sign.unlink() or task, sign)(3) == 3
+
+
+def test_sign_of_a_killed_process_is_removed(home, monkeypatch):
+    monkeypatch.setenv("CXR_EXECUTOR", "dask")
+    (home / "waiting").mkdir(parents=True)
+    (home / "waiting" / "killed").touch()
+    os.utime(home / "waiting" / "killed", (0, 0))
+    with cluster._sign() as file, cluster._sign() as other:
+        assert {file, other} == set((home / "waiting").iterdir())
+    assert not any((home / "waiting").iterdir())
+    monkeypatch.setenv("CXR_READ_ONLY", "1")
+    with cluster._sign() as file:
+        assert file is None
 
 
 def test_run_of_the_queue_is_trained_by_a_worker(on_cluster):
