@@ -106,8 +106,6 @@ def _damaged() -> Iterator[Problem]:
 
 def _files() -> Iterator[Problem]:
     """Files that cannot be read, of what can be opened, and those that a finished run lacks."""
-    from cxrcore.sweeps import search  # and Optuna, which takes long to import
-
     for run in runs.listing():
         paths = [path for path in run.folder.rglob("[!.]*") if _reader(path)]
         if run.status.state == FINISHED:
@@ -116,6 +114,8 @@ def _files() -> Iterator[Problem]:
         for reason, path in _unreadable(paths):
             yield Problem(msg("Run {name} is damaged: {reason}", name=run.name, reason=reason), path)
     for found in sweep.listing():
+        from cxrcore.sweeps import search  # and Optuna, which takes long to import
+
         try:
             search.study(found)
         except UserError as error:
