@@ -176,12 +176,12 @@ def _dead() -> Iterator[Problem]:
     for place, task in _tasks():
         try:
             kept, now = tasks.TaskStatus.read(tasks.file(place.folder, task)), tasks.status(place, task)
-        except DamagedFileError as error:
-            yield Problem(error.message, tasks.file(place.folder, task), tasks.file(place.folder, task).unlink)
-            continue
-        except NewerFileError as error:
+        except (NewerFileError, UnreadableFileError) as error:  # the task may be alive
             if not isinstance(place, Run):  # `_files` names those of runs
                 yield Problem(error.message, tasks.file(place.folder, task))
+            continue
+        except DamagedFileError as error:
+            yield Problem(error.message, tasks.file(place.folder, task), tasks.file(place.folder, task).unlink)
             continue
         except FileNotFoundError:
             continue
