@@ -116,7 +116,13 @@ class Store:
         index: dict[str, tuple[str, int]] = {}
         for path in self.folder.glob("[!.]*.index"):
             name = path.stem
-            index.update((value, (name, row)) for row, value in enumerate(_hashes(path)))
+            try:
+                hashes = _hashes(path)
+            except FileNotFoundError:
+                raise
+            except OSError:  # it may pass, so it is asked for again the next time
+                continue
+            index.update((value, (name, row)) for row, value in enumerate(hashes))
         return index
 
 
@@ -124,11 +130,12 @@ class Store:
 def _hashes(index: Path) -> tuple[str, ...]:
     """Return the images of a shard, none where its index is damaged: they are computed again. Its name is never used
     again, and a worker asks for each of its blocks.
+
+    Raises:
+        OSError: as `read_text`; only what is returned is kept.
     """
     try:
         found = parse_json(read_text(index))
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError):
+    except ValueError:
         return ()
     return tuple(found) if isinstance(found, list) and all(isinstance(value, str) for value in found) else ()

@@ -108,8 +108,6 @@ def _damaged() -> Iterator[Problem]:
 
 def _files() -> Iterator[Problem]:
     """Files that cannot be read, of what can be opened, and those that a finished run lacks."""
-    from cxrcore.sweeps import search  # and Optuna, which takes long to import
-
     for run in runs.listing():
         paths = [path for path in run.folder.rglob("[!.]*") if _reader(path)]
         if run.status.state == FINISHED:
@@ -118,6 +116,8 @@ def _files() -> Iterator[Problem]:
         for reason, path in _unreadable(paths):
             yield Problem(msg("Run {name} is damaged: {reason}", name=run.name, reason=reason), path)
     for found in sweep.listing():
+        from cxrcore.sweeps import search  # and Optuna, which takes long to import
+
         try:
             search.study(found)
         except UserError as error:
@@ -178,12 +178,12 @@ def _dead() -> Iterator[Problem]:
     for place, task in _tasks():
         try:
             kept, now = tasks.TaskStatus.read(tasks.file(place.folder, task)), tasks.status(place, task)
-        except DamagedFileError as error:
-            yield Problem(error.message, tasks.file(place.folder, task), tasks.file(place.folder, task).unlink)
-            continue
-        except NewerFileError as error:
+        except (NewerFileError, UnreadableFileError) as error:  # the task may be alive
             if not isinstance(place, Run):  # `_files` names those of runs
                 yield Problem(error.message, tasks.file(place.folder, task))
+            continue
+        except DamagedFileError as error:
+            yield Problem(error.message, tasks.file(place.folder, task), tasks.file(place.folder, task).unlink)
             continue
         except FileNotFoundError:
             continue

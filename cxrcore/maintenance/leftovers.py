@@ -52,8 +52,10 @@ def _fits(shard: Path, index: Path) -> bool:
     try:
         names = parse_json(index.read_text())
         return isinstance(names, list) and len(np.load(shard, mmap_mode="r")) == len(names)
-    except (OSError, ValueError, EOFError, TypeError):
+    except (FileNotFoundError, ValueError, EOFError, TypeError):
         return False
+    except OSError:  # of a permission or the disk, which tells nothing about the content
+        return True
 
 
 def _is_settled(path: Path) -> bool:

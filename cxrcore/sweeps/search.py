@@ -16,7 +16,7 @@ from cxrcore import cluster, sealing, settings
 from cxrcore.config.run_config import RunConfig
 from cxrcore.errors import DamagedFileError, Stopped, UnreadableFileError, UserError
 from cxrcore.fields import Choices, Range
-from cxrcore.files import cut_torn_line, read_lines
+from cxrcore.files import cut_torn_line, read_lines, stamp
 from cxrcore.messages import Message
 from cxrcore.progress import StageProgress
 from cxrcore.runs import EpochMetrics
@@ -41,10 +41,11 @@ def study(sweep: Sweep) -> optuna.Study:
     Raises:
         DamagedFileError: the journal cannot be read, or was written by another program.
     """
-    try:
-        return optuna.load_study(study_name=_STUDY, storage=_storage(sweep))
-    except KeyError:  # reading must not write
-        return optuna.create_study(direction="minimize")
+    # Reading must not write, and Optuna makes a journal where there is none.
+    if stamp(sweep.journal):
+        with suppress(KeyError):
+            return optuna.load_study(study_name=_STUDY, storage=_storage(sweep))
+    return optuna.create_study(direction="minimize")
 
 
 def begin(sweep: Sweep) -> optuna.Study:

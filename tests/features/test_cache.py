@@ -189,3 +189,12 @@ def test_images_of_a_damaged_index_are_not_kept(home, content):
     else:
         damaged.symlink_to(damaged.name)
     assert store.missing(["x", "y"]) == ["y"]
+
+
+def test_images_of_an_index_that_could_not_be_read_once_are_kept(home, denied):
+    store = _store("a")
+    store.add(["x"], MEGABYTE)
+    (index,) = store.folder.glob("*.index")
+    with denied(index):
+        assert store.missing(["x"]) == ["x"]
+    assert store.missing(["x"]) == []

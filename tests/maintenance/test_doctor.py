@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.faults import DAMAGES
-from cxrcore import runs
+from cxrcore import runs, settings
 from cxrcore.cli import app
 from cxrcore.config import run_config
 from cxrcore.data import dataset, editing, staging
@@ -129,6 +129,16 @@ def test_task_of_a_newer_version_is_named_and_kept(trained):
     assert doctor.repair([found]) != [] and file.exists()
 
 
+def test_task_that_cannot_be_read_now_is_named_once_and_kept(trained, denied):
+    file = tasks.file(trained.folder, "shortcut")
+    tasks.TaskStatus(state="running").write(file)
+    with denied(file):
+        (found,) = doctor.check()
+        assert found.path == file and "Permission denied" in str(found.message)
+        assert doctor.repair([found]) == [found]
+    assert file.exists()
+
+
 def test_damaged_file_of_a_dataset_is_named(phantom):
     (phantom.folder / "measures.parquet").write_text("[1, 2]")
     (found,) = doctor.check()
@@ -215,6 +225,12 @@ def test_unreadable_features_are_removed(trained, home):
     assert doctor.repair(doctor.check()) == [] and shard.exists() and index.exists()
     shard.write_bytes(shard.read_bytes()[:-4])
     assert leftovers.shards() == [index, shard]
+
+
+def test_features_that_cannot_be_read_now_are_kept(trained, denied):
+    path = next(settings.features_folder().glob("*/[!.]*.index"))
+    with denied(path):
+        assert doctor.check() == [] and leftovers.shards() == []
 
 
 def test_worker_that_no_run_names_is_ended(home):

@@ -297,6 +297,8 @@ def test_damaged_journal_is_named(phantom, line):
 
 def test_reading_a_journal_without_trials_does_not_write_it(phantom):
     made = sweep.create("new", _plan())
+    assert leaderboard.table(made).empty and leaderboard.importance(made) == {} and search.remaining(made) == 1
+    assert doctor.check() == [] and not made.journal.exists()
     for content in (b"", b'{"op_code":0,"wor'):
         made.journal.write_bytes(content)
         assert leaderboard.table(made).empty and leaderboard.importance(made) == {} and search.remaining(made) == 6
