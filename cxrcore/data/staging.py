@@ -165,6 +165,19 @@ def put_back(folder: Path) -> None:
             note_change()
 
 
+def remains() -> list[Path]:
+    """Return what is left of datasets that were replaced: their place is taken, or they have no table any more."""
+    hidden = interrupted()
+    return [path for path in settings.datasets_folder().glob(f"{dataset.REPLACED}*") if path not in hidden]
+
+
+def remove_remains(folder: Path) -> None:
+    """Remove a folder of `remains`; nothing happens where it is none any more, or datasets are being changed."""
+    with suppress(OSError), FileLock(settings.datasets_folder() / _LOCK).acquire(timeout=2):
+        if folder in remains():
+            dataset.remove_replaced(_place_of(folder).name)
+
+
 def _place_of(folder: Path) -> Path:
     return folder.with_name(folder.name.removeprefix(dataset.REPLACED))
 

@@ -47,6 +47,8 @@ def delete(found: list[Unused]) -> None:
     for unused in found:
         if unused.path.parent == settings.features_folder():
             cache.delete(unused.path)
+        elif unused.path.name.startswith(dataset.REPLACED):
+            staging.remove_remains(unused.path)
         elif unused.path.is_dir():
             shutil.rmtree(unused.path, ignore_errors=True)
         else:
@@ -69,9 +71,8 @@ def _imports() -> Iterator[Unused]:
     for path in settings.datasets_folder().glob(f"{staging.IMPORTING}*"):
         if path.is_dir() and not _is_importing(path):
             yield _unused(path, msg("an interrupted import; the next one starts from the beginning"))
-    for path in settings.datasets_folder().glob(f"{dataset.REPLACED}*"):
-        if not (path / dataset.TABLE).exists():
-            yield _unused(path, msg("what is left of a dataset that was replaced"))
+    for path in staging.remains():
+        yield _unused(path, msg("what is left of a dataset that was replaced"))
 
 
 def _is_importing(folder: Path) -> bool:

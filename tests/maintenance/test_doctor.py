@@ -179,6 +179,14 @@ def test_dataset_whose_replacement_was_killed_is_put_back(phantom, monkeypatch):
 def test_remains_of_a_replaced_dataset_do_not_come_back(phantom):
     hidden = shutil.copytree(phantom.folder, dataset.replaced(phantom.name))  # as where removing it was interrupted
     assert doctor.check() == []
+    (found,) = (unused for unused in collection.find() if unused.path == hidden)
+    phantom.folder.rename(phantom.folder.with_name("other"))
+    collection.delete([found])
+    assert hidden.exists(), "another replacement has begun, whose dataset this is"
+    phantom.folder.with_name("other").rename(phantom.folder)
+    collection.delete([found])
+    assert not hidden.exists() and dataset.load(phantom.name).table.equals(phantom.table)
+    shutil.copytree(phantom.folder, hidden)
     dataset.delete(phantom.name)
     assert doctor.check() == [] and not hidden.exists()
     hidden.mkdir()
