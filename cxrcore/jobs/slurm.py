@@ -236,14 +236,15 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
 
 def _told(job_class: Any, refusals: Refusals) -> Any:
     """Return a class of jobs that write a refusal of `sbatch` there, which Dask would print with a traceback."""
-    from distributed.core import Status
 
     class Job(job_class):  # type: ignore[misc]
+        status: Any
+
         async def start(self) -> None:
             try:
                 await super().start()
             except (OSError, RuntimeError, ValueError) as error:
-                self.status = Status.running  # as Dask asks for; without a number it is submitted again
+                self.status = type(self.status).running  # as Dask asks for; without a number it is submitted again
                 refusals.reason = str(error).rpartition("stderr:\n")[2].strip() or "sbatch gave no reason."
                 refusals.count += 1
 

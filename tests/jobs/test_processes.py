@@ -56,7 +56,7 @@ def test_without_a_boot_id_the_time_of_the_start_counts(monkeypatch, tmp_path):
     assert found == ProcessId(pid=os.getpid(), pid_started=psutil.Process().create_time()) and processes.alive(found)
 
 
-@pytest.mark.parametrize("pid", [-1, 0, 1, 2, "this", "parent", 2**31 - 1, 2**31, 10**30])
+@pytest.mark.parametrize("pid", [-1, 0, 1, 2, "this", "parent", 2**31 - 1, 2**31, 2**63 - 1])
 def test_a_made_up_process_is_never_killed(home, monkeypatch, pid):
     """Not even one that is there, with the right time of its start: it is not a worker of this run."""
     killed = []
