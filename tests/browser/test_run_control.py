@@ -1,9 +1,10 @@
 """Control and comparison of runs in a real browser: pause, continue, compare, delete, restore, sweep."""
 
 import re
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import TimeoutError, expect
 
 from cxrcore.runs import Run
 from tests.browser.test_journey import _epoch, _no_sideways_scrolling, _wait_for_epochs, choose_gradient_descent
@@ -103,6 +104,16 @@ def _tick(page, row):
     page.wait_for_timeout(1500)
 
 
+def _downloaded(page, name):
+    """Click until a file comes: a click while the page is drawn again is lost, as a person's is."""
+    for _ in range(4):
+        with suppress(TimeoutError):
+            with page.expect_download(timeout=20_000) as download:
+                page.get_by_role("button", name=name).click()
+            return download.value.path()
+    raise AssertionError(name)
+
+
 def test_runs_are_compared_deleted_and_restored(second, run, server, workspace, page, shot):
     page.goto(f"{server}/compare")
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
@@ -124,9 +135,7 @@ def test_runs_are_compared_deleted_and_restored(second, run, server, workspace, 
     expect(page.get_by_role("heading", name="McNemar's test")).to_be_visible()
     _no_sideways_scrolling(page)
     shot(page, "compare")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Table as CSV").click()
-    lines = download.value.path().read_text().splitlines()
+    lines = _downloaded(page, "Table as CSV").read_text().splitlines()
     assert len(lines) == 3 and "slow one" in lines[1] and "accuracy_low" in lines[0]
     _tick(page, 1)
     page.get_by_role("button", name="More").click()
