@@ -35,15 +35,15 @@ class Message(BaseModel):
         return {"id": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _is_plain(self) -> "Message":
+    def _check_fields(self) -> "Message":
         """Refuse, as a file may hold it, what `str.format` would look up in a value or make a text of any length of."""
         if self.values:
-            if not _is_plain(self.id):
+            if not _has_plain_fields(self.id):
                 raise ValueError("a text with a field that no message has")
             try:
                 fill(self.id, self.values, str)
-            except LookupError as error:
-                raise ValueError("a text without the value of a field") from error
+            except (LookupError, TypeError) as error:
+                raise ValueError("a text without a fitting value of a field") from error
         return self
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Message(BaseModel):
 
 
 @lru_cache(maxsize=2_000)
-def _is_plain(text: str) -> bool:
+def _has_plain_fields(text: str) -> bool:
     fields = [(name, form or "") for _, name, form, _ in Formatter().parse(text) if name is not None]
     return all(_NAME.fullmatch(name) and _FORMAT.fullmatch(form) for name, form in fields)
 

@@ -270,4 +270,6 @@ def test_table_written_in_parts_is_read_in_parts(tmp_path, monkeypatch):
 def test_message_of_a_file_has_no_field_but_its_values(text):
     with pytest.raises(ValidationError):
         Message(id=text, values={"x": "a"})
+    with pytest.raises(ValidationError):
+        Message(id=text, values={"x": None})
     assert str(Message(id=text)) == text  # without values it is taken as it is

@@ -204,7 +204,7 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
     refusals = Refusals()
     try:
         made = SLURMCluster(
-            job_cls=_told(SLURMJob, refusals),
+            job_cls=_recording_refusals(SLURMJob, refusals),
             queue=config.partition or None,
             account=config.account or None,
             walltime=config.time,
@@ -234,7 +234,7 @@ def workers(config: SlurmConfig, dry_run: bool = False) -> Iterator[SlurmWorkers
             made.close()
 
 
-def _told(job_class: Any, refusals: Refusals) -> Any:
+def _recording_refusals(job_class: Any, refusals: Refusals) -> Any:
     """Return a class of jobs that write a refusal of `sbatch` there, which Dask would print with a traceback."""
 
     class Job(job_class):  # type: ignore[misc]

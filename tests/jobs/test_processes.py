@@ -73,7 +73,7 @@ def test_a_made_up_process_is_never_killed(home, monkeypatch, pid):
     assert time.monotonic() - start < 1 and run.status.state == "failed" and killed == []
 
 
-@pytest.mark.parametrize("pid", ["1.5", '"x"', "null", "NaN", "[1]"])
+@pytest.mark.parametrize("pid", ["1.5", '"x"', "null", "NaN", "[1]", str(10**30)])
 def test_a_process_number_that_is_none_is_a_damaged_file(home, pid):
     run = runs.create(run_config.make(dataset="d", size=64))
     text = (run.folder / "status.json").read_text()

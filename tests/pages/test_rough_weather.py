@@ -45,7 +45,7 @@ def test_pages_name_what_is_damaged_and_show_the_other_run(pair, file, damage):
 
 @pytest.mark.parametrize("folder", ["runs", "datasets", "sweeps"])
 @pytest.mark.parametrize("page", ["home", "data", "train", "results", "explain", "compare", "status"])
-def test_folder_that_may_not_be_read_is_named_on_every_page(page, folder, trained, home, open_page, denied, request):
+def test_folder_that_may_not_be_read_is_named_on_every_page(page, folder, trained, home, open_page, denied):
     (home / "sweeps").mkdir(exist_ok=True)
     with denied(home / folder):
         test = open_page(page)
